@@ -1,0 +1,117 @@
+import { TealError } from '../../kernel/errors.ts';
+
+/**
+ * One message of PostgreSQL's protocol 3 after the start-up phase: a type byte, an int32 length that counts itself, a body.
+ * Source: PostgreSQL manual, "Message Formats". `bytes` is the whole frame (forward it unchanged); the body starts at 5.
+ */
+export interface Frame {
+  readonly type: number;
+  readonly bytes: Buffer;
+}
+
+export const frameHeaderBytes = 5;
+
+/** The body of a frame, a view without copying. */
+export function frameBody(frame: Frame): Buffer {
+  return frame.bytes.subarray(frameHeaderBytes);
+}
+
+/**
+ * Splits a byte stream into frames, at any chunk boundary. A frame that lies whole in a chunk is a view of that chunk; one that spans chunks
+ * is copied once, into a buffer of its exact length. Memory is bounded by `limitBytes` (the largest frame accepted) and the chunk at hand.
+ * Throws TEAL-WIRE-001 for an impossible length and TEAL-WIRE-002 above the limit; the reader is unusable afterwards.
+ */
+export class FrameReader {
+  readonly #limitBytes: number;
+  #header = Buffer.alloc(frameHeaderBytes);
+  #headerFilled = 0;
+  #partial: Buffer | undefined;
+  #partialFilled = 0;
+
+  constructor(limitBytes = 1 << 30) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** True when the bytes so far end exactly at a frame's end. */
+  get atBoundary(): boolean {
+    return this.#headerFilled === 0 && this.#partial === undefined;
+  }
+
+  /** The frames completed by this chunk, in order. Consume them before the next push. */
+  *push(chunk: Buffer): Generator<Frame, void, void> {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#partial !== undefined) {
+        at = this.#fillPartial(chunk, at, this.#partial);
+        if (this.#partialFilled < this.#partial.length) return;
+        const bytes = this.#partial;
+        this.#partial = undefined;
+        yield { type: bytes.readUInt8(0), bytes };
+        continue;
+      }
+      if (this.#headerFilled > 0 || chunk.length - at < frameHeaderBytes) {
+        at = this.#fillHeader(chunk, at);
+        if (this.#headerFilled < frameHeaderBytes) return;
+        this.#startPartial(this.#header, this.#frameLength(this.#header, 0));
+        this.#headerFilled = 0;
+        if (this.#partialFilled === this.#partialLength()) {
+          const bytes = this.#takePartial();
+          yield { type: bytes.readUInt8(0), bytes };
+        }
+        continue;
+      }
+      const length = this.#frameLength(chunk, at);
+      if (chunk.length - at >= length) {
+        yield { type: chunk.readUInt8(at), bytes: chunk.subarray(at, at + length) };
+        at += length;
+      } else {
+        this.#startPartial(chunk.subarray(at, at + frameHeaderBytes), length);
+        at += frameHeaderBytes;
+      }
+    }
+  }
+
+  #partialLength(): number {
+    return this.#partial === undefined ? -1 : this.#partial.length;
+  }
+
+  #takePartial(): Buffer {
+    const bytes = this.#partial ?? Buffer.alloc(0);
+    this.#partial = undefined;
+    return bytes;
+  }
+
+  #startPartial(header: Buffer, length: number): void {
+    this.#partial = Buffer.allocUnsafe(length);
+    header.copy(this.#partial, 0, 0, frameHeaderBytes);
+    this.#partialFilled = frameHeaderBytes;
+  }
+
+  #fillHeader(chunk: Buffer, at: number): number {
+    const take = Math.min(frameHeaderBytes - this.#headerFilled, chunk.length - at);
+    chunk.copy(this.#header, this.#headerFilled, at, at + take);
+    this.#headerFilled += take;
+    return at + take;
+  }
+
+  #fillPartial(chunk: Buffer, at: number, partial: Buffer): number {
+    const take = Math.min(partial.length - this.#partialFilled, chunk.length - at);
+    chunk.copy(partial, this.#partialFilled, at, at + take);
+    this.#partialFilled += take;
+    return at + take;
+  }
+
+  #frameLength(buffer: Buffer, at: number): number {
+    const announced = buffer.readInt32BE(at + 1);
+    if (announced < 4) {
+      throw new TealError('TEAL-WIRE-001', 'a message announces an impossible length', { announced });
+    }
+    if (announced + 1 > this.#limitBytes) {
+      throw new TealError('TEAL-WIRE-002', 'a message is longer than the limit', {
+        announced,
+        limitBytes: this.#limitBytes,
+      });
+    }
+    return announced + 1;
+  }
+}
