@@ -1,0 +1,60 @@
+import type { Side } from '../model/catalog.ts';
+import type { Position } from '../model/position.ts';
+
+/** One direction of carrying: `forward` blue→green, `reverse` green→blue. */
+export type Flow = 'forward' | 'reverse';
+
+export function flowSource(flow: Flow): Side {
+  return flow === 'forward' ? 'blue' : 'green';
+}
+
+/**
+ * `shadow`: everything is read and checked, nothing is applied, and a change that Teal did not make is a rogue write.
+ * `live`: changes are applied. The mode follows from the owner rows seen in the stream itself, so no crash can confuse it.
+ */
+export type FlowMode = 'shadow' | 'live';
+
+export type FlowState =
+  | { readonly state: 'running' }
+  /** Waits exactly before a transaction that needs a person: what changed, and where. */
+  | { readonly state: 'waiting'; readonly code: string; readonly reason: string; readonly position: Position }
+  | { readonly state: 'paused'; readonly at: Position }
+  | { readonly state: 'failed'; readonly code: string; readonly reason: string };
+
+export interface FlowStatus {
+  readonly flow: Flow;
+  readonly mode: FlowMode;
+  readonly now: FlowState;
+  /** Received and safe on Teal's disk. */
+  readonly received: Position;
+  /** Durable on the target. */
+  readonly applied: Position;
+  /** Head of the source's log, when it could be asked. */
+  readonly head?: Position;
+  readonly lagBytes: number;
+  /** Age of the newest heartbeat that has come through; undefined until one has (never a false 0: pgdog #1121). */
+  readonly lagMs?: number;
+  readonly transactions: number;
+  readonly changes: number;
+  readonly changesPerSecond: number;
+  readonly spoolBytes: number;
+  /** WAL that the source keeps for this flow. */
+  readonly retainedBytes?: number;
+  /** Local transactions seen on managed tables while in shadow. Must be 0. */
+  readonly rogueTransactions: number;
+}
+
+/** Who carries a flow. */
+export interface Carrier {
+  /** Starts the flow's worker if it does not run. Idempotent. */
+  deploy(flow: Flow): Promise<void>;
+  status(flow: Flow): Promise<FlowStatus>;
+  /**
+   * Applies everything that committed before `position`, nothing after, and stays there until `resume` or until `leaseMs` have passed.
+   * Resolves when that is durable on the target. For same-position comparison (correctness.md §5.1).
+   */
+  stopAt(flow: Flow, position: Position, leaseMs: number, signal: AbortSignal): Promise<Position>;
+  resume(flow: Flow): Promise<void>;
+  /** Stops the worker and forgets its spool. Idempotent. */
+  retire(flow: Flow): Promise<void>;
+}

@@ -1,0 +1,42 @@
+import type { Side } from '../model/catalog.ts';
+import type { Position } from '../model/position.ts';
+
+/** What is true of the fence on one side right now, asked of the system in one query. */
+export interface FenceState {
+  /** `raised`: every managed table refuses writes of clients. `partly` must never be seen: raising and lowering are atomic. */
+  readonly fence: 'absent' | 'installed' | 'raised' | 'partly';
+  /** Tokens written on this side by fences, newest last. */
+  readonly tokens: readonly string[];
+  /** The owner rows on this side: the highest epoch rules. */
+  readonly owner?: OwnerRow;
+}
+
+/** The decision: one row, written on the side that gains ownership, in the transaction that opens it for writes (correctness.md §3.3, C8). */
+export interface OwnerRow {
+  readonly epoch: number;
+  readonly owner: Side;
+  readonly cut: string;
+}
+
+export interface RaiseOptions {
+  readonly cut: string;
+  readonly token: string;
+  readonly epoch: number;
+  readonly lockTimeoutMs: number;
+}
+
+/**
+ * Closes one side of a system to the writes of clients, provably: a write that was accepted before is committed before the token, a write that comes later
+ * fails and has no effect. Carriers pass through it.
+ */
+export interface Fence {
+  /** Puts the closed gate in place without closing it (or closed, for a side that has no clients yet). Idempotent. */
+  install(closed: boolean): Promise<void>;
+  /** One transaction: lock, close, write the token. Returns a position at or after the token's commit. Fails with no effect when a lock is not had in time. */
+  raise(options: RaiseOptions): Promise<Position>;
+  /** One transaction: open the gate; with `owner`, also write the owner row (the decision). Idempotent. */
+  lower(owner?: OwnerRow): Promise<void>;
+  probe(): Promise<FenceState>;
+  /** Takes all of it away, tokens and owner rows included. Idempotent. */
+  remove(): Promise<void>;
+}
