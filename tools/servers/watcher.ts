@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+export interface Watcher {
+  /** The server was stopped in good order: there is nothing left to watch over. Resolves when the watcher has ended. */
+  dismiss(): Promise<void>;
+}
+
+/**
+ * Stops the postmaster that runs in $1 and, when $2 says so, removes that folder. It asks postmaster.pid and not its caller, so that it also knows a
+ * server that was restarted; the look at /proc makes sure that the number was not given to another process meanwhile.
+ */
+const script = `
+  read -r word; [ "$word" = dismissed ] && exit 0
+  mine() { pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null || return 1
+           [ ! -e "/proc/$pid/cmdline" ] || grep -qaF "$1" "/proc/$pid/cmdline"; }
+  signal=QUIT; tries=0
+  while mine "$1"; do
+    [ $((tries % 50)) = 0 ] && kill -$signal "$pid"
+    tries=$((tries + 1)); [ $tries -ge 50 ] && signal=KILL
+    [ $tries -ge 150 ] && break
+    sleep 0.1
+  done
+  [ "$2" = remove ] && rm -rf "$1"
+  exit 0
+`;
+
+/**
+ * Nothing is left running when this process ends, not even after \`kill -9\`: a shell waits at the end of a pipe that only this process holds. The
+ * system closes the pipe when the process is gone, however it went, and the shell stops the server at once. Start it before the server.
+ */
+export function watchOver(dataDir: string, atEnd: 'remove' | 'keep'): Watcher {
+  const shell = spawn('/bin/sh', ['-c', script, 'teal-server-watcher', dataDir, atEnd], {
+    cwd: '/',
+    // In a process group of its own: a Ctrl-C at the terminal is for the caller, the watcher answers to the pipe alone.
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  shell.unref();
+  // The pipe must not keep the caller alive; Node types stdin as a stream, and it is a socket underneath.
+  (shell.stdin as unknown as { unref(): void }).unref();
+  // A watcher that was killed from outside breaks the pipe; there is nobody left to tell.
+  shell.stdin.on('error', () => undefined);
+  return Object.freeze({
+    async dismiss() {
+      if (shell.exitCode !== null || shell.signalCode !== null) return;
+      const ended = once(shell, 'exit');
+      shell.ref();
+      shell.stdin.end('dismissed\n');
+      await ended;
+    },
+  });
+}
