@@ -157,13 +157,17 @@ class Postmaster {
       ...serverUser(),
     });
     child.unref();
-    await once(child, 'spawn').finally(async () => log.close());
+    try {
+      await once(child, 'spawn');
+    } finally {
+      await log.close();
+    }
     this.#child = child;
     await waitFor({ what: 'the server to start', timeoutMs: startTimeoutMs, everyMs: 20 }, async () => {
       if (hasEnded(child)) {
         this.#child = undefined;
-        const log = (await readIfThere(this.logFile)) ?? '';
-        throw new TealError('TEAL-TOOLS-002', `${this.#program} ended:\n${lastLines(log.slice(logStart))}`);
+        const said = ((await readIfThere(this.logFile)) ?? '').slice(logStart);
+        throw new TealError('TEAL-TOOLS-002', `${this.#program} ended:\n${lastLines(said)}`);
       }
       return (await saysReady(this.dataDir, child.pid)) || undefined;
     });

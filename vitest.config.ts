@@ -1,0 +1,47 @@
+import { defineConfig } from 'vitest/config';
+
+const everywhere = ['src', 'test', 'tools', 'bench', 'examples', 'demo'].join(',');
+
+/**
+ * The suffix of a test file says what it needs: `.test.ts` nothing, `.pg.test.ts` PostgreSQL servers, `.e2e.test.ts` whole migrations. Groups run one
+ * after another, cheapest first.
+ */
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    globalSetup: ['test/support/server-desk.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: [`{${everywhere}}/**/*.test.ts`],
+          exclude: ['**/*.pg.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
+          testTimeout: 10_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'pg',
+          include: [`{${everywhere}}/**/*.pg.test.ts`],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: [`{${everywhere}}/**/*.e2e.test.ts`],
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
