@@ -1,3 +1,152 @@
 import type { ErrorEntry } from './entry.ts';
 
-export const systemsCodes = {} as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;
+export const systemsCodes = {
+  'TEAL-SYSTEMS-001': {
+    summary: 'A server cannot be reached',
+    happened:
+      'No connection to the address could be made: nothing listens there, the name is unknown, or the network does not let it pass.',
+    doThis:
+      'Check host and port (in the facts), that the server runs and that a firewall lets this machine in; then run the command again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-002': {
+    summary: 'The server refused the login',
+    happened: 'The user, its password, its certificate or its host is not accepted by the server.',
+    doThis: 'Check user and password in the environment that the file names, and the pg_hba.conf of the server.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-003': {
+    summary: 'The database does not exist',
+    happened: 'The server was reached, but it has no database of the name in the address.',
+    doThis: 'Correct the database in the address, or create it.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-004': {
+    summary: 'An encrypted connection could not be made',
+    happened: 'The server offers no TLS, or its certificate is not trusted or is for another name.',
+    doThis: 'Set sslmode and sslrootcert in the address as the server needs them.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-005': {
+    summary: 'The server has no free connection',
+    happened: 'max_connections, a limit of the role or of the database, or max_wal_senders is reached.',
+    doThis: 'Raise the limit or end sessions that are not needed; Teal tries again by itself where it waits.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-006': {
+    summary: 'The connection was lost',
+    happened: 'The server ended the session, restarted, is starting up, or the network broke.',
+    doThis: 'Nothing, where Teal follows: it connects again by itself. Otherwise run the command again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-007': {
+    summary: 'The server refused a statement',
+    happened:
+      'PostgreSQL answered with an error that Teal has no better name for. Its SQLSTATE is in the facts; values are left out.',
+    doThis:
+      'Look the SQLSTATE up in the manual ("PostgreSQL Error Codes") and read the log of the server at that time.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-008': {
+    summary: 'A lock was not had in time',
+    happened:
+      'Other sessions hold a lock that the statement needs. It was given up after lock_timeout and had no effect.',
+    doThis:
+      'Find the holders in pg_stat_activity (blocking pids are in the facts where known), wait for them or end them, then run the command again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-009': {
+    summary: 'An address of a database cannot be read',
+    happened: 'It is not a URL of the form postgres://user@host:port/database.',
+    doThis: 'Correct the address; special characters in user and password are written as %XX.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-010': {
+    summary: 'The role lacks a privilege',
+    happened: 'The server refused a statement because the role of the address may not do it.',
+    doThis: 'Grant what the message names; `teal assess` prints the grants that are needed.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-020': {
+    summary: 'The replication slot is gone',
+    happened:
+      'The source has no slot of this name: it was dropped, or the server failed over to one that never had it. Changes since then cannot be read.',
+    doThis: 'Start the copy again: what was missed is not in any log that Teal could read.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-021': {
+    summary: 'The replication slot is invalidated',
+    happened:
+      'The source removed WAL that the slot still needed (max_slot_wal_keep_size, idle_replication_slot_timeout, wal_level) and marked the slot as lost.',
+    doThis: 'Raise or unset the limit on the source, drop the slot, and start the copy again.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-022': {
+    summary: 'The replication slot is in use',
+    happened:
+      'Another session reads from the slot. It may be an older connection of Teal that the server has not missed yet, or another reader.',
+    doThis:
+      'Nothing at first: Teal tries again. If it stays, look at the pid in the facts; two readers of one slot would each miss changes.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-023': {
+    summary: 'The source is another server',
+    happened: 'The system identifier of the server is not the one that this migration began with.',
+    doThis:
+      'Check the address: it points to a server of another origin. A restored or re-created one needs a new copy.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
+  'TEAL-SYSTEMS-024': {
+    summary: 'The source was promoted to another timeline',
+    happened:
+      'The source failed over. The new primary may lack the last transactions of the old one that Teal has read already.',
+    doThis: 'Verify both sides, then accept the new timeline; if they differ, start the copy again.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
+  'TEAL-SYSTEMS-025': {
+    summary: 'The stream of changes was refused',
+    happened: 'The server ended START_REPLICATION or the stream after it with an error of its own (in the facts).',
+    doThis:
+      'Check publication, wal_level=logical and the REPLICATION attribute of the role; the log of the source says more.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-026': {
+    summary: 'The source would skip changes',
+    happened:
+      'The slot is already confirmed beyond the position that Teal has safely received. Reading on would leave a hole.',
+    doThis: 'Do not go on: start the copy again. Something else has read from this slot, or a spool was lost.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-027': {
+    summary: 'A replication slot could not be created in time',
+    happened:
+      'Creating a slot waits for every write transaction that runs. One of them did not end within lock_timeout; nothing was left behind.',
+    doThis: 'End the transactions of the pids in the facts, or let them finish; then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-028': {
+    summary: 'The source sends nothing',
+    happened: 'Neither a change nor a sign of life came over the replication connection for longer than it may take.',
+    doThis: 'Nothing: Teal connects again by itself. If it repeats, look at the network between.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+} as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

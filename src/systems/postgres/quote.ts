@@ -1,0 +1,19 @@
+import { assert } from '../../kernel/assert.ts';
+import type { TableName } from '../../model/catalog.ts';
+
+/** A name as it must be written in SQL. Always quoted: a bare name that is a keyword in one major is a plain name in another. */
+export function quoteIdent(name: string): string {
+  assert(name !== '' && !name.includes('\0'), 'an SQL name is neither empty nor does it hold a zero byte');
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+export function quoteTable(table: TableName): string {
+  return `${quoteIdent(table.schema)}.${quoteIdent(table.name)}`;
+}
+
+/** A text literal that means the same whatever `standard_conforming_strings` says. Only for commands that take no parameters. */
+export function quoteLiteral(text: string): string {
+  assert(!text.includes('\0'), 'an SQL text holds no zero byte');
+  const doubled = text.replaceAll("'", "''");
+  return doubled.includes('\\') ? ` E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`;
+}
