@@ -149,4 +149,36 @@ export const systemsCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-301': {
+    summary: 'The session would write names of types short',
+    happened:
+      'The search_path of the session holds schemas of the user. Types of those would come without their schema, and equal columns would seem different.',
+    doThis:
+      'Report it: every session of Teal sets search_path to pg_catalog. In own code, do so before asking for the catalog.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-302': {
+    summary: 'The server is not a PostgreSQL that Teal knows',
+    happened: 'The server gave no version number in the form of PostgreSQL.',
+    doThis: 'Check that the address leads to PostgreSQL 14 to 18 itself, not to a pooler or to another product.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-500': {
+    summary: 'Prepared transactions stand in the way of the cut',
+    happened:
+      'The side to be fenced holds transactions that were prepared (two-phase commit) and are neither committed nor rolled back. The fence was not raised.',
+    doThis: 'Commit or roll back what `SELECT gid FROM pg_prepared_xacts` lists, then cut over again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-501': {
+    summary: 'Another cut has decided this epoch',
+    happened:
+      'The owner row of this epoch names another cut. Two controllers have worked on one migration, or a journal was restored from a copy.',
+    doThis: 'Stop every controller but one, run `teal status`, and report what it says.',
+    retry: 'never',
+    dataMayDiffer: 'unknown',
+  },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

@@ -1,0 +1,24 @@
+import { TealError } from '../../kernel/errors.ts';
+import { formatLsn, parseLsn, type LSN } from '../../model/lsn.ts';
+import { asPosition, type Position } from '../../model/position.ts';
+
+/** PostgreSQL's positions are LSNs, written as 16 hexadecimal digits so that they order as text. */
+export function positionOfLsn(lsn: LSN): Position {
+  return asPosition(lsn.toString(16).toUpperCase().padStart(16, '0'));
+}
+
+export function positionOfLsnText(text: string): Position {
+  return positionOfLsn(parseLsn(text));
+}
+
+export function lsnOfPosition(position: Position): LSN {
+  if (!/^[0-9A-F]{16}$/.test(position)) {
+    throw new TealError('TEAL-MODEL-001', 'not a position of PostgreSQL', { length: position.length });
+  }
+  return BigInt(`0x${position}`);
+}
+
+/** As PostgreSQL and people write it: `16/B374D848`. */
+export function lsnTextOfPosition(position: Position): string {
+  return formatLsn(lsnOfPosition(position));
+}
