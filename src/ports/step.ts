@@ -2,7 +2,14 @@
 export interface StepContext {
   readonly signal: AbortSignal;
   /** Tells a person what goes on: counts, rates, positions; never a row's values. */
-  progress(report: StepProgress): void;
+  readonly progress: (report: StepProgress) => void;
+  /** Facts that an earlier step of this run handed on, as the journal holds them; undefined when that step is not done. */
+  readonly facts: (stepId: string) => StepFacts | undefined;
+  /**
+   * What `remember` read before the first `act`, as the journal holds it: the same after a crash, and in `undo`.
+   * Undefined when the step has no `remember`, or was found done before Teal had touched anything: there is then nothing to put back.
+   */
+  readonly before: StepFacts | undefined;
 }
 
 export interface StepProgress {
@@ -15,7 +22,11 @@ export interface StepProgress {
 
 /** What `probe` found outside. */
 export type Probed =
-  | { readonly state: 'done'; readonly evidence: string }
+  /**
+   * `facts` are merged over those that `act` returned. Facts that a later step needs belong here: what `act` returned is lost
+   * when the process dies between the act and its record.
+   */
+  | { readonly state: 'done'; readonly evidence: string; readonly facts?: StepFacts }
   | { readonly state: 'not done' }
   /** Part of it is there; `act` must be able to go on from it. */
   | { readonly state: 'partly'; readonly evidence: string };
@@ -26,9 +37,9 @@ export type StepFacts = Readonly<Record<string, string | number | boolean | null
 /**
  * The smallest thing that is journalled, probed and undone.
  *
- * The runner journals the intent, calls `act`, then `probe`, and journals the result; it never trusts that `act` returned. After a crash it probes first.
- * `act` may be called again after it was interrupted at any place, and must then lead to the same end. `undo` puts back what was there before `act`;
- * it may be called for a step that was never begun, or begun and not finished, and twice.
+ * The runner calls `remember`, journals the intent with what it read, calls `act`, then `probe`, and journals the result; it never trusts
+ * that `act` returned. After a crash it probes first. `act` may be called again after it was interrupted at any place, and must then lead to
+ * the same end. `undo` puts back what was there before `act`; it may be called for a step that was begun and not finished, and twice.
  */
 export interface Step {
   /** Stable, derived from what it does: `prepare.publication`, `cut.fence`. */
@@ -41,7 +52,13 @@ export interface Step {
   readonly costs: string;
   /** How it is undone, one sentence; or why it cannot be. */
   readonly undone: string;
+  /** Reads outside, changes nothing. */
   readonly probe: (context: StepContext) => Promise<Probed>;
+  /**
+   * Reads what `act` is about to overwrite and `undo` must put back. Called once, before the first `act`; only steps that overwrite something need it
+   * (one that only adds can find what it added by name).
+   */
+  readonly remember?: (context: StepContext) => Promise<StepFacts>;
   readonly act: (context: StepContext) => Promise<StepFacts | void>;
   readonly undo: (context: StepContext) => Promise<void>;
 }
