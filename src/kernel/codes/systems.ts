@@ -149,6 +149,22 @@ export const systemsCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-100': {
+    summary: 'A newer Teal works on this database',
+    happened:
+      'The schema `teal` in this database was made by a newer version of Teal than this one. Nothing was changed.',
+    doThis: 'Use the version of Teal that the migration was begun with, or a newer one.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-101': {
+    summary: 'This database is the other side of a migration',
+    happened: 'The schema `teal` in this database says that it is blue where green is expected, or the reverse.',
+    doThis:
+      'Check that the addresses of blue and green are not exchanged; finalise the older migration if there was one.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYSTEMS-301': {
     summary: 'The session would write names of types short',
     happened:

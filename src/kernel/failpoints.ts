@@ -1,0 +1,35 @@
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+
+/** Every durable edge at which a test may kill the process. */
+export const failpointNames = Object.freeze([
+  'sync.apply.before-statements',
+  'sync.apply.before-commit',
+  'sync.apply.after-commit',
+  'sync.apply.before-trim',
+] as const);
+
+/**
+ * Ends this process with SIGKILL at a named place, when a test asks for it: TEAL_FAILPOINTS names a ledger file, TEAL_FAILPOINT_NAMES lists names,
+ * or is `*`. Each name kills once for each ledger: the name is written there before, so that a process that is started again goes past it. Otherwise it
+ * does nothing. Names of other rooms are theirs to choose: `room.what.where`.
+ */
+export function failpoint(name: string): void {
+  const ledger = process.env['TEAL_FAILPOINTS'];
+  if (ledger === undefined || ledger === '') return;
+  const wanted = (process.env['TEAL_FAILPOINT_NAMES'] ?? '*').split(',');
+  if (!wanted.includes('*') && !wanted.includes(name)) return;
+  if (record(ledger, name)) process.kill(process.pid, 'SIGKILL');
+}
+
+/** True when the name was not in the ledger yet; it is then there, durably. */
+function record(ledger: string, name: string): boolean {
+  const file = openSync(ledger, 'a+');
+  try {
+    if (readFileSync(ledger, 'utf8').split('\n').includes(name)) return false;
+    writeSync(file, `${name}\n`);
+    fsyncSync(file);
+    return true;
+  } finally {
+    closeSync(file);
+  }
+}
