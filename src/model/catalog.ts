@@ -38,6 +38,8 @@ export interface UniqueKey {
   /** An index on expressions or with a WHERE: uniqueness that column names alone do not describe. */
   readonly partialOrExpression: boolean;
   readonly deferrable: boolean;
+  /** The primary key's own index, which is listed first. */
+  readonly primary?: boolean;
 }
 
 export interface ForeignKey {
@@ -61,6 +63,8 @@ export interface Table extends TableName {
   readonly replicaIdentitySetting: 'default' | 'nothing' | 'full' | 'index';
   readonly uniqueKeys: readonly UniqueKey[];
   readonly foreignKeys: readonly ForeignKey[];
+  /** Names of EXCLUDE constraints; absent when there are none. */
+  readonly exclusionConstraints?: readonly string[];
   readonly rowSecurity: 'off' | 'on' | 'forced';
   readonly hasRules: boolean;
   /** User triggers, by name; `always` fires even while Teal applies changes. */
@@ -86,6 +90,7 @@ export interface Sequence extends TableName {
 export interface Catalog {
   readonly tables: readonly Table[];
   readonly sequences: readonly Sequence[];
+  /** In an order in which they can be refreshed: each after those that it reads, also through views. */
   readonly materializedViews: readonly (TableName & { readonly populated: boolean })[];
   readonly views: readonly TableName[];
   readonly extensions: readonly { readonly name: string; readonly version: string; readonly schema: string }[];

@@ -103,9 +103,9 @@ function travelsInBinary(type: string): string {
 /** Names of the columns with these numbers, in the order of the numbers. */
 function columnNames(relation: string, numbers: string, limit = '32767'): string {
   return `array(
-    select a.attname from unnest(${numbers}) with ordinality as k (attnum, place)
-    join pg_attribute a on a.attrelid = ${relation} and a.attnum = k.attnum
-    where k.place <= ${limit} order by k.place)`;
+    select a.attname from unnest(${numbers}) with ordinality as listed (attnum, place)
+    join pg_attribute a on a.attrelid = ${relation} and a.attnum = listed.attnum
+    where listed.place <= ${limit} order by listed.place)`;
 }
 
 export const catalogParts: Parts<CatalogRows> = {

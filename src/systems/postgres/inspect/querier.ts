@@ -1,6 +1,11 @@
 /** What inspection asks of a connection: every value comes as PostgreSQL's text form, or null. */
 export interface Querier {
-  query(sql: string, params?: readonly unknown[]): Promise<{ readonly rows: Record<string, string | null>[] }>;
+  query(
+    sql: string,
+    params?: readonly unknown[],
+  ): Promise<{
+    readonly rows: readonly Readonly<Record<string, string | null>>[];
+  }>;
 }
 
 /**
