@@ -1,0 +1,12 @@
+import type { Side } from '../model/catalog.ts';
+
+/** Generators of numbers (sequences, auto-increment), which no log carries. */
+export interface Sequences {
+  /**
+   * Moves every generator of `to` past all that `from` has given out, plus a headroom; never backwards. Call it while `from` is fenced. Idempotent.
+   * Returns how many were looked at and how many were moved.
+   */
+  handOver(from: Side, to: Side): Promise<{ readonly sequences: number; readonly moved: number }>;
+  /** How many generators of `to` could still give out a number that `from` has given. 0 after a hand-over. */
+  behind(from: Side, to: Side): Promise<number>;
+}

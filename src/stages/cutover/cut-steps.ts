@@ -1,0 +1,314 @@
+import { monotonicMs, waitFor } from '../../kernel/clock.ts';
+import { TealError } from '../../kernel/errors.ts';
+import type { Side } from '../../model/catalog.ts';
+import type { Position } from '../../model/position.ts';
+import type { Carrier, Flow } from '../../ports/carrier.ts';
+import type { Fence } from '../../ports/fence.ts';
+import type { PinnedSession, Router } from '../../ports/router.ts';
+import type { Sequences } from '../../ports/sequences.ts';
+import type { Probed, Step, StepContext } from '../../ports/step.ts';
+
+export interface CutLimits {
+  /** How long clients may be held in all, from the hold to the release. Past it the cut is undone. */
+  readonly maxPauseMs: number;
+  /** How long running transactions may take to end after the hold began. */
+  readonly drainMs: number;
+  readonly lockTimeoutMs: number;
+  /** How long the flow back may take to go live. Clients do not wait for it. */
+  readonly flowBackMs: number;
+}
+
+export interface Cut {
+  readonly name: string;
+  readonly epoch: number;
+  readonly from: Side;
+  readonly to: Side;
+}
+
+export interface CutPorts {
+  readonly fences: Readonly<Record<Side, Fence>>;
+  readonly router: Router;
+  readonly carrier: Carrier;
+  readonly sequences: Sequences;
+}
+
+/**
+ * One change of ownership as steps (correctness.md §3.3). Everything before `decide` is undone by its `undo`; `decide` is the point after which the
+ * only way is forward, and back again by another cut.
+ */
+export function cutSteps(cut: Cut, ports: CutPorts, limits: CutLimits): readonly Step[] {
+  const clock = new PauseClock(limits.maxPauseMs);
+  const token: TokenOfCut = { name: `${cut.name}/${cut.from}`, position: undefined };
+  return [
+    holdStep(cut, ports, limits, clock),
+    fenceStep(cut, ports, limits, clock, token),
+    tokenStep(cut, ports, clock, token),
+    sequencesStep(cut, ports, clock),
+    lastLookStep(cut, ports, clock),
+    decideStep(cut, ports, clock),
+    pointStep(cut, ports),
+    releaseStep(cut, ports),
+    flowBackStep(cut, ports, limits),
+  ];
+}
+
+/** The step that decides: after it nothing is undone, only finished. */
+export function decideStepId(cut: Cut): string {
+  return stepId(cut, 'decide');
+}
+
+interface TokenOfCut {
+  readonly name: string;
+  position: Position | undefined;
+}
+
+/** How long clients have been waiting. Lives in memory on purpose: a controller that was killed never goes on with a cut that is not decided. */
+class PauseClock {
+  readonly #maxPauseMs: number;
+  #startedMs: number | undefined;
+
+  constructor(maxPauseMs: number) {
+    this.#maxPauseMs = maxPauseMs;
+  }
+
+  start(): void {
+    this.#startedMs = monotonicMs();
+  }
+
+  get leftMs(): number {
+    if (this.#startedMs === undefined) return 0;
+    return this.#maxPauseMs - (monotonicMs() - this.#startedMs);
+  }
+
+  /** Throws TEAL-STAGES-102 once clients have waited too long. */
+  check(doing: string): void {
+    if (this.leftMs <= 0) {
+      throw new TealError('TEAL-STAGES-102', `no time was left for: ${doing}`, { maxPauseMs: this.#maxPauseMs });
+    }
+  }
+}
+
+function stepId(cut: Cut, what: string): string {
+  return `cut:${cut.name}:${what}`;
+}
+
+export function flowFrom(side: Side): Flow {
+  return side === 'blue' ? 'forward' : 'reverse';
+}
+
+const notDone: Probed = { state: 'not done' };
+const nothing = async (): Promise<void> => {};
+
+function holdStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClock): Step {
+  return {
+    id: stepId(cut, 'hold'),
+    does: `asks the router to let new transactions wait, and waits until those that run on ${cut.from} have ended; cancels none`,
+    locks: `nothing; clients wait at most ${limits.maxPauseMs} ms in all`,
+    costs: `a transaction that runs longer than ${limits.drainMs} ms ends the attempt, not the transaction`,
+    undone: `what waits goes on, on ${cut.from}`,
+    probe: async () => {
+      const seen = await ports.router.read();
+      return seen.mode === 'holding' && seen.inFlight === 0 ? done(`${seen.clients} clients wait`) : notDone;
+    },
+    act: async () => {
+      clock.start();
+      const held = await ports.router.hold({ cut: cut.name, leaseMs: limits.maxPauseMs, drainMs: limits.drainMs });
+      if (!held.drained) throw notDrained(held.inFlight, held.pinned);
+      return { clients: held.clients, drainedAfterMs: Math.round(held.waitedMs) };
+    },
+    undo: async () => ports.router.release(),
+  };
+}
+
+function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClock, token: TokenOfCut): Step {
+  const fence = ports.fences[cut.from];
+  return {
+    id: stepId(cut, 'fence'),
+    does: `closes every managed table of ${cut.from} to writes and writes the token, in one transaction`,
+    locks: `SHARE ROW EXCLUSIVE on the managed tables of ${cut.from} for some milliseconds; waits for them at most ${limits.lockTimeoutMs} ms; reads pass`,
+    costs: 'a few milliseconds a hundred tables',
+    undone: `the tables of ${cut.from} take writes again`,
+    probe: async () => {
+      const seen = await fence.probe();
+      return seen.fence === 'raised' && seen.tokens.includes(token.name) ? done(`token ${token.name}`) : notDone;
+    },
+    act: async () => {
+      clock.check('closing the tables');
+      token.position = await fence.raise({
+        cut: cut.name,
+        token: token.name,
+        epoch: cut.epoch,
+        lockTimeoutMs: Math.max(1, Math.min(limits.lockTimeoutMs, Math.floor(clock.leftMs))),
+      });
+      return { position: token.position };
+    },
+    undo: async () => fence.lower(),
+  };
+}
+
+function tokenStep(cut: Cut, ports: CutPorts, clock: PauseClock, token: TokenOfCut): Step {
+  const seenThere = async (): Promise<boolean> => (await ports.fences[cut.to].probe()).tokens.includes(token.name);
+  return {
+    id: stepId(cut, 'token'),
+    does: `waits until the token has come through the flow and is on ${cut.to}: then ${cut.to} holds all that ${cut.from} ever accepted`,
+    locks: 'nothing',
+    costs: 'the lag of the flow',
+    undone: 'nothing to undo',
+    probe: async () => ((await seenThere()) ? done(`the token is on ${cut.to}`) : notDone),
+    act: async (context) => {
+      clock.check('the last changes to arrive');
+      await waitFor(
+        { what: `the token on ${cut.to}`, timeoutMs: clock.leftMs, everyMs: 2, signal: context.signal },
+        async () => ((await seenThere()) ? true : undefined),
+      );
+    },
+    undo: nothing,
+  };
+}
+
+function sequencesStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
+  return {
+    id: stepId(cut, 'sequences'),
+    does: `moves every sequence of ${cut.to} past what ${cut.from} has given out`,
+    locks: 'each sequence for the moment of its change',
+    costs: 'two queries',
+    undone: 'nothing to undo: a gap in numbers harms nobody',
+    probe: async () => {
+      const behind = await ports.sequences.behind(cut.from, cut.to);
+      return behind === 0 ? done('no sequence is behind') : notDone;
+    },
+    act: async () => {
+      clock.check('the sequences');
+      return ports.sequences.handOver(cut.from, cut.to);
+    },
+    undo: nothing,
+  };
+}
+
+/** C7: nobody but Teal has written on the gaining side, and the way back is ready. */
+function lastLookStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
+  const looks = async (): Promise<{ rogue: number; ready: boolean; state: string }> => {
+    const back = await ports.carrier.status(flowFrom(cut.to));
+    return { rogue: back.rogueTransactions, ready: back.now.state === 'running', state: back.now.state };
+  };
+  return {
+    id: stepId(cut, 'last-look'),
+    does: `looks once more: nobody else has written on ${cut.to}, and the flow back to ${cut.from} runs`,
+    locks: 'nothing',
+    costs: 'one question',
+    undone: 'nothing to undo',
+    probe: async () => {
+      const seen = await looks();
+      return seen.rogue === 0 && seen.ready ? done('no rogue write; the flow back runs') : notDone;
+    },
+    act: async () => {
+      clock.check('the last look');
+      const seen = await looks();
+      if (seen.rogue > 0) {
+        throw new TealError('TEAL-STAGES-103', `${seen.rogue} transactions on ${cut.to} are not Teal's`, {
+          rogue: seen.rogue,
+        });
+      }
+      if (!seen.ready) {
+        throw new TealError('TEAL-STAGES-104', `the flow back to ${cut.from} is ${seen.state}`, { state: seen.state });
+      }
+    },
+    undo: nothing,
+  };
+}
+
+function decideStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
+  const fence = ports.fences[cut.to];
+  return {
+    id: stepId(cut, 'decide'),
+    does: `writes the owner row on ${cut.to} and opens its tables, in one transaction: from its commit on ${cut.to} is live`,
+    locks: `SHARE ROW EXCLUSIVE on the managed tables of ${cut.to} for some milliseconds`,
+    costs: 'a few milliseconds a hundred tables',
+    undone: 'by a cut in the other direction: `teal rollback`',
+    probe: async () => {
+      const { owner } = await fence.probe();
+      return owner?.epoch === cut.epoch && owner.cut === cut.name ? done(`owner row of epoch ${cut.epoch}`) : notDone;
+    },
+    act: async () => {
+      clock.check('the decision');
+      await fence.lower({ epoch: cut.epoch, owner: cut.to, cut: cut.name });
+    },
+    undo: nothing,
+  };
+}
+
+function pointStep(cut: Cut, ports: CutPorts): Step {
+  return {
+    id: stepId(cut, 'point'),
+    does: `points the router at ${cut.to}; it reads the owner row itself before it does`,
+    locks: 'nothing',
+    costs: 'one connection for every client',
+    undone: 'not alone: by a cut in the other direction',
+    probe: async () => {
+      const seen = await ports.router.read();
+      return seen.pointsTo === cut.to && seen.epoch >= cut.epoch ? done(`the router points to ${cut.to}`) : notDone;
+    },
+    act: async () => ports.router.point(cut.to, cut.epoch),
+    undo: nothing,
+  };
+}
+
+function releaseStep(cut: Cut, ports: CutPorts): Step {
+  return {
+    id: stepId(cut, 'release'),
+    does: `lets the held clients go on, on ${cut.to}`,
+    locks: 'nothing',
+    costs: 'nothing',
+    undone: 'not needed',
+    probe: async () => {
+      const seen = await ports.router.read();
+      return seen.mode === 'running' && seen.pointsTo === cut.to ? done('clients go on') : notDone;
+    },
+    act: async () => ports.router.release(),
+    undo: nothing,
+  };
+}
+
+function flowBackStep(cut: Cut, ports: CutPorts, limits: CutLimits): Step {
+  const isLive = async (): Promise<boolean> => {
+    const back = await ports.carrier.status(flowFrom(cut.to));
+    return back.mode === 'live' && back.now.state === 'running';
+  };
+  return {
+    id: stepId(cut, 'flow-back'),
+    does: `waits until the flow ${cut.to} to ${cut.from} is live: from then on going back loses nothing`,
+    locks: 'nothing; clients do not wait for it',
+    costs: 'nothing',
+    undone: 'not needed',
+    probe: async () => ((await isLive()) ? done('the flow back is live') : notDone),
+    act: async (context: StepContext) => {
+      await waitFor(
+        { what: `the flow from ${cut.to} to go live`, timeoutMs: limits.flowBackMs, signal: context.signal },
+        async () => ((await isLive()) ? true : undefined),
+      );
+    },
+    undo: nothing,
+  };
+}
+
+function done(evidence: string): Probed {
+  return { state: 'done', evidence };
+}
+
+function notDrained(inFlight: number, pinned: readonly PinnedSession[]): TealError {
+  const first = pinned[0];
+  if (first !== undefined) {
+    return new TealError(
+      'TEAL-STAGES-101',
+      `${pinned.length} sessions hold state that cannot move (${first.client}: ${first.reason})`,
+      {
+        pinned: pinned.length,
+        inFlight,
+        sessions: pinned.slice(0, 10).map((session) => `${session.client}: ${session.reason}`),
+      },
+    );
+  }
+  return new TealError('TEAL-STAGES-100', `${inFlight} transactions were still running at the end of the drain limit`, {
+    inFlight,
+  });
+}
