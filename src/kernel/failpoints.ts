@@ -1,17 +1,9 @@
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 
-/** Every durable edge at which a test may kill the process. */
-export const failpointNames = Object.freeze([
-  'sync.apply.before-statements',
-  'sync.apply.before-commit',
-  'sync.apply.after-commit',
-  'sync.apply.before-trim',
-] as const);
-
 /**
  * Ends this process with SIGKILL at a named place, when a test asks for it: TEAL_FAILPOINTS names a ledger file, TEAL_FAILPOINT_NAMES lists names,
- * or is `*`. Each name kills once for each ledger: the name is written there before, so that a process that is started again goes past it. Otherwise it
- * does nothing. Names of other rooms are theirs to choose: `room.what.where`.
+ * or is `*`. Each name kills once for each ledger: the name is written there before, so that a process that is started again goes past it. Without the
+ * variables it does nothing. Names are `room.what.where`, constants of the module that calls it.
  */
 export function failpoint(name: string): void {
   const ledger = process.env['TEAL_FAILPOINTS'];
