@@ -1,0 +1,291 @@
+import { TealError } from '../../kernel/errors.ts';
+
+/**
+ * Messages of PostgreSQL's logical replication stream, protocol version 1 (manual: "Logical Replication Message Formats"). Whole transactions in commit
+ * order; relations are numbered, and described before their first use on a connection. Pure: what a number means is the caller's to remember.
+ *
+ * Values are views of the payload, not copies: whoever keeps one keeps the payload.
+ */
+
+/** Text (or binary, if the stream was asked for it); `null` is NULL; `undefined` is an unchanged TOASTed value that was not sent. */
+export type TupleValue = Buffer | null | undefined;
+
+export interface RelationMessage {
+  readonly kind: 'relation';
+  readonly id: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index';
+  readonly columns: readonly {
+    readonly name: string;
+    readonly typeOid: number;
+    readonly typeModifier: number;
+    readonly key: boolean;
+  }[];
+}
+
+export interface OldTuple {
+  readonly kind: 'key' | 'full';
+  readonly values: readonly TupleValue[];
+}
+
+export type PgoutputMessage =
+  /** `final` is where the commit record starts: good for nothing but a look (correctness.md §2.1). */
+  | { readonly kind: 'begin'; readonly final: bigint; readonly committedAtUs: bigint; readonly xid: number }
+  | { readonly kind: 'commit'; readonly end: bigint; readonly committedAtUs: bigint }
+  | { readonly kind: 'origin'; readonly name: string }
+  | RelationMessage
+  | { readonly kind: 'type'; readonly id: number; readonly schema: string; readonly name: string }
+  | { readonly kind: 'insert'; readonly relationId: number; readonly row: readonly TupleValue[] }
+  | {
+      readonly kind: 'update';
+      readonly relationId: number;
+      readonly old?: OldTuple;
+      readonly row: readonly TupleValue[];
+    }
+  | { readonly kind: 'delete'; readonly relationId: number; readonly old: OldTuple }
+  | {
+      readonly kind: 'truncate';
+      readonly relationIds: readonly number[];
+      readonly cascade: boolean;
+      readonly restartIdentity: boolean;
+    }
+  | {
+      readonly kind: 'message';
+      readonly transactional: boolean;
+      readonly position: bigint;
+      readonly prefix: string;
+      readonly content: Buffer;
+    };
+
+/** Microseconds from 1970 to 2000, where PostgreSQL counts from. */
+export const postgresEpochUs = 946_684_800_000_000n;
+
+const letter = {
+  begin: 0x42,
+  commit: 0x43,
+  origin: 0x4f,
+  relation: 0x52,
+  type: 0x59,
+  insert: 0x49,
+  update: 0x55,
+  delete: 0x44,
+  truncate: 0x54,
+  message: 0x4d,
+  key: 0x4b,
+  old: 0x4f,
+  new: 0x4e,
+  null: 0x6e,
+  unchanged: 0x75,
+  text: 0x74,
+  binary: 0x62,
+} as const;
+
+/** One message from the payload of one XLogData. Throws TEAL-WIRE-001 for anything that version 1 does not allow, trailing bytes included. */
+export function decodePgoutput(payload: Buffer): PgoutputMessage {
+  const reader = new PayloadReader(payload);
+  const message = readMessage(reader);
+  reader.expectEnd();
+  return message;
+}
+
+function readMessage(reader: PayloadReader): PgoutputMessage {
+  const type = reader.uint8();
+  switch (type) {
+    case letter.insert: {
+      const relationId = reader.uint32();
+      reader.expect(letter.new);
+      return { kind: 'insert', relationId, row: readTuple(reader) };
+    }
+    case letter.update:
+      return readUpdate(reader);
+    case letter.delete: {
+      const relationId = reader.uint32();
+      return { kind: 'delete', relationId, old: readOld(reader, reader.uint8()) };
+    }
+    case letter.begin:
+      return {
+        kind: 'begin',
+        final: reader.uint64(),
+        committedAtUs: reader.int64() + postgresEpochUs,
+        xid: reader.uint32(),
+      };
+    case letter.commit:
+      return readCommit(reader);
+    case letter.relation:
+      return readRelation(reader);
+    case letter.origin:
+      reader.uint64();
+      return { kind: 'origin', name: reader.text() };
+    case letter.type:
+      return { kind: 'type', id: reader.uint32(), schema: reader.text(), name: reader.text() };
+    case letter.truncate:
+      return readTruncate(reader);
+    case letter.message:
+      return readLogicalMessage(reader);
+    default:
+      throw malformed('a message of an unknown type', { type });
+  }
+}
+
+function readCommit(reader: PayloadReader): PgoutputMessage {
+  const flags = reader.uint8();
+  if (flags !== 0) throw malformed('a commit with flags that version 1 does not know', { flags });
+  reader.uint64();
+  return { kind: 'commit', end: reader.uint64(), committedAtUs: reader.int64() + postgresEpochUs };
+}
+
+const identities: Readonly<Record<string, RelationMessage['replicaIdentity']>> = {
+  d: 'default',
+  n: 'nothing',
+  f: 'full',
+  i: 'index',
+};
+
+function readRelation(reader: PayloadReader): RelationMessage {
+  const id = reader.uint32();
+  // pg_catalog is sent as an empty text.
+  const schema = reader.text() || 'pg_catalog';
+  const name = reader.text();
+  const setting = String.fromCharCode(reader.uint8());
+  const replicaIdentity = identities[setting];
+  if (replicaIdentity === undefined) throw malformed('a relation of an unknown replica identity', { id });
+  const columns = Array.from({ length: reader.uint16() }, () => {
+    const flags = reader.uint8();
+    return {
+      key: (flags & 1) === 1,
+      name: reader.text(),
+      typeOid: reader.uint32(),
+      typeModifier: reader.int32(),
+    };
+  });
+  return { kind: 'relation', id, schema, name, replicaIdentity, columns };
+}
+
+function readUpdate(reader: PayloadReader): PgoutputMessage {
+  const relationId = reader.uint32();
+  const marker = reader.uint8();
+  if (marker === letter.new) return { kind: 'update', relationId, row: readTuple(reader) };
+  const old = readOld(reader, marker);
+  reader.expect(letter.new);
+  return { kind: 'update', relationId, old, row: readTuple(reader) };
+}
+
+function readOld(reader: PayloadReader, marker: number): OldTuple {
+  if (marker === letter.key) return { kind: 'key', values: readTuple(reader) };
+  if (marker === letter.old) return { kind: 'full', values: readTuple(reader) };
+  throw malformed('an old row of an unknown kind', { marker });
+}
+
+function readTuple(reader: PayloadReader): TupleValue[] {
+  const count = reader.uint16();
+  const values: TupleValue[] = [];
+  for (let index = 0; index < count; index += 1) values.push(readValue(reader));
+  return values;
+}
+
+function readValue(reader: PayloadReader): TupleValue {
+  const kind = reader.uint8();
+  switch (kind) {
+    case letter.text:
+    case letter.binary:
+      return reader.bytes(reader.int32());
+    case letter.null:
+      return null;
+    case letter.unchanged:
+      return undefined;
+    default:
+      throw malformed('a value of an unknown kind', { kind });
+  }
+}
+
+function readTruncate(reader: PayloadReader): PgoutputMessage {
+  const count = reader.uint32();
+  const flags = reader.uint8();
+  // Looked at before the list is made: a wrong count must not become an allocation.
+  if (count * 4 !== reader.remaining) throw malformed('a truncate that announces another number of tables', { count });
+  const relationIds = Array.from({ length: count }, () => reader.uint32());
+  return { kind: 'truncate', relationIds, cascade: (flags & 1) === 1, restartIdentity: (flags & 2) === 2 };
+}
+
+function readLogicalMessage(reader: PayloadReader): PgoutputMessage {
+  const flags = reader.uint8();
+  const position = reader.uint64();
+  const prefix = reader.text();
+  return { kind: 'message', transactional: (flags & 1) === 1, position, prefix, content: reader.bytes(reader.int32()) };
+}
+
+function malformed(what: string, facts: Readonly<Record<string, number>> = {}): TealError {
+  return new TealError('TEAL-WIRE-001', what, facts);
+}
+
+/** Checked reads: every one that would leave the payload is TEAL-WIRE-001. */
+class PayloadReader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  uint8(): number {
+    return this.#bytes.readUInt8(this.#step(1));
+  }
+
+  uint16(): number {
+    return this.#bytes.readUInt16BE(this.#step(2));
+  }
+
+  uint32(): number {
+    return this.#bytes.readUInt32BE(this.#step(4));
+  }
+
+  int32(): number {
+    return this.#bytes.readInt32BE(this.#step(4));
+  }
+
+  uint64(): bigint {
+    return this.#bytes.readBigUInt64BE(this.#step(8));
+  }
+
+  int64(): bigint {
+    return this.#bytes.readBigInt64BE(this.#step(8));
+  }
+
+  bytes(length: number): Buffer {
+    if (length < 0) throw malformed('a value of negative length', { length });
+    const at = this.#step(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  /** UTF-8 up to a zero byte. */
+  text(): string {
+    const end = this.#bytes.indexOf(0, this.#at);
+    if (end === -1) throw malformed('a text without its end', { at: this.#at });
+    const text = this.#bytes.toString('utf8', this.#at, end);
+    this.#at = end + 1;
+    return text;
+  }
+
+  expect(marker: number): void {
+    const found = this.uint8();
+    if (found !== marker) throw malformed('another part than the one that must follow', { expected: marker, found });
+  }
+
+  expectEnd(): void {
+    if (this.remaining > 0) throw malformed('bytes after the end of a message', { remaining: this.remaining });
+  }
+
+  #step(length: number): number {
+    const at = this.#at;
+    if (length > this.#bytes.length - at) {
+      throw malformed('a message that is cut short', { at, wanted: length, length: this.#bytes.length });
+    }
+    this.#at = at + length;
+    return at;
+  }
+}
