@@ -1,3 +1,136 @@
 import type { ErrorEntry } from './entry.ts';
 
-export const syncCodes = {} as const satisfies Record<`TEAL-SYNC-${number}`, ErrorEntry>;
+export const syncCodes = {
+  'TEAL-SYNC-101': {
+    summary: 'A table of the target does not fit the stream',
+    happened:
+      'The source changed the columns of a table, and the target has not. Teal stopped exactly before the transaction that needs them; nothing is lost.',
+    doThis:
+      'Make the same change on the target (the facts name table and column). Teal looks again and goes on by itself.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-110': {
+    summary: 'A change did not affect exactly one row',
+    happened:
+      'An update or delete of the source found no row, or more than one, on the target. The target was changed by someone else, or was not copied whole. The transaction was rolled back and Teal stopped.',
+    doThis:
+      'Keep all other writers away from the target and run `teal verify` to see which rows differ; then copy the table again.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYNC-111': {
+    summary: 'A row of the source meets another row on the target',
+    happened:
+      'A unique index of the target refused a row that the source holds. The target was changed by someone else, or has an index that the source has not. The transaction was rolled back.',
+    doThis:
+      'Compare the indexes of both sides, keep other writers away from the target, run `teal verify`, then copy the table again.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYNC-112': {
+    summary: 'The target refused a transaction for now',
+    happened:
+      'A deadlock, a serialization failure, a lock that was not had in time or a cancelled statement on the target.',
+    doThis: 'Nothing at first: Teal tries again. If it repeats, look for sessions that lock tables of the target.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-113': {
+    summary: 'The schema of the target refuses a change',
+    happened:
+      'The target has no such column or enum label, or a constraint or type that does not take what the source holds. The transaction was rolled back; nothing is lost.',
+    doThis: 'Bring the table of the target (in the facts) to the shape of the source. Teal tries again by itself.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-115': {
+    summary: 'The stream must be read again',
+    happened: 'Something interrupted a transaction that was too large to keep. It was rolled back on the target.',
+    doThis: 'Nothing: Teal reads on from the position that the target holds.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-117': {
+    summary: 'The stream of changes contradicts itself',
+    happened:
+      'A change came outside of a transaction, or without the values that say which row it is about. Nothing of its transaction was applied.',
+    doThis: 'Check the replica identity of the table (in the facts) on the source, and report it with the facts.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-118': {
+    summary: 'The target does not know this stream',
+    happened: 'The row of progress for this stream is not on the target: it was never begun, or was removed.',
+    doThis: 'Check that the address of the target is right. If it is, the copy has to begin again.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
+  'TEAL-SYNC-119': {
+    summary: 'Another session applies this stream',
+    happened:
+      'The replication origin of the stream is in use on the target: two workers would apply every change twice.',
+    doThis: 'Nothing at first: an older session may be ending. If it stays, end the worker whose pid is in the facts.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-201': {
+    summary: 'A table of the target holds rows that Teal did not copy',
+    happened:
+      'Before a copy the tables of the target must be empty. One holds rows, and no record of a copy explains them. Nothing was changed.',
+    doThis:
+      'Look at the table (in the facts). If its rows may go, empty it; if it must stay as it is, exclude it from the migration.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-202': {
+    summary: 'A copy would be resumed under another snapshot',
+    happened:
+      'Rows that were copied under one snapshot and rows of another do not fit together: some would be missing, others twice. Teal stopped before reading.',
+    doThis: 'Start the copy anew with a new snapshot (a new epoch): `teal up` offers it.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-203': {
+    summary: 'The snapshot of the copy is lost',
+    happened:
+      'Both processes that held the snapshot open have ended, or lost their connection to the source. Tables that were not complete cannot be completed from it.',
+    doThis:
+      'Let the copy start anew with a new snapshot (a new epoch): what was copied is thrown away. Find out what ended the holders (their logs are in the state folder).',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-204': {
+    summary: 'A table cannot travel in this format',
+    happened: 'A server refused the binary form of a column of the table.',
+    doThis: 'Nothing: Teal copies the table in text form.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-205': {
+    summary: 'Source and target count different numbers of rows',
+    happened:
+      'A part of a table was read and written, and the two servers disagree about how many rows that were. It was rolled back on the target.',
+    doThis:
+      'Look for triggers that fire always (ENABLE ALWAYS) and rules on the table of the target, which swallow or add rows; remove them and run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-206': {
+    summary: 'Another copy has taken over',
+    happened:
+      'A later run of the same copy has begun on the target. This one stopped; what it had open was rolled back.',
+    doThis: 'Nothing, when you started Teal again yourself. Otherwise see to it that one controller runs only.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-207': {
+    summary: 'A copy ended without being complete',
+    happened:
+      'All parts were reported as copied, but the target, asked at the end, does not have the records of all of them: it lost commits that it had confirmed.',
+    doThis:
+      'Check fsync and full_page_writes on the target, and whether it was restored or failed over; then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+} as const satisfies Record<`TEAL-SYNC-${number}`, ErrorEntry>;

@@ -142,6 +142,14 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-029': {
+    summary: 'The publication is gone',
+    happened:
+      'The source has no publication of this name any more. From PostgreSQL 18 on the server then leaves changes out of the stream without an error.',
+    doThis: 'Start the copy again: changes that were made without the publication are not in the stream.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
   'TEAL-SYSTEMS-028': {
     summary: 'The source sends nothing',
     happened: 'Neither a change nor a sign of life came over the replication connection for longer than it may take.',
@@ -196,5 +204,78 @@ export const systemsCodes = {
     doThis: 'Stop every controller but one, run `teal status`, and report what it says.',
     retry: 'never',
     dataMayDiffer: 'unknown',
+  },
+  'TEAL-SYSTEMS-200': {
+    summary: "PostgreSQL's client programs were not found",
+    happened:
+      'Teal reads the schema with pg_dump and pg_restore. They are not on PATH (nor in TEAL_PG_BIN), or are older than the source.',
+    doThis:
+      "Install the client programs of a major between blue's and green's (Debian: postgresql-client-18 from apt.postgresql.org; macOS: libpq), or set TEAL_PG_BIN to their folder.",
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-201': {
+    summary: 'A client program of PostgreSQL failed',
+    happened: 'pg_dump or pg_restore ended with an error. What it said is in the facts, without values.',
+    doThis: 'Mend what it names (most often a privilege or a lock), then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-202': {
+    summary: 'The kept schema cannot be read',
+    happened:
+      'The archive that pg_dump wrote does not have the entries that its own list says, so Teal will not guess where one statement ends and the next begins.',
+    doThis: 'Remove the archive (in the facts) and run the command again; report it if it comes back.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-203': {
+    summary: 'The target has an object of this name already',
+    happened:
+      "An object of the source's schema cannot be created because the target has one of that name which Teal did not make. Nothing of it was changed.",
+    doThis: 'Drop or rename the object (in the facts) on the target, or exclude it from the migration.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-204': {
+    summary: 'The target refuses a part of the schema',
+    happened:
+      "A statement that creates an object of the source's schema failed on the target. What was created before stays and will be found again.",
+    doThis:
+      'Read the SQLSTATE and the object in the facts. Usual causes: an extension or role that the target lacks, a feature that was removed between the majors, data that break a constraint.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-210': {
+    summary: 'A publication of this name is not as it must be',
+    happened:
+      'The publication exists with other tables or options, and the slot exists too. Changing it now could lose changes that are made at that moment.',
+    doThis: 'Undo the preparation (`teal down`) and prepare again, so that publication and slot are made in order.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-211': {
+    summary: 'The slot of a lost snapshot is in use',
+    happened:
+      'The slot exists, nobody holds its snapshot, and something reads from it: it cannot be replaced, and a copy cannot begin.',
+    doThis: 'End what reads from the slot (its pid is in the facts), then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-212': {
+    summary: 'A snapshot holder did not start',
+    happened:
+      'A process that was to hold the snapshot of the copy ended, or did not say in time that it holds it. The end of its log is in the facts.',
+    doThis: 'Read what it said: a missing SELECT privilege, a lock, or the limit of connections are usual.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-220': {
+    summary: 'A sequence has no numbers left',
+    happened:
+      'The sequence is at its end on the source, so on the target the next number fails as it would have there.',
+    doThis: 'Give the sequence a larger MAXVALUE (or a wider type) on both sides.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;
