@@ -1,4 +1,7 @@
 import type { Catalog, SystemKind } from '../model/catalog.ts';
+import type { SystemFacts } from '../model/facts.ts';
+
+export type { Fact } from '../model/facts.ts';
 
 /** Who a system says it is. Two urls lead to the same system exactly when both fields of `identity` are equal. */
 export interface SystemIdentity {
@@ -15,11 +18,14 @@ export interface SystemIdentity {
   readonly user: string;
 }
 
-/** A fact is known, or unknown with a reason: an assessment never guesses. */
-export type Fact<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
-
+/** Looks at one system and changes nothing. All methods may be repeated, one at a time; each asks anew. */
 export interface Introspector {
   identify(): Promise<SystemIdentity>;
-  /** The objects of the database that are not the system's own nor Teal's. */
+  /** The objects of the database that are not the system's own nor Teal's. One consistent look. */
   describe(): Promise<Catalog>;
+  /**
+   * What else an assessment wants to know. What the role may not see comes back as unknown with the reason; a lost session is an error.
+   * Not inside a caller's transaction: a refused question would end it.
+   */
+  facts(): Promise<SystemFacts>;
 }

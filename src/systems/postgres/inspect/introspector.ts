@@ -1,5 +1,6 @@
 import type { Introspector } from '../../../ports/introspector.ts';
 import { readCatalog } from './catalog.ts';
+import { readFacts } from './facts.ts';
 import { readIdentity } from './identity.ts';
 import type { Querier } from './querier.ts';
 
@@ -16,5 +17,6 @@ export function createIntrospector(connection: Querier, options: IntrospectorOpt
   return Object.freeze({
     identify: async () => readIdentity(connection, options.address),
     describe: async () => readCatalog(connection),
+    facts: async () => readFacts(connection),
   });
 }
