@@ -34,11 +34,15 @@ function mayRepeatValues(sqlState: string): boolean {
   return sqlState.startsWith('22') || sqlState.startsWith('P0') || sqlState === '42601';
 }
 
+/** The server's own text, where it cannot hold values. */
+export function serverText(fields: ServerErrorFields): string {
+  return mayRepeatValues(fields.sqlState) ? 'the server refused a statement' : redact(fields.message);
+}
+
 /** The error of Teal for an ErrorResponse. The SQLSTATE is in `facts.sqlState`. Server texts with values in them are left out. */
 export function serverError(fields: ServerErrorFields, facts: ErrorFacts = {}): TealError {
   const code = bySqlState[fields.sqlState] ?? 'TEAL-SYSTEMS-007';
-  const text = mayRepeatValues(fields.sqlState) ? 'the server refused a statement' : redact(fields.message);
-  return new TealError(code, text, {
+  return new TealError(code, serverText(fields), {
     ...facts,
     sqlState: fields.sqlState,
     schema: fields.schema,

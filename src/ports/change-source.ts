@@ -1,0 +1,72 @@
+import type { StreamEvent } from '../model/change.ts';
+import type { Position } from '../model/position.ts';
+
+/**
+ * A piece of a source's log, in the source's own encoding, with as much said about it as a spool must know to keep whole transactions.
+ * Between a `begin` and its `commit` there are `schema` and `change` records only.
+ */
+export type ChangeRecord =
+  | { readonly kind: 'begin'; readonly payload: Buffer }
+  /** Describes a table for the changes after it. A later one of the same `key` replaces it. Each stream describes a table before its first change. */
+  | { readonly kind: 'schema'; readonly key: string; readonly payload: Buffer }
+  | { readonly kind: 'change'; readonly payload: Buffer }
+  /** `end` is the place to read on from. */
+  | { readonly kind: 'commit'; readonly end: Position; readonly payload: Buffer }
+  /** Between transactions: nothing of the stream ends before `end` that has not been given already. */
+  | { readonly kind: 'mark'; readonly end: Position };
+
+export interface StreamStart {
+  /** Where to read on: the end of the last transaction that is safe here, or a later mark. */
+  readonly after: Position;
+  /** `ChangeStream.identity` of the stream before; undefined for the first. Another source is refused, not read. */
+  readonly identity?: string;
+}
+
+/**
+ * Whole transactions in commit order. Signs of life are exchanged with the source by the stream's own timer, also while nobody calls `next`;
+ * nothing is acknowledged but by `acknowledge`.
+ */
+export interface ChangeStream extends AsyncDisposable {
+  /** Names the source's history: the same text for as long as positions mean the same. */
+  readonly identity: string;
+  /**
+   * What has arrived, at least one record; waits when nothing has. One call at a time. Not calling it holds the source back. A batch may end inside a transaction.
+   * Rejects when the stream has ended, with the reason; the stream is of no use afterwards.
+   */
+  next(): Promise<readonly ChangeRecord[]>;
+  /** The source may forget what ended at or before `position`: it is durable here. Never goes backwards, may be called from anywhere, does not wait. */
+  acknowledge(position: Position): void;
+}
+
+/** Reads the log of one source for one flow. */
+export interface ChangeSource {
+  /**
+   * Opens the stream. At most one is open at a time. Aborting the signal ends it. Errors say whether trying again may help (`entry.retry`): a lost
+   * connection or a reader that has not gone yet `auto`; a missing, invalidated or advanced slot `never`.
+   */
+  start(from: StreamStart, signal: AbortSignal): Promise<ChangeStream>;
+}
+
+/** Turns payloads back into events, in the order in which they were given. It remembers tables: one decoder for one reading of a spool. */
+export interface ChangeDecoder {
+  /** Undefined for what is of no interest. Throws TEAL-WIRE-001. */
+  decode(payload: Buffer): StreamEvent | undefined;
+}
+
+export interface SourceLook {
+  /** Head of the log. */
+  readonly head: Position;
+  /** `absent` and `invalidated`: what is not received yet cannot be had any more. `unpublished`: the source leaves changes out. */
+  readonly slot: 'usable' | 'absent' | 'invalidated' | 'unpublished';
+  /** Log that the source keeps for this flow. */
+  readonly retainedBytes?: number;
+  /** Log that may still be written before the source invalidates the slot; undefined when it has no limit. */
+  readonly headroomBytes?: number;
+}
+
+/** What a flow asks its source beside the stream, over a session of its own. Each call may fail with a lost connection; the next one connects again. */
+export interface SourceProbe extends AsyncDisposable {
+  /** Writes the side's heartbeat row, which comes back through the stream. Passes the fence. */
+  heartbeat(): Promise<void>;
+  look(): Promise<SourceLook>;
+}

@@ -1,0 +1,53 @@
+import { must } from '../../kernel/assert.ts';
+import type { Side } from '../../model/catalog.ts';
+import type { SourceLook, SourceProbe } from '../../ports/change-source.ts';
+import { KeptSession } from './kept-session.ts';
+import { positionOfLsnText } from './position.ts';
+import { publicationExists, slotStatus } from './slot.ts';
+
+export interface SourceProbeOptions {
+  readonly url: string;
+  readonly applicationName: string;
+  readonly slot: string;
+  readonly publication: string;
+  readonly side: Side;
+}
+
+/** Its commits do not wait for disk or standby: a heartbeat that is lost in a crash is followed by the next one. */
+export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
+  const session = new KeptSession({
+    url: options.url,
+    applicationName: options.applicationName,
+    lockTimeoutMs: 2_000,
+    extraOptions: { synchronous_commit: 'off' },
+  });
+  return {
+    async heartbeat() {
+      await session.use(async (connection) =>
+        connection.query(
+          `insert into teal.heartbeat (side, at) values ($1, pg_catalog.clock_timestamp())
+           on conflict (side) do update set at = excluded.at`,
+          [options.side],
+        ),
+      );
+    },
+    async look(): Promise<SourceLook> {
+      return session.use(async (connection) => {
+        const { rows } = await connection.query('select pg_catalog.pg_current_wal_lsn() as head');
+        const head = positionOfLsnText(must(rows[0]?.['head'], 'pg_current_wal_lsn'));
+        const status = await slotStatus(connection, options.slot);
+        if (status.state === 'absent') return { head, slot: 'absent' };
+        if (status.state !== 'usable') return { head, slot: 'invalidated' };
+        return {
+          head,
+          slot: (await publicationExists(connection, options.publication)) ? 'usable' : 'unpublished',
+          retainedBytes: status.retainedBytes,
+          ...(status.headroomBytes === undefined ? {} : { headroomBytes: status.headroomBytes }),
+        };
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await session[Symbol.asyncDispose]();
+    },
+  };
+}

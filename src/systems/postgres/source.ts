@@ -1,0 +1,265 @@
+import { assert, must } from '../../kernel/assert.ts';
+import { monotonicMs, nowMs } from '../../kernel/clock.ts';
+import { TealError, isTealError, type ErrorCode } from '../../kernel/errors.ts';
+import type { Position } from '../../model/position.ts';
+import type { ChangeRecord, ChangeSource, ChangeStream, StreamStart } from '../../ports/change-source.ts';
+import { FrameReader, frameBody, type Frame } from '../../wire/postgres/frames.ts';
+import {
+  decodeErrorFields,
+  decodeReplicationMessage,
+  encodeQuery,
+  encodeStandbyStatus,
+  type ReplicationMessage,
+} from '../../wire/postgres/replication.ts';
+import { connect, type PgConnection, type RawSocket } from './connection.ts';
+import { asTealError, serverError, serverText } from './errors.ts';
+import { lsnOfPosition, lsnTextOfPosition, positionOfLsn } from './position.ts';
+import { quoteIdent, quoteLiteral } from './quote.ts';
+import { RecordReader } from './record-reader.ts';
+import { publicationExists, slotStatus } from './slot.ts';
+
+export interface PostgresSourceOptions {
+  readonly url: string;
+  readonly applicationName: string;
+  readonly slot: string;
+  readonly publication: string;
+  /** Between two signs of life; default 5 000. Well below half of any sensible wal_sender_timeout. */
+  readonly statusIntervalMs?: number;
+  /** Without a byte for this long while waiting, the connection is taken for dead (TEAL-SYSTEMS-028); default 30 000. */
+  readonly silenceTimeoutMs?: number;
+}
+
+/** The log of a PostgreSQL database through a logical slot that exists already. */
+export function postgresSource(options: PostgresSourceOptions): ChangeSource {
+  return { start: async (from, signal) => start(options, from, signal) };
+}
+
+async function start(options: PostgresSourceOptions, from: StreamStart, signal: AbortSignal): Promise<ChangeStream> {
+  const { url, applicationName } = options;
+  const connection = await connect({ url, applicationName, replication: 'database', signal });
+  try {
+    const identity = await identify(connection, from.identity);
+    await refuseUnusableSlot(connection, options.slot, from.after);
+    if (!(await publicationExists(connection, options.publication))) {
+      throw new TealError('TEAL-SYSTEMS-029', 'the publication does not exist', { publication: options.publication });
+    }
+    const stream = new PostgresChangeStream(connection, identity, options, from.after, signal);
+    await stream.open(startCommand(options, from.after));
+    return stream;
+  } catch (error) {
+    await connection.close();
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+function startCommand(options: PostgresSourceOptions, after: Position): string {
+  // Version 1: whole transactions, each in one piece. Messages carry DDL.
+  const publication = quoteLiteral(quoteIdent(options.publication));
+  return `START_REPLICATION SLOT ${quoteIdent(options.slot)} LOGICAL ${lsnTextOfPosition(after)} (proto_version '1', publication_names ${publication}, messages 'true')`;
+}
+
+async function identify(connection: PgConnection, expected: string | undefined): Promise<string> {
+  const { rows } = await connection.query('IDENTIFY_SYSTEM');
+  const systemId = must(rows[0]?.['systemid'], 'systemid');
+  const timeline = must(rows[0]?.['timeline'], 'timeline');
+  if (expected !== undefined) {
+    const [expectedSystem, expectedTimeline] = expected.split('/');
+    if (systemId !== expectedSystem) {
+      throw new TealError('TEAL-SYSTEMS-023', 'the source is another server than before', { systemId, expectedSystem });
+    }
+    if (timeline !== expectedTimeline) {
+      throw new TealError('TEAL-SYSTEMS-024', 'the source is on another timeline than before', {
+        timeline,
+        expectedTimeline,
+      });
+    }
+  }
+  return `${systemId}/${timeline}`;
+}
+
+async function refuseUnusableSlot(connection: PgConnection, slot: string, after: Position): Promise<void> {
+  const status = await slotStatus(connection, slot);
+  if (status.state === 'absent') throw new TealError('TEAL-SYSTEMS-020', 'the slot does not exist', { slot });
+  const { reason, activePid: pid, confirmed } = status;
+  if (status.state !== 'usable') throw new TealError('TEAL-SYSTEMS-021', 'the slot cannot be read', { slot, reason });
+  if (pid !== undefined) throw new TealError('TEAL-SYSTEMS-022', 'the slot is read by another session', { slot, pid });
+  // The server would silently begin at `confirmed` and leave out what is between.
+  if (confirmed !== undefined && confirmed > after) {
+    throw new TealError('TEAL-SYSTEMS-026', 'the slot is beyond what was received', { slot, confirmed, after });
+  }
+}
+
+/** An error of the walsender. Before the stream runs, an unknown object is the slot; afterwards it is the publication. */
+function streamError(body: Buffer, phase: 'starting' | 'streaming', slot: string): TealError {
+  const raw = decodeErrorFields(body);
+  const fields = { sqlState: raw.get('C') ?? '', message: raw.get('M') ?? '' };
+  const error = serverError(fields, { slot });
+  const refused = (code: ErrorCode): TealError => new TealError(code, serverText(fields), error.facts);
+  if (fields.sqlState === '55006') return refused('TEAL-SYSTEMS-022');
+  if (fields.sqlState === '42704') return refused(phase === 'starting' ? 'TEAL-SYSTEMS-020' : 'TEAL-SYSTEMS-029');
+  if (fields.sqlState === '58P01') return refused('TEAL-SYSTEMS-021');
+  return error.code === 'TEAL-SYSTEMS-007' ? refused('TEAL-SYSTEMS-025') : error;
+}
+
+const frameType = { copyBoth: 0x57, copyData: 0x64, error: 0x45, notice: 0x4e, parameter: 0x53 } as const;
+
+class PostgresChangeStream implements ChangeStream {
+  readonly identity: string;
+  readonly #connection: PgConnection;
+  readonly #options: PostgresSourceOptions;
+  readonly #socket: RawSocket;
+  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #frames = new FrameReader();
+  readonly #records = new RecordReader();
+  readonly #timer: NodeJS.Timeout;
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => this.#fail(asTealError(this.#signal.reason, 'connected'));
+  #phase: 'starting' | 'streaming' = 'starting';
+  #ready: ChangeRecord[] = [];
+  #received: bigint;
+  #acknowledged: bigint;
+  #waitingSince: number | undefined;
+
+  constructor(
+    connection: PgConnection,
+    identity: string,
+    options: PostgresSourceOptions,
+    after: Position,
+    signal: AbortSignal,
+  ) {
+    this.identity = identity;
+    this.#connection = connection;
+    this.#options = options;
+    this.#received = lsnOfPosition(after);
+    this.#acknowledged = this.#received;
+    this.#signal = signal;
+    this.#socket = connection.takeOver();
+    this.#chunks = this.#socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    this.#timer = setInterval(() => this.#tick(), options.statusIntervalMs ?? 5_000);
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Resolves when the server has begun to stream. */
+  async open(command: string): Promise<void> {
+    this.#socket.write(encodeQuery(command));
+    try {
+      while (this.#phase === 'starting') await this.#read();
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async next(): Promise<readonly ChangeRecord[]> {
+    while (this.#ready.length === 0) await this.#read();
+    const records = this.#ready;
+    this.#ready = [];
+    return records;
+  }
+
+  acknowledge(position: Position): void {
+    const lsn = lsnOfPosition(position);
+    assert(lsn <= this.#received, 'only what was received is acknowledged');
+    if (lsn <= this.#acknowledged) return;
+    this.#acknowledged = lsn;
+    this.#sendStatus(false);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    await this.#connection.close();
+  }
+
+  async #read(): Promise<void> {
+    this.#waitingSince = monotonicMs();
+    let result: IteratorResult<Buffer>;
+    try {
+      result = await this.#chunks.next();
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      throw asTealError(error, 'connected');
+    } finally {
+      this.#waitingSince = undefined;
+    }
+    if (result.done === true)
+      throw new TealError('TEAL-SYSTEMS-006', 'the source ended the stream', { slot: this.#options.slot });
+    for (const frame of this.#frames.push(result.value)) this.#take(frame);
+  }
+
+  #take(frame: Frame): void {
+    switch (frame.type) {
+      case frameType.copyData:
+        this.#takeMessage(decodeReplicationMessage(frameBody(frame)));
+        return;
+      case frameType.copyBoth:
+        this.#phase = 'streaming';
+        return;
+      case frameType.error:
+        throw streamError(frameBody(frame), this.#phase, this.#options.slot);
+      case frameType.notice:
+      case frameType.parameter:
+        return;
+      default:
+        // CopyDone and what follows it: the server is shutting down.
+        throw new TealError('TEAL-SYSTEMS-006', 'the source ended the stream', { slot: this.#options.slot });
+    }
+  }
+
+  #takeMessage(message: ReplicationMessage): void {
+    switch (message.kind) {
+      case 'data': {
+        const record = this.#records.read(message.payload);
+        if (record === undefined) return;
+        if (record.kind === 'commit') this.#receivedUpTo(lsnOfPosition(record.end));
+        this.#ready.push(record);
+        return;
+      }
+      case 'keepalive':
+        // Inside a transaction the server's place in its log says nothing about what was sent of it.
+        if (!this.#records.insideTransaction && message.walEnd > this.#received) {
+          this.#receivedUpTo(message.walEnd);
+          this.#ready.push({ kind: 'mark', end: positionOfLsn(message.walEnd) });
+        }
+        if (message.replyRequested) this.#sendStatus(false);
+        return;
+    }
+  }
+
+  #receivedUpTo(lsn: bigint): void {
+    if (lsn > this.#received) this.#received = lsn;
+  }
+
+  #tick(): void {
+    const silenceMs = this.#waitingSince === undefined ? 0 : monotonicMs() - this.#waitingSince;
+    if (silenceMs > (this.#options.silenceTimeoutMs ?? 30_000)) {
+      this.#fail(
+        new TealError('TEAL-SYSTEMS-028', 'the source sends nothing', {
+          slot: this.#options.slot,
+          silenceMs: Math.round(silenceMs),
+        }),
+      );
+      return;
+    }
+    // The answer that is asked for is the sign of life of a server that has nothing to send.
+    this.#sendStatus(this.#phase === 'streaming');
+  }
+
+  #sendStatus(replyRequested: boolean): void {
+    if (this.#phase !== 'streaming' || !this.#socket.writable) return;
+    this.#socket.write(
+      encodeStandbyStatus({
+        written: this.#received,
+        flushed: this.#acknowledged,
+        applied: this.#acknowledged,
+        atUs: BigInt(nowMs()) * 1_000n,
+        replyRequested,
+      }),
+    );
+  }
+
+  #fail(error: TealError): void {
+    this.#socket.destroy(isTealError(error) ? error : undefined);
+  }
+}
