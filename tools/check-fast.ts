@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process';
+
+/** The checks that need no server, in the order of their cost. Exit code 1 when one fails; all are run, so that one call tells everything. */
+export interface CheckResult {
+  readonly name: string;
+  readonly passed: boolean;
+}
+
+const checks: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
+  ['format', 'oxfmt', '--check'],
+  ['lint', 'oxlint', '--type-aware'],
+  ['types', 'tsc', '--noEmit', '-p', '.'],
+  ['import rules', 'depcruise', '--config', '.dependency-cruiser.mjs', '--output-type', 'err', 'src'],
+  ['error page', 'node', 'tools/errors-page.ts', '--check'],
+];
+
+export function runChecks(): readonly CheckResult[] {
+  return checks.map(([name, command, ...args]) => {
+    const run = spawnSync(command, args, { encoding: 'utf8' });
+    const passed = run.status === 0;
+    process.stdout.write(`${passed ? 'ok  ' : 'FAIL'} ${name}\n`);
+    if (!passed) process.stdout.write(`${run.stdout ?? ''}${run.stderr ?? ''}${run.error?.message ?? ''}\n`);
+    return { name, passed };
+  });
+}
+
+if (import.meta.main) process.exitCode = runChecks().every((check) => check.passed) ? 0 : 1;
