@@ -1,0 +1,166 @@
+import type { Catalog, Side, TableName } from '../model/catalog.ts';
+import type { Position } from '../model/position.ts';
+
+/**
+ * How a row becomes a hash. Both are exact: two rows that a person could tell apart in their text have different forms.
+ *
+ * `quick`: the system's own compact form. Never equal for different rows; may differ for equal ones where two versions of the system write it differently.
+ * `text`: every column as the system prints it, hashed by MD5. Decides where `quick` found something.
+ */
+export type DigestForm = 'quick' | 'text';
+
+export interface DigestColumn {
+  readonly name: string;
+  /** The type means the same on both sides, so that the compact form of its values may be compared; otherwise its text is. */
+  readonly sameType: boolean;
+  /** As this side declares it: for literals in a repair. */
+  readonly type: string;
+  /** The system computes it: it is compared and never written. */
+  readonly generated: boolean;
+}
+
+/** A table as it is read on one side. Column order is the same on both sides. */
+export interface DigestTable extends TableName {
+  readonly oid: number;
+  readonly columns: readonly DigestColumn[];
+  /** Names of the columns that tell rows apart; empty when nothing does, and then the whole row does. */
+  readonly key: readonly string[];
+  /** A power of two, the same on both sides. */
+  readonly buckets: number;
+}
+
+/** A part of one side's own physical order, opaque to all but the side that made it. */
+export type DigestRange = string & { readonly __digestRange: unique symbol };
+
+/** Rows whose hash falls into one bucket: how many, and the sums of the four 32-bit words of their hashes (signed, unbounded). */
+export interface BucketSum {
+  readonly bucket: number;
+  readonly rows: bigint;
+  readonly words: readonly [bigint, bigint, bigint, bigint];
+}
+
+/** One row as (hash of its key, hash of its whole text); `locator` finds it again in this snapshot. No values. */
+export interface DigestEntry {
+  readonly key: string;
+  readonly row: string;
+  readonly locator: string;
+}
+
+/** Which rows are wanted: those in some buckets of a form, or those whose keys have these hashes. */
+export type EntryFilter =
+  | { readonly by: 'bucket'; readonly form: DigestForm; readonly buckets: readonly number[] }
+  | { readonly by: 'key'; readonly keys: readonly string[] };
+
+/** Values in text form in the order of `DigestTable.columns`; null is NULL. */
+export type TextValues = readonly (string | null)[];
+
+/**
+ * Reads one side of a table in one snapshot, on one connection: calls must not overlap. Nothing here writes.
+ * A table that was emptied or rewritten after the snapshot was taken would look empty or shuffled: every method then fails with TEAL-VERIFY-003.
+ * Locks on a table are held until the next call for another one, or `release`.
+ */
+export interface DigestReader extends AsyncDisposable {
+  /** One sequential pass over a range, whatever the form. */
+  digest(table: DigestTable, range: DigestRange, form: DigestForm): Promise<readonly BucketSum[]>;
+  /** In pages, ordered by (key, row) as plain ASCII: two sides can be merged in bounded memory. Costs one sequential pass. */
+  entries(table: DigestTable, filter: EntryFilter): AsyncIterable<readonly DigestEntry[]>;
+  /** The rows at these locators, in the same order. */
+  rows(table: DigestTable, locators: readonly string[]): Promise<readonly TextValues[]>;
+  /** Gives back the locks of what was read last. */
+  release(): Promise<void>;
+}
+
+/** A snapshot that stays readable until it is disposed of. */
+export interface HeldSnapshot extends AsyncDisposable {
+  /** Of this side's own log. For `openAtPosition`: exactly what committed before it is in the snapshot. */
+  readonly position: Position;
+  readonly takenAt: string;
+  /** Cuts a table into at most `parts` ranges that together hold every row of the snapshot once. No I/O. */
+  bounds(table: DigestTable, parts: number): readonly DigestRange[];
+  /** One more connection that sees this snapshot. */
+  reader(signal: AbortSignal): Promise<DigestReader>;
+}
+
+export interface SnapshotOptions {
+  readonly signal: AbortSignal;
+  /** Longest wait for the write transactions that run when a consistent point is asked for. */
+  readonly lockTimeoutMs: number;
+}
+
+export interface SideFacts {
+  readonly version: string;
+  readonly major: number;
+  readonly address: string;
+  /** What the hash functions of `quick` answer to fixed questions. Different answers: only `text` can be compared. */
+  readonly hashProbe: string;
+}
+
+/** An object of the schema beside tables' rows: what it is called, and how it is defined in a form that two versions write alike. */
+export interface SchemaObject {
+  readonly kind:
+    | 'index'
+    | 'constraint'
+    | 'sequence'
+    | 'view'
+    | 'function'
+    | 'trigger'
+    | 'extension'
+    | 'type'
+    | 'policy';
+  readonly name: string;
+  /** For a sequence: its increment and the next value that it would give, with a space between. */
+  readonly definition: string;
+  /** Compared by name alone when the two sides are of different versions, because they print definitions differently. */
+  readonly definitionVaries: boolean;
+}
+
+/** What verification asks of one side. */
+export interface SideAccess {
+  readonly side: Side;
+  facts(): Promise<SideFacts>;
+  describe(): Promise<Catalog>;
+  objects(): Promise<readonly SchemaObject[]>;
+  /**
+   * A snapshot that holds exactly the transactions that committed before its position in this side's log: only here can a stream from this side be stopped so
+   * that both sides show the same. Waits for the write transactions that run; error TEAL-SYSTEMS-027 past `lockTimeoutMs`. Leaves nothing behind.
+   */
+  openAtPosition(options: SnapshotOptions): Promise<HeldSnapshot>;
+  /** A snapshot of everything that is committed now. */
+  openNow(options: SnapshotOptions): Promise<HeldSnapshot>;
+}
+
+/** One row by its key, outside of any snapshot. For the recheck of single keys while writes go on. */
+export interface RowProbe {
+  /** Null when no row has this key; the text of its columns otherwise. Each call sees what is committed at that moment. */
+  row(table: DigestTable, key: TextValues): Promise<TextValues | null>;
+  /** The end of this side's log now: everything visible to an earlier `row` is before it. */
+  position(): Promise<Position>;
+}
+
+/** What would make one row of the repaired side equal to the live side's. Values in text form. */
+export type RowRepair =
+  | { readonly kind: 'insert'; readonly values: TextValues }
+  | { readonly kind: 'delete'; readonly values: TextValues }
+  /** `columns` are those that differ. */
+  | {
+      readonly kind: 'update';
+      readonly before: TextValues;
+      readonly values: TextValues;
+      readonly columns: readonly string[];
+    };
+
+export interface TableRepair {
+  /** As the repaired side has it. */
+  readonly table: DigestTable;
+  readonly changes: readonly RowRepair[];
+}
+
+export interface Repairer {
+  /** SQL with literals, for a file or a terminal that asked for it: it holds rows' values. Never for a log. */
+  render(repairs: readonly TableRepair[]): readonly string[];
+  /**
+   * All of it in one transaction. Every change must meet exactly one row, else nothing is changed and TEAL-VERIFY-005 is thrown.
+   * Returns the number of rows changed.
+   */
+  apply(repairs: readonly TableRepair[], signal: AbortSignal): Promise<number>;
+}
