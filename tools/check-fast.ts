@@ -12,6 +12,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['types', 'tsc', '--noEmit', '-p', '.'],
   ['import rules', 'depcruise', '--config', '.dependency-cruiser.mjs', '--output-type', 'err', 'src'],
   ['error page', 'node', 'tools/errors-page.ts', '--check'],
+  ['spec schema', 'node', 'tools/spec-schema.ts', '--check'],
 ];
 
 export function runChecks(): readonly CheckResult[] {

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts';
+
+/**
+ * The file as a user writes it (`docs/reference/spec.schema.json` is generated from this). Every field but `name`, `blue` and `green` has the default that a
+ * careful engineer would choose; `normal-form.ts` puts it in. Strict everywhere: an unknown word is a mistake, because a misspelt limit is no limit.
+ */
+const duration = z
+  .string('a duration such as 500ms, 3s, 10m, 24h')
+  .regex(new RegExp(durationPattern), 'a duration such as 500ms, 3s, 10m, 24h')
+  .transform((text) => parseDuration(text) ?? 0);
+const size = z
+  .string('a size such as 512MB or 20GB')
+  .regex(new RegExp(sizePattern), 'a size such as 512MB or 20GB')
+  .transform((text) => parseSize(text) ?? 0);
+const text = z.string().min(1, 'a text that is not empty');
+const pattern = z.string().regex(/^[^.]+\.[^.]+$/, 'schema.table, with * for any');
+const natural = (max: number): z.ZodInt =>
+  z.int().min(1, `a number from 1 to ${max}`).max(max, `a number from 1 to ${max}`);
+
+const secret = z
+  .union([text, z.strictObject({ file: text })], 'a postgres:// URL, or { file: path } with one in it')
+  .describe(
+    'A postgres:// URL. Take it from the environment ("${BLUE_URL}") or a file, so that no password stands here.',
+  );
+
+const side = z.strictObject({
+  system: z.enum(['postgres']).default('postgres').describe('The kind of system.'),
+  url: secret,
+});
+
+const gate = z
+  .strictObject({
+    lag: duration.optional().describe('The flow is not further behind than this …'),
+    for: duration.optional().describe('… for at least this long.'),
+    verify: z.enum(['full']).optional().describe('Both sides are equal at one position.'),
+    sql: text.optional().describe('A query with one value …'),
+    equals: z.union([z.string(), z.number(), z.boolean()]).optional().describe('… that must be this one …'),
+    on: z.enum(['blue', 'green']).optional().describe('… on this side (default green).'),
+    command: z.array(text).min(1).optional().describe('A program and its arguments that must end with 0.'),
+    person: text.optional().describe('Somebody must say yes: `teal cutover`.'),
+  })
+  .superRefine((given, context) => {
+    const kinds = (['lag', 'verify', 'sql', 'command', 'person'] as const).filter((kind) => given[kind] !== undefined);
+    if (kinds.length !== 1) {
+      context.addIssue({ code: 'custom', message: 'exactly one of lag, verify, sql, command, person' });
+      return;
+    }
+    const alone = kinds[0];
+    if (given.for !== undefined && alone !== 'lag')
+      context.addIssue({ code: 'custom', path: ['for'], message: '`for` only beside `lag`' });
+    if (alone === 'sql' && given.equals === undefined)
+      context.addIssue({ code: 'custom', message: '`equals` beside `sql`' });
+    if (alone !== 'sql' && (given.equals ?? given.on) !== undefined) {
+      context.addIssue({ code: 'custom', message: '`equals` and `on` only beside `sql`' });
+    }
+  });
+
+const traffic = z.strictObject({
+  router: z
+    .enum(['proxy', 'none'])
+    .default('proxy')
+    .describe(
+      "`proxy`: clients come through Teal's own. `none`: they are told by other means; a cut then ends their writes with an error.",
+    ),
+  listen: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'host:port, such as 127.0.0.1:6432')
+    .default('127.0.0.1:6432'),
+  tls: z
+    .strictObject({ cert: text, key: text })
+    .optional()
+    .describe('Files with the certificate and the key that clients see.'),
+  clientAuth: z.enum(['scram', 'trust']).default('scram').describe('`trust` only for tests on loopback.'),
+  pinned: z
+    .enum(['abort', 'close'])
+    .default('abort')
+    .describe('What a cut does with sessions whose state cannot move.'),
+});
+
+export const specDocument = z.strictObject({
+  teal: z.literal(1, 'the version of this format: 1').describe('The version of this format.'),
+  name: z
+    .string('a name')
+    .regex(/^[a-z][a-z0-9_-]{0,39}$/, 'a name of up to 40 of a-z, 0-9, - and _, beginning with a letter')
+    .describe('Names the migration in the journal, in slots and in publications.'),
+  blue: side.describe('The old system.'),
+  green: side.describe('The new system. It must be empty.'),
+  tables: z
+    .strictObject({ include: z.array(pattern).min(1).default(['*.*']), exclude: z.array(pattern).default([]) })
+    .prefault({})
+    .describe('Which tables move. `*` stands for any characters.'),
+  traffic: traffic.prefault({}).describe('What clients pass through.'),
+  copy: z.strictObject({ workers: natural(64).default(4), indexWorkers: natural(64).default(2) }).prefault({}),
+  follow: z
+    .strictObject({
+      walBudget: size
+        .default(20e9)
+        .describe('How much log blue may keep for Teal. Past it Teal gives up rather than fill the disk of blue.'),
+      spool: size.default(20e9).describe("How much may wait on Teal's own disk."),
+      heartbeat: duration.default(1_000),
+    })
+    .prefault({}),
+  cutover: z
+    .strictObject({
+      maxPause: duration
+        .default(3_000)
+        .describe('How long clients may wait in all. Past it the cut is given up and blue goes on.'),
+      drain: duration.default(2_000).describe('How long running transactions may take to end.'),
+      lockTimeout: duration.default(500),
+      gates: z.array(gate).default([{ lag: 1_000, for: 10_000 }, { verify: 'full' }, { person: 'operator' }]),
+      sequenceHeadroom: z.int().min(0).max(1e9).default(100),
+    })
+    .prefault({}),
+  soak: z.strictObject({ for: duration.default(86_400_000) }).prefault({}),
+  finalise: z
+    .strictObject({
+      after: duration.default(0),
+      blue: z.enum(['keep', 'open']).default('keep').describe('`keep`: blue stays closed to writes.'),
+    })
+    .prefault({}),
+  stateDir: text
+    .optional()
+    .describe('Where the journal, the spool and certificates lie. Default: .teal/NAME beside the file.'),
+});
+
+export type SpecDocument = z.infer<typeof specDocument>;
+
+/** Words of architecture that a later version will understand: said so, instead of "unknown". */
+export const notYet: readonly string[] = Object.freeze(['shadow', 'canary', 'console', 'revertOn', 'rollBackOn']);

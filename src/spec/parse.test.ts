@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { initSpecText } from './init.ts';
+import { renderMistakes } from './mistakes.ts';
+import { parseSpec, type ParsedSpec } from './parse.ts';
+import { printableSpec } from './spec.ts';
+
+const env = {
+  BLUE_URL: 'postgres://app:s3cret@localhost/shop',
+  GREEN_URL: 'postgres://app:s3cret@localhost:5433/shop',
+};
+const parse = (text: string, files: Readonly<Record<string, string>> = {}): ParsedSpec =>
+  parseSpec(text, { env, readText: (path) => files[path] });
+const minimal = `teal: 1\nname: shop\nblue: { url: "\${BLUE_URL}" }\ngreen: { url: "\${GREEN_URL}" }\n`;
+
+function mistakes(text: string): readonly string[] {
+  const parsed = parse(text);
+  return parsed.ok
+    ? []
+    : parsed.mistakes.map(
+        (it) =>
+          `${it.line}:${it.column} ${it.path}: ${it.message}${it.nearest === undefined ? '' : ` (${it.nearest})`}`,
+      );
+}
+
+describe('a file that says only what it must', () => {
+  test('gets the defaults of a careful engineer', () => {
+    const parsed = parse(minimal);
+    expect(parsed).toMatchObject({
+      ok: true,
+      spec: {
+        name: 'shop',
+        tables: { include: ['*.*'], exclude: [] },
+        traffic: { router: 'proxy', listenHost: '127.0.0.1', listenPort: 6432, clientAuth: 'scram', pinned: 'abort' },
+        cutover: {
+          maxPauseMs: 3_000,
+          drainMs: 2_000,
+          gates: [
+            { kind: 'lag', maxLagMs: 1_000, forMs: 10_000 },
+            { kind: 'verify' },
+            { kind: 'person', person: 'operator' },
+          ],
+        },
+        soak: { forMs: 86_400_000 },
+        finalise: { afterMs: 0, blue: 'keep' },
+        stateDir: '.teal/shop',
+      },
+    });
+  });
+
+  test('is what init writes', () => {
+    const facts = { version: 'PostgreSQL 14.2', address: 'localhost:5432/shop' };
+    expect(
+      mistakes(initSpecText({ name: 'shop', blue: facts, green: facts, schemas: ['public', 'odd "one"'], tables: 3 })),
+    ).toEqual([]);
+  });
+
+  test('does not print its passwords', () => {
+    const parsed = parse(minimal);
+    expect(parsed.ok && JSON.stringify(printableSpec(parsed.spec))).not.toContain('s3cret');
+  });
+});
+
+describe('every mistake is reported at once, at its place', () => {
+  test('unknown words with the nearest valid one', () => {
+    const text = `${minimal}cutovr: {}\ncutover: { maxPuase: 3s, gates: [{ lagg: 1s }] }\ntraffic: { routr: proxy, router: prxy }\n`;
+    expect(mistakes(text)).toEqual([
+      '5:1 cutovr: unknown word (cutover)',
+      '6:12 cutover.maxPuase: unknown word (maxPause)',
+      '6:34 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person',
+      '6:36 cutover.gates[0].lagg: unknown word (lag)',
+      '7:12 traffic.routr: unknown word (router)',
+      '7:34 traffic.router: expected one of proxy, none (proxy)',
+    ]);
+  });
+
+  test('what is missing, and values of the wrong kind', () => {
+    const text = `teal: 2\nblue: { url: "\${BLUE_URL}" }\ngreen: [1]\ncutover: { maxPause: 3 }\ncopy: { workers: 0 }\n`;
+    const found = mistakes(text);
+    expect(found).toContain('1:7 teal: expected 1');
+    expect(found).toContain('1:1 name: is missing');
+    expect(found.find((it) => it.startsWith('3:8 green'))).toBe('3:8 green: expected a mapping of words to values');
+    expect(found).toContain('4:22 cutover.maxPause: expected a duration such as 500ms, 3s, 10m, 24h');
+    expect(found).toContain('5:18 copy.workers: expected a number from 1 to 64');
+  });
+
+  test('an environment variable that is not set, and only that', () => {
+    expect(mistakes(minimal.replace('${GREEN_URL}', '${GREN_URL}'))).toEqual([
+      '4:15 : the environment has no GREN_URL (GREEN_URL)',
+    ]);
+    expect(mistakes(minimal.replace('${GREEN_URL}', '${NOPE_AT_ALL:-postgres://localhost/x}'))).toEqual([]);
+  });
+
+  test('duplicate keys and text that is no YAML', () => {
+    expect(mistakes(`${minimal}name: other\n`)[0]).toMatch(/^5:1 : .*unique/);
+    expect(mistakes('teal: [1')[0]).toMatch(/^1:\d+ : /);
+    expect(mistakes('')).not.toEqual([]);
+    expect(mistakes('- 1')).not.toEqual([]);
+  });
+
+  test('a gate that asks two things or none', () => {
+    expect(
+      mistakes(
+        `${minimal}cutover: { gates: [{ lag: 1s, verify: full }, {}, { verify: full, for: 3s }, { sql: select 1 }] }\n`,
+      ),
+    ).toEqual([
+      '5:20 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person',
+      '5:47 cutover.gates[1]: expected exactly one of lag, verify, sql, command, person',
+      expect.stringContaining('`for` only beside `lag`'),
+      expect.stringContaining('`equals` beside `sql`'),
+    ]);
+  });
+
+  test('what is planned is told apart from what is misspelt', () => {
+    expect(mistakes(`${minimal}shadow: { reads: 10% }\n`)).toEqual([
+      '5:1 shadow: this version of Teal does not do this yet',
+    ]);
+  });
+
+  test('a url from a file', () => {
+    const text = minimal.replace('"${BLUE_URL}"', '{ file: blue.url }');
+    const read = parse(text, { 'blue.url': `${env.BLUE_URL}\n` });
+    expect(read.ok && read.spec.blue.url).toBe(env.BLUE_URL);
+    expect(mistakes(text)).toEqual(['3:14 blue.url: the file that it names cannot be read']);
+    expect(mistakes(minimal.replace('"${BLUE_URL}"', 'mysql://x'))).toEqual([
+      '3:14 blue.url: expected a postgres:// URL',
+    ]);
+  });
+
+  test('the code frame shows the line but no secret', () => {
+    const text = minimal.replace('"${BLUE_URL}"', 'mysql://u:s3cret@x');
+    const parsed = parse(text);
+    const shown = parsed.ok ? '' : renderMistakes('teal.yaml', text, parsed.mistakes);
+    expect(shown).toContain('teal.yaml:3:14  blue.url: expected a postgres:// URL');
+    expect(shown).not.toContain('s3cret');
+  });
+});
+
+describe('any text at all', () => {
+  test('gives a spec or mistakes, never a throw', () => {
+    const corpus = [
+      minimal,
+      initSpecText({
+        name: 'a',
+        blue: { version: '', address: '' },
+        green: { version: '', address: '' },
+        schemas: ['public'],
+        tables: 0,
+      }),
+    ];
+    const cut = fc.record({
+      which: fc.nat(1),
+      from: fc.nat(900),
+      length: fc.nat(40),
+      put: fc.string({ maxLength: 12 }),
+    });
+    fc.assert(
+      fc.property(fc.array(cut, { minLength: 1, maxLength: 5 }), (cuts) => {
+        let text = corpus[cuts[0]?.which ?? 0] ?? '';
+        for (const { from, length, put } of cuts) text = text.slice(0, from) + put + text.slice(from + length);
+        const parsed = parse(text);
+        return (
+          parsed.ok || (parsed.mistakes.length > 0 && parsed.mistakes.every((it) => it.line >= 1 && it.column >= 1))
+        );
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('aliases that multiply are refused in bounded time', () => {
+    const bomb = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefgh'.split('').map((c, i) => `${c}: &${c} [${`*${'abcdefgh'[i]},`.repeat(8)}*${'abcdefgh'[i]}]`),
+    ].join('\n');
+    expect(parse(bomb).ok).toBe(false);
+  });
+});

@@ -1,0 +1,93 @@
+import { redact } from '../kernel/redact.ts';
+import type { SpecDocument } from './document.ts';
+
+export type GateSpec =
+  | { readonly kind: 'lag'; readonly maxLagMs: number; readonly forMs: number }
+  | { readonly kind: 'verify' }
+  | { readonly kind: 'sql'; readonly sql: string; readonly equals: string; readonly on: 'blue' | 'green' }
+  | { readonly kind: 'command'; readonly command: readonly string[] }
+  | { readonly kind: 'person'; readonly person: string };
+
+export interface SideSpec {
+  readonly system: 'postgres';
+  /** With its password: never print it; see `printableSpec`. */
+  readonly url: string;
+}
+
+/** The normal form of a user's file: every default is in, every unit is said. */
+export interface Spec {
+  readonly name: string;
+  readonly blue: SideSpec;
+  readonly green: SideSpec;
+  readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  readonly traffic: {
+    readonly router: 'proxy' | 'none';
+    readonly listenHost: string;
+    readonly listenPort: number;
+    readonly tls?: { readonly cert: string; readonly key: string };
+    readonly clientAuth: 'scram' | 'trust';
+    readonly pinned: 'abort' | 'close';
+  };
+  readonly copy: { readonly workers: number; readonly indexWorkers: number };
+  readonly follow: { readonly walBudgetBytes: number; readonly spoolLimitBytes: number; readonly heartbeatMs: number };
+  readonly cutover: {
+    readonly maxPauseMs: number;
+    readonly drainMs: number;
+    readonly lockTimeoutMs: number;
+    readonly gates: readonly GateSpec[];
+    readonly sequenceHeadroom: number;
+  };
+  readonly soak: { readonly forMs: number };
+  readonly finalise: { readonly afterMs: number; readonly blue: 'keep' | 'open' };
+  readonly stateDir: string;
+}
+
+/** `urls` are read already: the environment and files are the caller's. */
+export function normalForm(document: SpecDocument, urls: { readonly blue: string; readonly green: string }): Spec {
+  const { traffic, follow, cutover } = document;
+  const colon = traffic.listen.lastIndexOf(':');
+  return Object.freeze({
+    name: document.name,
+    blue: { system: document.blue.system, url: urls.blue },
+    green: { system: document.green.system, url: urls.green },
+    tables: document.tables,
+    traffic: {
+      router: traffic.router,
+      listenHost: traffic.listen.slice(0, colon).replace(/^\[|\]$/g, ''),
+      listenPort: Number(traffic.listen.slice(colon + 1)),
+      ...(traffic.tls === undefined ? {} : { tls: traffic.tls }),
+      clientAuth: traffic.clientAuth,
+      pinned: traffic.pinned,
+    },
+    copy: document.copy,
+    follow: { walBudgetBytes: follow.walBudget, spoolLimitBytes: follow.spool, heartbeatMs: follow.heartbeat },
+    cutover: {
+      maxPauseMs: cutover.maxPause,
+      drainMs: cutover.drain,
+      lockTimeoutMs: cutover.lockTimeout,
+      gates: cutover.gates.map(gateOf),
+      sequenceHeadroom: cutover.sequenceHeadroom,
+    },
+    soak: { forMs: document.soak.for },
+    finalise: { afterMs: document.finalise.after, blue: document.finalise.blue },
+    stateDir: document.stateDir ?? `.teal/${document.name}`,
+  });
+}
+
+function gateOf(gate: SpecDocument['cutover']['gates'][number]): GateSpec {
+  if (gate.lag !== undefined) return { kind: 'lag', maxLagMs: gate.lag, forMs: gate.for ?? 0 };
+  if (gate.sql !== undefined)
+    return { kind: 'sql', sql: gate.sql, equals: String(gate.equals), on: gate.on ?? 'green' };
+  if (gate.command !== undefined) return { kind: 'command', command: gate.command };
+  if (gate.person !== undefined) return { kind: 'person', person: gate.person };
+  return { kind: 'verify' };
+}
+
+/** For the screen, the journal and the report: the same without passwords. */
+export function printableSpec(spec: Spec): Spec {
+  return {
+    ...spec,
+    blue: { ...spec.blue, url: redact(spec.blue.url) },
+    green: { ...spec.green, url: redact(spec.green.url) },
+  };
+}
