@@ -76,15 +76,15 @@ export interface CopyTarget {
    * are an error (TEAL-SYNC-201). TEAL-SYNC-202 when this epoch was copied from another snapshot.
    */
   begin(run: CopyRun, signal: AbortSignal): Promise<readonly DoneRange[]>;
-  /** What is there of this epoch, asked of the target itself. */
-  done(epoch: number): Promise<readonly DoneRange[]>;
+  /** What is there of the run's epoch, asked of the target itself; of a target that no copy has reached, nothing. Changes nothing. */
+  done(run: CopyRun): Promise<readonly DoneRange[]>;
   open(run: CopyRun, signal: AbortSignal): Promise<CopyWriter>;
 }
 
 export type Written =
   | { readonly state: 'written'; readonly rows: bigint }
-  /** An earlier attempt had committed although nobody heard of it. `rows` was not read. */
-  | { readonly state: 'already there'; readonly rows: bigint };
+  /** An earlier attempt had committed although nobody heard of it. The rows were not read. */
+  | { readonly state: 'already there' };
 
 /** Writes one range at a time. */
 export interface CopyWriter extends AsyncDisposable {

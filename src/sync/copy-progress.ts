@@ -77,10 +77,6 @@ export class CopyTally {
     return tally.rangesLeft === 0;
   }
 
-  get rows(): bigint {
-    return this.#rows;
-  }
-
   get bytes(): number {
     return this.#bytes;
   }

@@ -67,23 +67,29 @@ export async function copyTables(options: CopyOptions): Promise<CopyReport> {
   const copy = new Copy(options, run, plan.ranges, new CopyTally(plan.ranges, plan.finished, done));
   plan.finished.forEach((table) => options.onTableDone?.(table));
   await copy.work(Math.min(workers, plan.ranges.length));
-  await checkComplete(target, run);
-  return copy.report();
+  return copy.report(await rowsWhenComplete(target, run));
 }
 
 /** What is missing on the target for this copy to be complete; empty when it is. For a probe. */
 export async function missingTables(target: CopyTarget, run: CopyRun): Promise<readonly Table[]> {
-  const done = Map.groupBy(await target.done(run.epoch), (range: DoneRange) => tableKey(range.table));
-  return run.tables.filter((table) => !coversWhole(done.get(tableKey(table)) ?? []));
+  return missingOf(run, await target.done(run));
+}
+
+function missingOf(run: CopyRun, done: readonly DoneRange[]): readonly Table[] {
+  const byTable = Map.groupBy(done, (range) => tableKey(range.table));
+  return run.tables.filter((table) => !coversWhole(byTable.get(tableKey(table)) ?? []));
 }
 
 /** Asks the target and not the workers: a commit that the target confirmed and lost (a failover, fsync off) shows here. */
-async function checkComplete(target: CopyTarget, run: CopyRun): Promise<void> {
-  const missing = await missingTables(target, run);
-  if (missing.length === 0) return;
-  throw new TealError('TEAL-SYNC-207', `${missing.length} tables are not complete`, {
-    tables: missing.slice(0, 20).map(tableKey),
-  });
+async function rowsWhenComplete(target: CopyTarget, run: CopyRun): Promise<bigint> {
+  const done = await target.done(run);
+  const missing = missingOf(run, done);
+  if (missing.length > 0) {
+    throw new TealError('TEAL-SYNC-207', `${missing.length} tables are not complete`, {
+      tables: missing.slice(0, 20).map(tableKey),
+    });
+  }
+  return done.reduce((sum, range) => sum + range.rows, 0n);
 }
 
 class Copy {
@@ -123,10 +129,10 @@ class Copy {
     this.#tell(true);
   }
 
-  report(): CopyReport {
+  report(rows: bigint): CopyReport {
     return Object.freeze({
       tables: this.#run.tables.length,
-      rows: this.#tally.rows,
+      rows,
       bytes: this.#tally.bytes,
       ranges: this.#ranges,
       retries: this.#retries,
@@ -139,7 +145,8 @@ class Copy {
     for (let range = this.#queue.pop(); range !== undefined; range = this.#queue.pop()) {
       signal.throwIfAborted();
       const written = await this.#untilWritten(range, pair, signal);
-      if (this.#tally.ended(range, written.rows)) this.#options.onTableDone?.(range.table);
+      const rows = written.state === 'written' ? written.rows : 0n;
+      if (this.#tally.ended(range, rows)) this.#options.onTableDone?.(range.table);
       this.#tell(false);
     }
   }

@@ -1,0 +1,63 @@
+import { must } from '../../kernel/assert.ts';
+import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import { connect, type PgConnection } from './connection.ts';
+import { leaseAgeMs, readHolderRecord, removeFile, writeAtomically, type HolderRequest } from './holder-file.ts';
+import { lockAccessShare } from './lock-tables.ts';
+import { quoteLiteral } from './quote.ts';
+
+const lookEveryMs = 500;
+/** A session that nobody uses shows only by use that its server is gone. */
+const askEveryMs = 30_000;
+
+/** Why a holder ended. */
+export type HolderEnd = 'asked' | 'file removed' | 'lease over';
+
+/**
+ * The whole life of a holder: imports the snapshot, locks the tables against rewriting, exports the snapshot again, says so in its file, and keeps the transaction
+ * open until it is no longer wanted. Throws when the session is lost: there is nothing left to hold then, and the file must go, so that nobody counts on it.
+ */
+export async function holdSnapshot(request: HolderRequest, url: string, stop: AbortSignal): Promise<HolderEnd> {
+  await using connection = await connect({
+    url,
+    applicationName: 'teal snapshot holder',
+    lockTimeoutMs: request.lockTimeoutMs,
+    signal: stop,
+  });
+  const exported = await takeOver(connection, request);
+  const { file, token, snapshot, epoch, leaseMs } = request;
+  await writeAtomically(file, { pid: process.pid, token, exported, snapshot, epoch, leaseMs });
+  try {
+    return await untilUnwanted(connection, request, stop);
+  } finally {
+    // The place may have been given to another holder, which this one must not unseat.
+    if ((await readHolderRecord(file))?.token === token) await removeFile(file);
+  }
+}
+
+async function takeOver(connection: PgConnection, request: HolderRequest): Promise<string> {
+  await connection.query(
+    `begin isolation level repeatable read read only; set transaction snapshot ${quoteLiteral(request.from)}`,
+  );
+  await lockAccessShare(connection, request.tables);
+  const { rows } = await connection.query('select pg_export_snapshot() as exported');
+  return must(rows[0]?.['exported'], 'the name of an exported snapshot');
+}
+
+async function untilUnwanted(connection: PgConnection, request: HolderRequest, stop: AbortSignal): Promise<HolderEnd> {
+  const wake = AbortSignal.any([stop, connection.ended]);
+  let askedMs = monotonicMs();
+  for (;;) {
+    if (stop.aborted) return 'asked';
+    connection.ended.throwIfAborted();
+    const age = await leaseAgeMs(request.file);
+    const isOurs = (await readHolderRecord(request.file))?.token === request.token;
+    if (age === undefined || !isOurs) return 'file removed';
+    if (age > request.leaseMs) return 'lease over';
+    if (monotonicMs() - askedMs > askEveryMs) {
+      await connection.query('select 1');
+      askedMs = monotonicMs();
+    }
+    // Woken by either signal; the loop then looks which.
+    await sleep(lookEveryMs, wake).catch(() => undefined);
+  }
+}

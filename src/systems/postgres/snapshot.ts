@@ -1,0 +1,138 @@
+import { must } from '../../kernel/assert.ts';
+import { TealError } from '../../kernel/errors.ts';
+
+import type { SnapshotSource } from '../../ports/snapshot-source.ts';
+import type { Probed } from '../../ports/step.ts';
+import { connect, withLockRetry } from './connection.ts';
+import { postgresSnapshotSource } from './copy-source.ts';
+import {
+  ensureHolders,
+  exportedNames,
+  liveHolders,
+  releaseHolders,
+  type HeldSnapshot,
+  type HolderOptions,
+} from './holder.ts';
+import { lockAccessShare } from './lock-tables.ts';
+import { createSlot, dropSlot, slotStatus } from './slot.ts';
+
+export interface SnapshotOptions extends HolderOptions {
+  readonly slot: string;
+  /** Of the copy that this snapshot is for; one more than the last for a new snapshot. */
+  readonly epoch: number;
+  /** How long the slot waits for transactions that write; default 60 000. */
+  readonly slotTimeoutMs?: number;
+  /** From 17 on: the slot is carried over to a standby. */
+  readonly failover?: boolean;
+}
+
+export interface OpenedSnapshot extends HeldSnapshot {
+  /** True when a slot was there whose snapshot nobody held: it was dropped and made anew, and what was received from it must be forgotten. */
+  readonly replacedSlot: boolean;
+}
+
+const defaultSlotTimeoutMs = 60_000;
+const lockTimeoutMs = 2_000;
+
+/**
+ * The slot, and its snapshot in the hands of two holders (correctness.md §1.2.4–6): a session locks all tables against rewriting, then the slot is made and exports
+ * its snapshot, the holders import and lock, and only then the first session ends. At no moment after the slot's consistent point is a table unlocked.
+ *
+ * Idempotent: what is there is used; of a slot whose snapshot is lost nothing can be copied, so it is replaced, unless somebody reads from it (TEAL-SYSTEMS-211).
+ * TEAL-SYSTEMS-027 when writers do not end in time, -008 when a table's lock is not had, -212 when a holder does not come up.
+ */
+export async function openSnapshot(options: SnapshotOptions, signal: AbortSignal): Promise<OpenedSnapshot> {
+  const held = await heldSnapshot(options);
+  await using control = await connect({ url: options.url, applicationName: 'teal', signal });
+  const status = await slotStatus(control, options.slot);
+  if (held !== undefined && status.state === 'usable') {
+    await ensureHolders(options, held, signal);
+    return { ...held, replacedSlot: false };
+  }
+  if (status.state !== 'absent' && status.activePid !== undefined) {
+    throw new TealError('TEAL-SYSTEMS-211', 'the slot of a lost snapshot is in use', {
+      slot: options.slot,
+      pid: status.activePid,
+    });
+  }
+  if (status.state === 'foreign') {
+    throw new TealError('TEAL-SYSTEMS-211', `the slot is not Teal's: ${status.reason}`, { slot: options.slot });
+  }
+  await discardSnapshot(options, signal);
+  return { ...(await makeSnapshot(options, signal)), replacedSlot: status.state !== 'absent' };
+}
+
+async function makeSnapshot(options: SnapshotOptions, signal: AbortSignal): Promise<HeldSnapshot> {
+  return withLockRetry({ signal }, async () => {
+    await using locker = await connect({ url: options.url, applicationName: 'teal lock', lockTimeoutMs, signal });
+    return locker.transaction(
+      async () => {
+        await lockAccessShare(locker, options.tables);
+        await using walsender = await connect({
+          url: options.url,
+          applicationName: 'teal slot',
+          replication: 'database',
+          signal,
+        });
+        const slot = await createSlot(walsender, options.slot, {
+          lockTimeoutMs: options.slotTimeoutMs ?? defaultSlotTimeoutMs,
+          snapshot: 'export',
+          failover: options.failover ?? false,
+          signal,
+        });
+        const held: HeldSnapshot = { snapshot: slot.consistentPoint, epoch: options.epoch };
+        await ensureHolders(options, held, signal, must(slot.snapshotName, 'the name of the exported snapshot'));
+        return held;
+      },
+      { readOnly: true },
+    );
+  });
+}
+
+/** `done` with the facts `snapshot` and `epoch`: the slot is there and at least one holder of this epoch lives. `partly`: one of the two is lost. */
+export async function probeSnapshot(options: SnapshotOptions): Promise<Probed> {
+  const held = await heldSnapshot(options);
+  await using control = await connect({ url: options.url, applicationName: 'teal' });
+  const status = await slotStatus(control, options.slot);
+  if (held === undefined && status.state === 'absent') return { state: 'not done' };
+  if (held === undefined)
+    return { state: 'partly', evidence: `slot ${options.slot} is there, its snapshot is not held` };
+  if (status.state !== 'usable')
+    return { state: 'partly', evidence: `the snapshot is held, the slot is ${status.state}` };
+  const live = await liveHolders(options, held);
+  const evidence = `slot ${options.slot} at ${held.snapshot}, held by ${live.length} processes`;
+  return { state: 'done', evidence, facts: { snapshot: held.snapshot, epoch: held.epoch } };
+}
+
+/** Ends the holders and drops the slot, in this order: a holder without a slot is of no use to anybody. Idempotent. For undo, and before a new epoch. */
+export async function discardSnapshot(
+  options: Pick<SnapshotOptions, 'url' | 'stateDir' | 'slot'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await releaseHolders(options.stateDir, signal);
+  await using control = await connect({ url: options.url, applicationName: 'teal', signal });
+  await dropSlot(control, options.slot, { signal });
+}
+
+/** The held snapshot as a source of the copy. */
+export function heldSource(
+  options: { readonly url: string; readonly stateDir: string },
+  held: HeldSnapshot,
+): SnapshotSource {
+  return postgresSnapshotSource({
+    url: options.url,
+    snapshot: held.snapshot,
+    exported: async () => exportedNames(options.stateDir, held),
+  });
+}
+
+/** Which snapshot of this epoch live holders hold. */
+async function heldSnapshot(options: {
+  readonly url: string;
+  readonly stateDir: string;
+  readonly epoch: number;
+}): Promise<HeldSnapshot | undefined> {
+  const live = await liveHolders(options);
+  const own = live.find((record) => record.epoch === options.epoch);
+  return own === undefined ? undefined : { snapshot: own.snapshot, epoch: own.epoch };
+}
