@@ -43,4 +43,29 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-STAGES-105': {
+    summary: 'A cut was interrupted before its decision',
+    happened:
+      'The controller ended in the middle of a cut, and no owner row says that ownership moved. Everything of it was taken back; clients go on where they were.',
+    doThis: 'Cut over again when you are ready.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-106': {
+    summary: 'Journal and systems tell two stories about a cut',
+    happened:
+      'The owner rows of both sides and the journal do not fit together. Nothing was touched: what is held stays held, and both fences stay as they are.',
+    doThis:
+      'Stop every other controller of this migration. Compare `SELECT * FROM teal.owner` and `teal.cut` on both sides with `teal status`, and decide with the facts which side owns the data.',
+    retry: 'never',
+    dataMayDiffer: 'unknown',
+  },
+  'TEAL-STAGES-107': {
+    summary: 'The cut must not begin now',
+    happened:
+      'Before clients are asked to wait, both sides, both flows and the router are looked at. One or more of them are not ready; nothing was begun.',
+    doThis: 'Mend what is listed (`teal status` shows each part), then cut over again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-STAGES-${number}`, ErrorEntry>;

@@ -1,0 +1,265 @@
+import { TealError } from '../kernel/errors.ts';
+import { unreachable } from '../kernel/assert.ts';
+import type { EventOf, JournalEvent } from './events.ts';
+import type { Life, MigrationState, OpenCut, PastCut, StepState } from './state.ts';
+
+/** What the fold needs to know of a record. */
+export interface Recorded {
+  readonly seq: number;
+  readonly at: string;
+  readonly event: JournalEvent;
+}
+
+export const emptyState: MigrationState = Object.freeze({
+  life: { phase: 'new' },
+  migration: undefined,
+  specDigest: undefined,
+  epoch: 0,
+  run: undefined,
+  runs: 0,
+  stages: {},
+  steps: {},
+  gates: {},
+  approvals: {},
+  cuts: [],
+  rollbacks: [],
+  sides: { blue: {}, green: {} },
+  certificates: { count: 0, last: undefined },
+  left: [],
+  seq: 0,
+  lastIso: undefined,
+} satisfies MigrationState);
+
+/** The state after all records. Pure; TEAL-JOURNAL-004 for a record that cannot follow from those before it. */
+export function fold(records: Iterable<Recorded>, from: MigrationState = emptyState): MigrationState {
+  let state = from;
+  for (const record of records) state = advance(state, record);
+  return state;
+}
+
+/** The state after one more record. Never changes `state`. */
+export function advance(state: MigrationState, record: Recorded): MigrationState {
+  assertMayFollow(state, record);
+  const next = transition(state, record.event, record.at);
+  return Object.freeze({ ...next, seq: record.seq, lastIso: record.at });
+}
+
+/** Rules that hold for whole groups of events, whatever the event does. */
+function assertMayFollow(state: MigrationState, { seq, event }: Recorded): void {
+  if (seq <= state.seq) refuse(state, event, `record ${seq} comes after record ${state.seq}`);
+  const { phase } = state.life;
+  if (event.type === 'note') return;
+  if (phase === 'finalised') refuse(state, event, 'the migration is finalised');
+  if (event.type === 'runStarted') return;
+  if (phase === 'new' || phase === 'aborted') refuse(state, event, 'no run has started');
+}
+
+function refuse(state: MigrationState, event: JournalEvent, why: string): never {
+  throw new TealError('TEAL-JOURNAL-004', `${event.type}: ${why}`, {
+    event: event.type,
+    phase: state.life.phase,
+    afterSeq: state.seq,
+  });
+}
+
+function transition(state: MigrationState, event: JournalEvent, at: string): MigrationState {
+  switch (event.type) {
+    case 'runStarted':
+      return startRun(state, event, at);
+    case 'stageStarted':
+    case 'stageFinished':
+    case 'stageUndone':
+      return changeStage(state, event, at);
+    case 'stepIntended':
+    case 'stepDone':
+    case 'stepFailed':
+    case 'stepUndoIntended':
+    case 'stepUndone':
+      return { ...state, steps: { ...state.steps, [event.step]: nextStep(state, event, at) } };
+    case 'gateAsked':
+      return withGate(state, event.gate, { asks: event.asks, person: event.person, sinceIso: at });
+    case 'gateAnswered':
+      return answerGate(state, event, at);
+    case 'approvalGiven':
+      return { ...state, approvals: { ...state.approvals, [event.for]: approvalOf(event, at) } };
+    case 'cutIntended':
+      return beginCut(state, event, at);
+    case 'cutDecided':
+    case 'cutAborted':
+    case 'cutFinished':
+      return moveCut(state, event, at);
+    case 'sideFacts':
+      return { ...state, sides: { ...state.sides, [event.side]: { ...state.sides[event.side], ...event.facts } } };
+    case 'certificateIssued': {
+      const { type: _, ...certificate } = event;
+      return { ...state, certificates: { count: state.certificates.count + 1, last: { ...certificate, atIso: at } } };
+    }
+    case 'rolledBack':
+      return recordRollback(state, event, at);
+    case 'finalised':
+      return finalise(state, event);
+    case 'aborted':
+      return abort(state, event);
+    case 'note':
+      return state;
+    default:
+      return unreachable(event, 'event of the journal');
+  }
+}
+
+function startRun(state: MigrationState, event: EventOf<'runStarted'>, at: string): MigrationState {
+  const { run, command, pid, host, teal } = event;
+  if (state.migration !== undefined && state.migration !== event.migration) {
+    refuse(state, event, `the journal is of migration ${state.migration}`);
+  }
+  const { phase } = state.life;
+  return {
+    ...state,
+    migration: event.migration,
+    specDigest: event.specDigest,
+    life: phase === 'new' || phase === 'aborted' ? { phase: 'blue' } : state.life,
+    run: { run, command, pid, host, teal, sinceIso: at },
+    runs: state.runs + 1,
+  };
+}
+
+function changeStage(
+  state: MigrationState,
+  event: EventOf<'stageStarted' | 'stageFinished' | 'stageUndone'>,
+  at: string,
+): MigrationState {
+  const now = state.stages[event.stage];
+  switch (event.type) {
+    case 'stageStarted':
+      return withStage(state, event.stage, { state: 'running', sinceIso: at });
+    case 'stageFinished':
+      if (now?.state !== 'running') return refuse(state, event, `stage ${event.stage} is not running`);
+      return withStage(state, event.stage, { state: 'finished', sinceIso: now.sinceIso, endIso: at });
+    case 'stageUndone':
+      if (now === undefined) refuse(state, event, `stage ${event.stage} was never started`);
+      return withStage(state, event.stage, { state: 'undone', endIso: at });
+    default:
+      return unreachable(event, 'event of a stage');
+  }
+}
+
+function withStage(state: MigrationState, stage: string, now: MigrationState['stages'][string]): MigrationState {
+  return { ...state, stages: { ...state.stages, [stage]: now } };
+}
+
+type StepEvent = EventOf<'stepIntended' | 'stepDone' | 'stepFailed' | 'stepUndoIntended' | 'stepUndone'>;
+
+function nextStep(state: MigrationState, event: StepEvent, at: string): StepState {
+  const now = state.steps[event.step];
+  const before = now === undefined || now.state === 'undone' ? undefined : now.before;
+  switch (event.type) {
+    case 'stepIntended':
+      // What was remembered at the first intent stays: later looks would see the step's own half-done work.
+      return { state: 'intended', atIso: at, before: hasBegun(now) ? before : event.before };
+    case 'stepDone': {
+      if (now?.state !== 'intended' && !event.found) refuse(state, event, `step ${event.step} has no intent`);
+      const { facts, evidence, found } = event;
+      return { state: 'done', atIso: at, before, facts, evidence, found };
+    }
+    case 'stepFailed': {
+      const { doing, failure } = event;
+      if (doing !== 'probe' && !hasBegun(now)) refuse(state, event, `step ${event.step} was never begun`);
+      return { state: 'failed', atIso: at, before, begun: hasBegun(now), doing, failure };
+    }
+    case 'stepUndoIntended':
+      if (!hasBegun(now)) refuse(state, event, `step ${event.step} was never begun`);
+      return { state: 'undoing', atIso: at, before };
+    case 'stepUndone':
+      if (now?.state !== 'undoing') refuse(state, event, `step ${event.step} is not being undone`);
+      return { state: 'undone', atIso: at };
+    default:
+      return unreachable(event, 'event of a step');
+  }
+}
+
+/** True when the step may have left something outside that undoing must look at. */
+export function hasBegun(step: StepState | undefined): boolean {
+  if (step === undefined || step.state === 'undone') return false;
+  return step.state === 'failed' ? step.begun : true;
+}
+
+function withGate(state: MigrationState, gate: string, now: MigrationState['gates'][string]): MigrationState {
+  return { ...state, gates: { ...state.gates, [gate]: now } };
+}
+
+function answerGate(state: MigrationState, event: EventOf<'gateAnswered'>, at: string): MigrationState {
+  const now = state.gates[event.gate];
+  if (now === undefined) return refuse(state, event, `gate ${event.gate} was not asked`);
+  const { answer, evidence } = event;
+  return withGate(state, event.gate, { ...now, answer: { answer, evidence, atIso: at } });
+}
+
+function approvalOf(event: EventOf<'approvalGiven'>, at: string): MigrationState['approvals'][string] {
+  return { by: event.by, atIso: at, ...(event.comment === undefined ? {} : { comment: event.comment }) };
+}
+
+function beginCut(state: MigrationState, event: EventOf<'cutIntended'>, at: string): MigrationState {
+  const { life } = state;
+  if (life.phase !== 'blue' && life.phase !== 'green' && life.phase !== 'back') {
+    return refuse(state, event, `no cut can begin in phase ${life.phase}`);
+  }
+  const live = life.phase === 'green' ? 'green' : 'blue';
+  if (event.from !== live || event.to === live) refuse(state, event, `${live} is live`);
+  if (event.epoch <= state.epoch) refuse(state, event, `epoch ${state.epoch} is decided already`);
+  if (state.cuts.some((past) => past.cut === event.cut)) refuse(state, event, `cut ${event.cut} has ended`);
+  const { cut, epoch, from, to } = event;
+  return { ...state, life: { phase: 'cutting', cut: { cut, epoch, from, to, sinceIso: at }, cameFrom: life.phase } };
+}
+
+function moveCut(
+  state: MigrationState,
+  event: EventOf<'cutDecided' | 'cutAborted' | 'cutFinished'>,
+  at: string,
+): MigrationState {
+  const { life } = state;
+  if ((life.phase !== 'cutting' && life.phase !== 'crossing') || life.cut.cut !== event.cut) {
+    return refuse(state, event, `cut ${event.cut} is not open`);
+  }
+  switch (event.type) {
+    case 'cutDecided':
+      if (life.phase === 'crossing') refuse(state, event, 'it is decided already');
+      return { ...state, epoch: life.cut.epoch, life: { phase: 'crossing', cut: life.cut } };
+    case 'cutAborted': {
+      if (life.phase === 'crossing') return refuse(state, event, 'it is decided: the only way is forward');
+      const end = { how: 'aborted', reason: event.reason, code: event.code } as const;
+      return { ...state, life: { phase: life.cameFrom }, cuts: [...state.cuts, ended(life.cut, at, end)] };
+    }
+    case 'cutFinished': {
+      if (life.phase !== 'crossing') return refuse(state, event, 'it is not decided');
+      const phase = life.cut.to === 'green' ? 'green' : 'back';
+      const cuts = [...state.cuts, ended(life.cut, at, { how: 'finished', facts: event.facts })];
+      return { ...state, life: { phase }, cuts, approvals: {} };
+    }
+    default:
+      return unreachable(event, 'event of a cut');
+  }
+}
+
+function ended(cut: OpenCut, endIso: string, end: PastCut['end']): PastCut {
+  return { ...cut, endIso, end };
+}
+
+function recordRollback(state: MigrationState, event: EventOf<'rolledBack'>, at: string): MigrationState {
+  const { cut, by, reason } = event;
+  if (state.life.phase !== 'back' || state.cuts.at(-1)?.cut !== cut) refuse(state, event, `cut ${cut} is not the last`);
+  if (state.rollbacks.some((past) => past.cut === cut)) refuse(state, event, `cut ${cut} is explained already`);
+  return { ...state, rollbacks: [...state.rollbacks, { cut, by, reason, atIso: at }] };
+}
+
+function finalise(state: MigrationState, event: EventOf<'finalised'>): MigrationState {
+  const isLive = state.life.phase === 'green' ? 'green' : state.life.phase === 'back' ? 'blue' : undefined;
+  if (isLive !== event.live) refuse(state, event, `${event.live} does not own the data for good`);
+  const life: Life = { phase: 'finalised', live: event.live };
+  return { ...state, life };
+}
+
+function abort(state: MigrationState, event: EventOf<'aborted'>): MigrationState {
+  const { phase } = state.life;
+  if (phase !== 'blue' && phase !== 'back') refuse(state, event, 'only a migration whose live side is blue is aborted');
+  return { ...state, life: { phase: 'aborted' }, left: event.left, approvals: {}, gates: {} };
+}

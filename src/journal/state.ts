@@ -1,0 +1,165 @@
+import type { Side } from '../model/catalog.ts';
+import type { StepFacts } from './facts.ts';
+
+/**
+ * Where a migration is, as its journal tells it. Only `fold` makes these values; nothing else may.
+ *
+ *   new ──runStarted──▶ blue ──cutIntended──▶ cutting ──cutDecided──▶ crossing ──cutFinished──▶ green │ back
+ *    blue, back, green ◀──cutAborted── cutting            green ──finalised──▶ finalised
+ *    blue, back ──aborted──▶ aborted ──runStarted──▶ blue
+ */
+export type Life =
+  /** Nothing is recorded. */
+  | { readonly phase: 'new' }
+  /** Blue is live and always was. Set by the first `runStarted`, and by one after `aborted`. */
+  | { readonly phase: 'blue' }
+  /** A cut is attempted and not decided: its losing side is live. Set by `cutIntended`. After a crash the owner row tells which way to go. */
+  | { readonly phase: 'cutting'; readonly cut: OpenCut; readonly cameFrom: 'blue' | 'green' | 'back' }
+  /** The owner row is there: the gaining side is live, and the only way is forward. Set by `cutDecided`. */
+  | { readonly phase: 'crossing'; readonly cut: OpenCut }
+  /** Green is live and blue follows it. Set by `cutFinished` of a cut to green. */
+  | { readonly phase: 'green' }
+  /** Blue is live again and green follows it. Set by `cutFinished` of a cut to blue. */
+  | { readonly phase: 'back' }
+  /** There is no way back any more. Set by `finalised`. */
+  | { readonly phase: 'finalised'; readonly live: Side }
+  /** Everything was undone, blue is live. Set by `aborted`; a later `runStarted` begins anew. */
+  | { readonly phase: 'aborted' };
+
+export interface OpenCut {
+  readonly cut: string;
+  readonly epoch: number;
+  readonly from: Side;
+  readonly to: Side;
+  readonly sinceIso: string;
+}
+
+export type PastCut = OpenCut & {
+  readonly endIso: string;
+  readonly end:
+    | { readonly how: 'aborted'; readonly reason: string; readonly code: string }
+    | { readonly how: 'finished'; readonly facts: StepFacts };
+};
+
+/** Set by the engine alone. A step that is not named was never begun. */
+export type StepState =
+  /** `act` was about to run, or ran in part. Set by `stepIntended`. */
+  | { readonly state: 'intended'; readonly atIso: string; readonly before: StepFacts | undefined }
+  /** A probe saw its effect. Set by `stepDone`. */
+  | {
+      readonly state: 'done';
+      readonly atIso: string;
+      readonly before: StepFacts | undefined;
+      readonly facts: StepFacts;
+      readonly evidence: string;
+      readonly found: boolean;
+    }
+  /** Something of it ended with an error. `begun`: there may be something to undo. Set by `stepFailed`. */
+  | {
+      readonly state: 'failed';
+      readonly atIso: string;
+      readonly before: StepFacts | undefined;
+      readonly begun: boolean;
+      readonly doing: 'probe' | 'act' | 'undo';
+      readonly failure: { readonly code: string; readonly message: string };
+    }
+  /** `undo` was about to run, or ran in part. Set by `stepUndoIntended`. */
+  | { readonly state: 'undoing'; readonly atIso: string; readonly before: StepFacts | undefined }
+  /** As if it had never been. Set by `stepUndone`. */
+  | { readonly state: 'undone'; readonly atIso: string };
+
+/** Set by the engine. */
+export type StageState =
+  | { readonly state: 'running'; readonly sinceIso: string }
+  | { readonly state: 'finished'; readonly sinceIso: string; readonly endIso: string }
+  | { readonly state: 'undone'; readonly endIso: string };
+
+/** Set by the engine; `answer` is missing until the gate has answered. */
+export interface GateState {
+  readonly asks: string;
+  readonly person: boolean;
+  readonly sinceIso: string;
+  readonly answer?: {
+    readonly answer: 'yes' | 'no' | 'not yet' | 'cannot tell';
+    readonly evidence: string;
+    readonly atIso: string;
+  };
+}
+
+export interface Approval {
+  readonly by: string;
+  readonly atIso: string;
+  readonly comment?: string;
+}
+
+export interface Run {
+  readonly run: string;
+  readonly command: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly teal: string;
+  readonly sinceIso: string;
+}
+
+export interface Certificate {
+  readonly certificate: string;
+  readonly blue: string;
+  readonly green: string;
+  readonly tables: number;
+  readonly rows: string;
+  readonly digest: string;
+  readonly atIso: string;
+}
+
+/** The whole of a migration, folded from its journal. */
+export interface MigrationState {
+  readonly life: Life;
+  readonly migration: string | undefined;
+  readonly specDigest: string | undefined;
+  /** Epoch of the last decided cut; 0 before any. */
+  readonly epoch: number;
+  /** The process that wrote last, and how many there were. */
+  readonly run: Run | undefined;
+  readonly runs: number;
+  readonly stages: Readonly<Record<string, StageState>>;
+  /** In the order in which they were first begun. */
+  readonly steps: Readonly<Record<string, StepState>>;
+  readonly gates: Readonly<Record<string, GateState>>;
+  /** By gate. Emptied when a cut finishes: a person's yes holds for one. */
+  readonly approvals: Readonly<Record<string, Approval>>;
+  /** Cuts that ended, oldest first, rollbacks among them. */
+  readonly cuts: readonly PastCut[];
+  readonly rollbacks: readonly {
+    readonly cut: string;
+    readonly by: string;
+    readonly reason: string;
+    readonly atIso: string;
+  }[];
+  readonly sides: Readonly<Record<Side, StepFacts>>;
+  readonly certificates: { readonly count: number; readonly last: Certificate | undefined };
+  /** What an abort could not undo. */
+  readonly left: readonly string[];
+  /** Sequence number of the last record; 0 for none. */
+  readonly seq: number;
+  readonly lastIso: string | undefined;
+}
+
+/** The side that owns the data, as far as the journal knows. During a cut the owner row on the gaining side is the truth. */
+export function liveSide(state: Pick<MigrationState, 'life'>): Side {
+  const { life } = state;
+  switch (life.phase) {
+    case 'new':
+    case 'blue':
+    case 'back':
+    case 'aborted':
+      return 'blue';
+    case 'green':
+      return 'green';
+    case 'cutting':
+      return life.cut.from;
+    case 'crossing':
+      return life.cut.to;
+    case 'finalised':
+      return life.live;
+  }
+}

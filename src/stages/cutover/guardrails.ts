@@ -1,0 +1,54 @@
+import { TealError } from '../../kernel/errors.ts';
+import { formatDuration } from '../../spec/units.ts';
+import type { FlowStatus } from '../../ports/carrier.ts';
+import type { FenceState } from '../../ports/fence.ts';
+import type { RouterState } from '../../ports/router.ts';
+import { flowFrom, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
+import { ownerOf } from './decide.ts';
+
+/** Everything that is looked at before clients are asked to wait (correctness.md §3.2 P5). */
+export interface GuardrailFacts {
+  readonly router: RouterState;
+  readonly losing: FenceState;
+  readonly gaining: FenceState;
+  /** The flow from the losing side to the gaining one. */
+  readonly onward: FlowStatus;
+  /** The flow back. */
+  readonly back: FlowStatus;
+}
+
+/** Why a cut must not begin now; empty when it may. Pure. */
+export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): readonly string[] {
+  const reasons: string[] = [];
+  const { router, losing, gaining, onward, back } = facts;
+  if (router.mode !== 'running') reasons.push(`the router is ${router.mode}`);
+  if (router.pointsTo !== cut.from) reasons.push(`the router points to ${router.pointsTo}, not to ${cut.from}`);
+  if (losing.fence !== 'installed') reasons.push(`the fence of ${cut.from} is ${losing.fence}, not ready to be raised`);
+  if (gaining.fence !== 'raised')
+    reasons.push(`${cut.to} takes writes of clients already (its fence is ${gaining.fence})`);
+  const { owner } = ownerOf(losing, gaining);
+  if (owner !== cut.from) reasons.push(`the owner rows say that ${owner} is live`);
+  if (onward.now.state !== 'running') reasons.push(`the flow to ${cut.to} is ${onward.now.state}`);
+  if (onward.mode !== 'live') reasons.push(`the flow to ${cut.to} is in ${onward.mode}`);
+  if (onward.lagMs === undefined) reasons.push(`the lag of the flow to ${cut.to} is not measured yet`);
+  else if (onward.lagMs > limits.maxPauseMs) {
+    reasons.push(`the flow to ${cut.to} is ${formatDuration(onward.lagMs)} behind: more than clients may wait`);
+  }
+  if (back.now.state !== 'running') reasons.push(`the flow back to ${cut.from} is ${back.now.state}`);
+  if (back.mode !== 'shadow') reasons.push(`the flow back to ${cut.from} is ${back.mode} already`);
+  if (back.rogueTransactions > 0) reasons.push(`${back.rogueTransactions} transactions on ${cut.to} are not Teal's`);
+  return reasons;
+}
+
+/** Looks, and throws TEAL-STAGES-107 with every reason at once. Changes nothing. */
+export async function checkGuardrails(cut: Cut, ports: CutPorts, limits: CutLimits): Promise<void> {
+  const [router, losing, gaining, onward, back] = await Promise.all([
+    ports.router.read(),
+    ports.fences[cut.from].probe(),
+    ports.fences[cut.to].probe(),
+    ports.carrier.status(flowFrom(cut.from)),
+    ports.carrier.status(flowFrom(cut.to)),
+  ]);
+  const reasons = guardrails(cut, { router, losing, gaining, onward, back }, limits);
+  if (reasons.length > 0) throw new TealError('TEAL-STAGES-107', reasons.join('; '), { reasons });
+}

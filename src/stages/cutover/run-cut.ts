@@ -1,0 +1,142 @@
+import { describeError, isTealError, TealError } from '../../kernel/errors.ts';
+import { must } from '../../kernel/assert.ts';
+import { otherSide, type Side } from '../../model/catalog.ts';
+import { runSteps, undoSteps, type StepRun } from '../../engine/run-steps.ts';
+import { liveSide, type OpenCut } from '../../journal/state.ts';
+import type { Step } from '../../ports/step.ts';
+import { cutSteps, decideStepId, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
+import { recover, type Recovery } from './decide.ts';
+import { checkGuardrails } from './guardrails.ts';
+
+export interface CutRun extends StepRun {
+  readonly ports: CutPorts;
+  readonly limits: CutLimits;
+}
+
+export interface CutOutcome {
+  readonly cut: string;
+  readonly from: Side;
+  readonly to: Side;
+  /** From the moment clients were asked to wait until they went on; undefined when a crash lay between. */
+  readonly pauseMs: number | undefined;
+}
+
+/**
+ * Moves ownership to the other side. Before the decision any failure takes everything back (TEAL-STAGES-1xx or the step's own error is thrown, clients go on
+ * where they were); after it the only way is forward, and running it again goes on.
+ */
+export async function cutOver(run: CutRun): Promise<CutOutcome> {
+  const cut = nextCut(run);
+  await checkGuardrails(cut, run.ports, run.limits);
+  run.journal.append({
+    type: 'cutIntended',
+    cut: cut.name,
+    epoch: cut.epoch,
+    from: cut.from,
+    to: cut.to,
+    pauseLimitMs: run.limits.maxPauseMs,
+    drainLimitMs: run.limits.drainMs,
+  });
+  return attempt(cut, run);
+}
+
+/**
+ * For a controller that starts and finds a cut open in its journal: the owner row decides (correctness.md §3.4). Returns the outcome when the cut
+ * was finished, undefined when it was taken back or none was open.
+ */
+export async function recoverCut(run: CutRun): Promise<CutOutcome | undefined> {
+  const { life } = run.journal.state;
+  if (life.phase !== 'cutting' && life.phase !== 'crossing') return undefined;
+  const cut = cutOf(life.cut);
+  const found = await whatHappened(cut, run);
+  switch (found.go) {
+    case 'forward':
+      return finish(cut, run);
+    case 'back':
+      if (life.phase === 'crossing')
+        throw contradiction(`the journal has the decision and the systems do not: ${found.why}`);
+      await takeBack(cut, run, new TealError('TEAL-STAGES-105', found.why, { cut: cut.name }));
+      return undefined;
+    case 'stop':
+      throw contradiction(found.why);
+  }
+}
+
+function contradiction(why: string): TealError {
+  return new TealError('TEAL-STAGES-106', why);
+}
+
+function nextCut(run: CutRun): Cut {
+  const { state } = run.journal;
+  const from = liveSide(state);
+  const epoch = state.epoch + 1;
+  const attempts = state.cuts.filter((past) => past.epoch === epoch).length;
+  return { name: `e${epoch}a${attempts + 1}`, epoch, from, to: otherSide(from) };
+}
+
+function cutOf(open: OpenCut): Cut {
+  return { name: open.cut, epoch: open.epoch, from: open.from, to: open.to };
+}
+
+async function attempt(cut: Cut, run: CutRun): Promise<CutOutcome> {
+  const steps = cutSteps(cut, run.ports, run.limits);
+  try {
+    await runSteps(untilDecision(cut, steps), run);
+  } catch (error) {
+    // The decision may have been written although its answer was lost: only the owner row knows.
+    const found = await whatHappened(cut, run);
+    if (found.go === 'stop') throw contradiction(found.why);
+    if (found.go === 'back') {
+      await takeBack(cut, run, error);
+      throw error;
+    }
+  }
+  return finish(cut, run, steps);
+}
+
+function untilDecision(cut: Cut, steps: readonly Step[]): readonly Step[] {
+  return steps.slice(0, steps.findIndex((step) => step.id === decideStepId(cut)) + 1);
+}
+
+async function whatHappened(cut: Cut, run: CutRun): Promise<Recovery> {
+  const { fences } = run.ports;
+  const [losing, gaining] = await Promise.all([fences[cut.from].probe(), fences[cut.to].probe()]);
+  return recover({ cut: cut.name, epoch: cut.epoch, losing, gaining });
+}
+
+async function takeBack(cut: Cut, run: CutRun, reason: unknown): Promise<void> {
+  await undoSteps(untilDecision(cut, cutSteps(cut, run.ports, run.limits)), run);
+  run.journal.append({
+    type: 'cutAborted',
+    cut: cut.name,
+    reason: describeError(reason).slice(0, 4_000),
+    code: isTealError(reason) ? reason.code : 'TEAL-ENGINE-001',
+  });
+}
+
+async function finish(cut: Cut, run: CutRun, steps = cutSteps(cut, run.ports, run.limits)): Promise<CutOutcome> {
+  const { journal } = run;
+  if (journal.state.life.phase === 'cutting') {
+    const { owner } = await run.ports.fences[cut.to].probe();
+    journal.append({ type: 'cutDecided', cut: cut.name, position: `epoch ${must(owner, 'the owner row').epoch}` });
+  }
+  await runSteps(afterDecision(cut, steps), run);
+  const pauseMs = pauseOf(cut, run);
+  journal.append({ type: 'cutFinished', cut: cut.name, facts: pauseMs === undefined ? {} : { pauseMs } });
+  return { cut: cut.name, from: cut.from, to: cut.to, pauseMs };
+}
+
+function afterDecision(cut: Cut, steps: readonly Step[]): readonly Step[] {
+  return steps.slice(steps.findIndex((step) => step.id === decideStepId(cut)) + 1);
+}
+
+/** By the journal's own clock: the intent to hold until the release was seen. */
+function pauseOf(cut: Cut, run: CutRun): number | undefined {
+  const records = run.journal.records();
+  const at = (type: 'stepIntended' | 'stepDone', what: string): number | undefined => {
+    const record = records.findLast(({ event }) => event.type === type && event.step === `cut:${cut.name}:${what}`);
+    return record === undefined ? undefined : Date.parse(record.at);
+  };
+  const [held, released] = [at('stepIntended', 'hold'), at('stepDone', 'release')];
+  return held === undefined || released === undefined ? undefined : Math.max(0, released - held);
+}
