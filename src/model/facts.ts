@@ -4,7 +4,7 @@ import type { TableName } from './catalog.ts';
 export type Fact<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
 
 /** The value where it is known. Only for showing: a decision must say what it does about an unknown fact. */
-export function valueOr<T, U>(fact: Fact<T>, otherwise: U): T | U {
+export function valueOr<T>(fact: Fact<T>, otherwise: NoInfer<T>): T {
   return fact.known ? fact.value : otherwise;
 }
 

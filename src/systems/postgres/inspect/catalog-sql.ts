@@ -158,8 +158,9 @@ export const catalogParts: Parts<CatalogRows> = {
     from user_relation r join pg_constraint k on k.conrelid = r.oid where k.contype = 'x'`,
   triggers: `
     select t.tgrelid::int8 as relation, t.tgname as name, t.tgenabled as enabled
-    from user_relation r join pg_trigger t on t.tgrelid = r.oid
-    where r.relkind in ('r', 'p') and not t.tgisinternal`,
+    from user_relation r join pg_trigger t on t.tgrelid = r.oid join pg_proc p on p.oid = t.tgfoid
+    where r.relkind in ('r', 'p') and not t.tgisinternal
+      and p.pronamespace is distinct from to_regnamespace('teal')`,
   sequences: `
     select r.nspname as schema, r.relname as name, tn.nspname as owner_schema, t.relname as owner_table, a.attname as owner_column,
       format_type(s.seqtypid, null) as type, s.seqincrement::text as increment, s.seqmin::text as min, s.seqmax::text as max,

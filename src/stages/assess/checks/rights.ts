@@ -1,0 +1,174 @@
+import { tableKey, type Side, type TableName } from '../../../model/catalog.ts';
+import type { Rights } from '../../../model/facts.ts';
+import {
+  bothSides,
+  countOf,
+  finding,
+  keysOf,
+  look,
+  sqlName,
+  sqlTable,
+  type Finding,
+  type Situation,
+} from '../finding.ts';
+
+/** Each right that is missing, with the statement that gives it. A superuser of a later step must not be needed where an earlier one could have said so. */
+export function checkRights(situation: Situation): readonly Finding[] {
+  return bothSides(situation).flatMap(([side, view]) =>
+    look(view.facts.rights, side, 'rights of the role', (rights) => {
+      const role = sqlName(rights.user);
+      const database = sqlName(view.identity.identity.database.replace(/^\d+\//, ''));
+      return [
+        ...checkDuties(side, rights, role, database, view.identity.major),
+        ...checkTables(rights, role, situation, side),
+        ...checkComforts(side, rights, role),
+      ];
+    }),
+  );
+}
+
+function checkDuties(side: Side, rights: Rights, role: string, database: string, major: number): readonly Finding[] {
+  const found: Finding[] = [];
+  const missing = (code: Finding['code'], what: string, why: string, mend: string): void => {
+    found.push(finding(code, { side, object: rights.user, what: `${rights.user} ${what} on ${side}.`, why, mend }));
+  };
+  if (!rights.replication) {
+    missing(
+      'ASSESS-RIGHT-REPLICATION',
+      'has no REPLICATION attribute',
+      'It can neither create a slot nor stream changes.',
+      `ALTER ROLE ${role} REPLICATION;\n-- on RDS: GRANT rds_replication TO ${role};`,
+    );
+  }
+  if (!rights.createInDatabase) {
+    missing(
+      'ASSESS-RIGHT-CREATE',
+      'may not create schemas or publications',
+      'Teal keeps its tokens and its fence in a schema of its own, and streams through a publication.',
+      `GRANT CREATE ON DATABASE ${database} TO ${role};`,
+    );
+  }
+  if (!rights.setReplicationRole) {
+    missing(
+      'ASSESS-RIGHT-APPLY',
+      'may not set session_replication_role',
+      'Triggers and foreign keys would fire a second time for rows that are applied, and the fence would stop the way back.',
+      major >= 15
+        ? `GRANT SET ON PARAMETER session_replication_role TO ${role};`
+        : `ALTER ROLE ${role} SUPERUSER;\n-- before PostgreSQL 15 nothing less allows it`,
+    );
+  }
+  if (!rights.useOrigins) {
+    missing(
+      'ASSESS-RIGHT-ORIGIN',
+      'may not call pg_replication_origin_*',
+      'What Teal applies could not be told from what clients write, and would come back in a circle.',
+      originGrants(role),
+    );
+  }
+  return found;
+}
+
+function originGrants(role: string): string {
+  return [
+    'create(text)',
+    'drop(text)',
+    'oid(text)',
+    'advance(text, pg_lsn)',
+    'progress(text, boolean)',
+    'session_setup(text)',
+    'session_reset()',
+    'xact_setup(pg_lsn, timestamptz)',
+  ]
+    .map((name) => `GRANT EXECUTE ON FUNCTION pg_replication_origin_${name} TO ${role};`)
+    .join('\n');
+}
+
+function checkTables(rights: Rights, role: string, situation: Situation, side: Side): readonly Finding[] {
+  const managedKeys = new Set(keysOf(situation.managed));
+  const managed = (tables: readonly TableName[]): readonly TableName[] =>
+    tables.filter((table) => managedKeys.has(tableKey(table)));
+  const found: Finding[] = [];
+  const unreadable = managed(rights.unreadable);
+  if (unreadable.length > 0) {
+    const schemas = [...new Set(unreadable.map(({ schema }) => schema))];
+    found.push(
+      finding('ASSESS-RIGHT-SELECT', {
+        side,
+        object: keysOf(unreadable).join(', '),
+        what: `${rights.user} may not read ${countOf('table', keysOf(unreadable))} of ${side}.`,
+        why: 'Their rows can be neither copied nor compared.',
+        mend: [
+          ...schemas.map((schema) => `GRANT USAGE ON SCHEMA ${sqlName(schema)} TO ${role};`),
+          ...unreadable.map((table) => `GRANT SELECT ON ${sqlTable(table)} TO ${role};`),
+        ].join('\n'),
+      }),
+    );
+  }
+  const notOwned = managed(rights.notOwned);
+  if (notOwned.length > 0) {
+    found.push(
+      finding('ASSESS-RIGHT-OWNER', {
+        side,
+        object: keysOf(notOwned).join(', '),
+        what: `${rights.user} does not own ${countOf('table', keysOf(notOwned))} of ${side}.`,
+        why: 'Only an owner may publish a table, set its replica identity and put the fence on it.',
+        mend: `-- for each role that owns them:\nGRANT <owner> TO ${role};`,
+      }),
+    );
+  }
+  const filtered = managed(rights.filtered);
+  if (filtered.length > 0) {
+    found.push(
+      finding('ASSESS-ROWS-HIDDEN', {
+        side,
+        object: keysOf(filtered).join(', '),
+        what: `Row-level security filters what ${rights.user} sees of ${countOf('table', keysOf(filtered))} of ${side}.`,
+        why: 'The copy would be a part of the rows, with no error that says so, and would compare as equal.',
+        mend: `ALTER ROLE ${role} BYPASSRLS;`,
+      }),
+    );
+  }
+  return found;
+}
+
+/** Rights without which Teal works, with less to see. */
+function checkComforts(side: Side, rights: Rights, role: string): readonly Finding[] {
+  const found: Finding[] = [];
+  const missing = (code: Finding['code'], what: string, why: string, mend?: string): void => {
+    const about = { side, object: rights.user, what: `${rights.user} ${what} on ${side}.`, why };
+    found.push(finding(code, mend === undefined ? about : { ...about, mend }));
+  };
+  if (!rights.createEventTriggers) {
+    missing(
+      'ASSESS-RIGHT-EVENT-TRIGGER',
+      'may not create event triggers',
+      'A change of the schema is then noticed at the next comparison of catalogs, and at the latest inside the fence, not as it happens.',
+    );
+  }
+  if (!rights.readAllStatistics) {
+    missing(
+      'ASSESS-RIGHT-STATISTICS',
+      "does not see other users' sessions",
+      'Teal cannot name the transaction that it waits for.',
+      `GRANT pg_read_all_stats TO ${role};`,
+    );
+  }
+  if (side === 'blue' && !rights.readPasswords) {
+    missing(
+      'ASSESS-RIGHT-PASSWORDS',
+      'may not read pg_authid',
+      'Roles cannot be created on green with their passwords; clients would be refused there after the cut.',
+      `GRANT SELECT ON pg_catalog.pg_authid TO ${role};\n-- or set the same passwords on green yourself`,
+    );
+  }
+  if (!rights.identifyCluster) {
+    missing(
+      'ASSESS-RIGHT-IDENTITY',
+      'may not read the identity of the cluster',
+      'Teal cannot tell a failover of the server from another server at the same address.',
+      `GRANT EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint() TO ${role};`,
+    );
+  }
+  return found;
+}
