@@ -49,7 +49,7 @@ class Target implements CopyTarget {
 
   async begin(run: CopyRun, signal: AbortSignal): Promise<readonly DoneRange[]> {
     await using connection = await connect({ url: this.#url, applicationName: 'teal copy', signal });
-    return connection.transaction(async () => {
+    return await connection.transaction(async () => {
       await connection.query(
         `set local lock_timeout = ${oldWritersTimeoutMs}; select pg_advisory_xact_lock(${copyLock})`,
       );
@@ -65,7 +65,7 @@ class Target implements CopyTarget {
   async done(run: CopyRun): Promise<readonly DoneRange[]> {
     await using connection = await connect({ url: this.#url, applicationName: 'teal copy' });
     const { rows } = await connection.query(`select to_regclass('teal.chunk') is not null as there`);
-    return rows[0]?.['there'] === 't' ? readDone(connection, run) : [];
+    return rows[0]?.['there'] === 't' ? await readDone(connection, run) : [];
   }
 
   async open(run: CopyRun, signal: AbortSignal): Promise<CopyWriter> {

@@ -65,7 +65,7 @@ export async function openSnapshot(options: SnapshotOptions, signal: AbortSignal
 async function makeSnapshot(options: SnapshotOptions, signal: AbortSignal): Promise<HeldSnapshot> {
   return withLockRetry({ signal }, async () => {
     await using locker = await connect({ url: options.url, applicationName: 'teal lock', lockTimeoutMs, signal });
-    return locker.transaction(
+    return await locker.transaction(
       async () => {
         await lockAccessShare(locker, options.tables);
         await using walsender = await connect({
