@@ -68,4 +68,11 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-STAGES-120': {
+    summary: 'A flow does not start',
+    happened: 'The worker of the flow was started and says that it cannot run. Nothing of the data was touched by it.',
+    doThis: "Mend what the facts say (the flow's own code is among them), then run `teal up` again.",
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-STAGES-${number}`, ErrorEntry>;

@@ -218,7 +218,12 @@ const cases: readonly Case[] = [
     blue: rights({ unreadable: [{ schema: 'other', name: 'x' }] }),
     finds: [],
   },
-  { name: 'tables not owned', blue: rights({ notOwned: [customer] }), finds: ['ASSESS-RIGHT-OWNER'] },
+  {
+    name: 'tables not owned',
+    blue: rights({ notOwned: [{ ...customer, owner: 'app' }] }),
+    finds: ['ASSESS-RIGHT-OWNER'],
+    says: ['GRANT "app" TO "teal";'],
+  },
   {
     name: 'rows hidden',
     blue: rights({ filtered: [customer] }),

@@ -86,7 +86,7 @@ function originGrants(role: string): string {
 
 function checkTables(rights: Rights, role: string, situation: Situation, side: Side): readonly Finding[] {
   const managedKeys = new Set(keysOf(situation.managed));
-  const managed = (tables: readonly TableName[]): readonly TableName[] =>
+  const managed = <T extends TableName>(tables: readonly T[]): readonly T[] =>
     tables.filter((table) => managedKeys.has(tableKey(table)));
   const found: Finding[] = [];
   const unreadable = managed(rights.unreadable);
@@ -113,7 +113,9 @@ function checkTables(rights: Rights, role: string, situation: Situation, side: S
         object: keysOf(notOwned).join(', '),
         what: `${rights.user} does not own ${countOf('table', keysOf(notOwned))} of ${side}.`,
         why: 'Only an owner may publish a table, set its replica identity and put the fence on it.',
-        mend: `-- for each role that owns them:\nGRANT <owner> TO ${role};`,
+        mend: [...new Set(notOwned.map(({ owner }) => owner))]
+          .map((owner) => `GRANT ${sqlName(owner)} TO ${role};`)
+          .join('\n'),
       }),
     );
   }

@@ -1,0 +1,53 @@
+import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import type { Journal } from '../../journal/journal.ts';
+import type { Gate, GateAnswer } from '../../ports/gate.ts';
+
+export type GatesResult =
+  | { readonly result: 'open' }
+  /** Only a person can answer, and has not. */
+  | { readonly result: 'waiting'; readonly gate: string; readonly asks: string; readonly evidence: string }
+  /** An answer that waiting does not mend, or the limit of waiting. */
+  | { readonly result: 'closed'; readonly gate: string; readonly asks: string; readonly answer: GateAnswer };
+
+export interface GatesRun {
+  readonly journal: Journal;
+  readonly signal: AbortSignal;
+  readonly onAnswer: (gate: Gate, answer: GateAnswer) => void;
+  /** How long "not yet" and "cannot tell" are asked again, for each gate. */
+  readonly patienceMs: number;
+}
+
+const askEveryMs = 500;
+
+/** Asks gates in order, each until it says yes. Every change of an answer is journalled, not every asking. */
+export async function askGates(gates: readonly Gate[], run: GatesRun): Promise<GatesResult> {
+  for (const gate of gates) {
+    const result = await askUntilYes(gate, run);
+    if (result.result !== 'open') return result;
+  }
+  return { result: 'open' };
+}
+
+async function askUntilYes(gate: Gate, run: GatesRun): Promise<GatesResult> {
+  run.journal.append({ type: 'gateAsked', gate: gate.id, asks: gate.asks, person: gate.person });
+  const deadline = monotonicMs() + run.patienceMs;
+  let told: string | undefined;
+  for (;;) {
+    const answer = await gate.ask(run.signal);
+    if (answer.answer !== told) {
+      told = answer.answer;
+      run.journal.append({
+        type: 'gateAnswered',
+        gate: gate.id,
+        answer: answer.answer,
+        evidence: answer.evidence.slice(0, 4_000),
+      });
+    }
+    run.onAnswer(gate, answer);
+    if (answer.answer === 'yes') return { result: 'open' };
+    if (gate.person) return { result: 'waiting', gate: gate.id, asks: gate.asks, evidence: answer.evidence };
+    if (answer.answer === 'no' || monotonicMs() > deadline)
+      return { result: 'closed', gate: gate.id, asks: gate.asks, answer };
+    await sleep(askEveryMs, run.signal);
+  }
+}
