@@ -46,7 +46,7 @@ export interface Rights {
   /** Tables whose rows it may not select. */
   readonly unreadable: readonly TableName[];
   /** Tables whose owner it is not, nor a member of the owner: they cannot be published, fenced or given a replica identity. */
-  readonly notOwned: readonly TableName[];
+  readonly notOwned: readonly (TableName & { readonly owner: string })[];
   /** Tables of which row-level security shows this role a part only, without any error. */
   readonly filtered: readonly TableName[];
 }

@@ -88,8 +88,8 @@ export function rightsSql(major: number): string {
     select bool_and(has_function_privilege(p.oid, 'execute')) from pg_proc p
     where p.pronamespace = 'pg_catalog'::regnamespace and p.proname in (${names.map((name) => `'${name}'`).join(', ')}))`;
   const setReplicationRole = major >= 15 ? `has_parameter_privilege('session_replication_role', 'set')` : 'u.rolsuper';
-  const tables = (condition: string): string => `(
-    select coalesce(json_agg(json_build_object('schema', r.nspname, 'name', r.relname) order by r.nspname, r.relname), '[]')
+  const tables = (condition: string, more = ''): string => `(
+    select coalesce(json_agg(json_build_object('schema', r.nspname, 'name', r.relname${more}) order by r.nspname, r.relname), '[]')
     from user_relation r where r.relkind in ('r', 'p') and ${condition})`;
   return `${userRelations}
   select current_user as "user", u.rolsuper as superuser,
@@ -103,7 +103,7 @@ export function rightsSql(major: number): string {
     u.rolsuper or pg_has_role('pg_read_all_stats', 'usage') as "readAllStatistics",
     ${mayCall(['pg_control_system', 'pg_control_checkpoint'])} as "identifyCluster",
     ${tables("not (has_schema_privilege(r.relnamespace, 'usage') and has_table_privilege(r.oid, 'select'))")} as unreadable,
-    ${tables("not pg_has_role(r.relowner, 'usage')")} as "notOwned",
+    ${tables("not pg_has_role(r.relowner, 'usage')", ", 'owner', pg_get_userbyid(r.relowner)")} as "notOwned",
     ${tables('row_security_active(r.oid)')} as filtered
   from pg_roles u where u.rolname = current_user`;
 }
