@@ -1,0 +1,26 @@
+import { initSpecText } from '../spec/init.ts';
+import { addressOf } from './address.ts';
+import { lookAt } from './look.ts';
+
+export interface InitOptions {
+  readonly name: string;
+  readonly blueUrl: string;
+  readonly greenUrl: string;
+  readonly signal?: AbortSignal;
+}
+
+/** The text of a first migration file, from a look at both systems. Holds no password: the file takes both URLs from the environment. */
+export async function initFile(options: InitOptions): Promise<string> {
+  const [blue, green] = await Promise.all([
+    lookAt('blue', options.blueUrl, options.signal),
+    lookAt('green', options.greenUrl, options.signal),
+  ]);
+  const schemas = [...new Set(blue.catalog.tables.map((table) => table.schema))].sort();
+  return initSpecText({
+    name: options.name,
+    blue: { version: `PostgreSQL ${blue.identity.version}`, address: addressOf(options.blueUrl) },
+    green: { version: `PostgreSQL ${green.identity.version}`, address: addressOf(options.greenUrl) },
+    schemas: schemas.length === 0 ? ['public'] : schemas,
+    tables: blue.catalog.tables.length,
+  });
+}

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { TealError } from '../kernel/errors.ts';
+import { renderMistakes, type Mistake } from '../spec/mistakes.ts';
+import { parseSpec } from '../spec/parse.ts';
+import type { Spec } from '../spec/spec.ts';
+
+export interface LoadedSpec {
+  readonly spec: Spec;
+  readonly file: string;
+  /** Absolute: `stateDir` of the file, from the file's own folder. */
+  readonly stateDir: string;
+}
+
+/** A file with mistakes: all of them, as values and as a text for a terminal. */
+export class SpecMistakes extends TealError {
+  readonly mistakes: readonly Mistake[];
+  readonly rendered: string;
+
+  constructor(file: string, text: string, mistakes: readonly Mistake[]) {
+    super('TEAL-SPEC-002', `${mistakes.length} mistakes in ${file}`, { file, mistakes: mistakes.length });
+    this.mistakes = mistakes;
+    this.rendered = renderMistakes(file, text, mistakes);
+  }
+}
+
+/** Reads a migration file. Errors: TEAL-SPEC-001 no file, `SpecMistakes` (TEAL-SPEC-002). */
+export function loadSpec(file: string, env: Readonly<Record<string, string | undefined>>): LoadedSpec {
+  const folder = dirname(resolve(file));
+  const readText = (path: string): string | undefined => {
+    try {
+      return readFileSync(isAbsolute(path) ? path : resolve(folder, path), 'utf8');
+    } catch {
+      // Told as a mistake at its place in the file, with every other one.
+      return undefined;
+    }
+  };
+  const text = readText(resolve(file));
+  if (text === undefined) throw new TealError('TEAL-SPEC-001', `${file} cannot be read`, { file });
+  const parsed = parseSpec(text, { env, readText });
+  if (!parsed.ok) throw new SpecMistakes(file, text, parsed.mistakes);
+  return { spec: parsed.spec, file, stateDir: resolve(folder, parsed.spec.stateDir) };
+}

@@ -1,0 +1,45 @@
+import { addressOf } from './address.ts';
+import type { Side } from '../model/catalog.ts';
+import type { Spec } from '../spec/spec.ts';
+import { assess, blockersOf, type Assessment } from '../stages/assess/assess.ts';
+import { renderAssessment } from '../stages/assess/render.ts';
+import type { SideView } from '../stages/assess/finding.ts';
+import { connect } from '../systems/postgres/connection.ts';
+import { createIntrospector } from '../systems/postgres/inspect/introspector.ts';
+
+/** Looks at one side and changes nothing. */
+export async function lookAt(side: Side, url: string, signal?: AbortSignal): Promise<SideView> {
+  await using connection = await connect({ url, applicationName: `teal look ${side}`, signal });
+  const introspector = createIntrospector(connection, { address: addressOf(url) });
+  return {
+    identity: await introspector.identify(),
+    catalog: await introspector.describe(),
+    facts: await introspector.facts(),
+  };
+}
+
+export interface Assessed {
+  readonly assessment: Assessment;
+  /** How many findings stop the migration before it begins. */
+  readonly blockers: number;
+  /** For a terminal of 80 columns, or the document to keep: inventory and findings. */
+  render(format: 'text' | 'markdown'): string;
+  readonly blue: SideView;
+  readonly green: SideView;
+}
+
+/** Looks at both sides and judges what was seen. Changes nothing. */
+export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<Assessed> {
+  const [blue, green] = await Promise.all([
+    lookAt('blue', spec.blue.url, signal),
+    lookAt('green', spec.green.url, signal),
+  ]);
+  const assessment = assess(blue, green, spec.tables);
+  return {
+    assessment,
+    blockers: blockersOf(assessment).length,
+    render: (format) => renderAssessment(assessment, format),
+    blue,
+    green,
+  };
+}

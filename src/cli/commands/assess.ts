@@ -1,0 +1,32 @@
+import { writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { loadSpec } from '../../app/load-spec.ts';
+import { assessBoth } from '../../app/look.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { print, printJson } from '../print.ts';
+
+interface AssessArguments {
+  readonly file: string;
+  readonly json: boolean;
+  readonly out?: string;
+}
+
+export function assessCommand(program: Command): void {
+  program
+    .command('assess')
+    .summary('look at both systems and tell what stands in the way')
+    .description(
+      'Looks at both systems, changes nothing, and tells every blocker, warning and note with the statement that mends it. Exit code 3 when there are blockers.',
+    )
+    .option('-f, --file <path>', 'migration file', 'teal.yaml')
+    .option('--out <path>', 'also write the inventory and all findings as Markdown')
+    .option('--json', 'print JSON', false)
+    .action(async (given: AssessArguments) => {
+      const { spec } = loadSpec(given.file, process.env);
+      const assessed = await assessBoth(spec);
+      if (given.out !== undefined) writeFileSync(given.out, assessed.render('markdown'));
+      if (given.json) printJson(assessed.assessment);
+      else print(assessed.render('text'));
+      if (assessed.blockers > 0) process.exitCode = exitCodes.no;
+    });
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { isTealError } from '../kernel/errors.ts';
+import { assessCommand } from './commands/assess.ts';
+import { initCommand } from './commands/init.ts';
+import { exitCodes } from './exit-codes.ts';
+import { errorJson, errorText, printJson } from './print.ts';
+
+export function buildProgram(): Command {
+  const program = new Command('teal')
+    .description(
+      'Moves a live database from blue to green with no failed query, proves both sides equal, and can go back without losing a write.',
+    )
+    .version('0.1.0')
+    .showHelpAfterError('(teal --help lists the commands)')
+    .configureHelp({ helpWidth: 80 })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `\nExit codes: 0 done, 1 failed, 2 mistakes in the command or the file,\n3 the answer is no (blockers, differences, a gate), 4 a person is awaited.`,
+    );
+  initCommand(program);
+  assessCommand(program);
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+/** Runs one command line; returns the exit code. Everything that is thrown ends here, as text for a person or JSON for a program. */
+export async function main(argv: readonly string[]): Promise<number> {
+  process.exitCode = exitCodes.ok;
+  try {
+    await buildProgram().parseAsync([...argv], { from: 'user' });
+    const code: unknown = process.exitCode;
+    return typeof code === 'number' ? code : exitCodes.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (argv.includes('--json')) printJson(errorJson(error));
+    else process.stderr.write(`${errorText(error)}\n`);
+    return isTealError(error) && error.code.startsWith('TEAL-SPEC') ? exitCodes.usage : exitCodes.failed;
+  }
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
