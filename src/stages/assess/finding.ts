@@ -36,7 +36,7 @@ export interface Finding {
   readonly what: string;
   /** What would happen because of it. */
   readonly why: string;
-  /** Statements or commands that mend it, one a line. */
+  /** Statements that mend it on its side, to be pasted as they stand; advice and shell commands are comments. */
   readonly mend?: string;
 }
 

@@ -81,7 +81,7 @@ function checkStreams(situation: Situation): readonly Finding[] {
             object: names.join(', '),
             what: `${countOf('publication', names)} on ${side} for all tables.`,
             why: "Subscribers will ask for Teal's own tables as well and stop when they have none.",
-            mend: `Name the tables of the publication, or create schema teal at the subscriber.`,
+            mend: '-- name the tables of the publication, or create schema teal at the subscriber',
           }),
         ];
       }),
@@ -101,7 +101,7 @@ function checkOutside({ blue }: Situation): readonly Finding[] {
           object: names.join(', '),
           what: `Blue starts ${countOf('job', names)} by itself.`,
           why: 'Jobs are not moved. After the cut they fail at the fence on blue, and do not run on green.',
-          mend: 'Create them on green, not active; at the cut switch them off on blue and on at green.',
+          mend: '-- create them on green, not active; at the cut switch them off on blue and on at green.',
         }),
       ];
     }),
@@ -119,8 +119,12 @@ function checkOutside({ blue }: Situation): readonly Finding[] {
     }),
     ...look(facts.stateOutsideTables, 'blue', 'state outside of tables', (state) => {
       const signs = [
-        ...(state.advisoryLocks > 0 ? [`${state.advisoryLocks} advisory locks held now`] : []),
-        ...(state.temporaryTables > 0 ? [`${state.temporaryTables} temporary tables now`] : []),
+        ...(state.advisoryLocks > 0
+          ? [`${state.advisoryLocks} advisory lock${state.advisoryLocks === 1 ? '' : 's'} held now`]
+          : []),
+        ...(state.temporaryTables > 0
+          ? [`${state.temporaryTables} temporary table${state.temporaryTables === 1 ? '' : 's'} now`]
+          : []),
         ...state.functions.map(({ sign, names }) => `${sign} in ${countOf('function', names)}`),
       ];
       if (signs.length === 0) return [];

@@ -148,7 +148,7 @@ function checkRoles(blue: readonly Role[], green: readonly Role[]): readonly Fin
       object: names.join(', '),
       what: `${countOf('role', names)} of blue ${names.length === 1 ? 'is' : 'are'} missing on green.`,
       why: 'Objects cannot get their owner and grants, and clients cannot log in after the cut.',
-      mend: `pg_dumpall --roles-only --dbname="$BLUE_URL" | psql "$GREEN_URL"`,
+      mend: `-- in a shell: pg_dumpall --roles-only --dbname="$BLUE_URL" | psql "$GREEN_URL"`,
     }),
   ];
 }

@@ -1,6 +1,16 @@
 import { tableKey, type Catalog } from '../../../model/catalog.ts';
 import { valueOr, type Encoding } from '../../../model/facts.ts';
-import { bothSides, countOf, finding, keysOf, look, sqlName, type Finding, type Situation } from '../finding.ts';
+import {
+  bothSides,
+  countOf,
+  finding,
+  keysOf,
+  look,
+  sqlName,
+  sqlText,
+  type Finding,
+  type Situation,
+} from '../finding.ts';
 
 /** Whether green is an empty place in which blue's objects can stand, and mean the same. */
 export function checkGreen(situation: Situation): readonly Finding[] {
@@ -16,7 +26,7 @@ export function checkGreen(situation: Situation): readonly Finding[] {
                 object: 'teal',
                 what: `There is a schema teal on ${side}.`,
                 why: 'It belongs to a migration that is under way, or was left by one that was not finalised.',
-                mend: '`teal status` shows the one; where there is none:\nDROP SCHEMA teal CASCADE;',
+                mend: '-- `teal status` shows the one; where there is none:\nDROP SCHEMA teal CASCADE;',
               }),
             ]
           : [],
@@ -38,7 +48,7 @@ export function checkGreen(situation: Situation): readonly Finding[] {
               what: `Extensions of blue keep rows in ${countOf('table', keysOf(tables))}.`,
               why: 'Such tables belong to their extension and are not carried. Some fill themselves; rows that users added stay behind.',
               mend: tables
-                .map((table) => `pg_dump --data-only --table=${sqlName(table.schema, table.name)} …`)
+                .map((table) => `-- in a shell: pg_dump --data-only --table=${sqlName(table.schema, table.name)} …`)
                 .join('\n'),
             }),
           ],
@@ -82,7 +92,7 @@ function checkEncoding(blue: Encoding, green: Encoding): readonly Finding[] {
       finding('ASSESS-ENCODING', {
         what: `Blue is in ${blue.encoding}, green in ${green.encoding}.`,
         why: 'Some texts would not fit, and lengths and orders would change.',
-        mend: `CREATE DATABASE … ENCODING ${blue.encoding} TEMPLATE template0;`,
+        mend: `CREATE DATABASE <name> ENCODING ${sqlText(blue.encoding)} TEMPLATE template0;`,
       }),
     );
   }
@@ -113,7 +123,7 @@ function checkExtensions(blue: Catalog, available: ReadonlyMap<string, string>):
           ...about,
           what: `Extension ${name} ${version} is on blue; green's server does not offer it.`,
           why: 'Types, functions and indexes that need it cannot be created.',
-          mend: `Install the package of ${name} on green's machine, or drop it on blue:\nDROP EXTENSION ${sqlName(name)};`,
+          mend: `-- install the package of ${name} on green's machine, or drop it on blue:\nDROP EXTENSION ${sqlName(name)};`,
         }),
       ];
     }
@@ -123,7 +133,7 @@ function checkExtensions(blue: Catalog, available: ReadonlyMap<string, string>):
           ...about,
           what: `Extension ${name} is ${version} on blue; green's server offers ${offered}.`,
           why: 'What the newer version added may be in use.',
-          mend: `Install ${name} ${version} or newer on green's machine.`,
+          mend: `-- install ${name} ${version} or newer on green's machine.`,
         }),
       ];
     }

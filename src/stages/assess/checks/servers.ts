@@ -35,7 +35,7 @@ function checkVersionAndRole(side: Side, { identity }: SideView): readonly Findi
         object: identity.address,
         what: `${capital(side)} is a standby in recovery.`,
         why: 'Teal must write there: its schema, its publication and, at the cut, its fence.',
-        mend: `Give the address of the primary, or promote it:\nSELECT pg_promote();`,
+        mend: `-- give the address of the primary, or promote it:\nSELECT pg_promote();`,
       }),
     );
   }

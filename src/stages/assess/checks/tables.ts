@@ -14,7 +14,7 @@ function checkSelection({ managed, leftOut }: Situation): readonly Finding[] {
         side: 'blue',
         what: `None of the ${leftOut.length} tables of blue is selected.`,
         why: 'There would be nothing to move.',
-        mend: 'Correct `tables.include` and `tables.exclude`; patterns are schema.table with * for any text.',
+        mend: '-- correct `tables.include` and `tables.exclude`; patterns are schema.table with * for any text.',
       }),
     ];
   }
@@ -38,7 +38,7 @@ function checkSelection({ managed, leftOut }: Situation): readonly Finding[] {
           object: tableKey(table),
           what: `${tableKey(table)} refers to ${tableKey(key.references)} (${key.name}), which is left out.`,
           why: 'The foreign key cannot be created on green: the rows that it refers to are not there.',
-          mend: `Include ${tableKey(key.references)}, exclude ${tableKey(table)}, or on blue:\nALTER TABLE ${sqlTable(table)} DROP CONSTRAINT ${sqlName(key.name)};`,
+          mend: `-- include ${tableKey(key.references)}, exclude ${tableKey(table)}, or on blue:\nALTER TABLE ${sqlTable(table)} DROP CONSTRAINT ${sqlName(key.name)};`,
         }),
       );
     }
@@ -113,7 +113,7 @@ function checkShapes({ blue, managed }: Situation): readonly Finding[] {
     ...noteOf(
       'ASSESS-INHERITANCE',
       managed.filter(({ inherits }) => inherits.length > 0),
-      'inherit from other tables',
+      'inheriting from other tables',
       'Each table is copied and followed by itself (ONLY); rows are not counted twice.',
     ),
     ...noteOf(

@@ -49,7 +49,7 @@ function checkTypes({ green, managed }: Situation): readonly Finding[] {
         object: unwritable.join(', '),
         what: `${countOf('column', unwritable)} of a type that only the server itself writes.`,
         why: 'PostgreSQL refuses every value that a client sends for it.',
-        mend: 'Exclude the table, or change the type of the column to text.',
+        mend: '-- exclude the table, or change the type of the column to text.',
       }),
     );
   }
@@ -130,7 +130,7 @@ function checkLargeObjects({ blue }: Situation): readonly Finding[] {
             object: 'pg_largeobject',
             what: `Blue has ${count} large object${count === 1n ? '' : 's'}.`,
             why: 'Their changes are not decoded from the log, and no trigger can fence their writes: what changes after the copy would be lost.',
-            mend: 'Move them into a bytea column, or remove those that nothing refers to:\nvacuumlo --dry-run …',
+            mend: '-- move them into a bytea column, or remove those that nothing refers to, in a shell: vacuumlo',
           }),
         ],
   );
