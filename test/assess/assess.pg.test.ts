@@ -7,7 +7,7 @@ import { renderAssessment } from '../../src/stages/assess/render.ts';
 import { connect } from '../../src/systems/postgres/connection.ts';
 import { createIntrospector } from '../../src/systems/postgres/inspect/introspector.ts';
 import { blueMajor, greenMajor, onDatabase, testDatabase, testServer, type TestDatabase } from '../support/postgres.ts';
-import { richSchema } from '../../src/systems/postgres/inspect/rich-schema.ts';
+import { richSchema } from '../../src/systems/postgres/inspect/test-support/rich-schema.ts';
 
 async function look(url: string): Promise<SideView> {
   await using connection = await connect({ url, applicationName: 'teal-assess' });

@@ -18,7 +18,7 @@ import {
   known,
   unknown,
   type SideChanges,
-} from './fixtures.ts';
+} from './test-support/fixtures.ts';
 
 interface Case {
   readonly name: string;

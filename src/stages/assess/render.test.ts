@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { assess } from './assess.ts';
-import { healthySide, healthyTable, known } from './fixtures.ts';
+import { healthySide, healthyTable, known } from './test-support/fixtures.ts';
 import { renderAssessment } from './render.ts';
 import { bytesText, countText, durationText, wrap } from './text.ts';
 

@@ -5,7 +5,7 @@ import type { Fact, SystemFacts } from '../../../model/facts.ts';
 import { blueMajor, greenMajor, ownServer, testDatabase } from '../../../../test/support/postgres.ts';
 import { connect } from '../connection.ts';
 import { createIntrospector } from './introspector.ts';
-import { richSchema } from './rich-schema.ts';
+import { richSchema } from './test-support/rich-schema.ts';
 
 const majors = [...new Set([blueMajor(), greenMajor()])];
 

@@ -1,6 +1,6 @@
-import type { Catalog, Side, Table } from '../../model/catalog.ts';
-import type { Fact, SystemFacts } from '../../model/facts.ts';
-import type { SideView } from './finding.ts';
+import type { Catalog, Side, Table } from '../../../model/catalog.ts';
+import type { Fact, SystemFacts } from '../../../model/facts.ts';
+import type { SideView } from '../finding.ts';
 
 /** For tests: two sides about which an assessment has nothing to say, to be spoilt in one place each. */
 export function healthySide(side: Side, changes: SideChanges = {}): SideView {
