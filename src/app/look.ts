@@ -1,5 +1,6 @@
 import { addressOf } from './address.ts';
 import type { Side } from '../model/catalog.ts';
+import type { SystemIdentity } from '../ports/introspector.ts';
 import type { Spec } from '../spec/spec.ts';
 import { assess, blockersOf, type Assessment } from '../stages/assess/assess.ts';
 import { renderAssessment } from '../stages/assess/render.ts';
@@ -16,6 +17,12 @@ export async function lookAt(side: Side, url: string, signal?: AbortSignal): Pro
     catalog: await introspector.describe(),
     facts: await introspector.facts(),
   };
+}
+
+/** Who a side is; asks nothing else. */
+export async function identify(side: Side, url: string, signal?: AbortSignal): Promise<SystemIdentity> {
+  await using connection = await connect({ url, applicationName: `teal look ${side}`, signal });
+  return createIntrospector(connection, { address: addressOf(url) }).identify();
 }
 
 export interface Assessed {

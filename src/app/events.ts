@@ -1,0 +1,45 @@
+import type { StepEvent } from '../engine/run-steps.ts';
+import type { Side } from '../model/catalog.ts';
+import type { FlowStatus } from '../ports/carrier.ts';
+import type { GateAnswer } from '../ports/gate.ts';
+
+/** What a library's user, the screen and the log hear. Names, counts, positions and durations; never a row's values. */
+export type MigrationEvent =
+  | StepEvent
+  | {
+      readonly kind: 'stage';
+      readonly stage: string;
+      readonly title: string;
+      readonly state: 'started' | 'finished' | 'undone';
+    }
+  | { readonly kind: 'gate'; readonly gate: string; readonly asks: string; readonly answer: GateAnswer }
+  | { readonly kind: 'verify progress'; readonly text: string; readonly done?: number; readonly total?: number }
+  | {
+      readonly kind: 'verified';
+      readonly equal: boolean;
+      readonly tables: number;
+      readonly rows: string;
+      readonly different: number;
+      readonly file: string;
+    }
+  | {
+      readonly kind: 'cut';
+      readonly cut: string;
+      readonly from: Side;
+      readonly to: Side;
+      readonly pauseMs: number | undefined;
+    }
+  | { readonly kind: 'flow'; readonly status: FlowStatus };
+
+/** How a command of a migration ends when nothing failed. */
+export type Outcome =
+  /** `live` owns the data; `next` says what may be typed now. */
+  | { readonly outcome: 'done'; readonly live: Side; readonly next: readonly string[] }
+  | {
+      readonly outcome: 'waiting';
+      readonly live: Side;
+      readonly gate: string;
+      readonly asks: string;
+      readonly next: readonly string[];
+    }
+  | { readonly outcome: 'no'; readonly live: Side; readonly what: string; readonly next: readonly string[] };

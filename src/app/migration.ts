@@ -1,0 +1,394 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { must } from '../kernel/assert.ts';
+import { TealError } from '../kernel/errors.ts';
+import { openJournal, type Journal } from '../journal/journal.ts';
+import type { EventOf } from '../journal/events.ts';
+import { liveSide, type MigrationState } from '../journal/state.ts';
+import { otherSide, type Side } from '../model/catalog.ts';
+import type { Carrier } from '../ports/carrier.ts';
+import type { Gate } from '../ports/gate.ts';
+import type { Router } from '../ports/router.ts';
+import { printableSpec, type GateSpec, type Spec } from '../spec/spec.ts';
+import { commandGate } from '../gates/command/command-gate.ts';
+import { personGate } from '../gates/person/person-gate.ts';
+import { sqlGate } from '../gates/sql/sql-gate.ts';
+import { runSteps } from '../engine/run-steps.ts';
+import { askGates } from '../stages/gates/ask-gates.ts';
+import { lagGate } from '../stages/gates/lag-gate.ts';
+import { verifyGate, type Verified } from '../stages/gates/verify-gate.ts';
+import { cutOver, recoverCut, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
+import { flowFrom } from '../stages/cutover/cut-steps.ts';
+import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
+import { renderCertificate } from '../verify/certificate-text.ts';
+import { verifySamePosition, type VerifyResult } from '../verify/same-position.ts';
+import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
+import type { MigrationEvent, Outcome } from './events.ts';
+import { keepCatalog, keptCatalog, selectedCatalog } from './kept-catalog.ts';
+import type { LoadedSpec } from './load-spec.ts';
+import { assessBoth, identify } from './look.ts';
+import { PostgresPair } from './postgres-pair.ts';
+
+export const tealVersion = '0.1.0';
+
+export interface MigrationOptions {
+  readonly loaded: LoadedSpec;
+  readonly command: string;
+  readonly onEvent: (event: MigrationEvent) => void;
+  readonly signal: AbortSignal;
+  /** Who asks, for the journal. */
+  readonly by: string;
+  readonly connectCarrier: (pair: PostgresPair, loaded: LoadedSpec) => Carrier;
+  readonly connectRouter: (pair: PostgresPair, loaded: LoadedSpec) => Promise<Router>;
+  /** PostgreSQL's client programs; default: looked for on PATH. */
+  readonly tools?: PgTools;
+}
+
+const gatePatienceMs = 30 * 60_000;
+const gateCommandTimeoutMs = 5 * 60_000;
+const flowBackMs = 60_000;
+
+/** One migration under the hands of one controller: opens its journal as the only writer, and moves it on. */
+export class Migration implements AsyncDisposable {
+  readonly #options: MigrationOptions;
+  readonly #spec: Spec;
+  readonly #journal: Journal;
+  readonly #pair: PostgresPair;
+  readonly #carrier: Carrier;
+  readonly #router: Router;
+  readonly #stages: readonly Stage[];
+
+  private constructor(options: MigrationOptions, journal: Journal, pair: PostgresPair, router: Router) {
+    this.#options = options;
+    this.#spec = options.loaded.spec;
+    this.#journal = journal;
+    this.#pair = pair;
+    this.#carrier = options.connectCarrier(pair, options.loaded);
+    this.#router = router;
+    this.#stages = pair.stages(this.#carrier);
+  }
+
+  /**
+   * Takes the journal's lock, looks at what is there, and assesses both sides when nothing was begun yet. Changes nothing on either side.
+   * Errors: TEAL-JOURNAL-003 another controller, TEAL-APP-001 blockers, those of reaching the systems.
+   */
+  static async open(options: MigrationOptions): Promise<Migration> {
+    const { spec, stateDir } = options.loaded;
+    const journal = openJournal(stateDir);
+    try {
+      const { catalog, leftOut } = await catalogOf(options, journal.state);
+      const tools = options.tools ?? (await toolsFor(spec, options.signal));
+      const pair = new PostgresPair({ spec, stateDir, catalog, leftOut, tools });
+      journal.append(runStarted(options));
+      const router = await options.connectRouter(pair, options.loaded);
+      return new Migration(options, journal, pair, router);
+    } catch (error) {
+      journal[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  get state(): MigrationState {
+    return this.#journal.state;
+  }
+
+  get live(): Side {
+    return liveSide(this.#journal.state);
+  }
+
+  get router(): Router {
+    return this.#router;
+  }
+
+  get carrier(): Carrier {
+    return this.#carrier;
+  }
+
+  /** Everything up to the cut, and the cut itself once every gate says yes. Goes on from wherever an earlier run ended. */
+  async up(): Promise<Outcome> {
+    await this.#recover();
+    const { phase } = this.state.life;
+    if (phase === 'finalised') return this.#done();
+    await runStages(this.#stages, this.#run());
+    if (this.live === 'green') return this.#done();
+    return this.#cutWhenReady();
+  }
+
+  /** `up`, with the caller's yes to every gate that asks a person. */
+  async cutover(): Promise<Outcome> {
+    await this.#recover();
+    if (this.live === 'green') return this.#done();
+    for (const [index, gate] of this.#spec.cutover.gates.entries()) {
+      if (gate.kind === 'person')
+        this.#journal.append({ type: 'approvalGiven', by: this.#options.by, for: gateId(index) });
+    }
+    return this.up();
+  }
+
+  /** Back to blue, with every write that green took. */
+  async rollback(reason: string): Promise<Outcome> {
+    await this.#recover();
+    if (this.live === 'blue')
+      return { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
+    const cut = await cutOver(this.#cutRun());
+    this.#tellCut(cut);
+    this.#journal.append({ type: 'rolledBack', cut: cut.cut, by: this.#options.by, reason });
+    return this.#done();
+  }
+
+  /** Compares both sides at one position of the live side's log, and keeps the certificate. */
+  async verify(
+    values = false,
+  ): Promise<{ readonly verified: Verified; readonly result: VerifyResult; readonly file: string }> {
+    const live = this.live;
+    const flow = flowFrom(live);
+    const { signal, onEvent } = this.#options;
+    const result = await verifySamePosition({
+      migration: this.#spec.name,
+      flow,
+      tables: this.#pair.storedTables,
+      live: this.#pair.access[live],
+      other: this.#pair.access[otherSide(live)],
+      stopAt: async (position, leaseMs, stop) => this.#carrier.stopAt(flow, position, leaseMs, stop),
+      resume: async () => this.#carrier.resume(flow),
+      values,
+      signal,
+      onProgress: (progress) => onEvent({ kind: 'verify progress', text: progress.phase }),
+    });
+    return this.#keepCertificate(result);
+  }
+
+  /** Ends the migration: takes away what Teal made. There is no way back after it. */
+  async finalise(): Promise<Outcome> {
+    await this.#recover();
+    const { phase } = this.state.life;
+    if (phase === 'finalised') return this.#done();
+    if (phase !== 'green') {
+      return {
+        outcome: 'no',
+        live: this.live,
+        what: 'only a migration whose live side is green is finalised',
+        next: ['teal cutover'],
+      };
+    }
+    await this.#carrier.retire('reverse');
+    await this.#carrier.retire('forward');
+    await runSteps(this.#pair.removalSteps(this.live), this.#run());
+    this.#journal.append({ type: 'finalised', by: this.#options.by, live: 'green' });
+    return this.#done();
+  }
+
+  /** Undoes everything. Only while blue is live: green and all that is on it is dropped. */
+  async abort(reason: string): Promise<Outcome> {
+    await this.#recover();
+    if (this.live === 'green') {
+      return { outcome: 'no', live: 'green', what: 'green is live: go back first', next: ['teal rollback'] };
+    }
+    await undoStages(this.#stages, this.#run());
+    this.#journal.append({ type: 'aborted', by: this.#options.by, reason, left: [] });
+    return { outcome: 'done', live: 'blue', next: [] };
+  }
+
+  async #recover(): Promise<void> {
+    const cut = await recoverCut(this.#cutRun());
+    if (cut !== undefined) this.#tellCut(cut);
+  }
+
+  async #cutWhenReady(): Promise<Outcome> {
+    const { onEvent, signal } = this.#options;
+    const opened = await askGates(this.#gates(), {
+      journal: this.#journal,
+      signal,
+      patienceMs: gatePatienceMs,
+      onAnswer: (gate, answer) => onEvent({ kind: 'gate', gate: gate.id, asks: gate.asks, answer }),
+    });
+    if (opened.result === 'waiting') {
+      return {
+        outcome: 'waiting',
+        live: this.live,
+        gate: opened.gate,
+        asks: opened.asks,
+        next: ['teal cutover', 'teal abort'],
+      };
+    }
+    if (opened.result === 'closed') {
+      return {
+        outcome: 'no',
+        live: this.live,
+        what: `${opened.asks} ${opened.answer.answer}: ${opened.answer.evidence}`,
+        next: ['teal up'],
+      };
+    }
+    this.#tellCut(await cutOver(this.#cutRun()));
+    return this.#done();
+  }
+
+  #done(): Outcome {
+    const { phase } = this.state.life;
+    const next =
+      phase === 'green'
+        ? ['teal rollback', 'teal finalise']
+        : phase === 'finalised'
+          ? []
+          : ['teal cutover', 'teal abort'];
+    return { outcome: 'done', live: this.live, next };
+  }
+
+  #gates(): readonly Gate[] {
+    return this.#spec.cutover.gates.map((gate, index) => this.#gateOf(gate, gateId(index)));
+  }
+
+  #gateOf(gate: GateSpec, id: string): Gate {
+    switch (gate.kind) {
+      case 'lag':
+        return lagGate({ id, flow: flowFrom(this.live), maxLagMs: gate.maxLagMs, forMs: gate.forMs }, this.#carrier);
+      case 'verify':
+        return verifyGate(
+          id,
+          async () => (await this.verify()).verified,
+          () => undefined,
+        );
+      case 'sql':
+        return sqlGate({ id, on: gate.on, sql: gate.sql, equals: gate.equals }, this.#pair.ask);
+      case 'command': {
+        const [program = '', ...args] = gate.command;
+        return commandGate({ id, command: [program, ...args], timeoutMs: gateCommandTimeoutMs });
+      }
+      case 'person':
+        return personGate(id, gate.person, () => this.state.approvals[id]);
+    }
+  }
+
+  #run(): StagesRun {
+    const { onEvent, signal } = this.#options;
+    return {
+      journal: this.#journal,
+      signal,
+      onEvent,
+      onStage: (stage, state) => onEvent({ kind: 'stage', stage: stage.id, title: stage.title, state }),
+    };
+  }
+
+  #cutRun(): CutRun {
+    const { maxPauseMs, drainMs, lockTimeoutMs } = this.#spec.cutover;
+    return {
+      ...this.#run(),
+      ports: {
+        fences: this.#pair.fences,
+        router: this.#router,
+        carrier: this.#carrier,
+        sequences: this.#pair.sequences,
+      },
+      limits: { maxPauseMs, drainMs, lockTimeoutMs, flowBackMs },
+    };
+  }
+
+  #tellCut(cut: CutOutcome): void {
+    this.#options.onEvent({ kind: 'cut', ...cut });
+  }
+
+  #keepCertificate(result: VerifyResult): {
+    readonly verified: Verified;
+    readonly result: VerifyResult;
+    readonly file: string;
+  } {
+    const { certificate } = result;
+    const folder = join(this.#options.loaded.stateDir, 'certificates');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const name = `${certificate.startedAt.replaceAll(':', '-')}-${certificate.flow}`;
+    const file = join(folder, `${name}.md`);
+    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(certificate, null, 2)}\n`, { mode: 0o600 });
+    writeFileSync(file, renderCertificate(certificate), { mode: 0o600 });
+    const equal = certificate.result === 'equal';
+    const rows = certificate.tables.reduce((sum, table) => sum + BigInt(table.rows?.[this.live] ?? 0), 0n);
+    const different = certificate.tables.filter((table) => table.outcome !== 'equal').length;
+    const positions = {
+      [certificate.live.side]: certificate.live.position,
+      [certificate.other.side]: certificate.other.position,
+    };
+    if (equal) {
+      this.#journal.append({
+        type: 'certificateIssued',
+        certificate: name,
+        blue: must(positions['blue'], 'the position of blue'),
+        green: must(positions['green'], 'the position of green'),
+        tables: certificate.tables.length,
+        rows: String(rows),
+        digest: certificate.sha256,
+      });
+    }
+    const tables = certificate.tables.length;
+    this.#options.onEvent({ kind: 'verified', equal, tables, rows: String(rows), different, file });
+    const evidence = equal
+      ? `${tables} tables, ${rows} rows, equal (${file})`
+      : `${different} of ${tables} tables differ (${file})`;
+    return { verified: { equal, evidence }, result, file };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pair[Symbol.asyncDispose]();
+    this.#journal[Symbol.dispose]();
+  }
+}
+
+async function toolsFor(spec: Spec, signal: AbortSignal): Promise<PgTools> {
+  const [blue, green] = await Promise.all([
+    identify('blue', spec.blue.url, signal),
+    identify('green', spec.green.url, signal),
+  ]);
+  return findPgTools({ blueMajor: blue.major, greenMajor: green.major });
+}
+
+function gateId(index: number): string {
+  return `cutover.gates[${index}]`;
+}
+
+/** What moves. Written down at the first run, when nothing stands in the way; read back ever after. */
+async function catalogOf(
+  { loaded, signal }: MigrationOptions,
+  state: MigrationState,
+): Promise<{
+  readonly catalog: ReturnType<typeof selectedCatalog>;
+  readonly leftOut: readonly { schema: string; name: string }[];
+}> {
+  const { spec, stateDir } = loaded;
+  const kept = state.life.phase === 'new' || state.life.phase === 'aborted' ? undefined : keptCatalog(stateDir);
+  const whole = kept ?? (await freshCatalog(loaded, signal));
+  const catalog = selectedCatalog(whole, spec.tables);
+  const selected = new Set(catalog.tables);
+  return { catalog, leftOut: whole.tables.filter((table) => !selected.has(table)) };
+}
+
+async function freshCatalog(
+  { spec, stateDir }: LoadedSpec,
+  signal: AbortSignal,
+): Promise<ReturnType<typeof selectedCatalog>> {
+  const assessed = await assessBoth(spec, signal);
+  if (assessed.blockers > 0) {
+    throw new TealError('TEAL-APP-001', `${assessed.blockers} findings stand in the way`, {
+      findings: assessed.assessment.findings
+        .filter((it) => it.severity === 'blocker')
+        .map((it) => `${it.code}: ${it.what}`),
+    });
+  }
+  keepCatalog(stateDir, assessed.blue.catalog);
+  return assessed.blue.catalog;
+}
+
+function runStarted({ loaded, command }: MigrationOptions): EventOf<'runStarted'> {
+  const digest = createHash('sha256')
+    .update(JSON.stringify(printableSpec(loaded.spec)))
+    .digest('hex');
+  return {
+    type: 'runStarted',
+    migration: loaded.spec.name,
+    run: randomUUID(),
+    command,
+    teal: tealVersion,
+    pid: process.pid,
+    host: hostname(),
+    specDigest: digest,
+  };
+}

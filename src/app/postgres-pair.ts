@@ -1,0 +1,227 @@
+import { fileURLToPath } from 'node:url';
+import { storedTables, type Catalog, type Side, type Table, type TableName } from '../model/catalog.ts';
+import type { Carrier } from '../ports/carrier.ts';
+import type { SideAccess } from '../ports/digester.ts';
+import type { Fence } from '../ports/fence.ts';
+import type { AskValue } from '../ports/query.ts';
+import type { SchemaDriver } from '../ports/schema-driver.ts';
+import type { Sequences } from '../ports/sequences.ts';
+import type { Step, StepContext } from '../ports/step.ts';
+import { must } from '../kernel/assert.ts';
+import type { Spec } from '../spec/spec.ts';
+import { rowsStep, schemaStep } from '../stages/copy/copy-steps.ts';
+import { deployStep } from '../stages/follow/follow-steps.ts';
+import type { Stage } from '../stages/lifecycle/stages.ts';
+import { analyseStep, refreshStep } from '../systems/postgres/after-copy.ts';
+import { postgresCopyTarget } from '../systems/postgres/copy-target.ts';
+import { postgresSide } from '../systems/postgres/digest/side.ts';
+import { PostgresFence } from '../systems/postgres/fence.ts';
+import { releaseHolders } from '../systems/postgres/holder.ts';
+import { identityStep } from '../systems/postgres/identity.ts';
+import { KeptSession } from '../systems/postgres/kept-session.ts';
+import { publicationStep } from '../systems/postgres/publication.ts';
+import { removalStep, tealNames, type TealNames } from '../systems/postgres/removal.ts';
+import { postgresSchemaDriver } from '../systems/postgres/schema.ts';
+import type { PgTools } from '../systems/postgres/schema-tools.ts';
+import { postgresSequences } from '../systems/postgres/sequences.ts';
+import { bareSlotStep, fenceStep, tealSchemaStep } from '../systems/postgres/setup-steps.ts';
+import {
+  discardSnapshot,
+  heldSource,
+  openSnapshot,
+  probeSnapshot,
+  type SnapshotOptions,
+} from '../systems/postgres/snapshot.ts';
+import { addressOf } from './address.ts';
+
+export interface PairOptions {
+  readonly spec: Spec;
+  readonly stateDir: string;
+  /** What moves: blue's catalog, narrowed to the selection. */
+  readonly catalog: Catalog;
+  /** Tables of blue that stay behind. */
+  readonly leftOut: readonly TableName[];
+  readonly tools: PgTools;
+}
+
+const snapshotStepId = 'copy:snapshot';
+const firstEpoch = 1;
+
+/** Two PostgreSQL databases as one migration sees them: every role that the stages ask for, and the stages' steps in their order. */
+export class PostgresPair implements AsyncDisposable {
+  readonly names: TealNames;
+  readonly fences: Readonly<Record<Side, Fence>>;
+  readonly sequences: Sequences;
+  readonly access: Readonly<Record<Side, SideAccess>>;
+  readonly #options: PairOptions;
+  readonly #sessions: Readonly<Record<Side, KeptSession>>;
+  readonly #schema: SchemaDriver;
+
+  constructor(options: PairOptions) {
+    const { spec, catalog } = options;
+    const session = (side: Side): KeptSession =>
+      new KeptSession({ url: spec[side].url, applicationName: `teal ${spec.name}` });
+    this.#options = options;
+    this.#sessions = { blue: session('blue'), green: session('green') };
+    this.names = tealNames(spec.name);
+    const { tables } = catalog;
+    this.fences = {
+      blue: new PostgresFence(this.#sessions.blue, tables),
+      green: new PostgresFence(this.#sessions.green, tables),
+    };
+    this.sequences = postgresSequences(this.#sessions, spec.cutover.sequenceHeadroom);
+    const access = (side: Side): SideAccess =>
+      postgresSide({ side, url: spec[side].url, address: addressOf(spec[side].url) });
+    this.access = { blue: access('blue'), green: access('green') };
+    this.#schema = postgresSchemaDriver({
+      sourceUrl: spec.blue.url,
+      targetUrl: spec.green.url,
+      stateDir: options.stateDir,
+      tools: options.tools,
+      excludeTables: options.leftOut,
+    });
+  }
+
+  /** Tables that hold rows themselves and whose rows the log carries. */
+  get storedTables(): readonly Table[] {
+    return storedTables(this.#options.catalog).filter((table) => table.persistence === 'permanent');
+  }
+
+  readonly ask: AskValue = async (side, sql) =>
+    this.#sessions[side].use(async (connection) =>
+      connection.transaction(
+        async () => {
+          const { rows } = await connection.query(sql);
+          return Object.values(rows[0] ?? {})[0] ?? null;
+        },
+        { readOnly: true },
+      ),
+    );
+
+  stages(carrier: Carrier): readonly Stage[] {
+    return [
+      { id: 'prepare', title: 'Prepare', steps: this.#prepareSteps() },
+      { id: 'copy', title: 'Copy', steps: this.#copySteps() },
+      { id: 'follow', title: 'Follow', steps: this.#followSteps(carrier) },
+    ];
+  }
+
+  /** Takes away what Teal made. The side that is not live any more stays closed unless the file says otherwise. */
+  removalSteps(live: Side): readonly Step[] {
+    const keepClosed = this.#options.spec.finalise.blue === 'keep';
+    return (['blue', 'green'] as const).map((side) =>
+      removalStep(side, this.#sessions[side], this.names, keepClosed && side !== live),
+    );
+  }
+
+  #prepareSteps(): readonly Step[] {
+    const { tables } = this.#options.catalog;
+    const { blue, green } = this.#sessions;
+    return [
+      tealSchemaStep('blue', blue),
+      tealSchemaStep('green', green),
+      schemaStep(this.#schema, {
+        id: 'prepare:schema',
+        parts: ['tables'],
+        does: `creates types, functions, ${tables.length} tables and views on green, without indexes and constraints`,
+        costs: 'a dump of the schema; no rows',
+        workers: 1,
+      }),
+      fenceStep('green', this.fences.green, true, tables.length),
+      identityStep('blue', blue, tables),
+      fenceStep('blue', this.fences.blue, false, tables.length),
+      publicationStep('blue', blue, this.names.flow.blue, tables),
+    ];
+  }
+
+  #copySteps(): readonly Step[] {
+    const { catalog, spec } = this.#options;
+    const after = { url: spec.green.url, session: this.#sessions.green, workers: spec.copy.indexWorkers };
+    const build = (id: string, parts: Parameters<typeof schemaStep>[1]['parts'], does: string): Step =>
+      schemaStep(this.#schema, { id, parts, does, costs: 'CPU and disk of green', workers: spec.copy.indexWorkers });
+    return [
+      this.#snapshotStep(),
+      rowsStep({
+        catalog,
+        source: (context) => heldSource(this.#sourceOptions(), heldBy(context)),
+        target: postgresCopyTarget(spec.green.url),
+        epoch: () => firstEpoch,
+        workers: spec.copy.workers,
+      }),
+      build('copy:keys', ['keys', 'indexes'], 'builds primary keys, unique constraints and indexes on green'),
+      build('copy:foreign-keys', ['foreignKeys'], 'adds and checks the foreign keys on green'),
+      build('copy:rest', ['rest'], 'creates triggers, rules and policies on green'),
+      analyseStep(after, catalog.tables),
+      refreshStep(after, catalog.materializedViews),
+      this.#releaseStep(),
+    ];
+  }
+
+  #followSteps(carrier: Carrier): readonly Step[] {
+    const { catalog, spec } = this.#options;
+    const { green } = this.#sessions;
+    return [
+      deployStep('forward', carrier),
+      identityStep('green', green, catalog.tables),
+      publicationStep('green', green, this.names.flow.green, catalog.tables),
+      bareSlotStep({ side: 'green', url: spec.green.url, slot: this.names.flow.green, failover: false }, green),
+      deployStep('reverse', carrier),
+    ];
+  }
+
+  #sourceOptions(): { readonly url: string; readonly stateDir: string } {
+    return { url: this.#options.spec.blue.url, stateDir: this.#options.stateDir };
+  }
+
+  #snapshotOptions(): SnapshotOptions {
+    return {
+      ...this.#sourceOptions(),
+      command: [process.execPath, fileURLToPath(new URL('holder-main.ts', import.meta.url))],
+      tables: this.#options.catalog.tables,
+      slot: this.names.flow.blue,
+      epoch: firstEpoch,
+    };
+  }
+
+  #snapshotStep(): Step {
+    const options = this.#snapshotOptions();
+    return {
+      id: snapshotStepId,
+      does: `creates replication slot ${options.slot} on blue and gives its snapshot to two processes that hold it`,
+      locks: 'ACCESS SHARE on the tables of blue; waits at most 60 s for transactions that write',
+      costs: 'blue keeps its log from here on, and cannot vacuum what dies while the copy runs',
+      undone: 'the holders end and the slot is dropped',
+      probe: async () => probeSnapshot(options),
+      act: async ({ signal }) => {
+        await openSnapshot(options, signal);
+      },
+      undo: async ({ signal }) => discardSnapshot(options, signal),
+    };
+  }
+
+  #releaseStep(): Step {
+    const { stateDir } = this.#options;
+    return {
+      id: 'copy:release-snapshot',
+      does: 'ends the two processes that hold the snapshot: blue may vacuum again',
+      locks: 'nothing',
+      costs: 'nothing',
+      undone: 'not needed',
+      probe: async () => {
+        const held = await probeSnapshot(this.#snapshotOptions());
+        return held.state === 'done' ? { state: 'not done' } : { state: 'done', evidence: 'no holder is left' };
+      },
+      act: async ({ signal }) => releaseHolders(stateDir, signal),
+      undo: async () => undefined,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#sessions.blue[Symbol.asyncDispose](), this.#sessions.green[Symbol.asyncDispose]()]);
+  }
+}
+
+function heldBy(context: StepContext): { readonly snapshot: string; readonly epoch: number } {
+  const facts = must(context.facts(snapshotStepId), 'the snapshot of the copy');
+  return { snapshot: String(facts['snapshot']), epoch: Number(facts['epoch']) };
+}

@@ -1,0 +1,85 @@
+import { otherSide, type Side } from '../../model/catalog.ts';
+import type { Probed, Step } from '../../ports/step.ts';
+import type { PgConnection } from './connection.ts';
+import { fenceTrigger } from './fence.ts';
+import type { KeptSession } from './kept-session.ts';
+import { quoteIdent } from './quote.ts';
+import { dropSlot } from './slot.ts';
+
+/** What Teal is called on both servers, from the migration's name. */
+export interface TealNames {
+  /** Of the flow that leaves a side: slot and publication are there, the origin is on the other side. */
+  readonly flow: Readonly<Record<Side, string>>;
+}
+
+/** Slots allow a-z, 0-9 and _ only (manual, "CREATE_REPLICATION_SLOT"). */
+export function tealNames(migration: string): TealNames {
+  const base = `teal_${migration.replaceAll('-', '_')}`;
+  return { flow: { blue: `${base}_fwd`, green: `${base}_rev` } };
+}
+
+/**
+ * Takes away all that Teal made on one side and proves it. `keepClosed`: the triggers of the fence stay, enabled, with the one function that they call, so that a
+ * forgotten client cannot write to a side that nobody reads any more; `DROP SCHEMA teal CASCADE` opens it.
+ */
+export function removalStep(side: Side, session: KeptSession, names: TealNames, keepClosed: boolean): Step {
+  return {
+    id: `finalise:remove-${side}`,
+    does: keepClosed
+      ? `takes slot, publication, origin and Teal's tables away from ${side}, and leaves it closed to writes`
+      : `takes slot, publication, origin, triggers and schema teal away from ${side}`,
+    locks: 'SHARE ROW EXCLUSIVE on each table for the moment in which its trigger goes',
+    costs: 'nothing',
+    undone: 'it is not: after it there is no way back',
+    probe: async () =>
+      session.use(async (connection): Promise<Probed> => {
+        const left = await leftovers(connection, side, names, keepClosed);
+        return left.length === 0
+          ? { state: 'done', evidence: `nothing of Teal is left on ${side}${keepClosed ? ' but the fence' : ''}` }
+          : { state: 'not done' };
+      }),
+    act: async ({ signal }) => {
+      await session.use(async (connection) => {
+        await dropSlot(connection, names.flow[side], { terminateReader: true, signal });
+        await connection.query(`drop publication if exists ${quoteIdent(names.flow[side])}`);
+        await dropOrigin(connection, names.flow[otherSide(side)]);
+        if (keepClosed) await dropTables(connection);
+        else await connection.query('drop schema if exists teal cascade');
+      });
+    },
+    undo: async () => undefined,
+  };
+}
+
+/** Names of what is still there; empty when nothing is. */
+async function leftovers(
+  connection: PgConnection,
+  side: Side,
+  names: TealNames,
+  keepClosed: boolean,
+): Promise<readonly string[]> {
+  const { rows } = await connection.query(
+    `select 'slot ' || slot_name as what from pg_replication_slots where slot_name = $1
+     union all select 'publication ' || pubname from pg_publication where pubname = $1
+     union all select 'origin ' || roname from pg_replication_origin where roname = $2
+     union all select 'table ' || relname from pg_class where relnamespace = to_regnamespace('teal') and relkind in ('r', 'p')
+     union all select 'trigger on ' || tgrelid::regclass::text from pg_trigger where tgname = $3 and not $4
+     union all select 'schema teal' where to_regnamespace('teal') is not null and not $4`,
+    [names.flow[side], names.flow[otherSide(side)], fenceTrigger, keepClosed],
+  );
+  return rows.map((row) => row['what'] ?? '');
+}
+
+async function dropOrigin(connection: PgConnection, name: string): Promise<void> {
+  await connection.query('select pg_replication_origin_drop(roname) from pg_replication_origin where roname = $1', [
+    name,
+  ]);
+}
+
+async function dropTables(connection: PgConnection): Promise<void> {
+  const { rows } = await connection.query(
+    `select relname as name from pg_class where relnamespace = to_regnamespace('teal') and relkind = 'r'`,
+  );
+  if (rows.length === 0) return;
+  await connection.query(`drop table ${rows.map((row) => `teal.${quoteIdent(row['name'] ?? '')}`).join(', ')}`);
+}
