@@ -47,7 +47,7 @@ describe('the plan of a copy', () => {
   test('covers every place exactly once over any number of crashes, with tables that grow and other sizes of range', () => {
     fc.assert(
       fc.property(lives, (runs) => {
-        let done: DoneRange[] = [];
+        const done: DoneRange[] = [];
         for (const { units, workers, rangeKiB, finished } of runs) {
           const bytes = rangeKiB << 10;
           const { ranges } = planCopy([extent('t', units)], done, {
@@ -56,7 +56,7 @@ describe('the plan of a copy', () => {
             maxRangeBytes: bytes,
           });
           const ended = [...new Set(finished)].flatMap((index) => ranges[index % Math.max(1, ranges.length)] ?? []);
-          done = [...done, ...[...new Set(ended)].map((range) => ({ ...range, rows: 0n }))];
+          for (const range of new Set(ended)) done.push(Object.assign({ rows: 0n }, range));
           // Throws where two ranges overlap.
           gapsBetween(done);
         }

@@ -1,0 +1,268 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TealError, isTealError } from '../../kernel/errors.ts';
+import type { TableName } from '../../model/catalog.ts';
+import type { ApplyWork, SchemaDriver, SchemaPart, SchemaReport, SchemaWork } from '../../ports/schema-driver.ts';
+import type { Probed } from '../../ports/step.ts';
+import { connect, withLockRetry, type PgConnection } from './connection.ts';
+import { sqlStateOf } from './errors.ts';
+import { quoteLiteral } from './quote.ts';
+import { archiveExists, dropStatements, dumpSchema, readArchive } from './schema-archive.ts';
+import { SchemaBoard } from './schema-board.ts';
+import { orderItems, type OrderedItem } from './schema-order.ts';
+import { fingerprintOf, preambleFor, type SchemaItem } from './schema-script.ts';
+import type { PgTools } from './schema-tools.ts';
+
+export interface PostgresSchemaOptions {
+  readonly sourceUrl: string;
+  readonly targetUrl: string;
+  /** Where the archive is kept. */
+  readonly stateDir: string;
+  readonly tools: PgTools;
+  readonly excludeTables?: readonly TableName[];
+  /** Of the sessions that build: `{ maintenance_work_mem: '1GB', max_parallel_maintenance_workers: '4' }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** How long pg_dump, and a statement on the target, wait for a lock. */
+const lockTimeoutMs = 60_000;
+const attemptsPerItem = 5;
+const postDataToDrop = new Set(['FK CONSTRAINT', 'MATERIALIZED VIEW', 'VIEW', 'STATISTICS', 'EVENT TRIGGER']);
+const duplicates = new Set(['42P07', '42710', '42723', '42P06', '42712']);
+
+/**
+ * The schema by pg_dump and pg_restore (of at least the source's major), statement by statement. Each is one transaction with a record of it in
+ * `teal.schema_item`, so that after a crash nothing is done twice and nothing is left out. `installTealSchema` must have run on the target.
+ *
+ * Errors: TEAL-SYSTEMS-201, -202 the archive; -203 an object is there that Teal did not make; -204 the target refuses a statement.
+ */
+export function postgresSchemaDriver(options: PostgresSchemaOptions): SchemaDriver {
+  return new Driver(options);
+}
+
+interface Loaded {
+  readonly preamble: string;
+  readonly items: readonly OrderedItem[];
+}
+
+class Driver implements SchemaDriver {
+  readonly #options: PostgresSchemaOptions;
+  readonly #file: string;
+  #loaded: Loaded | undefined;
+
+  constructor(options: PostgresSchemaOptions) {
+    this.#options = options;
+    this.#file = join(options.stateDir, 'schema.dump');
+  }
+
+  async capture(work: SchemaWork): Promise<string> {
+    if (!(await archiveExists(this.#file))) {
+      const { sourceUrl: url, tools, excludeTables = [] } = this.#options;
+      await dumpSchema({ url, tools, file: this.#file, excludeTables, lockTimeoutMs, signal: work.signal });
+    }
+    const { items } = await this.#load(work.signal);
+    return fingerprintOf(items.map(({ item }) => item));
+  }
+
+  async apply(parts: readonly SchemaPart[], work: ApplyWork): Promise<SchemaReport> {
+    await this.capture(work);
+    const { preamble, items } = await this.#load(work.signal);
+    await using first = await this.#open(preamble, work.signal);
+    await first.query(
+      `create table if not exists teal.schema_item (key text primary key, type text not null, schema text not null, name text not null, made boolean not null)`,
+    );
+    const recorded = await readRecorded(first);
+    const wanted = items.filter(({ part }) => parts.includes(part));
+    const there = new Set(items.filter(({ item }) => recorded.has(item.key)).map(({ item }) => item.dumpId));
+    // What another part brings is for the caller to order; inside of these parts the board does.
+    const ids = new Set(wanted.map(({ item }) => item.dumpId));
+    for (const { item } of items) if (!ids.has(item.dumpId)) there.add(item.dumpId);
+    const run = new Run(work, wanted, there, await readNames(first));
+    await run.inOrder(first);
+    await run.byWorkers(first, async () => this.#open(preamble, work.signal));
+    return run.report();
+  }
+
+  async probe(parts: readonly SchemaPart[]): Promise<Probed> {
+    if (!(await archiveExists(this.#file))) return { state: 'not done' };
+    const { items } = await this.#load(new AbortController().signal);
+    await using connection = await connect({ url: this.#options.targetUrl, applicationName: 'teal' });
+    const recorded = await readRecorded(connection);
+    const wanted = items.filter(({ part }) => parts.includes(part));
+    const made = wanted.filter(({ item }) => recorded.has(item.key)).length;
+    const evidence = `${made} of ${wanted.length} objects are there`;
+    if (made === wanted.length) return { state: 'done', evidence };
+    return made === 0 ? { state: 'not done' } : { state: 'partly', evidence };
+  }
+
+  async revert(work: SchemaWork): Promise<void> {
+    await using connection = await this.#open('', work.signal);
+    const recorded = await readRecorded(connection);
+    if (recorded.size > 0) {
+      const { items } = await this.#load(work.signal);
+      const made = items
+        .filter(({ item }) => recorded.get(item.key) === true && mustBeDropped(item))
+        .map(({ item }) => item.dumpId);
+      const statements = await dropStatements(this.#options.tools, this.#file, made, work.signal);
+      for (const [index, statement] of statements.entries()) {
+        work.signal.throwIfAborted();
+        await connection.query(statement);
+        work.progress?.({
+          text: 'dropping what was created',
+          done: index + 1,
+          total: statements.length,
+          unit: 'items',
+        });
+      }
+      await connection.query('delete from teal.schema_item');
+    }
+    await rm(this.#file, { force: true });
+    this.#loaded = undefined;
+  }
+
+  async #load(signal: AbortSignal): Promise<Loaded> {
+    if (this.#loaded === undefined) {
+      const { preamble, items } = await readArchive(this.#options.tools, this.#file, signal);
+      this.#loaded = { preamble, items: orderItems(items.filter((item) => !isTeals(item))) };
+    }
+    return this.#loaded;
+  }
+
+  async #open(preamble: string, signal: AbortSignal): Promise<PgConnection> {
+    const connection = await connect({ url: this.#options.targetUrl, applicationName: 'teal schema', signal });
+    try {
+      // pg_restore's settings first, so that Teal's time-outs stand.
+      const settings = Object.entries({ ...this.#options.settings, lock_timeout: String(lockTimeoutMs) });
+      const assignments = settings.map(([name, value]) => `set ${name} = ${quoteLiteral(value)};`);
+      await connection.query(`${preambleFor(preamble, connection.serverMajor)}\n${assignments.join('\n')}`);
+      return connection;
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+}
+
+/** The rest goes with its table; parts of a partitioned index even refuse to go by themselves. */
+function mustBeDropped(item: SchemaItem): boolean {
+  return item.section === 'pre-data' ? !item.type.endsWith(' ATTACH') : postDataToDrop.has(item.type);
+}
+
+/** Triggers that Teal keeps on the source are no part of its schema. */
+function isTeals(item: SchemaItem): boolean {
+  if (item.type === 'TRIGGER') return /(^| )teal_\S*$/.test(item.name);
+  return item.type === 'EVENT TRIGGER' && item.name.startsWith('teal_');
+}
+
+/** Keys of what is there, with whether Teal made it. */
+async function readRecorded(connection: PgConnection): Promise<ReadonlyMap<string, boolean>> {
+  const exists = await connection.query(`select pg_catalog.to_regclass('teal.schema_item') is not null as there`);
+  if (exists.rows[0]?.['there'] !== 't') return new Map();
+  const { rows } = await connection.query('select key, made from teal.schema_item');
+  return new Map(rows.map((row) => [row['key'] ?? '', row['made'] === 't']));
+}
+
+/** Schemas and extensions that were there before Teal, which are the same by nature. */
+async function readNames(connection: PgConnection): Promise<ReadonlySet<string>> {
+  const { rows } = await connection.query(
+    `select 'SCHEMA ' || nspname as name from pg_catalog.pg_namespace union all select 'EXTENSION ' || extname from pg_catalog.pg_extension`,
+  );
+  return new Set(rows.map((row) => row['name'] ?? ''));
+}
+
+class Run {
+  readonly #work: ApplyWork;
+  readonly #wanted: readonly OrderedItem[];
+  readonly #there: Set<number>;
+  readonly #names: ReadonlySet<string>;
+  readonly #foundBefore: number;
+  #created = 0;
+  #found = 0;
+
+  constructor(work: ApplyWork, wanted: readonly OrderedItem[], there: Set<number>, names: ReadonlySet<string>) {
+    this.#work = work;
+    this.#wanted = wanted;
+    this.#there = there;
+    this.#names = names;
+    this.#foundBefore = wanted.filter(({ item }) => there.has(item.dumpId)).length;
+  }
+
+  report(): SchemaReport {
+    return { created: this.#created, found: this.#found + this.#foundBefore };
+  }
+
+  /** Tables and what they are made of, as pg_restore orders them: one session, because catalog changes do not go faster side by side. */
+  async inOrder(connection: PgConnection): Promise<void> {
+    for (const { item, part } of this.#wanted) {
+      if (part !== 'tables' || this.#there.has(item.dumpId)) continue;
+      await this.#make(connection, item);
+      this.#there.add(item.dumpId);
+    }
+  }
+
+  /** The rest, as its dependencies and the readiness of its tables allow. */
+  async byWorkers(first: PgConnection, open: () => Promise<PgConnection>): Promise<void> {
+    const board = new SchemaBoard(this.#wanted, this.#there);
+    if (this.#work.ready !== undefined) board.waitForTables(this.#work.ready);
+    const abort = (): void => board.fail(this.#work.signal.reason);
+    this.#work.signal.addEventListener('abort', abort, { once: true });
+    const worker = async (connection: PgConnection): Promise<void> => {
+      for (let next = await board.next(); next !== undefined; next = await board.next()) {
+        await this.#make(connection, next.item);
+        board.finished(next);
+      }
+    };
+    const extraWorker = async (): Promise<void> => {
+      await using connection = await open();
+      await worker(connection);
+    };
+    const workers = Array.from({ length: (this.#work.workers ?? 1) - 1 }, extraWorker);
+    const failFast = async (work: Promise<void>): Promise<void> => {
+      try {
+        await work;
+      } catch (error) {
+        board.fail(error);
+      }
+    };
+    await Promise.all([worker(first), ...workers].map(failFast));
+    this.#work.signal.removeEventListener('abort', abort);
+    // Throws what the board failed with; otherwise there is nothing left.
+    await board.next();
+  }
+
+  async #make(connection: PgConnection, item: SchemaItem): Promise<void> {
+    const { signal } = this.#work;
+    signal.throwIfAborted();
+    const made = !this.#names.has(`${item.type} ${item.name}`);
+    const sql = made || !item.sql.includes('CREATE SCHEMA') ? item.sql : '';
+    const record = `insert into teal.schema_item (key, type, schema, name, made) values (${[item.key, item.type, item.schema, item.name].map(quoteLiteral).join(', ')}, ${made});`;
+    const cancel = (): void => void connection.cancel().catch(() => undefined);
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      // One text of several statements is one transaction (manual: "Multiple Statements in a Simple Query").
+      await withLockRetry({ signal, attempts: attemptsPerItem }, async () => connection.query(`${sql}\n${record}`));
+    } catch (error) {
+      signal.throwIfAborted();
+      throw explain(error, item);
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+    if (made) this.#created += 1;
+    else this.#found += 1;
+    const done = this.#created + this.#found + this.#foundBefore;
+    this.#work.progress?.({
+      text: `creating ${item.type.toLowerCase()} ${item.name}`,
+      done,
+      total: this.#wanted.length,
+      unit: 'items',
+    });
+  }
+}
+
+function explain(error: unknown, item: SchemaItem): unknown {
+  const state = sqlStateOf(error);
+  if (!isTealError(error) || state === undefined || error.entry.retry === 'auto') return error;
+  const facts = { type: item.type, schema: item.schema, name: item.name, ...error.facts };
+  if (duplicates.has(state)) return new TealError('TEAL-SYSTEMS-203', `${item.type} ${item.name} exists`, facts, error);
+  return new TealError('TEAL-SYSTEMS-204', `${item.type} ${item.name} cannot be created`, facts, error);
+}
