@@ -8,7 +8,10 @@ const rooms = {
   wire: { sees: ['kernel'], because: 'bytes to messages and back must stay testable without a socket' },
   ports: { sees: ['kernel', 'model'], because: 'what Teal asks of the outside cannot depend on who answers' },
   spec: { sees: ['kernel', 'model'], because: "the user's file is read the same whatever runs it" },
-  plan: { sees: ['kernel', 'model', 'spec', 'ports'], because: 'a plan is pure: the same file and facts give the same steps' },
+  plan: {
+    sees: ['kernel', 'model', 'spec', 'ports'],
+    because: 'a plan is pure: the same file and facts give the same steps',
+  },
   journal: { sees: ['kernel', 'model'], because: 'the record of truth outlives the code that made the entries' },
   engine: {
     sees: ['kernel', 'model', 'spec', 'plan', 'ports', 'journal'],
@@ -20,21 +23,32 @@ const rooms = {
     sees: ['kernel', 'model', 'ports', 'spec', 'plan', 'journal', 'engine', 'sync', 'verify'],
     because: 'a stage that names a system works for one system only',
   },
-  systems: { sees: ['kernel', 'model', 'ports', 'wire'], because: 'an adapter answers a port and knows nothing of why it is asked' },
-  carriers: { sees: ['kernel', 'model', 'ports', 'sync'], because: 'a carrier carries between ports, not between products' },
-  traffic: { sees: ['kernel', 'model', 'ports', 'wire'], because: 'a router holds and points clients; it decides nothing' },
+  systems: {
+    sees: ['kernel', 'model', 'ports', 'wire'],
+    because: 'an adapter answers a port and knows nothing of why it is asked',
+  },
+  carriers: {
+    sees: ['kernel', 'model', 'ports', 'sync'],
+    because: 'a carrier carries between ports, not between products',
+  },
+  traffic: {
+    sees: ['kernel', 'model', 'ports', 'wire'],
+    because: 'a router holds and points clients; it decides nothing',
+  },
   gates: { sees: ['kernel', 'model', 'ports'], because: 'an answer from outside must not depend on who waits for it' },
   observe: { sees: ['kernel', 'ports'], because: 'what is watched must run the same when nobody watches' },
   server: {
     sees: ['kernel', 'model', 'spec', 'plan', 'journal', 'engine'],
     because: 'the API tells and asks; it does not act on systems itself',
   },
-  testing: { sees: ['kernel', 'model', 'ports', 'wire'], because: "the conformance kit is published and tests other people's adapters" },
+  testing: {
+    sees: ['kernel', 'model', 'ports', 'wire'],
+    because: "the conformance kit is published and tests other people's adapters",
+  },
   app: {
-    sees: [
-      ...['kernel', 'model', 'wire', 'ports', 'spec', 'plan', 'journal', 'engine', 'sync', 'verify', 'stages'],
-      ...['systems', 'carriers', 'traffic', 'gates', 'observe', 'server'],
-    ],
+    sees: 'kernel model wire ports spec plan journal engine sync verify stages systems carriers traffic gates observe server'.split(
+      ' ',
+    ),
     because: 'the only room that knows every adapter is known to the command line alone',
   },
   cli: { sees: ['kernel', 'spec', 'plan', 'app'], because: 'a command does what a library user can do, and no more' },
@@ -107,7 +121,11 @@ export default {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     moduleSystems: ['es6'],
-    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js'], conditionNames: ['import', 'node', 'types'], exportsFields: ['exports'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js'],
+      conditionNames: ['import', 'node', 'types'],
+      exportsFields: ['exports'],
+    },
     doNotFollow: { path: 'node_modules' },
   },
 };

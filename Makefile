@@ -3,12 +3,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-# Node 24 is the floor. Where the node on PATH is older, or there is none, npm brings one: a package with the binary in it and no install script.
-NODE_MAJOR := $(shell node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/')
+# Node 24.2 is the floor. Where the node on PATH is older npm brings one: a package with the binary in it and no install script.
+NODE_IS_NEW := $(shell node --version 2>/dev/null | sed -E 's/^v([0-9]+)\.([0-9]+).*/\1 \2/' | awk '$$1 > 24 || ($$1 == 24 && $$2 >= 2) { print "yes" }')
 NODE_OS := $(shell uname -s | tr '[:upper:]' '[:lower:]')
 NODE_ARCH := $(shell uname -m | sed -e 's/x86_64/x64/' -e 's/aarch64/arm64/')
 NODE_PACKAGE := node-$(NODE_OS)-$(NODE_ARCH)
-ifeq ($(shell [ "$(NODE_MAJOR)" -ge 24 ] 2>/dev/null && echo yes),yes)
+ifeq ($(NODE_IS_NEW),yes)
 NODE_STAMP :=
 else
 NODE_STAMP := .toolchain/node_modules/$(NODE_PACKAGE)/bin/node
@@ -16,20 +16,27 @@ export PATH := $(CURDIR)/.toolchain/node_modules/$(NODE_PACKAGE)/bin:$(PATH)
 endif
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup check-fast test test-unit format demo clean
+NPM_INSTALL := npm install --no-audit --no-fund --loglevel=error
+
+.PHONY: help setup check-fast test test-unit test-pg test-e2e generate format demo clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .toolchain/node_modules/$(NODE_PACKAGE)/bin/node:
-	npm install --prefix .toolchain --no-audit --no-fund --loglevel=error $(NODE_PACKAGE)@24
+	mkdir -p .toolchain
+	$(NPM_INSTALL) --prefix .toolchain $(NODE_PACKAGE)@24
 
 # Not `npm ci`: it refuses a lock file that lacks the binaries of platforms which a registry does not carry. Versions are the lock file's all the same.
-node_modules/.stamp: package-lock.json | $(NODE_STAMP)
-	npm install --no-save --no-audit --no-fund --loglevel=error --ignore-scripts
+%.stamp: | $(NODE_STAMP)
+	cd $(dir $(@D)) && $(NPM_INSTALL) --no-save --ignore-scripts
 	touch $@
 
-setup: node_modules/.stamp ## install Node 24 if needed, and the dependencies
+node_modules/.stamp: package-lock.json
+# dependency-cruiser reads TypeScript through the compiler's API, which TypeScript 7 has not yet: it stands in a folder with a TypeScript 6 of its own.
+tools/rooms/node_modules/.stamp: tools/rooms/package-lock.json
+
+setup: node_modules/.stamp tools/rooms/node_modules/.stamp ## install Node 24 if needed, and the dependencies
 
 check-fast: setup ## format, lint, types, import rules, generated pages: seconds
 	node tools/check-fast.ts
@@ -40,6 +47,16 @@ test: setup ## every check and every test, on real servers; the last line counts
 test-unit: setup ## the tests that need no server
 	vitest run --project unit
 
+test-pg: setup ## the tests that need PostgreSQL (TEAL_BLUE=14 TEAL_GREEN=18)
+	vitest run --project pg
+
+test-e2e: setup ## whole migrations
+	vitest run --project e2e
+
+generate: setup ## write the pages that are made from code
+	node tools/errors-page.ts
+	node tools/spec-schema.ts
+
 format: setup ## write the house format into the files
 	oxfmt
 
@@ -47,4 +64,4 @@ demo: setup ## move a shop from PostgreSQL 14 to 18 under load, back, and again 
 	node demo/main.ts
 
 clean: ## remove what setup, tests and the demo have made; nothing of yours
-	rm -rf node_modules .toolchain .cache coverage
+	rm -rf node_modules tools/rooms/node_modules .toolchain .cache coverage

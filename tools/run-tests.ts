@@ -3,52 +3,50 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './check-fast.ts';
+import { asPostgresMajor, installPostgres } from './servers/install-postgres.ts';
+import { pgTools } from './servers/pg-tools.ts';
+import { summarise, summaryLine, type Summary, type VitestReport } from './test-summary.ts';
 
 /** `make test`: the fast checks and all suites. The last line is `N passed, N failed` (and `, N skipped` when some were), each check counted as a test. */
-interface Counts {
-  passed: number;
-  failed: number;
-  skipped: number;
+async function main(): Promise<void> {
+  const checks = runChecks();
+  await installServers();
+  const suites = runSuites();
+  const failed = suites.failed + checks.filter((check) => !check.passed).length;
+  const passed = suites.passed + checks.filter((check) => check.passed).length;
+  process.stdout.write(`${summaryLine({ passed, failed, skipped: suites.skipped })}\n`);
+  process.exitCode = failed === 0 && suites.passed > 0 ? 0 : 1;
 }
 
-interface VitestReport {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-  readonly success: boolean;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+/** Before the suites, so that a download on a slow line is not a test that took too long. */
+async function installServers(): Promise<void> {
+  const blue = asPostgresMajor(process.env['TEAL_BLUE'] ?? 14);
+  const green = asPostgresMajor(process.env['TEAL_GREEN'] ?? 18);
+  await installPostgres(blue);
+  await installPostgres(green);
+  await pgTools(blue, green);
 }
 
-function runSuites(): Counts {
+function runSuites(): Summary {
   const folder = mkdtempSync(join(tmpdir(), 'teal-report-'));
   const file = join(folder, 'report.json');
   try {
     const run = spawnSync('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
-    const report = JSON.parse(readFileSync(file, 'utf8')) as VitestReport;
-    // A file that cannot even be loaded has no tests to fail: it counts as one.
-    const broken = report.testResults.filter((it) => it.status === 'failed' && it.assertionResults.length === 0).length;
-    const failed = report.numFailedTests + broken;
-    return {
-      passed: report.numPassedTests,
-      failed: failed === 0 && run.status !== 0 ? 1 : failed,
-      skipped: report.numPendingTests + report.numTodoTests,
-    };
+    return summarise(readReport(file), run.status ?? 1);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function main(): void {
-  const checks = runChecks();
-  const suites = runSuites();
-  const passed = suites.passed + checks.filter((check) => check.passed).length;
-  const failed = suites.failed + checks.filter((check) => !check.passed).length;
-  const skipped = suites.skipped === 0 ? '' : `, ${suites.skipped} skipped`;
-  process.stdout.write(`${passed} passed, ${failed} failed${skipped}\n`);
-  process.exitCode = failed === 0 && suites.passed > 0 ? 0 : 1;
+function readReport(file: string): VitestReport | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as VitestReport;
+  } catch (error) {
+    process.stderr.write(`vitest left no report: ${String(error)}\n`);
+    return undefined;
+  }
 }
 
-main();
+await main();
