@@ -13,8 +13,8 @@ test('every code names its room and three digits', () => {
 });
 
 test('every entry tells its reader something, as sentences', () => {
-  const isSentence = (text: string): boolean => /^[A-Z`].*[.!?)]$/s.test(text);
-  const isLine = (text: string): boolean => /^[A-Z`].*[^.]$/.test(text);
+  const isSentence = (text: string): boolean => /^\S.{10,}[.!?)]$/s.test(text);
+  const isLine = (text: string): boolean => /^[A-Z`].{5,}[^.]$/.test(text);
   const untold = Object.entries(registry).filter(
     ([, { summary, happened, doThis }]) => !isLine(summary) || !isSentence(happened) || !isSentence(doThis),
   );
