@@ -129,29 +129,36 @@ export interface SideAccess {
   openNow(options: SnapshotOptions): Promise<HeldSnapshot>;
 }
 
-/** One row by its key, outside of any snapshot. For the recheck of single keys while writes go on. */
+/** A row as it is now, and a mark that is another one after any change of it. */
+export interface ProbedRow {
+  readonly version: string;
+  readonly values: TextValues;
+}
+
+/** One row by its key, outside of any snapshot: for the recheck of single keys while writes go on. Calls must not overlap. */
 export interface RowProbe {
-  /** Null when no row has this key; the text of its columns otherwise. Each call sees what is committed at that moment. */
-  row(table: DigestTable, key: TextValues): Promise<TextValues | null>;
+  /** Null when no row has this key. Each call sees what is committed at that moment. The table must have a key. */
+  row(table: DigestTable, key: TextValues): Promise<ProbedRow | null>;
   /** The end of this side's log now: everything visible to an earlier `row` is before it. */
   position(): Promise<Position>;
 }
 
-/** What would make one row of the repaired side equal to the live side's. Values in text form. */
+/** What makes one row of the repaired side equal to the live side's. Values in text form. */
 export type RowRepair =
-  | { readonly kind: 'insert'; readonly values: TextValues }
-  | { readonly kind: 'delete'; readonly values: TextValues }
-  /** `columns` are those that differ. */
+  | { readonly kind: 'delete'; readonly before: TextValues }
   | {
       readonly kind: 'update';
       readonly before: TextValues;
-      readonly values: TextValues;
+      readonly after: TextValues;
+      /** Those that differ and can be written. */
       readonly columns: readonly string[];
-    };
+    }
+  | { readonly kind: 'insert'; readonly after: TextValues };
 
 export interface TableRepair {
   /** As the repaired side has it. */
   readonly table: DigestTable;
+  /** Done in this order: deletes make room for the keys of updates and inserts. */
   readonly changes: readonly RowRepair[];
 }
 
@@ -159,8 +166,8 @@ export interface Repairer {
   /** SQL with literals, for a file or a terminal that asked for it: it holds rows' values. Never for a log. */
   render(repairs: readonly TableRepair[]): readonly string[];
   /**
-   * All of it in one transaction. Every change must meet exactly one row, else nothing is changed and TEAL-VERIFY-005 is thrown.
-   * Returns the number of rows changed.
+   * All of it in one transaction. A delete or update only meets a row that is still as it was compared, in every column; each must meet exactly one, else
+   * nothing is changed and TEAL-VERIFY-005 is thrown. Returns the number of changes. After an abort or a lost session: all of it or nothing, verify again.
    */
   apply(repairs: readonly TableRepair[], signal: AbortSignal): Promise<number>;
 }

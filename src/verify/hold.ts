@@ -21,6 +21,14 @@ export interface SnapshotPair extends AsyncDisposable {
   readonly heldMs: number;
 }
 
+/** Both snapshots while the carrier still stands at their position; what is committed on the other side is then what its snapshot shows. */
+export interface HeldPair {
+  readonly live: HeldSnapshot;
+  readonly other: HeldSnapshot;
+  /** Throws TEAL-VERIFY-002 when that may no longer be so. To be called right before acting on it. */
+  checkHeld(): void;
+}
+
 /**
  * Takes both snapshots; the carrier stands still only until the second one is there. `whileHeld` makes it stand longer, for work that must not meet newer
  * changes. It is always told to go on, whatever fails; should even that fail, its lease makes it go on (Vitess keeps a workflow stopped after a crash here).
@@ -29,7 +37,7 @@ export interface SnapshotPair extends AsyncDisposable {
  */
 export async function openSnapshotPair(
   options: HoldOptions,
-  whileHeld?: (pair: Omit<SnapshotPair, keyof AsyncDisposable>) => Promise<void>,
+  whileHeld?: (held: HeldPair) => Promise<void>,
 ): Promise<SnapshotPair> {
   const { signal, lockTimeoutMs } = options;
   await using opened = new AsyncDisposableStack();
@@ -37,10 +45,7 @@ export async function openSnapshotPair(
   const { other, heldMs } = await holding(options, live.position, async (heldSince) => {
     const snapshot = opened.use(await options.other.openNow({ signal, lockTimeoutMs }));
     checkLease(options, heldSince);
-    if (whileHeld !== undefined) {
-      await whileHeld({ live, other: snapshot, heldMs: 0 });
-      checkLease(options, heldSince);
-    }
+    await whileHeld?.({ live, other: snapshot, checkHeld: () => checkLease(options, heldSince) });
     return snapshot;
   });
   const kept = opened.move();

@@ -103,7 +103,7 @@ export async function verifySamePosition(options: VerifyOptions): Promise<Verify
   };
 }
 
-function sameHashes(live: SideFacts, other: SideFacts): boolean {
+export function sameHashes(live: SideFacts, other: SideFacts): boolean {
   return live.hashProbe === other.hashProbe;
 }
 

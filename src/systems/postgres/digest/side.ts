@@ -43,7 +43,7 @@ export function postgresSide(options: PostgresSideOptions): SideAccess {
 
 async function withSession<T>(url: string, work: (session: PgConnection) => Promise<T>): Promise<T> {
   await using session = await connect({ url, applicationName: 'teal verify' });
-  return work(session);
+  return await work(session);
 }
 
 async function readFacts(session: PgConnection, address: string | undefined): Promise<SideFacts> {
@@ -74,7 +74,7 @@ async function openAtPosition(url: string, options: SnapshotOptions): Promise<He
   });
   const imported = must(slot.snapshotName, 'the name of the exported snapshot');
   const holder = await beginSnapshot(url, signal, `set transaction snapshot '${imported}'`);
-  return held(url, holder, slot.consistentPoint, storage);
+  return await held(url, holder, slot.consistentPoint, storage);
 }
 
 async function openNow(url: string, options: SnapshotOptions): Promise<HeldSnapshot> {
