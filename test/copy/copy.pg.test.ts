@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { sleep, waitFor } from '../../src/kernel/clock.ts';
 import { isTealError } from '../../src/kernel/errors.ts';
+import type { Table } from '../../src/model/catalog.ts';
 import { copyTables, missingTables } from '../../src/sync/copy.ts';
 import { postgresCopyTarget } from '../../src/systems/postgres/copy-target.ts';
 import { ensureHolders, liveHolders } from '../../src/systems/postgres/holder.ts';
@@ -179,6 +180,27 @@ test('a table that is to be rewritten waits until the snapshot is let go', async
   await discardSnapshot(options, sides.signal);
   await sides.blue.query(`alter table keyless alter a type bigint`);
   expect(await probeSnapshot(options)).toEqual({ state: 'not done' });
+});
+
+test('holders end when nobody renews their lease, and a copy that runs renews it', async () => {
+  await using sides = await filledSides();
+  const tables = await sides.tables();
+  const options = { ...sides.snapshotOptions(tables), leaseMs: 1_500 };
+  const opened = await openSnapshot(options, sides.signal);
+  const copy = { target: postgresCopyTarget(sides.green.url), tables, epoch: 1, signal: sides.signal, ...smallRanges };
+  const source = heldSource(options, opened);
+  const began = Date.now();
+  // Twice the lease with a range now and then: the renewals alone keep the holders.
+  while (Date.now() - began < 3_000) {
+    await using reader = await source.open(sides.signal);
+    for await (const span of reader.read({ table: tables[0] as Table, from: 0 }, 'text').spans) void span;
+    await sleep(200);
+  }
+  expect((await liveHolders(options, opened)).length).toBe(2);
+  await waitFor({ what: 'the leases to end', timeoutMs: 10_000 }, async () =>
+    (await liveHolders(options)).length === 0 ? true : undefined,
+  );
+  await expect(copyTables({ ...copy, source })).rejects.toSatisfy((error) => isTealError(error, 'TEAL-SYNC-203'));
 });
 
 test('rows that Teal did not bring to the target stop the copy before it begins', async () => {

@@ -21,6 +21,8 @@ export interface PostgresSnapshotOptions {
   readonly snapshot: string;
   /** Names that the holders exported it under, as they are now; see holder.ts. */
   readonly exported: () => Promise<readonly string[]>;
+  /** Tells whoever holds it that it is still needed; called before each range. */
+  readonly renew: () => Promise<void>;
 }
 
 /** The tables of a database as the holders' snapshot shows them. */
@@ -43,7 +45,7 @@ async function openReader(options: PostgresSnapshotOptions, signal: AbortSignal)
   });
   try {
     await importSnapshot(session, names);
-    return new Reader(session);
+    return new Reader(session, options.renew);
   } catch (error) {
     await session[Symbol.asyncDispose]();
     throw error;
@@ -68,14 +70,16 @@ async function importSnapshot(session: CopySession, names: readonly string[]): P
 
 class Reader implements SnapshotReader {
   readonly #session: CopySession;
+  readonly #renew: () => Promise<void>;
 
-  constructor(session: CopySession) {
+  constructor(session: CopySession, renew: () => Promise<void>) {
     this.#session = session;
+    this.#renew = renew;
   }
 
   read(range: CopyRange, format: RowFormat): RowStream {
     let rows: bigint | undefined;
-    const spans = this.#session.copyOut(copyOutSql(range, format), (tag) => {
+    const spans = this.#copyOut(copyOutSql(range, format), (tag) => {
       rows = rowsOfTag(tag);
     });
     return {
@@ -87,6 +91,11 @@ class Reader implements SnapshotReader {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
+  }
+
+  async *#copyOut(sql: string, tag: (text: string) => void): AsyncGenerator<Buffer, void, void> {
+    await this.#renew();
+    yield* this.#session.copyOut(sql, tag);
   }
 }
 

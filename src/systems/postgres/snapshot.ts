@@ -10,6 +10,7 @@ import {
   exportedNames,
   liveHolders,
   releaseHolders,
+  renewHolders,
   type HeldSnapshot,
   type HolderOptions,
 } from './holder.ts';
@@ -123,6 +124,7 @@ export function heldSource(
     url: options.url,
     snapshot: held.snapshot,
     exported: async () => exportedNames(options.stateDir, held),
+    renew: async () => renewHolders(options.stateDir),
   });
 }
 
