@@ -71,7 +71,13 @@ export type SinkStep =
   | { readonly kind: 'truncate'; readonly tables: readonly TargetTable[]; readonly restartIdentity: boolean }
   | { readonly kind: 'control'; readonly row: ControlRow }
   /** Quick when no unique value passes from one row to another; when the target says that one does, `quick` is undone and `ordered` is done. */
-  | { readonly kind: 'either'; readonly quick: readonly SinkStep[]; readonly ordered: () => readonly SinkStep[] };
+  | {
+      readonly kind: 'either';
+      /** Of the stream, before they were folded. */
+      readonly changes: number;
+      readonly quick: readonly SinkStep[];
+      readonly ordered: () => readonly SinkStep[];
+    };
 
 export interface SinkCommit extends SinkProgress {
   /** When the last transaction committed on the source: microseconds since 1970. */

@@ -65,7 +65,7 @@ export function foldTable(table: TargetTable, changes: readonly RowChange[]): Si
   if (net === undefined) return inOrder(table, changes);
   const quick = asSets(table, table.key, net);
   if (!mayHandOverUniqueValue(table, quick)) return quick;
-  return [{ kind: 'either', quick, ordered: () => inOrder(table, changes) }];
+  return [{ kind: 'either', changes: changes.length, quick, ordered: () => inOrder(table, changes) }];
 }
 
 /**

@@ -1,0 +1,169 @@
+import { unreachable } from '../../../kernel/assert.ts';
+import type { RowValues } from '../../../model/change.ts';
+import type { ControlRow, SinkStep, TargetTable, UpdatedRow } from '../../../ports/sink.ts';
+import { quoteIdent } from '../quote.ts';
+import type { FittedTable } from './describe.ts';
+import {
+  cellsOf,
+  copySql,
+  copyToStageSql,
+  createStageSql,
+  deleteFromStageSql,
+  deleteRow,
+  insertSql,
+  truncateSql,
+  updateFromStageSql,
+  updateRow,
+} from './statements.ts';
+import type { Ask } from './target-session.ts';
+
+/** What an answer must prove: how many rows a statement affected, for which change. Without `rows` nothing is asked of it. */
+export interface Expectation {
+  readonly what: SinkStep['kind'] | 'session';
+  readonly table?: TargetTable;
+  readonly rows?: number;
+}
+
+export type SinkAsk = Ask<Expectation>;
+
+/** From this many rows on, one COPY is quicker than a statement a row. */
+export const copyFromRows = 32;
+/** From this many rows on, one statement that joins a table of the batch is quicker than a statement a row. */
+export const stageFromRows = 48;
+
+/** Tables of this session, each for the batches of one table of the target. */
+export interface Stages {
+  /** Its name, and whether it has to be made first. */
+  stageOf(fitted: FittedTable): { readonly name: string; readonly isNew: boolean };
+}
+
+/** The statements of one step. `either` is not one of them: it takes an answer to go on. */
+export function* asksOf(
+  step: Exclude<SinkStep, { kind: 'either' }>,
+  fittedOf: (table: TargetTable) => FittedTable,
+  stages: Stages,
+): Generator<SinkAsk, void, void> {
+  switch (step.kind) {
+    case 'insert':
+      yield* insertAsks(fittedOf(step.table), step.rows);
+      return;
+    case 'update':
+      yield* updateAsks(fittedOf(step.table), step.set, step.rows, stages);
+      return;
+    case 'delete':
+      yield* deleteAsks(fittedOf(step.table), step.rows, stages);
+      return;
+    case 'truncate':
+      yield statement(truncateSql(step.tables.map(fittedOf), step.restartIdentity), { what: 'truncate' });
+      return;
+    case 'control':
+      yield controlAsk(step.row);
+      return;
+    default:
+      unreachable(step, 'a step of a sink');
+  }
+}
+
+function statement(sql: string, owner: Expectation): SinkAsk {
+  return { kind: 'statement', sql, cells: [], owner };
+}
+
+function* insertAsks(fitted: FittedTable, rows: readonly RowValues[]): Generator<SinkAsk, void, void> {
+  const { table } = fitted;
+  if (rows.length >= copyFromRows && table.written.length > 0) {
+    const owner = { what: 'insert', table, rows: rows.length } as const;
+    yield { kind: 'copy', sql: copySql(fitted), rows, columns: table.written, owner };
+    return;
+  }
+  const sql = insertSql(fitted);
+  const owner = { what: 'insert', table, rows: 1 } as const;
+  for (const row of rows) yield { kind: 'statement', sql, cells: cellsOf(row, table.written), owner };
+}
+
+function* updateAsks(
+  fitted: FittedTable,
+  set: readonly number[],
+  rows: readonly UpdatedRow[],
+  stages: Stages,
+): Generator<SinkAsk, void, void> {
+  const { table } = fitted;
+  if (table.key === undefined || rows.length < stageFromRows) {
+    const owner = { what: 'update', table, rows: 1 } as const;
+    for (const { old, row } of rows) yield { kind: 'statement', ...updateRow(fitted, set, old, row), owner };
+    return;
+  }
+  const { key } = table;
+  const staged = (each: UpdatedRow): RowValues => [...cellsOf(each.old, key), ...cellsOf(each.row, set)];
+  const { name, asks } = staging(fitted, stages);
+  yield* asks;
+  yield copyToStage(copyToStageSql(name, fitted, set), mapped(rows, staged), key.length + set.length);
+  const owner = { what: 'update', table, rows: rows.length } as const;
+  yield* joined(fitted, statement(updateFromStageSql(name, fitted, set), owner));
+}
+
+function* deleteAsks(fitted: FittedTable, rows: readonly RowValues[], stages: Stages): Generator<SinkAsk, void, void> {
+  const { table } = fitted;
+  if (table.key === undefined || rows.length < stageFromRows) {
+    const owner = { what: 'delete', table, rows: 1 } as const;
+    for (const row of rows) yield { kind: 'statement', ...deleteRow(fitted, row), owner };
+    return;
+  }
+  const { key } = table;
+  const { name, asks } = staging(fitted, stages);
+  yield* asks;
+  yield copyToStage(
+    copyToStageSql(name, fitted, []),
+    mapped(rows, (row) => cellsOf(row, key)),
+    key.length,
+  );
+  const owner = { what: 'delete', table, rows: rows.length } as const;
+  yield* joined(fitted, statement(deleteFromStageSql(name, fitted), owner));
+}
+
+function staging(fitted: FittedTable, stages: Stages): { name: string; asks: readonly SinkAsk[] } {
+  const { name, isNew } = stages.stageOf(fitted);
+  return { name, asks: [statement(isNew ? createStageSql(name, fitted) : `TRUNCATE ${name}`, { what: 'session' })] };
+}
+
+function copyToStage(sql: string, rows: Iterable<RowValues>, columns: number): SinkAsk {
+  return {
+    kind: 'copy',
+    sql,
+    rows,
+    columns: Array.from({ length: columns }, (_, at) => at),
+    owner: { what: 'session' },
+  };
+}
+
+function* mapped<From, To>(rows: readonly From[], how: (row: From) => To): Generator<To, void, void> {
+  for (const row of rows) yield how(row);
+}
+
+/**
+ * The session plans every join as a loop over the batch that looks each row up in the key's index (see `sessionSettings`). Where no index is on the key
+ * that would read the whole table once a row: there, and for this statement alone, it may hash.
+ */
+function* joined(fitted: FittedTable, ask: SinkAsk): Generator<SinkAsk, void, void> {
+  if (fitted.keyIndexed) {
+    yield ask;
+    return;
+  }
+  const hash = (state: 'on' | 'off'): SinkAsk => statement(`SET LOCAL enable_hashjoin = ${state}`, { what: 'session' });
+  yield hash('on');
+  yield ask;
+  yield hash('off');
+}
+
+const replaced = 'ON CONFLICT (side) DO UPDATE SET at = excluded.at';
+
+function controlAsk(row: ControlRow): SinkAsk {
+  const names = [...row.values.keys()];
+  const values = names.map((_, index) => `$${index + 1}`).join(', ');
+  const conflict = row.table === 'heartbeat' ? replaced : 'ON CONFLICT DO NOTHING';
+  return {
+    kind: 'statement',
+    sql: `INSERT INTO teal.${row.table} (${names.map(quoteIdent).join(', ')}) VALUES (${values}) ${conflict}`,
+    cells: [...row.values.values()],
+    owner: { what: 'control' },
+  };
+}
