@@ -26,7 +26,7 @@ const script = `
 `;
 
 /**
- * Nothing is left running when this process ends, not even after \`kill -9\`: a shell waits at the end of a pipe that only this process holds. The
+ * Nothing is left running when this process ends, not even after `kill -9`: a shell waits at the end of a pipe that only this process holds. The
  * system closes the pipe when the process is gone, however it went, and the shell stops the server at once. Start it before the server.
  */
 export function watchOver(dataDir: string, atEnd: 'remove' | 'keep'): Watcher {
