@@ -1,4 +1,5 @@
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import { describeError, TealError } from '../../kernel/errors.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Gate, GateAnswer } from '../../ports/gate.ts';
 
@@ -28,12 +29,21 @@ export async function askGates(gates: readonly Gate[], run: GatesRun): Promise<G
   return { result: 'open' };
 }
 
+async function askOnce(gate: Gate, signal: AbortSignal): Promise<GateAnswer> {
+  try {
+    return await gate.ask(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new TealError('TEAL-ENGINE-005', `${gate.id}: ${describeError(error)}`, { gate: gate.id }, error);
+  }
+}
+
 async function askUntilYes(gate: Gate, run: GatesRun): Promise<GatesResult> {
   run.journal.append({ type: 'gateAsked', gate: gate.id, asks: gate.asks, person: gate.person });
   const deadline = monotonicMs() + run.patienceMs;
   let told: string | undefined;
   for (;;) {
-    const answer = await gate.ask(run.signal);
+    const answer = await askOnce(gate, run.signal);
     if (answer.answer !== told) {
       told = answer.answer;
       run.journal.append({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase, type TestDatabase } from '../../../test/support/postgres.ts';
 import { isTealError } from '../../kernel/errors.ts';
-import { connect } from './connection.ts';
+import type { PgConnection } from './connection.ts';
 import { fenceMessage, PostgresFence } from './fence.ts';
 import { KeptSession } from './kept-session.ts';
 import { installTealSchema } from './teal-schema.ts';
@@ -158,7 +158,7 @@ test('a thousand tables are closed within the budget of a cut', async () => {
     `do $$ begin for n in 1..1000 loop execute format('create table t%s (id int)', n); if n % 100 = 0 then commit; end if; end loop; end $$`,
   );
   await using session = new KeptSession({ url: database.url, applicationName: 'teal-test' });
-  await session.use(async (connection: Awaited<ReturnType<typeof connect>>) => installTealSchema(connection, 'blue'));
+  await session.use(async (connection: PgConnection) => installTealSchema(connection, 'blue'));
   const many = Array.from({ length: 1000 }, (_, n) => ({ schema: 'public', name: `t${n + 1}` }));
   const fence = new PostgresFence(session, many);
   await fence.install(false);
