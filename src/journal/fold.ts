@@ -10,6 +10,15 @@ export interface Recorded {
   readonly event: JournalEvent;
 }
 
+/** No prototype: a step may be called `constructor`, and one that is not there must not be found. */
+function dictionary<T>(): Readonly<Record<string, T>> {
+  return Object.create(null) as Record<string, T>;
+}
+
+function put<T>(all: Readonly<Record<string, T>>, key: string, value: T): Readonly<Record<string, T>> {
+  return Object.assign(dictionary<T>(), all, { [key]: value });
+}
+
 export const emptyState: MigrationState = Object.freeze({
   life: { phase: 'new' },
   migration: undefined,
@@ -17,10 +26,10 @@ export const emptyState: MigrationState = Object.freeze({
   epoch: 0,
   run: undefined,
   runs: 0,
-  stages: {},
-  steps: {},
-  gates: {},
-  approvals: {},
+  stages: dictionary(),
+  steps: dictionary(),
+  gates: dictionary(),
+  approvals: dictionary(),
   cuts: [],
   rollbacks: [],
   sides: { blue: {}, green: {} },
@@ -75,13 +84,13 @@ function transition(state: MigrationState, event: JournalEvent, at: string): Mig
     case 'stepFailed':
     case 'stepUndoIntended':
     case 'stepUndone':
-      return { ...state, steps: { ...state.steps, [event.step]: nextStep(state, event, at) } };
+      return { ...state, steps: put(state.steps, event.step, nextStep(state, event, at)) };
     case 'gateAsked':
       return withGate(state, event.gate, { asks: event.asks, person: event.person, sinceIso: at });
     case 'gateAnswered':
       return answerGate(state, event, at);
     case 'approvalGiven':
-      return { ...state, approvals: { ...state.approvals, [event.for]: approvalOf(event, at) } };
+      return { ...state, approvals: put(state.approvals, event.for, approvalOf(event, at)) };
     case 'cutIntended':
       return beginCut(state, event, at);
     case 'cutDecided':
@@ -144,7 +153,7 @@ function changeStage(
 }
 
 function withStage(state: MigrationState, stage: string, now: MigrationState['stages'][string]): MigrationState {
-  return { ...state, stages: { ...state.stages, [stage]: now } };
+  return { ...state, stages: put(state.stages, stage, now) };
 }
 
 type StepEvent = EventOf<'stepIntended' | 'stepDone' | 'stepFailed' | 'stepUndoIntended' | 'stepUndone'>;
@@ -184,7 +193,7 @@ export function hasBegun(step: StepState | undefined): boolean {
 }
 
 function withGate(state: MigrationState, gate: string, now: MigrationState['gates'][string]): MigrationState {
-  return { ...state, gates: { ...state.gates, [gate]: now } };
+  return { ...state, gates: put(state.gates, gate, now) };
 }
 
 function answerGate(state: MigrationState, event: EventOf<'gateAnswered'>, at: string): MigrationState {
@@ -233,7 +242,7 @@ function moveCut(
       if (life.phase !== 'crossing') return refuse(state, event, 'it is not decided');
       const phase = life.cut.to === 'green' ? 'green' : 'back';
       const cuts = [...state.cuts, ended(life.cut, at, { how: 'finished', facts: event.facts })];
-      return { ...state, life: { phase }, cuts, approvals: {} };
+      return { ...state, life: { phase }, cuts, approvals: dictionary() };
     }
     default:
       return unreachable(event, 'event of a cut');
@@ -261,5 +270,5 @@ function finalise(state: MigrationState, event: EventOf<'finalised'>): Migration
 function abort(state: MigrationState, event: EventOf<'aborted'>): MigrationState {
   const { phase } = state.life;
   if (phase !== 'blue' && phase !== 'back') refuse(state, event, 'only a migration whose live side is blue is aborted');
-  return { ...state, life: { phase: 'aborted' }, left: event.left, approvals: {}, gates: {} };
+  return { ...state, life: { phase: 'aborted' }, left: event.left, approvals: dictionary(), gates: dictionary() };
 }
