@@ -1,6 +1,48 @@
 import type { ErrorEntry } from './entry.ts';
 
 export const syncCodes = {
+  'TEAL-SYNC-001': {
+    summary: 'The spool is damaged',
+    happened:
+      "A segment of the spool, which keeps received changes on Teal's disk, is missing or does not match its checksums in a place that was durable before.",
+    doThis:
+      'Check the disk of the state folder. What was acknowledged is no longer on the source: start the copy again.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYNC-002': {
+    summary: 'The spool cannot be written',
+    happened:
+      'The disk of the state folder refused a write: it is full, read-only or broken. Nothing was acknowledged.',
+    doThis:
+      'Make room on the disk of the state folder. Teal tries again by itself; the source keeps its log meanwhile.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-003': {
+    summary: 'The spool was written by a newer Teal',
+    happened: 'The state folder holds changes in a format that this version does not know.',
+    doThis: 'Run the version that wrote it, or a newer one.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-004': {
+    summary: 'The spool begins after what the target holds',
+    happened:
+      'Between the last transaction on the target and the first one in the spool there is a hole: the target was restored from a backup, or segments were removed.',
+    doThis: 'Start the copy again.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYNC-005': {
+    summary: 'The spool could not be made durable',
+    happened:
+      'The operating system reported that data written before may not have reached the disk. Nothing of it was acknowledged.',
+    doThis:
+      'Check the disk of the state folder and the log of the system, then run the command again: what was not acknowledged is sent again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYNC-101': {
     summary: 'A table of the target does not fit the stream',
     happened:

@@ -1,0 +1,160 @@
+import { monotonicMs, sleep } from '../kernel/clock.ts';
+import { TealError, describeError, isTealError, type ErrorCode } from '../kernel/errors.ts';
+import type { Position } from '../model/position.ts';
+import type { ChangeSource, ChangeStream } from '../ports/change-source.ts';
+import type { SpoolPlace } from './spool-recovery.ts';
+import type { SpoolWriter } from './spool-writer.ts';
+
+/** What went wrong, in a form that passes between threads and processes. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+export function failureOf(error: unknown): Failure {
+  return { code: isTealError(error) ? error.code : 'TEAL-KERNEL-001', reason: describeError(error) };
+}
+
+/** What the receiver says of itself; each report replaces the one before of its kind. */
+export type ReceiverReport =
+  | {
+      readonly kind: 'progress';
+      readonly readable: SpoolPlace;
+      readonly received: Position;
+      readonly spoolBytes: number;
+      /** The spool is at its limit: the socket is not read, the source keeps its log. */
+      readonly full: boolean;
+    }
+  | { readonly kind: 'streaming' }
+  | { readonly kind: 'connecting'; readonly attempt: number; readonly failure?: Failure };
+
+export interface ReceiverOptions {
+  readonly source: ChangeSource;
+  readonly spool: SpoolWriter;
+  /** Where to begin when the spool is new: what the target holds. */
+  readonly initial: Position;
+  /** At the first boundary beyond it, receiving stops until readers have removed enough. A transaction that has begun is received whole. */
+  readonly spoolLimitBytes: number;
+  /** Pause between two fsyncs; default 20. What was acknowledged is never ahead of the last one. */
+  readonly syncPauseMs?: number;
+  /** Longest pause before another attempt; default 15 000. */
+  readonly maxRetryPauseMs?: number;
+  readonly report: (report: ReceiverReport) => void;
+}
+
+const firstRetryPauseMs = 200;
+/** An attempt that streamed for so long was a good one: the next pause is short again. */
+const goodAttemptMs = 30_000;
+
+/**
+ * One receiving end of a flow: source → spool → acknowledgement. It never waits for the target. Connections that break are made anew, with growing pauses and
+ * without end, for as long as the error says that it may pass (`retry: auto`); any other error is thrown. Only the abort of the signal ends it otherwise.
+ */
+export class Receiver {
+  readonly #options: ReceiverOptions;
+  #stream: ChangeStream | undefined;
+  #roomMade: () => void = () => undefined;
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** A reader has removed segments from the spool. */
+  removed(bytes: number): void {
+    this.#options.spool.removed(bytes);
+    this.#roomMade();
+  }
+
+  async run(signal: AbortSignal): Promise<never> {
+    const { report } = this.#options;
+    let failures = 0;
+    let failure: Failure | undefined;
+    for (;;) {
+      const attempt = { attempt: failures + 1 };
+      report({ kind: 'connecting', ...attempt, ...(failure === undefined ? {} : { failure }) });
+      const began = monotonicMs();
+      try {
+        await this.#receive(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isTealError(error) || error.entry.retry !== 'auto') throw error;
+        failure = failureOf(error);
+      }
+      failures = monotonicMs() - began > goodAttemptMs ? 1 : failures + 1;
+      await sleep(retryPauseMs(failures, this.#options.maxRetryPauseMs ?? 15_000), signal);
+    }
+  }
+
+  async #receive(signal: AbortSignal): Promise<never> {
+    const { source, spool, initial } = this.#options;
+    const { received: after = initial, identity } = spool;
+    const start = identity === undefined ? { after } : { after, identity };
+    await using stream = await source.start(start, signal);
+    await spool.beginStream(stream.identity, after);
+    this.#stream = stream;
+    this.#options.report({ kind: 'streaming' });
+    this.#tell(false);
+    // Whichever of the two fails ends the other.
+    const stop = new AbortController();
+    const syncing = this.#acknowledge(AbortSignal.any([signal, stop.signal]));
+    const storing = this.#store(stream, AbortSignal.any([signal, stop.signal]));
+    try {
+      return await Promise.race([storing, syncing]);
+    } finally {
+      stop.abort();
+      this.#stream = undefined;
+      await stream[Symbol.asyncDispose]();
+      await Promise.allSettled([storing, syncing]);
+    }
+  }
+
+  async #store(stream: ChangeStream, signal: AbortSignal): Promise<never> {
+    const { spool, spoolLimitBytes } = this.#options;
+    for (;;) {
+      const records = await stream.next();
+      signal.throwIfAborted();
+      await spool.append(records);
+      this.#tell(false);
+      while (spool.atBoundary && spool.totalBytes > spoolLimitBytes) await this.#room(signal);
+    }
+  }
+
+  async #acknowledge(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      const durable = await this.#options.spool.sync();
+      if (durable !== undefined) this.#stream?.acknowledge(durable);
+      await sleep(this.#options.syncPauseMs ?? 20, signal);
+    }
+  }
+
+  async #room(signal: AbortSignal): Promise<void> {
+    this.#tell(true);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#roomMade = resolve;
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    signal.throwIfAborted();
+    this.#tell(false);
+  }
+
+  #tell(full: boolean): void {
+    const { spool, report } = this.#options;
+    const { readable, received } = spool;
+    if (readable === undefined || received === undefined) return;
+    report({ kind: 'progress', readable, received, spoolBytes: spool.totalBytes, full });
+  }
+}
+
+/** Half of it at random, so that many flows do not come back at the same moment. */
+export function retryPauseMs(failures: number, maxMs: number): number {
+  const bound = Math.min(maxMs, firstRetryPauseMs * 2 ** Math.min(failures - 1, 20));
+  return bound / 2 + (Math.random() * bound) / 2;
+}
+
+/** The error of a failure that was reported elsewhere. */
+export function errorOfFailure(failure: Failure): TealError {
+  const detail = failure.reason.startsWith(`${failure.code}: `)
+    ? failure.reason.slice(failure.code.length + 2)
+    : failure.reason;
+  return new TealError(failure.code, detail);
+}

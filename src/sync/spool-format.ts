@@ -1,0 +1,130 @@
+import { crc32 } from 'node:zlib';
+import { TealError } from '../kernel/errors.ts';
+import { asPosition, type Position } from '../model/position.ts';
+import type { ChangeRecord } from '../ports/change-source.ts';
+
+/**
+ * A spool is a folder of segments. A segment is a header, the tables that are known at its start, and then whole transactions and marks, so that it can
+ * be read without the ones before. Record: u32 length and u32 CRC-32 of what follows; a byte for the kind; where a kind has one, a position or a
+ * key (u16 length, text); the source's payload. All numbers big-endian.
+ */
+export type SpoolRecord = { readonly kind: 'header'; readonly header: SegmentHeader } | ChangeRecord;
+
+export interface SegmentHeader {
+  readonly format: 1;
+  /** `ChangeStream.identity` of the source. */
+  readonly identity: string;
+  /** The last boundary before this segment. */
+  readonly after: Position;
+}
+
+const kinds = ['header', 'begin', 'schema', 'change', 'commit', 'mark'] as const;
+const prefixBytes = 8;
+/** PostgreSQL's own limit of a message, and some for this format: what is longer is damage. */
+const maxRecordBytes = (1 << 30) + (1 << 16);
+
+function textOf(record: SpoolRecord): string | undefined {
+  switch (record.kind) {
+    case 'schema':
+      return record.key;
+    case 'commit':
+    case 'mark':
+      return record.end;
+    case 'header':
+    case 'begin':
+    case 'change':
+      return undefined;
+    default:
+      return record satisfies never;
+  }
+}
+
+function payloadOf(record: SpoolRecord): Buffer | undefined {
+  if (record.kind === 'header') return Buffer.from(JSON.stringify(record.header));
+  return record.kind === 'mark' ? undefined : record.payload;
+}
+
+export function encodeRecord(record: SpoolRecord): Buffer {
+  const text = textOf(record);
+  const payload = payloadOf(record);
+  const textLength = text === undefined ? 0 : 2 + Buffer.byteLength(text);
+  const bytes = Buffer.allocUnsafe(prefixBytes + 1 + textLength + (payload?.length ?? 0));
+  let at = bytes.writeUInt8(kinds.indexOf(record.kind), prefixBytes);
+  if (text !== undefined) {
+    at = bytes.writeUInt16BE(textLength - 2, at);
+    at += bytes.write(text, at);
+  }
+  payload?.copy(bytes, at);
+  const body = bytes.subarray(prefixBytes);
+  bytes.writeUInt32BE(body.length, 0);
+  bytes.writeUInt32BE(crc32(body), 4);
+  return bytes;
+}
+
+export type ReadRecord =
+  | { readonly state: 'whole'; readonly record: SpoolRecord; readonly next: number }
+  /** The bytes end inside it; `needBytes` from its start make it whole, as far as can be told. */
+  | { readonly state: 'short'; readonly needBytes: number }
+  | { readonly state: 'damaged' };
+
+/** The record that begins at `at`. Payloads are views of `bytes`. */
+export function readRecord(bytes: Buffer, at: number): ReadRecord {
+  if (bytes.length - at < prefixBytes) return { state: 'short', needBytes: prefixBytes };
+  const length = bytes.readUInt32BE(at);
+  if (length === 0 || length > maxRecordBytes) return { state: 'damaged' };
+  const next = at + prefixBytes + length;
+  if (next > bytes.length) return { state: 'short', needBytes: prefixBytes + length };
+  const body = bytes.subarray(at + prefixBytes, next);
+  if (crc32(body) !== bytes.readUInt32BE(at + 4)) return { state: 'damaged' };
+  const record = decodeBody(body);
+  return record === undefined ? { state: 'damaged' } : { state: 'whole', record, next };
+}
+
+function decodeBody(body: Buffer): SpoolRecord | undefined {
+  const kind = kinds[body.readUInt8(0)];
+  switch (kind) {
+    case 'header':
+      return decodeHeader(body.subarray(1));
+    case 'begin':
+    case 'change':
+      return { kind, payload: body.subarray(1) };
+    case 'schema': {
+      const { text, rest } = splitText(body);
+      return { kind, key: text, payload: rest };
+    }
+    case 'commit': {
+      const { text, rest } = splitText(body);
+      return { kind, end: asPosition(text), payload: rest };
+    }
+    case 'mark':
+      return { kind, end: asPosition(splitText(body).text) };
+    case undefined:
+      return undefined;
+    default:
+      return kind satisfies never;
+  }
+}
+
+function splitText(body: Buffer): { readonly text: string; readonly rest: Buffer } {
+  const end = 3 + body.readUInt16BE(1);
+  return { text: body.toString('utf8', 3, end), rest: body.subarray(end) };
+}
+
+/** A header that its checksum confirms was written by some Teal: another format than this one is an error, not damage. */
+function decodeHeader(json: Buffer): SpoolRecord {
+  const header = JSON.parse(json.toString('utf8')) as SegmentHeader;
+  if (header.format !== 1) {
+    throw new TealError('TEAL-SYNC-003', 'the spool was written by a newer Teal', { format: header.format });
+  }
+  return { kind: 'header', header };
+}
+
+/** `0000000017.seg`: names order as numbers do. */
+export function segmentName(number: number): string {
+  return `${String(number).padStart(10, '0')}.seg`;
+}
+
+export function segmentNumber(name: string): number | undefined {
+  const match = /^(\d{10})\.seg$/.exec(name);
+  return match === null ? undefined : Number(match[1]);
+}

@@ -1,0 +1,251 @@
+import { open, rm, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assert } from '../kernel/assert.ts';
+import { TealError } from '../kernel/errors.ts';
+import { failpoint } from '../kernel/failpoints.ts';
+import type { StreamEvent } from '../model/change.ts';
+import type { Position } from '../model/position.ts';
+import type { ChangeDecoder, ChangeRecord } from '../ports/change-source.ts';
+import type { EventSource } from './event-source.ts';
+import { readRecord, segmentName, type SpoolRecord } from './spool-format.ts';
+import { listSegments, type SpoolPlace } from './spool-recovery.ts';
+
+export interface SpoolReaderOptions {
+  readonly folder: string;
+  readonly decoder: ChangeDecoder;
+  /** Up to where it may read for now. */
+  readonly readable: SpoolPlace;
+  /** What the target holds: the spool must begin at or before it (TEAL-SYNC-004). */
+  readonly applied: Position;
+  /** Called with the size of each segment that was removed. */
+  readonly onRemoved: (bytes: number) => void;
+}
+
+const readBytes = 1 << 20;
+
+interface FinishedSegment {
+  readonly number: number;
+  readonly bytes: number;
+  /** End of the last transaction in it; undefined when it holds none. */
+  readonly last: Position | undefined;
+}
+
+/** The reading end of a spool: whole transactions, from the oldest segment on. Removes segments once everything in them is durable on the target. */
+export class SpoolReader implements EventSource, AsyncDisposable {
+  readonly #options: SpoolReaderOptions;
+  #readable: SpoolPlace;
+  #failure: TealError | undefined;
+  #wake: () => void = () => undefined;
+  #file: FileHandle | undefined;
+  #segment: number;
+  #at = 0;
+  /** End of the newest transaction that was read from the open segment. */
+  #lastEnd: Position | undefined;
+  #headerSeen = false;
+  #insideTransaction = false;
+  /** Tables known at a segment's start: told inside the first transaction after it, where a description may be. */
+  #known: StreamEvent[] = [];
+  readonly #finished: FinishedSegment[] = [];
+  #trimmed: Position | undefined;
+  #removing: Promise<void> = Promise.resolve();
+
+  static async open(options: SpoolReaderOptions): Promise<SpoolReader> {
+    const oldest = (await listSegments(options.folder))[0];
+    assert(oldest !== undefined, 'a spool is read after it was begun');
+    return new SpoolReader(options, oldest);
+  }
+
+  private constructor(options: SpoolReaderOptions, oldest: number) {
+    this.#options = options;
+    this.#readable = options.readable;
+    this.#segment = oldest;
+  }
+
+  /** The writer has come further. */
+  extend(readable: SpoolPlace): void {
+    this.#readable = readable;
+    this.#wake();
+  }
+
+  /** Nothing more will come: `next` rejects with it once everything readable was read. */
+  fail(error: TealError): void {
+    this.#failure = error;
+    this.#wake();
+  }
+
+  hasMore(): boolean {
+    const { segment, bytes } = this.#readable;
+    return segment > this.#segment || (segment === this.#segment && bytes > this.#at);
+  }
+
+  async next(signal: AbortSignal): Promise<readonly StreamEvent[]> {
+    for (;;) {
+      signal.throwIfAborted();
+      while (!this.hasMore()) await this.#more(signal);
+      const events = await this.#readOn();
+      if (events.length > 0) return events;
+    }
+  }
+
+  trimmed(position: Position): void {
+    this.#trimmed = position;
+    this.#removeFinished();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#removing;
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #more(signal: AbortSignal): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    signal.throwIfAborted();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    signal.throwIfAborted();
+  }
+
+  /** Events of the next piece; none when it only held marks, or a segment ended. */
+  async #readOn(): Promise<StreamEvent[]> {
+    this.#file ??= await open(this.#path(this.#segment), 'r');
+    const isNewest = this.#segment === this.#readable.segment;
+    const end = isNewest ? this.#readable.bytes : (await this.#file.stat()).size;
+    if (this.#at === end) {
+      await this.#nextSegment(end);
+      return [];
+    }
+    const bytes = await this.#readPiece(this.#file, Math.min(readBytes, end - this.#at));
+    const events: StreamEvent[] = [];
+    let at = 0;
+    let read = readRecord(bytes, at);
+    for (; read.state === 'whole'; read = readRecord(bytes, at)) {
+      this.#take(read.record, events);
+      at = read.next;
+    }
+    if (read.state === 'damaged') throw this.#damaged();
+    if (at === 0) return this.#readLarge(this.#file, read.needBytes, end);
+    this.#at += at;
+    return events;
+  }
+
+  /** One record that is longer than a piece. */
+  async #readLarge(file: FileHandle, length: number, end: number): Promise<StreamEvent[]> {
+    if (length > end - this.#at) throw this.#damaged();
+    const events: StreamEvent[] = [];
+    const read = readRecord(await this.#readPiece(file, length), 0);
+    if (read.state !== 'whole') throw this.#damaged();
+    this.#take(read.record, events);
+    this.#at += read.next;
+    return events;
+  }
+
+  async #readPiece(file: FileHandle, length: number): Promise<Buffer> {
+    // A buffer of its own each time: the events are views of it.
+    const buffer = Buffer.allocUnsafeSlow(length);
+    for (let filled = 0; filled < length;) {
+      const { bytesRead } = await file.read(buffer, filled, length - filled, this.#at + filled);
+      if (bytesRead === 0) throw this.#damaged();
+      filled += bytesRead;
+    }
+    return buffer;
+  }
+
+  #take(record: SpoolRecord, events: StreamEvent[]): void {
+    switch (record.kind) {
+      case 'header':
+        this.#refuseHole(record.header.after);
+        this.#headerSeen = true;
+        return;
+      case 'mark':
+        return;
+      case 'schema':
+        this.#takeSchema(record, events);
+        return;
+      case 'begin':
+        this.#decode(record.payload, events);
+        events.push(...this.#known);
+        this.#known = [];
+        this.#insideTransaction = true;
+        return;
+      case 'change':
+        this.#decode(record.payload, events);
+        return;
+      case 'commit':
+        this.#decode(record.payload, events);
+        this.#insideTransaction = false;
+        this.#lastEnd = record.end;
+        return;
+      default:
+        record satisfies never;
+    }
+  }
+
+  #takeSchema(record: Extract<ChangeRecord, { readonly kind: 'schema' }>, events: StreamEvent[]): void {
+    this.#decode(record.payload, this.#insideTransaction ? events : this.#known);
+  }
+
+  #decode(payload: Buffer, into: StreamEvent[]): void {
+    const event = this.#options.decoder.decode(payload);
+    if (event !== undefined) into.push(event);
+  }
+
+  #refuseHole(after: Position): void {
+    if (this.#headerSeen || after <= this.#options.applied) return;
+    throw new TealError('TEAL-SYNC-004', 'the spool begins after what the target holds', {
+      spoolAfter: after,
+      applied: this.#options.applied,
+    });
+  }
+
+  async #nextSegment(bytes: number): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+    this.#finished.push({ number: this.#segment, bytes, last: this.#lastEnd });
+    this.#lastEnd = undefined;
+    this.#segment += 1;
+    this.#at = 0;
+    this.#removeFinished();
+  }
+
+  /** Oldest first, so that what is left is contiguous at any moment. */
+  #removeFinished(): void {
+    for (;;) {
+      const oldest = this.#finished[0];
+      if (oldest === undefined || !this.#isTrimmed(oldest)) return;
+      this.#finished.shift();
+      this.#removing = this.#removing.then(async () => this.#remove(oldest));
+    }
+  }
+
+  #isTrimmed(segment: FinishedSegment): boolean {
+    return segment.last === undefined || (this.#trimmed !== undefined && segment.last <= this.#trimmed);
+  }
+
+  async #remove(segment: FinishedSegment): Promise<void> {
+    failpoint('sync.spool.before-remove');
+    try {
+      await rm(this.#path(segment.number), { force: true });
+    } catch (error) {
+      // Kept room is no harm to data, but it must be seen: the next `next` says it.
+      this.#failure ??= new TealError(
+        'TEAL-SYNC-002',
+        'a segment of the spool cannot be removed',
+        { segment: segment.number },
+        error,
+      );
+      return;
+    }
+    this.#options.onRemoved(segment.bytes);
+  }
+
+  #path(segment: number): string {
+    return join(this.#options.folder, segmentName(segment));
+  }
+
+  #damaged(): TealError {
+    return new TealError('TEAL-SYNC-001', 'a record of the spool is damaged', { segment: this.#segment, at: this.#at });
+  }
+}

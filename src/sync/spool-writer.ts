@@ -1,0 +1,265 @@
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assert } from '../kernel/assert.ts';
+import { TealError, isTealError } from '../kernel/errors.ts';
+import { failpoint } from '../kernel/failpoints.ts';
+import { asPosition, type Position } from '../model/position.ts';
+import type { ChangeRecord } from '../ports/change-source.ts';
+import { encodeRecord, segmentName, type SegmentHeader } from './spool-format.ts';
+import { recoverSpool, type SegmentEnd, type SpoolPlace } from './spool-recovery.ts';
+
+export interface SpoolOptions {
+  readonly folder: string;
+  /** A segment is closed at the end of the transaction that goes beyond it; default 16 MiB. */
+  readonly segmentBytes?: number;
+}
+
+interface Batch {
+  readonly buffers: Buffer[];
+  bytes: number;
+  /** The last one in it. */
+  boundary?: { readonly bytes: number; readonly received: Position };
+  commitBytes?: number;
+}
+
+interface OpenSegment {
+  readonly number: number;
+  readonly file: FileHandle;
+  /** Written so far, an unfinished transaction included. */
+  bytes: number;
+  boundaryBytes: number;
+}
+
+/**
+ * The writing end of a spool; one at a time, in the receiver's thread. The crash order: a record is written, then readers may see it (at boundaries only), then it is
+ * made durable, then it may be acknowledged. So a crash may leave a transaction that will be sent again, never one that is missing.
+ */
+export class SpoolWriter implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #segmentBytes: number;
+  #segment: OpenSegment | undefined;
+  #identity: string | undefined;
+  #received: Position | undefined;
+  #durable: Position | undefined;
+  #readable: SpoolPlace | undefined;
+  #totalBytes: number;
+  /** Tables described on this stream in whole transactions, and in the open one. */
+  readonly #schemas = new Map<string, ChangeRecord>();
+  readonly #openSchemas = new Map<string, ChangeRecord>();
+  #insideTransaction = false;
+
+  /** Makes the folder if need be and cuts back what a crash has left unfinished. Errors: TEAL-SYNC-001, -002, -003. */
+  static async open(options: SpoolOptions): Promise<SpoolWriter> {
+    return onDisk(async () => {
+      await mkdir(options.folder, { recursive: true, mode: 0o700 });
+      const { segments, bytes, readable, end } = await recoverSpool(options.folder);
+      const newest = segments.at(-1);
+      const writer = new SpoolWriter(options, bytes);
+      if (newest !== undefined && end !== undefined) await writer.#reopen(newest, end, readable);
+      return writer;
+    });
+  }
+
+  private constructor(options: SpoolOptions, totalBytes: number) {
+    this.#folder = options.folder;
+    this.#segmentBytes = options.segmentBytes ?? 16 * 1024 * 1024;
+    this.#totalBytes = totalBytes;
+  }
+
+  /** The last boundary that was written; undefined in a new spool. */
+  get received(): Position | undefined {
+    return this.#received;
+  }
+
+  get identity(): string | undefined {
+    return this.#identity;
+  }
+
+  /** The place after the last transaction that was written: marks behind it tell a reader nothing. */
+  get readable(): SpoolPlace | undefined {
+    return this.#readable;
+  }
+
+  get atBoundary(): boolean {
+    return !this.#insideTransaction;
+  }
+
+  /** On disk, including what readers have not said yet that they removed. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  /** Readers remove what is applied. */
+  removed(bytes: number): void {
+    this.#totalBytes -= bytes;
+  }
+
+  /** Before the first record of each stream: forgets an unfinished transaction of the stream before, and its tables. */
+  async beginStream(identity: string, after: Position): Promise<void> {
+    await onDisk(async () => {
+      this.#schemas.clear();
+      this.#openSchemas.clear();
+      this.#insideTransaction = false;
+      this.#identity = identity;
+      this.#received ??= after;
+      this.#durable ??= after;
+      const segment = this.#segment;
+      if (segment === undefined) {
+        await this.#startSegment(1);
+        this.#readable = { segment: 1, bytes: 0 };
+      } else if (segment.bytes > segment.boundaryBytes) {
+        await segment.file.truncate(segment.boundaryBytes);
+        this.#totalBytes -= segment.bytes - segment.boundaryBytes;
+        segment.bytes = segment.boundaryBytes;
+      }
+    });
+  }
+
+  /** Writes records in order; readers may see what is whole as soon as this resolves. Not concurrent. TEAL-SYNC-002 when the disk refuses. */
+  async append(records: readonly ChangeRecord[]): Promise<void> {
+    await onDisk(async () => {
+      let batch: Batch = { buffers: [], bytes: 0 };
+      for (const record of records) {
+        const bytes = encodeRecord(record);
+        batch.buffers.push(bytes);
+        batch.bytes += bytes.length;
+        this.#follow(record);
+        if (record.kind !== 'commit' && record.kind !== 'mark') continue;
+        batch.boundary = { bytes: batch.bytes, received: record.end };
+        if (record.kind === 'mark') continue;
+        batch.commitBytes = batch.bytes;
+        if (this.#open().bytes + batch.bytes < this.#segmentBytes) continue;
+        await this.#write(batch);
+        await this.#roll();
+        batch = { buffers: [], bytes: 0 };
+      }
+      await this.#write(batch);
+    });
+  }
+
+  /**
+   * Makes everything up to the last boundary durable, and says where that is: up to there the source may forget. Appending may go on meanwhile.
+   * TEAL-SYNC-005 is final: after a failed fsync nobody can tell what is on the disk, and a second one may succeed without having written anything.
+   */
+  async sync(): Promise<Position | undefined> {
+    const { received, segment } = { received: this.#received, segment: this.#segment };
+    if (segment === undefined || received === this.#durable) return this.#durable;
+    failpoint('sync.spool.before-sync');
+    await this.#makeDurable(segment);
+    failpoint('sync.spool.after-sync');
+    this.#durable = received;
+    return received;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Waits for operations that are under way.
+    await this.#segment?.file.close();
+    this.#segment = undefined;
+  }
+
+  #open(): OpenSegment {
+    const segment = this.#segment;
+    assert(segment !== undefined, 'a stream is begun before records are appended');
+    return segment;
+  }
+
+  #follow(record: ChangeRecord): void {
+    if (record.kind === 'schema') {
+      // A copy: the payload is a view of a large chunk, and may be kept for hours.
+      this.#openSchemas.set(record.key, { ...record, payload: Buffer.from(record.payload) });
+    } else if (record.kind === 'begin') {
+      this.#insideTransaction = true;
+    } else if (record.kind === 'commit') {
+      this.#insideTransaction = false;
+      for (const [key, schema] of this.#openSchemas) this.#schemas.set(key, schema);
+      this.#openSchemas.clear();
+    }
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    if (batch.bytes === 0) return;
+    const segment = this.#open();
+    await writeAll(segment.file, batch, segment.bytes);
+    failpoint('sync.spool.after-write');
+    if (batch.boundary !== undefined) {
+      segment.boundaryBytes = segment.bytes + batch.boundary.bytes;
+      this.#received = batch.boundary.received;
+    }
+    if (batch.commitBytes !== undefined) {
+      this.#readable = { segment: segment.number, bytes: segment.bytes + batch.commitBytes };
+    }
+    segment.bytes += batch.bytes;
+    this.#totalBytes += batch.bytes;
+  }
+
+  /** A segment is durable before the next one is begun: only the newest can ever have a torn end. */
+  async #roll(): Promise<void> {
+    const segment = this.#open();
+    await this.#makeDurable(segment);
+    this.#durable = this.#received;
+    failpoint('sync.spool.before-roll');
+    await this.#startSegment(segment.number + 1);
+    await segment.file.close();
+  }
+
+  async #makeDurable(segment: OpenSegment): Promise<void> {
+    try {
+      await segment.file.datasync();
+    } catch (error) {
+      throw new TealError('TEAL-SYNC-005', 'the spool could not be made durable', { segment: segment.number }, error);
+    }
+  }
+
+  async #startSegment(number: number): Promise<void> {
+    const header: SegmentHeader = {
+      format: 1,
+      identity: this.#identity ?? '',
+      after: this.#received ?? asPosition(''),
+    };
+    const buffers = [encodeRecord({ kind: 'header', header }), ...[...this.#schemas.values()].map(encodeRecord)];
+    const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    const file = await open(join(this.#folder, segmentName(number)), 'wx', 0o600);
+    await writeAll(file, { buffers, bytes }, 0);
+    failpoint('sync.spool.new-segment');
+    await file.sync();
+    await syncFolder(this.#folder);
+    this.#segment = { number, file, bytes, boundaryBytes: bytes };
+    this.#totalBytes += bytes;
+  }
+
+  async #reopen(number: number, end: SegmentEnd, readable: SpoolPlace | undefined): Promise<void> {
+    this.#readable = readable;
+    const file = await open(join(this.#folder, segmentName(number)), 'r+');
+    this.#segment = { number, file, bytes: end.boundaryBytes, boundaryBytes: end.boundaryBytes };
+    this.#identity = end.header.identity;
+    this.#received = end.received;
+    // Recovery has made it so.
+    this.#durable = end.received;
+  }
+}
+
+/** `writev` may write less than it was given, and says so. */
+async function writeAll(file: FileHandle, batch: Batch, position: number): Promise<void> {
+  const { bytesWritten } = await file.writev(batch.buffers, position);
+  if (bytesWritten === batch.bytes) return;
+  const all = Buffer.concat(batch.buffers, batch.bytes);
+  for (let at = bytesWritten; at < all.length;) {
+    at += (await file.write(all, at, all.length - at, position + at)).bytesWritten;
+  }
+}
+
+/** A new name in a folder is durable only when the folder is. */
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r');
+  await folder.sync();
+}
+
+async function onDisk<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isTealError(error)) throw error;
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+    throw new TealError('TEAL-SYNC-002', 'the disk of the spool refused', { cause: String(code) }, error);
+  }
+}
