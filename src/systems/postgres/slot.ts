@@ -74,12 +74,18 @@ export async function createSlot(
     return typeof snapshotName === 'string' ? { consistentPoint, snapshotName } : { consistentPoint };
   } catch (error) {
     await cancelling;
+    await settled(connection);
     options.signal?.throwIfAborted();
     if (isTealError(error, 'TEAL-SYSTEMS-008')) throw await refusal(connection, name, options.lockTimeoutMs);
     throw error;
   } finally {
     options.signal?.removeEventListener('abort', abort);
   }
+}
+
+/** The server sends its error before it drops the half-made slot: the answer to a next statement says that it has. */
+async function settled(connection: PgConnection): Promise<void> {
+  if (!connection.ended.aborted) await connection.query('SELECT 1').catch(() => undefined);
 }
 
 function createCommand(serverMajor: number, name: string, options: CreateSlotOptions): string {
