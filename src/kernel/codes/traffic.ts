@@ -5,7 +5,8 @@ export const trafficCodes = {
     summary: 'The proxy refuses to point at a side that does not own the data',
     happened:
       'The router was told to send clients to one side, but the newest owner row on that side names another owner or epoch.',
-    doThis: 'Run `teal status`; it resumes or undoes the cut by what the databases say. Do not write owner rows by hand.',
+    doThis:
+      'Run `teal status`; it resumes or undoes the cut by what the databases say. Do not write owner rows by hand.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

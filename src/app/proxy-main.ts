@@ -1,0 +1,24 @@
+import { readFile } from 'node:fs/promises';
+import { pino } from 'pino';
+import { describeError } from '../kernel/errors.ts';
+import { redact } from '../kernel/redact.ts';
+import { blueUrlVariable, greenUrlVariable, readProxyConfig } from '../traffic/proxy/config.ts';
+import { startProxy } from '../traffic/proxy/proxy.ts';
+
+/**
+ * The proxy process: `proxy-main.ts <config.json>`, addresses of both sides by the environment. It ends when it is told to (SIGTERM, or `stop` on
+ * its control socket), never because whoever started it has gone.
+ */
+const logger = pino({ base: { process: 'proxy' } });
+
+try {
+  const [blueUrl = '', greenUrl = ''] = [process.env[blueUrlVariable], process.env[greenUrlVariable]];
+  const config = readProxyConfig(JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')));
+  const proxy = await startProxy({ config, blueUrl, greenUrl, log: (event, facts) => logger.info(facts, event) });
+  process.on('SIGHUP', () => {});
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void proxy.stop());
+  await proxy.stopped;
+} catch (error) {
+  logger.fatal(redact(describeError(error)));
+  process.exitCode = 1;
+}

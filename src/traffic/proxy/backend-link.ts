@@ -1,0 +1,196 @@
+import type { Socket } from 'node:net';
+import { TealError } from '../../kernel/errors.ts';
+import type { Side } from '../../model/catalog.ts';
+import {
+  backend,
+  readDataRow,
+  readError,
+  readParameterStatus,
+  type BackendKey,
+  type ServerError,
+} from '../../wire/postgres/backend.ts';
+import { encodeTerminate } from '../../wire/postgres/frontend.ts';
+import { FrameReader, type Frame } from '../../wire/postgres/frames.ts';
+
+export type Row = readonly (Buffer | null)[];
+
+/** What a server answered up to its ReadyForQuery. */
+export interface Reply {
+  readonly rows: readonly Row[];
+  /** Commands that completed before the error, or all. */
+  readonly commands: number;
+  readonly error?: ServerError;
+}
+
+/** Who gets the bytes while nothing is asked by the proxy itself. */
+export interface LinkOwner {
+  data(chunk: Buffer): void;
+  drain(): void;
+  closed(): void;
+  /** A notification, notice or parameter change that came while the proxy asked something. */
+  aside(frame: Buffer): void;
+}
+
+/** What came unasked to a link that nobody owns yet: kept up to here, then the link is given up. */
+const earlyLimitBytes = 256 << 10;
+const replyLimitBytes = 64 << 20;
+
+/** One logged-in connection to a database. Either its owner has the bytes, or a question of the proxy is under way. */
+export class BackendLink {
+  readonly side: Side;
+  readonly socket: Socket;
+  readonly key: BackendKey;
+  /** As last reported by the server. */
+  readonly parameters: Map<string, string>;
+  #owner: LinkOwner | undefined;
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #question: Question | undefined;
+  #closed = false;
+
+  constructor(side: Side, socket: Socket, key: BackendKey, parameters: Map<string, string>) {
+    this.side = side;
+    this.socket = socket;
+    this.key = key;
+    this.parameters = parameters;
+    socket.on('error', () => this.#onClose());
+    socket.on('close', () => this.#onClose());
+    socket.on('drain', () => this.#owner?.drain());
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.resume();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Gives the bytes to an owner, first those that came early. */
+  attach(owner: LinkOwner): void {
+    this.#owner = owner;
+    const early = this.#early;
+    this.#early = [];
+    for (const chunk of early) owner.data(chunk);
+    if (this.#closed) owner.closed();
+  }
+
+  /** True when the socket takes more without buffering. */
+  write(bytes: Buffer): boolean {
+    return this.socket.write(bytes);
+  }
+
+  /**
+   * Sends a message that ends in one ReadyForQuery, and resolves with the answer; one question at a time, and only when the owner's
+   * conversation is at a boundary. Rejects with TEAL-TRAFFIC-008 when the connection is lost.
+   */
+  async ask(message: Buffer): Promise<Reply> {
+    if (this.#closed) throw lost();
+    const question = new Question((frame) => this.#aside(frame));
+    this.#question = question;
+    this.socket.write(message);
+    return question.answered;
+  }
+
+  /** Says goodbye. The server ends the session when it has read what was sent before. */
+  end(): void {
+    this.#owner = undefined;
+    if (!this.#closed) this.socket.end(encodeTerminate());
+    this.#closed = true;
+  }
+
+  destroy(): void {
+    this.#owner = undefined;
+    this.socket.destroy();
+  }
+
+  #onData(chunk: Buffer): void {
+    const question = this.#question;
+    if (question !== undefined) {
+      if (question.push(chunk)) this.#question = undefined;
+    } else if (this.#owner === undefined) {
+      this.#early.push(chunk);
+      this.#earlyBytes += chunk.length;
+      if (this.#earlyBytes > earlyLimitBytes) this.socket.destroy();
+    } else {
+      this.#owner.data(chunk);
+    }
+  }
+
+  #aside(frame: Frame): void {
+    const copy = Buffer.from(frame.bytes);
+    if (frame.type === backend.parameterStatus) this.parameters.set(...readParameterStatus(copy));
+    if (this.#owner !== undefined) this.#owner.aside(copy);
+    else if (frame.type === backend.notification) this.#early.push(copy);
+  }
+
+  #onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#question?.lose();
+    this.#question = undefined;
+    this.#owner?.closed();
+  }
+}
+
+class Question {
+  readonly answered: Promise<Reply>;
+  readonly #aside: (frame: Frame) => void;
+  readonly #reader = new FrameReader(replyLimitBytes);
+  readonly #resolve: (reply: Reply) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #rows: Row[] = [];
+  #commands = 0;
+  #error: ServerError | undefined;
+
+  constructor(aside: (frame: Frame) => void) {
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    this.answered = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#aside = aside;
+  }
+
+  lose(): void {
+    this.#reject(lost(this.#error));
+  }
+
+  /** True when the answer is complete. */
+  push(chunk: Buffer): boolean {
+    for (const frame of this.#reader.push(chunk)) {
+      if (this.#take(frame)) return true;
+    }
+    return false;
+  }
+
+  #take(frame: Frame): boolean {
+    switch (frame.type) {
+      case backend.readyForQuery:
+        this.#resolve({
+          rows: this.#rows,
+          commands: this.#commands,
+          ...(this.#error === undefined ? {} : { error: this.#error }),
+        });
+        return true;
+      case backend.dataRow:
+        // A copy: the frame is a view of a chunk that would otherwise be kept whole for a few bytes.
+        this.#rows.push(readDataRow(Buffer.from(frame.bytes)));
+        return false;
+      case backend.commandComplete:
+        this.#commands += 1;
+        return false;
+      case backend.error:
+        this.#error = readError(frame.bytes);
+        return false;
+      case backend.parameterStatus:
+      case backend.notification:
+      case backend.notice:
+        this.#aside(frame);
+        return false;
+      default:
+        return false;
+    }
+  }
+}
+
+function lost(error?: ServerError): TealError {
+  return new TealError('TEAL-TRAFFIC-008', 'the server closed the connection', { sqlState: error?.code });
+}

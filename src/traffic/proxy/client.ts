@@ -1,0 +1,151 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { waitFor } from '../../kernel/clock.ts';
+import { errorRegistry, type ErrorCode as RegisteredCode } from '../../kernel/codes/registry.ts';
+import { isTealError, TealError, type ErrorFacts } from '../../kernel/errors.ts';
+import type { Side } from '../../model/catalog.ts';
+import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
+import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
+import type { ControlAnswer, ControlWords } from './control-words.ts';
+import type { ProxyStats } from './hub.ts';
+
+const answerLimitMs = 15_000;
+
+/** The Router port over the control socket of a proxy process. Each request has a connection of its own, so none waits for another. */
+export class ProxyRouter implements Router {
+  readonly #path: string;
+
+  constructor(controlPath: string) {
+    this.#path = controlPath;
+  }
+
+  async read(): Promise<RouterState> {
+    return this.#ask<RouterState>({ op: 'read' });
+  }
+
+  async hold(request: HoldRequest): Promise<HoldResult> {
+    const words = { op: 'hold', cut: request.cut, leaseMs: request.leaseMs, drainMs: request.drainMs } as const;
+    return this.#ask<HoldResult>(words, request.drainMs + answerLimitMs);
+  }
+
+  async point(side: Side, epoch: number): Promise<void> {
+    await this.#ask({ op: 'point', side, epoch });
+  }
+
+  async release(): Promise<void> {
+    await this.#ask({ op: 'release' });
+  }
+
+  /** Beyond the port: makes the other side's backends ready without holding anybody; call it just before `hold`. */
+  async warm(): Promise<void> {
+    await this.#ask({ op: 'warm' });
+  }
+
+  async renew(leaseMs: number): Promise<void> {
+    await this.#ask({ op: 'renew', leaseMs });
+  }
+
+  async stats(): Promise<ProxyStats> {
+    return this.#ask<ProxyStats>({ op: 'stats' });
+  }
+
+  async about(): Promise<{ readonly pid: number; readonly port: number }> {
+    return this.#ask<{ pid: number; port: number }>({ op: 'about' });
+  }
+
+  /** Ends the proxy; its clients are told as a server that shuts down tells them. */
+  async stop(): Promise<void> {
+    await this.#ask({ op: 'stop' });
+  }
+
+  async #ask<T>(words: ControlWords, timeoutMs = answerLimitMs): Promise<T> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const socket = connect({ path: this.#path });
+    try {
+      await once(socket, 'connect', { signal });
+      const lines = createInterface({ input: socket });
+      socket.write(`${JSON.stringify({ id: 1, ...words })}\n`);
+      const [line] = (await Promise.race([once(lines, 'line', { signal }), closed(socket)])) as [string];
+      const answer = JSON.parse(line) as ControlAnswer;
+      if (answer.ok) return answer.result as T;
+      throw rebuilt(answer.error);
+    } catch (error) {
+      if (isTealError(error)) throw error;
+      throw new TealError('TEAL-TRAFFIC-005', `no answer to ${words.op}`, { op: words.op, timeoutMs }, error);
+    } finally {
+      socket.destroy();
+    }
+  }
+}
+
+async function closed(socket: ReturnType<typeof connect>): Promise<never> {
+  await once(socket, 'close');
+  throw new Error('the proxy closed the connection');
+}
+
+function rebuilt(error: {
+  readonly code: string;
+  readonly detail: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}): TealError {
+  const code = error.code in errorRegistry ? (error.code as RegisteredCode) : 'TEAL-KERNEL-001';
+  return new TealError(code, error.detail, error.facts as ErrorFacts);
+}
+
+export interface EnsureProxy {
+  /** The program to start: `src/app/proxy-main.ts`. */
+  readonly entry: string;
+  /** Configuration, log and pid are kept in `proxy/` below it. */
+  readonly stateDir: string;
+  readonly config: ProxyConfigInput;
+  /** Administrators' addresses, with passwords: given to the process by its environment only. */
+  readonly blueUrl: string;
+  readonly greenUrl: string;
+}
+
+/** The router of a running proxy; started, detached from this process, when none answers. Errors: TEAL-TRAFFIC-005. */
+export async function ensureProxy(options: EnsureProxy): Promise<ProxyRouter> {
+  const router = new ProxyRouter(options.config.controlPath);
+  if (await answers(router)) return router;
+  const folder = join(options.stateDir, 'proxy');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const configPath = join(folder, 'config.json');
+  await writeFile(configPath, `${JSON.stringify(options.config, undefined, 2)}\n`, { mode: 0o600 });
+  const log = openSync(join(folder, 'log'), 'a', 0o600);
+  const child = spawn(process.execPath, [options.entry, configPath], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { ...process.env, [blueUrlVariable]: options.blueUrl, [greenUrlVariable]: options.greenUrl },
+  });
+  closeSync(log);
+  let ended: number | undefined;
+  child.once('exit', (code) => {
+    ended = code ?? -1;
+  });
+  child.once('error', () => {
+    ended = -1;
+  });
+  child.unref();
+  await waitFor({ what: 'the proxy to answer', timeoutMs: 30_000 }, async () => {
+    if (ended !== undefined)
+      throw new TealError('TEAL-TRAFFIC-005', 'the proxy ended at once', { exit: ended, log: join(folder, 'log') });
+    return (await answers(router)) || undefined;
+  });
+  await writeFile(join(folder, 'pid'), `${child.pid ?? ''}\n`, { mode: 0o600 });
+  return router;
+}
+
+async function answers(router: ProxyRouter): Promise<boolean> {
+  try {
+    await router.about();
+    return true;
+  } catch (error) {
+    if (isTealError(error, 'TEAL-TRAFFIC-005')) return false;
+    throw error;
+  }
+}

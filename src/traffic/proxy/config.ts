@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { TealError } from '../../kernel/errors.ts';
+
+/** The proxy's configuration file. It holds no secret: the addresses of both sides, with passwords, come by the environment. */
+const schema = z.strictObject({
+  listen: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }),
+  /** PEM files. Without them clients that ask for TLS are told that there is none. */
+  tls: z.strictObject({ certificateFile: z.string(), keyFile: z.string() }).optional(),
+  /**
+   * `verifier`: a client proves that it knows the password stored for its role on the live side. `trust`: nobody is asked, and the backend must
+   * trust the proxy; for loopback only.
+   */
+  clientAuth: z.enum(['verifier', 'trust']).default('verifier'),
+  /** What becomes of a session whose state cannot cross: the cut is given up, or the session is closed between two transactions. */
+  pinned: z.enum(['abort', 'close']).default('abort'),
+  controlPath: z.string().max(100),
+  maxClients: z.int().min(1).default(1_000),
+  connectTimeoutMs: z.int().min(1).default(10_000),
+  /** How long a statement that met the fence may wait for the new owner before its error is passed on. */
+  stragglerMs: z.int().min(0).default(30_000),
+});
+
+export type ProxyConfig = z.output<typeof schema>;
+export type ProxyConfigInput = z.input<typeof schema>;
+
+export function readProxyConfig(value: unknown): ProxyConfig {
+  const read = schema.safeParse(value);
+  if (read.success) return read.data;
+  throw new TealError('TEAL-TRAFFIC-006', z.prettifyError(read.error));
+}
+
+export const blueUrlVariable = 'TEAL_PROXY_BLUE_URL';
+export const greenUrlVariable = 'TEAL_PROXY_GREEN_URL';

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+
+/** What may be said on the control socket: one JSON object a line, answered by one line with the same `id`. */
+const side = z.enum(['blue', 'green']);
+
+export const requestSchema = z.discriminatedUnion('op', [
+  z.strictObject({ id: z.int(), op: z.literal('read') }),
+  z.strictObject({ id: z.int(), op: z.literal('about') }),
+  z.strictObject({ id: z.int(), op: z.literal('stats') }),
+  z.strictObject({ id: z.int(), op: z.literal('warm') }),
+  z.strictObject({
+    id: z.int(),
+    op: z.literal('hold'),
+    cut: z.string(),
+    leaseMs: z.number().min(0),
+    drainMs: z.number().min(0),
+  }),
+  z.strictObject({ id: z.int(), op: z.literal('renew'), leaseMs: z.number().min(0) }),
+  z.strictObject({ id: z.int(), op: z.literal('point'), side, epoch: z.int().min(0) }),
+  z.strictObject({ id: z.int(), op: z.literal('release') }),
+  z.strictObject({ id: z.int(), op: z.literal('stop') }),
+]);
+
+export type ControlRequest = z.output<typeof requestSchema>;
+type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
+export type ControlWords = WithoutId<ControlRequest>;
+
+export type ControlAnswer =
+  | { readonly id: number; readonly ok: true; readonly result: unknown }
+  | {
+      readonly id: number;
+      readonly ok: false;
+      readonly error: {
+        readonly code: string;
+        readonly detail: string;
+        readonly facts: Readonly<Record<string, unknown>>;
+      };
+    };
+
+export const lineLimitBytes = 1 << 20;

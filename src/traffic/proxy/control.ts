@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { chmod, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { unreachable } from '../../kernel/assert.ts';
+import { describeError, isTealError } from '../../kernel/errors.ts';
+import { requestSchema, type ControlAnswer, type ControlRequest } from './control-words.ts';
+import type { Hub } from './hub.ts';
+
+export interface Controlled {
+  readonly hub: Hub;
+  readonly about: () => Readonly<Record<string, unknown>>;
+  readonly stop: () => void;
+}
+
+/** The proxy's control socket: only its owner may open it. The proxy serves on when nobody is there. */
+export class ControlServer {
+  readonly #path: string;
+  readonly #controlled: Controlled;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(path: string, controlled: Controlled) {
+    this.#path = path;
+    this.#controlled = controlled;
+    this.#server = createServer((socket) => this.#serve(socket));
+  }
+
+  async listen(): Promise<void> {
+    // A file left by a proxy that was killed; a live one would have kept its port, on which this one would have failed before.
+    await rm(this.#path, { force: true });
+    this.#server.listen(this.#path);
+    await once(this.#server, 'listening');
+    await chmod(this.#path, 0o600);
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroySoon();
+    if (!this.#server.listening) return;
+    this.#server.close();
+    await rm(this.#path, { force: true });
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    createInterface({ input: socket }).on('line', (line) => void this.#answer(socket, line));
+  }
+
+  async #answer(socket: Socket, line: string): Promise<void> {
+    const answer = await this.#answerTo(line);
+    if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
+  }
+
+  async #answerTo(line: string): Promise<ControlAnswer> {
+    let id = 0;
+    try {
+      const request = requestSchema.parse(JSON.parse(line));
+      id = request.id;
+      return { id, ok: true, result: (await this.#act(request)) ?? null };
+    } catch (error) {
+      const code = isTealError(error) ? error.code : 'TEAL-KERNEL-001';
+      const detail = isTealError(error) ? error.message.slice(code.length + 2) : describeError(error);
+      return { id, ok: false, error: { code, detail, facts: isTealError(error) ? error.facts : {} } };
+    }
+  }
+
+  async #act(request: ControlRequest): Promise<unknown> {
+    const { hub, about, stop } = this.#controlled;
+    switch (request.op) {
+      case 'read':
+        return hub.read();
+      case 'about':
+        return about();
+      case 'stats':
+        return hub.stats();
+      case 'warm':
+        return hub.warm();
+      case 'hold':
+        return hub.hold({ cut: request.cut, leaseMs: request.leaseMs, drainMs: request.drainMs });
+      case 'renew':
+        return hub.renew(request.leaseMs);
+      case 'point':
+        return hub.point(request.side, request.epoch);
+      case 'release':
+        return hub.release();
+      case 'stop':
+        setImmediate(stop);
+        return undefined;
+      default:
+        return unreachable(request, 'control request');
+    }
+  }
+}

@@ -1,0 +1,465 @@
+import { timingSafeEqual } from 'node:crypto';
+import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import { describeError, TealError } from '../../kernel/errors.ts';
+import { otherSide, type Side } from '../../model/catalog.ts';
+import type { HoldRequest, HoldResult, PinnedSession, Router, RouterState } from '../../ports/router.ts';
+import { encodeError } from '../../wire/postgres/backend.ts';
+import { Bell } from './bell.ts';
+import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } from './connector.ts';
+import { CustomSettings } from './custom-settings.ts';
+import { beforeAnyCut, decideOwner, type Ownership } from './owner.ts';
+import type { Counters, Session, Traffic } from './session.ts';
+import type { SideDesk } from './side-desk.ts';
+import { sameTypes, translateTypes, type TypeNumbers } from './type-numbers.ts';
+
+export interface HubOptions {
+  readonly desks: Readonly<Record<Side, SideDesk>>;
+  readonly pinned: 'abort' | 'close';
+  readonly connectTimeoutMs: number;
+  readonly stragglerMs: number;
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface ProxyStats {
+  readonly clients: number;
+  readonly inFlight: number;
+  readonly queries: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Why held clients cannot be let go although nobody asked to hold them any longer. */
+  readonly alarm?: string;
+  /** Of the last hold, or of the one that lasts: the longest waits, longest first. */
+  readonly waits: readonly { readonly client: string; readonly waitMs: number }[];
+}
+
+/** Backends that are made ready at the same time. */
+const preparedAtOnce = 16;
+const warmLimitMs = 10_000;
+const pointLimitMs = 10_000;
+const lookAgainMs = 1_000;
+
+/**
+ * Directs all sessions of the proxy: which side is live, whether the gate is open, and what happens when it is closed. Implements the Router port.
+ * It never acts on silence: past a lease it asks the databases, and where they do not tell it goes on holding.
+ */
+export class Hub implements Traffic, Router {
+  readonly settings = new CustomSettings();
+  readonly counters: Counters = { queries: 0, bytesIn: 0, bytesOut: 0 };
+  readonly stragglerMs: number;
+  readonly #options: HubOptions;
+  readonly #sessions = new Map<number, Session>();
+  readonly #bell = new Bell();
+  readonly #stopped = new AbortController();
+  #owner: Ownership = beforeAnyCut;
+  #holding = false;
+  /** Where held sessions are made ready to go. None once they were told to go. */
+  #target: Side | undefined;
+  #leaseUntilMs = 0;
+  #watching = false;
+  #lookingForOwner = false;
+  #alarm: string | undefined;
+  #types: Promise<TypeNumbers> | undefined;
+  #preparing = 0;
+  #warmUntilMs = 0;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.stragglerMs = options.stragglerMs;
+  }
+
+  get side(): Side {
+    return this.#owner.side;
+  }
+
+  get holding(): boolean {
+    return this.#holding;
+  }
+
+  /** Asks both sides who owns the data. Where neither tells, clients are held until one does. */
+  async start(): Promise<void> {
+    if (await this.#followOwner()) return;
+    this.#holding = true;
+    this.#watchLease();
+  }
+
+  stop(): void {
+    this.#stopped.abort(new TealError('TEAL-KERNEL-003', 'the proxy stops'));
+    for (const session of this.#sessions.values()) session.close(shuttingDown);
+    for (const desk of Object.values(this.#options.desks)) desk.stop();
+  }
+
+  // ---- Router
+
+  async read(): Promise<RouterState> {
+    return {
+      mode: this.#holding ? 'holding' : 'running',
+      pointsTo: this.side,
+      epoch: this.#owner.epoch,
+      clients: this.#sessions.size,
+      inFlight: this.#inFlight(),
+      pinned: this.#pinned(),
+    };
+  }
+
+  /**
+   * First, with traffic flowing, every session's next backend is made ready; what cannot cross is found here, before anybody waits. Then the gate
+   * closes. `waitedMs` counts from there.
+   */
+  async hold(request: HoldRequest): Promise<HoldResult> {
+    if (!this.#holding) {
+      await this.warm();
+      const pinned = this.#pinned();
+      if (pinned.length > 0 && this.#options.pinned === 'abort') {
+        return { drained: false, inFlight: this.#inFlight(), pinned, waitedMs: 0 };
+      }
+    }
+    this.renew(request.leaseMs);
+    const startedMs = monotonicMs();
+    this.#target = otherSide(this.side);
+    if (!this.#holding) this.#closeGate(request.cut);
+    for (const session of this.#sessions.values()) this.#tend(session);
+    const drained = await this.#drain(startedMs + request.drainMs);
+    const waitedMs = monotonicMs() - startedMs;
+    if (drained) return { drained, clients: this.#sessions.size, waitedMs };
+    return { drained, inFlight: this.#inFlight(), pinned: [...this.#pinned(), ...this.#busy()], waitedMs };
+  }
+
+  /** Prolongs the lease of a hold. */
+  renew(leaseMs: number): void {
+    this.#leaseUntilMs = monotonicMs() + leaseMs;
+    this.#alarm = undefined;
+  }
+
+  async point(side: Side, epoch: number): Promise<void> {
+    const evidence = await this.#options.desks[side].evidence();
+    if (!evidence.reached)
+      throw new TealError('TEAL-TRAFFIC-002', `${side} cannot be asked who owns: ${evidence.reason}`);
+    const row = evidence.owner ?? (side === 'blue' ? beforeAnyCut : undefined);
+    if (row?.side !== side || row.epoch !== epoch || epoch < this.#owner.epoch) {
+      throw new TealError('TEAL-TRAFFIC-001', `${side} does not say that it owns epoch ${epoch}`, {
+        side,
+        epoch,
+        ownerThere: row?.side,
+        epochThere: row?.epoch,
+        epochKnown: this.#owner.epoch,
+      });
+    }
+    this.#adopt(row);
+    const untilMs = monotonicMs() + pointLimitMs;
+    for (;;) {
+      const waiting = this.#unsettled();
+      if (waiting === 0) return;
+      const leftMs = untilMs - monotonicMs();
+      if (leftMs <= 0)
+        throw new TealError('TEAL-TRAFFIC-004', `${waiting} sessions are not on ${side} yet`, { waiting });
+      await this.#bell.heard(leftMs);
+    }
+  }
+
+  async release(): Promise<void> {
+    if (!this.#holding) return;
+    this.#holding = false;
+    this.#target = undefined;
+    this.#alarm = undefined;
+    this.#options.log('released', { side: this.side, epoch: this.#owner.epoch });
+    for (const session of this.#sessions.values()) session.refresh();
+    this.#dropStandbys();
+    this.#bell.ring();
+  }
+
+  // ---- beyond the port
+
+  /**
+   * Makes the other side's backends ready without holding anybody, so that a hold shortly afterwards finds them so. They are given up when no
+   * hold comes within a minute.
+   */
+  async warm(): Promise<void> {
+    this.#types = undefined;
+    const other = otherSide(this.side);
+    await this.#learnSettings();
+    const untilMs = monotonicMs() + warmLimitMs;
+    for (const session of this.#sessions.values()) session.mover.forgetHindrance();
+    const waiting = [...this.#sessions.values()];
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+        if (monotonicMs() < untilMs && !next.gone && !next.mover.isReady(other)) await next.prepare(other);
+      }
+    };
+    await Promise.all(Array.from({ length: preparedAtOnce }, worker));
+    void this.#coolLater();
+  }
+
+  stats(): ProxyStats {
+    const waits = [...this.#sessions.values()]
+      .map((session) => ({ client: session.name, waitMs: Math.round(session.longestWaitMs * 10) / 10 }))
+      .filter((wait) => wait.waitMs > 0)
+      .sort((a, b) => b.waitMs - a.waitMs)
+      .slice(0, 100);
+    const { queries, bytesIn, bytesOut } = this.counters;
+    const alarm = this.#alarm === undefined ? {} : { alarm: this.#alarm };
+    return { clients: this.#sessions.size, inFlight: this.#inFlight(), queries, bytesIn, bytesOut, waits, ...alarm };
+  }
+
+  add(session: Session): void {
+    this.#sessions.set(session.key.pid, session);
+    session.start();
+    this.changed(session);
+  }
+
+  get clients(): number {
+    return this.#sessions.size;
+  }
+
+  has(pid: number): boolean {
+    return this.#sessions.has(pid);
+  }
+
+  /** A CancelRequest with the key that the proxy gave to a client. An unknown key is ignored, as a server does. */
+  async cancel(pid: number, secret: Buffer): Promise<void> {
+    const session = this.#sessions.get(pid);
+    if (session === undefined || secret.length !== session.key.secret.length) return;
+    if (!timingSafeEqual(secret, session.key.secret) || session.cancel()) return;
+    const link = session.backend;
+    if (link === undefined) return;
+    await sendCancel(this.#options.desks[link.side].target, link.key, this.#options.connectTimeoutMs);
+  }
+
+  /** Resolves when new clients may have a backend. */
+  async admitted(signal: AbortSignal): Promise<void> {
+    while (this.#holding) {
+      signal.throwIfAborted();
+      await this.#bell.heard(lookAgainMs);
+    }
+  }
+
+  // ---- Traffic
+
+  async connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult> {
+    return connectBackend(this.#options.desks[side].target, login, this.#options.connectTimeoutMs, signal);
+  }
+
+  async types(from: Side, to: Side): Promise<TypeNumbers> {
+    const { desks } = this.#options;
+    this.#types ??= Promise.all([desks[from].userTypes(), desks[to].userTypes()]).then(([here, there]) =>
+      translateTypes(here, there),
+    );
+    try {
+      return await this.#types;
+    } catch (error) {
+      this.#types = undefined;
+      this.#options.log('types unknown', { because: describeError(error) });
+      return sameTypes;
+    }
+  }
+
+  changed(session: Session): void {
+    if (session.gone) this.#sessions.delete(session.key.pid);
+    else if (this.#holding) this.#tend(session);
+    this.#bell.ring();
+  }
+
+  fenced(_session: Session): void {
+    if (!this.#lookingForOwner) void this.#lookForOwner();
+  }
+
+  // ---- holding
+
+  #closeGate(cut: string): void {
+    this.#holding = true;
+    this.#options.log('holding', { cut, clients: this.#sessions.size });
+    for (const session of this.#sessions.values()) session.beginHold();
+    this.#watchLease();
+  }
+
+  async #drain(untilMs: number): Promise<boolean> {
+    while (!this.#allReady()) {
+      const leftMs = untilMs - monotonicMs();
+      if (leftMs <= 0 || !this.#holding) return false;
+      if (this.#options.pinned === 'abort' && this.#pinned().length > 0) return false;
+      await this.#bell.heard(leftMs);
+    }
+    // Every transaction has ended, so every notification has been signalled: one more question makes each listener's backend deliver them.
+    const listeners = [...this.#sessions.values()].filter((session) => session.listens);
+    await Promise.all(listeners.map(async (session) => session.flushNotifications()));
+    if (this.#options.pinned === 'close') {
+      for (const session of this.#sessions.values()) if (isStuck(session)) session.close();
+    }
+    return this.#holding;
+  }
+
+  #allReady(): boolean {
+    const other = otherSide(this.side);
+    for (const session of this.#sessions.values()) {
+      if (!session.atBoundary) return false;
+      if (!session.mover.isReady(other) && !(this.#options.pinned === 'close' && isStuck(session))) return false;
+    }
+    return true;
+  }
+
+  /** A session that has come to a boundary during a hold is made ready, some at a time. */
+  #tend(session: Session): void {
+    const target = this.#target;
+    if (target === undefined || this.#preparing >= preparedAtOnce || !wantsPreparing(session, target)) return;
+    this.#preparing += 1;
+    void session.prepare(target).then(
+      () => this.#tended(),
+      (error: unknown) => {
+        session.mover.hinder(describeError(error));
+        this.#tended();
+      },
+    );
+  }
+
+  #tended(): void {
+    this.#preparing -= 1;
+    if (!this.#holding) return;
+    for (const session of this.#sessions.values()) {
+      if (this.#preparing >= preparedAtOnce) return;
+      this.#tend(session);
+    }
+  }
+
+  #inFlight(): number {
+    let count = 0;
+    for (const session of this.#sessions.values()) if (session.inFlight) count += 1;
+    return count;
+  }
+
+  #pinned(): readonly PinnedSession[] {
+    return [...this.#sessions.values()].filter(isStuck).flatMap((session) => {
+      const { pins, hindrance, pinnedForMs } = session.mover;
+      const reasons = hindrance === undefined ? pins : [hindrance.reason];
+      return reasons.map((reason) => ({ client: session.name, reason, forMs: Math.round(pinnedForMs) }));
+    });
+  }
+
+  #busy(): readonly PinnedSession[] {
+    return [...this.#sessions.values()]
+      .filter((session) => session.inFlight)
+      .map((session) => ({
+        client: session.name,
+        reason: 'in a transaction or statement',
+        forMs: Math.round(session.busyForMs),
+      }));
+  }
+
+  #unsettled(): number {
+    let count = 0;
+    for (const session of this.#sessions.values()) if (!session.settledOn && !session.inFlight) count += 1;
+    return count;
+  }
+
+  // ---- ownership
+
+  #adopt(owner: Ownership): void {
+    const moved = owner.side !== this.side;
+    this.#owner = { side: owner.side, epoch: owner.epoch };
+    if (!moved) return;
+    this.#target = undefined;
+    this.#options.log('pointing', { side: owner.side, epoch: owner.epoch });
+    for (const session of this.#sessions.values()) session.refresh();
+  }
+
+  async #followOwner(): Promise<boolean> {
+    const { desks } = this.#options;
+    const [blue, green] = await Promise.all([desks.blue.evidence(), desks.green.evidence()]);
+    const decision = decideOwner(this.#owner, blue, green);
+    if ('wait' in decision) {
+      this.#alarm = decision.wait;
+      this.#options.log('the owner cannot be told', { because: decision.wait });
+      return false;
+    }
+    this.#alarm = undefined;
+    this.#adopt(decision.go);
+    return true;
+  }
+
+  #watchLease(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    void this.#afterLease().finally(() => {
+      this.#watching = false;
+    });
+  }
+
+  /** Past the lease the databases are asked, again and again, until they tell who owns or the controller is back. */
+  async #afterLease(): Promise<void> {
+    while (this.#holding && !this.#stopped.signal.aborted) {
+      const leftMs = this.#leaseUntilMs - monotonicMs();
+      if (leftMs > 0) {
+        await sleep(leftMs, this.#stopped.signal).catch(() => undefined);
+        continue;
+      }
+      const known = await this.#followOwner();
+      if (!this.#holding || this.#leaseUntilMs > monotonicMs()) continue;
+      if (known) await this.release();
+      else await this.#bell.heard(lookAgainMs);
+    }
+  }
+
+  /** For statements that met the fence: they had no effect, and wait for whoever owns the data now. */
+  async #lookForOwner(): Promise<void> {
+    this.#lookingForOwner = true;
+    try {
+      for (let waitMs = 20; this.#atFence().length > 0; waitMs = Math.min(waitMs * 2, 500)) {
+        await sleep(waitMs, this.#stopped.signal);
+        if (this.#holding) return;
+        const known = await this.#followOwner();
+        for (const session of this.#atFence()) {
+          if (known) session.retryAfterFence();
+          else if (session.fencedForMs > this.stragglerMs) session.giveUpOnFence();
+        }
+      }
+    } catch (error) {
+      this.#options.log('stopped looking for the owner', { because: describeError(error) });
+    } finally {
+      this.#lookingForOwner = false;
+    }
+  }
+
+  #atFence(): readonly Session[] {
+    return [...this.#sessions.values()].filter((session) => session.waitsAtFence);
+  }
+
+  // ---- standby backends
+
+  async #learnSettings(): Promise<void> {
+    try {
+      for (const name of await this.#options.desks[this.side].settingNames()) this.settings.add(name);
+    } catch (error) {
+      this.#options.log('settings of functions unknown', { because: describeError(error) });
+    }
+  }
+
+  async #coolLater(): Promise<void> {
+    const cooling = this.#warmUntilMs > 0;
+    this.#warmUntilMs = monotonicMs() + 60_000;
+    if (cooling) return;
+    while (this.#warmUntilMs > monotonicMs()) {
+      await sleep(this.#warmUntilMs - monotonicMs(), this.#stopped.signal).catch(() => undefined);
+      if (this.#stopped.signal.aborted) return;
+    }
+    this.#warmUntilMs = 0;
+    if (!this.#holding) this.#dropStandbys();
+  }
+
+  #dropStandbys(): void {
+    for (const session of this.#sessions.values()) if (session.settledOn) session.mover.drop();
+  }
+}
+
+const shuttingDown = encodeError({
+  severity: 'FATAL',
+  code: '57P01',
+  message: 'terminating connection due to administrator command',
+});
+
+function wantsPreparing(session: Session, side: Side): boolean {
+  return session.atBoundary && !session.isPreparing && !session.mover.isReady(side) && !isStuck(session);
+}
+
+/** Its state is known and cannot be had elsewhere, or its next backend cannot be had. */
+function isStuck(session: Session): boolean {
+  const { mover } = session;
+  return mover.hindrance !== undefined || (mover.pins.length > 0 && !mover.dirty);
+}

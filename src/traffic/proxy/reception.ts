@@ -1,0 +1,227 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { describeError, isTealError } from '../../kernel/errors.ts';
+import {
+  encodeAuthenticationOk,
+  encodeError,
+  encodeKeyData,
+  encodeNegotiateVersion,
+  encodeParameterStatus,
+  encodeReadyForQuery,
+  readError,
+  status,
+} from '../../wire/postgres/backend.ts';
+import { protocol30 } from '../../wire/postgres/startup.ts';
+import { askForProof, askInVain } from './client-login.ts';
+import type { ProxyConfig } from './config.ts';
+import type { BackendLogin, Credential } from './connector.ts';
+import { greet, type Greeting } from './greeting.ts';
+import type { Hub } from './hub.ts';
+import { Session } from './session.ts';
+import type { Verifiers } from './verifiers.ts';
+
+export interface ReceptionOptions {
+  readonly hub: Hub;
+  readonly verifiers: Verifiers;
+  readonly config: ProxyConfig;
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Names under which clients may ask for the migrated database. */
+  readonly databases: ReadonlySet<string>;
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** As the server's authentication_timeout. Waiting in a hold does not count. */
+const greetingLimitMs = 60_000;
+
+/** An answer that ends a login, with its SQLSTATE. */
+class Refusal extends Error {
+  readonly bytes: Buffer;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.bytes = encodeError({ severity: 'FATAL', code, message });
+  }
+}
+
+/** Takes connections, has clients prove who they are, gives each its first backend, and hands it to the hub. */
+export class Reception {
+  readonly #options: ReceptionOptions;
+  readonly #server: Server;
+  readonly #tls: SecureContext | undefined;
+  readonly #stopped = new AbortController();
+  readonly #arriving = new Set<Socket>();
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+    const { tls } = options;
+    this.#tls =
+      tls === undefined
+        ? undefined
+        : createSecureContext({ cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' });
+    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) => {
+      void this.#receive(socket);
+    });
+  }
+
+  /** Resolves with the port that is listened on. */
+  async listen(): Promise<number> {
+    const { host, port } = this.#options.config.listen;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once('error', reject);
+    this.#server.listen({ host, port, backlog: 1_024 }, resolve);
+    await promise;
+    this.#server.off('error', reject);
+    this.#server.on('error', (error) => this.#options.log('the listener failed', { because: error.message }));
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Takes no more connections. Sessions are the hub's. */
+  stop(): void {
+    this.#stopped.abort(new Error('the proxy stops'));
+    this.#server.close();
+    for (const socket of this.#arriving) socket.destroy();
+  }
+
+  async #receive(plain: Socket): Promise<void> {
+    this.#arriving.add(plain);
+    const gone = new AbortController();
+    // Without a listener an error of a socket would end the process; whoever reads or writes meets it anyway.
+    plain.on('error', () => {});
+    plain.once('close', () => gone.abort(new Error('the client is gone')));
+    const signal = AbortSignal.any([gone.signal, this.#stopped.signal, AbortSignal.timeout(greetingLimitMs)]);
+    let socket = plain;
+    try {
+      const met = await greet(plain, this.#tls, signal);
+      socket = met.socket;
+      if (socket !== plain) socket.on('error', () => {});
+      if (met.greeting.kind === 'cancel') {
+        await this.#options.hub.cancel(met.greeting.pid, met.greeting.secret);
+        socket.end();
+        return;
+      }
+      await this.#logIn(socket, met.greeting, signal, AbortSignal.any([gone.signal, this.#stopped.signal]));
+    } catch (error) {
+      this.#refuse(socket, error);
+    } finally {
+      this.#arriving.delete(plain);
+    }
+  }
+
+  #refuse(socket: Socket, error: unknown): void {
+    if (error instanceof Refusal) {
+      socket.end(error.bytes);
+      return;
+    }
+    if (socket.destroyed) return;
+    this.#options.log('a login failed', { because: describeError(error) });
+    if (isTealError(error, 'TEAL-WIRE-001') || isTealError(error, 'TEAL-WIRE-002')) {
+      socket.end(encodeError({ severity: 'FATAL', code: '08P01', message: 'protocol violation' }));
+    } else if (isTealError(error)) {
+      const message = 'the database behind the proxy cannot be reached, or refuses the proxy';
+      socket.end(encodeError({ severity: 'FATAL', code: '08006', message }));
+    } else {
+      socket.destroy();
+    }
+  }
+
+  async #logIn(
+    socket: Socket,
+    greeting: Extract<Greeting, { kind: 'startup' }>,
+    greetingSignal: AbortSignal,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { hub } = this.#options;
+    const { user, parameters } = this.#checkGreeting(socket, greeting);
+    const proof = await this.#prove(socket, user, greetingSignal);
+    await hub.admitted(signal);
+    const login: BackendLogin = { user, credential: proof?.credential ?? { kind: 'none' }, parameters };
+    const result = await this.#connect(socket, login, proof !== undefined, signal);
+    const key = { pid: this.#freePid(), secret: randomBytes(4) };
+    const words = [...result.parameters].map(([name, value]) => encodeParameterStatus(name, value));
+    const last = proof?.last === undefined ? [] : [proof.last];
+    const ready = encodeReadyForQuery(status.idle);
+    socket.write(Buffer.concat([...last, encodeAuthenticationOk(), ...words, encodeKeyData(key), ready]));
+    const name = `${user}@${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+    hub.add(new Session(hub, socket, login, result, key, name));
+  }
+
+  #checkGreeting(
+    socket: Socket,
+    greeting: Extract<Greeting, { kind: 'startup' }>,
+  ): { readonly user: string; readonly parameters: ReadonlyMap<string, string> } {
+    const { hub, config, databases } = this.#options;
+    const { major, minor, parameters } = greeting;
+    if (major !== 3) throw new Refusal('0A000', `unsupported frontend protocol ${major}.${minor}: server supports 3.0`);
+    const user = parameters.get('user') ?? '';
+    if (user === '') throw new Refusal('28000', 'no PostgreSQL user name specified in startup packet');
+    if (!['', 'false', 'off', 'no', '0'].includes(parameters.get('replication') ?? '')) {
+      throw new Refusal('0A000', 'replication connections do not pass the proxy: connect to the database itself');
+    }
+    const database = parameters.get('database') ?? user;
+    if (!databases.has(database)) {
+      throw new Refusal('3D000', `database "${database}" is not behind this proxy, only ${[...databases].join(', ')}`);
+    }
+    if (hub.clients >= config.maxClients) throw new Refusal('53300', 'sorry, too many clients already');
+    const options = [...parameters.keys()].filter((name) => name.startsWith('_pq_.'));
+    if (minor > 0 || options.length > 0) socket.write(encodeNegotiateVersion(protocol30, options));
+    const own = new Set(['user', 'database', 'replication', ...options]);
+    return { user, parameters: new Map([...parameters].filter(([name]) => !own.has(name))) };
+  }
+
+  /** Undefined when there is nothing to prove it by: the server decides then. */
+  async #prove(
+    socket: Socket,
+    user: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly credential: Credential; readonly last: Buffer | undefined } | undefined> {
+    const { config, verifiers } = this.#options;
+    if (config.clientAuth === 'trust') return undefined;
+    const verifier = await verifiers.of(user);
+    if (verifier === undefined) return undefined;
+    const proof = await askForProof(socket, verifier, signal);
+    if (proof !== undefined) return proof;
+    verifiers.forget(user);
+    throw wrongPassword(user);
+  }
+
+  async #connect(
+    socket: Socket,
+    login: BackendLogin,
+    proven: boolean,
+    signal: AbortSignal,
+  ): Promise<Extract<Awaited<ReturnType<Hub['connect']>>, { link: unknown }>['link']> {
+    const { hub, verifiers } = this.#options;
+    try {
+      const result = await hub.connect(hub.side, login, signal);
+      if ('link' in result) return result.link;
+      verifiers.forget(login.user);
+      // Of a role that nobody can log in as, a stranger must not learn whether it exists.
+      if (!proven && readError(result.refused).code.startsWith('28')) throw await this.#inVain(socket, login.user);
+      socket.end(result.refused);
+    } catch (error) {
+      if (proven || !isTealError(error, 'TEAL-TRAFFIC-003')) throw error;
+      throw await this.#inVain(socket, login.user);
+    }
+    throw new Error('the server refused the login');
+  }
+
+  async #inVain(socket: Socket, user: string): Promise<Refusal> {
+    const { config } = this.#options;
+    if (config.clientAuth === 'verifier') {
+      await askInVain(socket, user, AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(greetingLimitMs)]));
+    }
+    return wrongPassword(user);
+  }
+
+  #freePid(): number {
+    for (;;) {
+      const pid = randomInt(1, 2 ** 31 - 1);
+      if (!this.#options.hub.has(pid)) return pid;
+    }
+  }
+}
+
+function wrongPassword(user: string): Refusal {
+  return new Refusal('28P01', `password authentication failed for user "${user}"`);
+}

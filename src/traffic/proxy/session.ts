@@ -1,0 +1,744 @@
+import type { Socket } from 'node:net';
+import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import { isTealError } from '../../kernel/errors.ts';
+import type { Side } from '../../model/catalog.ts';
+import {
+  backend,
+  encodeError,
+  encodeParameterStatus,
+  encodeReadyForQuery,
+  readCommandTag,
+  readError,
+  readParameterStatus,
+  status,
+  type BackendKey,
+} from '../../wire/postgres/backend.ts';
+import { encodeQuery, frontend, namedStatement } from '../../wire/postgres/frontend.ts';
+import type { BackendLink, LinkOwner } from './backend-link.ts';
+import type { BackendLogin, ConnectResult } from './connector.ts';
+import { settingScanBytes, type CustomSettings } from './custom-settings.ts';
+import { FrameTap } from './frame-tap.ts';
+import { Mover } from './mover.ts';
+import { stableParameters } from './session-state.ts';
+import { Statements, statementLimitBytes } from './statements.ts';
+import { sameTypes, withTypes, type TypeNumbers } from './type-numbers.ts';
+import { UnitDiscard } from './unit-discard.ts';
+import { telling, Units } from './units.ts';
+
+/** What a session asks of those who direct the traffic. */
+export interface Traffic {
+  readonly side: Side;
+  readonly holding: boolean;
+  readonly settings: CustomSettings;
+  readonly counters: Counters;
+  /** How long a statement that met the fence may wait for an owner. */
+  readonly stragglerMs: number;
+  connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult>;
+  types(from: Side, to: Side): Promise<TypeNumbers>;
+  /** The session reached a boundary, became ready, moved or ended. */
+  changed(session: Session): void;
+  /** The session's statement met the fence: who owns the data must be looked up. */
+  fenced(session: Session): void;
+}
+
+export interface Counters {
+  queries: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** Bytes of a held client that are read before its socket is left alone; reading at all is what shows that a client has gone. */
+const backlogLimitBytes = 256 << 10;
+/** A statement that meets the fence is kept for another try up to here. */
+const replayLimitBytes = 64 << 10;
+const headBytes = 1_024;
+const fenceState = '25006';
+const fenceMessage = 'teal: fenced';
+const movingAway = encodeError({
+  severity: 'FATAL',
+  code: '57P01',
+  message: 'terminating connection: this session cannot be carried to the database that now owns the data',
+  hint: 'Connect again.',
+});
+const backendLost = encodeError({
+  severity: 'FATAL',
+  code: '57P01',
+  message: 'terminating connection: the database ended this session',
+  hint: 'Connect again.',
+});
+const cancelled = encodeError({
+  severity: 'ERROR',
+  code: '57014',
+  message: 'canceling statement due to user request',
+});
+
+/**
+ * One client and its backend of the moment. While the gate is open, bytes pass in both directions as they come; only enough is looked at to know
+ * where the session stands (`Units`) and which statements it has prepared (`Statements`). While the gate is closed a unit that has not begun
+ * waits, a transaction that runs goes on to its end, and the session may be given another backend.
+ */
+export class Session implements LinkOwner {
+  readonly key: BackendKey;
+  readonly name: string;
+  readonly #traffic: Traffic;
+  readonly #client: Socket;
+  readonly #mover: Mover;
+  readonly #units = new Units();
+  readonly #statements = new Statements();
+  readonly #shown: Map<string, string>;
+  readonly #ended = new AbortController();
+  readonly #clientTap: FrameTap;
+  #backendTap: FrameTap;
+  #link: BackendLink | undefined;
+  #generation = 1;
+  #types: TypeNumbers = sameTypes;
+  /** New units may pass. Kept in a field because it is asked for every message. */
+  #open = false;
+  /** The backend answers the proxy, not the client. */
+  #asking = false;
+  #moving = false;
+  #preparing: Promise<void> | undefined;
+  /** Bytes of the client that wait, in order. */
+  readonly #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #backendFull = false;
+  #discard: UnitDiscard | undefined;
+  #settled = false;
+  #fatalShown = false;
+  #namesAreParameters = false;
+  #heldSinceMs: number | undefined;
+  #longestWaitMs = 0;
+  #busySinceMs: number | undefined;
+  // The unit at hand as it came, for a second try when it meets the fence.
+  #chunk: Buffer = Buffer.alloc(0);
+  #unit: Buffer[] = [];
+  #unitChunk: Buffer | undefined;
+  #unitFrom = 0;
+  #replayable = false;
+  #answered = false;
+  #fence: Buffer | undefined;
+  #fencedSinceMs: number | undefined;
+
+  constructor(traffic: Traffic, client: Socket, login: BackendLogin, link: BackendLink, key: BackendKey, name: string) {
+    this.#traffic = traffic;
+    this.#client = client;
+    this.key = key;
+    this.name = name;
+    this.#shown = new Map(link.parameters);
+    this.#link = link;
+    this.#mover = new Mover(login, async (side, who) => traffic.connect(side, who, this.#ended.signal));
+    this.#clientTap = new FrameTap(
+      {
+        gate: (type, at) => this.#gate(type, at),
+        need: (type, length) => this.#needOfClient(type, length),
+        see: (bytes, start, end, length) => this.#seeClient(bytes, start, end, length),
+      },
+      (bytes) => this.#toBackend(bytes),
+    );
+    this.#backendTap = this.#newBackendTap();
+  }
+
+  /** Begins to pass bytes. The client's start-up is over. */
+  start(): void {
+    const client = this.#client;
+    client.on('data', (chunk: Buffer) => this.#onClient(chunk));
+    client.on('drain', () => this.#link?.socket.resume());
+    client.on('close', () => this.end());
+    client.on('end', () => this.end());
+    this.#link?.attach(this);
+    this.refresh();
+    client.resume();
+  }
+
+  // ---- what the hub sees
+
+  get side(): Side | undefined {
+    return this.#link?.side;
+  }
+
+  get atBoundary(): boolean {
+    if (this.#asking || this.#fence !== undefined) return false;
+    return this.#units.atBoundary && this.#backendTap.atFrameEnd && this.#clientTap.atFrameEnd;
+  }
+
+  /** In flight as the Router port counts: something has begun and not ended. A statement that met the fence has not begun. */
+  get inFlight(): boolean {
+    return !this.#units.atBoundary;
+  }
+
+  get busyForMs(): number {
+    return this.#busySinceMs === undefined ? 0 : monotonicMs() - this.#busySinceMs;
+  }
+
+  get longestWaitMs(): number {
+    return this.#heldSinceMs === undefined
+      ? this.#longestWaitMs
+      : Math.max(this.#longestWaitMs, monotonicMs() - this.#heldSinceMs);
+  }
+
+  get isPreparing(): boolean {
+    return this.#preparing !== undefined;
+  }
+
+  get mover(): Mover {
+    return this.#mover;
+  }
+
+  get listens(): boolean {
+    return this.#mover.state.listens;
+  }
+
+  get settledOn(): boolean {
+    return this.#link !== undefined && this.#link.side === this.#traffic.side && !this.#moving;
+  }
+
+  beginHold(): void {
+    this.#longestWaitMs = 0;
+    this.#mover.forgetHindrance();
+    // What waits at the fence is a held statement like any other now.
+    if (this.waitsAtFence) this.#fence = undefined;
+    if (!this.atBoundary) this.#busySinceMs = monotonicMs();
+    this.refresh();
+  }
+
+  /** What the hub says has changed: takes the consequences. */
+  refresh(): void {
+    const { side, holding } = this.#traffic;
+    const link = this.#link;
+    const misplaced = link === undefined || link.side !== side;
+    this.#open =
+      !holding &&
+      !misplaced &&
+      !this.#asking &&
+      this.#fence === undefined &&
+      this.#discard === undefined &&
+      !this.#moving;
+    if (misplaced && this.atBoundary && (link !== undefined || this.#pending.length > 0)) void this.#move();
+    if (this.#pending.length > 0) this.#resume();
+  }
+
+  /**
+   * Makes the backend on `side` ready for this session; asks the present one for its state when that may have changed. Safe to call at any time;
+   * what hinders is in `mover`.
+   */
+  async prepare(side: Side): Promise<void> {
+    this.#preparing ??= this.#prepare(side).finally(() => {
+      this.#preparing = undefined;
+      if (this.#ended.signal.aborted) return;
+      this.refresh();
+      this.#traffic.changed(this);
+    });
+    return this.#preparing;
+  }
+
+  /** Waits until the present backend has delivered what was notified before now. At a boundary only. */
+  async flushNotifications(): Promise<void> {
+    const link = this.#link;
+    if (link === undefined || !this.atBoundary) return;
+    await this.#askWith(async () => {
+      await link.ask(encodeQuery(''));
+    });
+  }
+
+  /** CancelRequest for this session: true when it was for a held statement and is answered; false when the backend must be asked. */
+  cancel(): boolean {
+    if (this.#open || this.#units.outstanding > 0 || this.#units.midUnit) return false;
+    if (this.#units.status !== status.idle || this.#pending.length === 0 || this.#discard !== undefined) return true;
+    this.#fence = undefined;
+    this.#discard = new UnitDiscard();
+    this.#client.write(cancelled);
+    this.#discardHeld();
+    return true;
+  }
+
+  get backend(): BackendLink | undefined {
+    return this.#link;
+  }
+
+  /** Passes the fence's error on after all: nobody became the owner in time. */
+  giveUpOnFence(): void {
+    const error = this.#fence;
+    if (error === undefined) return;
+    this.#fence = undefined;
+    this.#dropUnit();
+    this.#client.write(Buffer.concat([error, encodeReadyForQuery(status.idle)]));
+    this.refresh();
+  }
+
+  /** The owner is known (again): the statement that met the fence is tried once more. */
+  retryAfterFence(): void {
+    this.#fence = undefined;
+    this.refresh();
+  }
+
+  get waitsAtFence(): boolean {
+    return this.#fence !== undefined && this.#units.atBoundary;
+  }
+
+  get fencedForMs(): number {
+    return this.#fencedSinceMs === undefined ? 0 : monotonicMs() - this.#fencedSinceMs;
+  }
+
+  close(message: Buffer = movingAway): void {
+    if (this.#backendTap.atFrameEnd) this.#client.end(message);
+    else this.#client.destroy();
+    this.end();
+  }
+
+  end(): void {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort(new Error('the client is gone'));
+    this.#pending.length = 0;
+    this.#link?.end();
+    this.#mover.drop();
+    this.#client.destroySoon();
+    this.#traffic.changed(this);
+  }
+
+  get gone(): boolean {
+    return this.#ended.signal.aborted;
+  }
+
+  // ---- client → backend
+
+  #onClient(chunk: Buffer): void {
+    this.#traffic.counters.bytesIn += chunk.length;
+    if (this.#pending.length > 0 || this.#link === undefined || this.#discard !== undefined) {
+      this.#enqueue(chunk);
+      if (this.#discard !== undefined) this.#discardHeld();
+      else if (this.#link === undefined) this.refresh();
+      return;
+    }
+    const taken = this.#feed(chunk);
+    if (taken < chunk.length) this.#enqueue(taken === 0 ? chunk : chunk.subarray(taken));
+  }
+
+  #enqueue(chunk: Buffer): void {
+    if (this.#pending.length === 0) {
+      if (chunk[0] === frontend.terminate && this.#clientTap.atFrameEnd) return this.end();
+      this.#heldSinceMs ??= monotonicMs();
+    }
+    this.#pending.push(chunk);
+    this.#pendingBytes += chunk.length;
+    if (this.#pendingBytes > backlogLimitBytes) this.#client.pause();
+  }
+
+  #feed(chunk: Buffer): number {
+    this.#chunk = chunk;
+    const taken = this.#clientTap.push(chunk);
+    this.#keepForReplay(chunk, taken);
+    return taken;
+  }
+
+  #resume(): void {
+    for (;;) {
+      const chunk = this.#pending[0];
+      if (chunk === undefined) break;
+      if (this.#backendFull || this.#asking || this.#link === undefined || this.#discard !== undefined) return;
+      const taken = this.#feed(chunk);
+      if (taken > 0) this.#noteWait();
+      this.#pendingBytes -= taken;
+      if (taken < chunk.length) {
+        if (taken > 0) this.#pending[0] = chunk.subarray(taken);
+        return;
+      }
+      this.#pending.shift();
+    }
+    if (!this.#backendFull) this.#client.resume();
+  }
+
+  #noteWait(): void {
+    if (this.#heldSinceMs === undefined) return;
+    this.#longestWaitMs = Math.max(this.#longestWaitMs, monotonicMs() - this.#heldSinceMs);
+    this.#heldSinceMs = undefined;
+  }
+
+  #gate(type: number, at: number): boolean {
+    const units = this.#units;
+    if (units.midUnit) return true;
+    if (this.#open) {
+      this.#unitBegins(at);
+      return true;
+    }
+    if (this.#asking || this.#link === undefined || this.#fence !== undefined) return false;
+    if (type === frontend.copyData || type === frontend.copyDone || type === frontend.copyFail) return true;
+    // Not before the unit under way is answered: only then it is known whether a transaction is open, which goes on to its end.
+    return units.outstanding === 0 && units.status !== status.idle;
+  }
+
+  #unitBegins(at: number): void {
+    this.#replayable = this.#units.atBoundary;
+    if (!this.#replayable) return;
+    this.#answered = false;
+    this.#unit = [];
+    this.#unitChunk = this.#chunk;
+    this.#unitFrom = at;
+  }
+
+  #keepForReplay(chunk: Buffer, taken: number): void {
+    if (!this.#replayable) return;
+    if (chunk === this.#unitChunk) {
+      this.#unit = [chunk.subarray(this.#unitFrom, taken)];
+    } else {
+      this.#unit.push(chunk.subarray(0, taken));
+    }
+    const bytes = this.#unit.reduce((sum, part) => sum + part.length, 0);
+    if (bytes <= replayLimitBytes) return;
+    this.#replayable = false;
+    this.#unit = [];
+    this.#unitChunk = undefined;
+  }
+
+  #needOfClient(type: number, length: number): number {
+    switch (type) {
+      case frontend.query:
+        return Math.min(length, settingScanBytes);
+      case frontend.parse:
+        return length <= statementLimitBytes ? length : settingScanBytes;
+      case frontend.bind:
+        return this.#statements.moved || this.#namesAreParameters ? Math.min(length, headBytes) : 1;
+      case frontend.describe:
+        return this.#statements.moved ? Math.min(length, headBytes) : 1;
+      case frontend.close:
+        return Math.min(length, headBytes);
+      default:
+        return 1;
+    }
+  }
+
+  #seeClient(bytes: Buffer, start: number, end: number, length: number): boolean {
+    const type = bytes[start] ?? 0;
+    this.#mover.touch();
+    let passes = true;
+    switch (type) {
+      case frontend.query:
+        this.#statements.closed('');
+        if (this.#readSettings(bytes, start, end)) this.#namesAreParameters = true;
+        break;
+      case frontend.parse:
+        passes = this.#seeParse(bytes, start, end, length);
+        break;
+      case frontend.bind:
+        if (this.#namesAreParameters)
+          this.#traffic.settings.readParameters(bytes.toString('latin1', start, Math.min(end, start + headBytes)));
+        this.#tellStatement(bytes.subarray(start, end));
+        break;
+      case frontend.describe:
+        this.#tellStatement(bytes.subarray(start, end));
+        break;
+      case frontend.close: {
+        const name = namedStatement(bytes.subarray(start, end));
+        this.#units.expect({ kind: 'close', name });
+        break;
+      }
+      default:
+    }
+    this.#units.sent(type);
+    return passes;
+  }
+
+  #seeParse(bytes: Buffer, start: number, end: number, length: number): boolean {
+    const whole = end - start === length && length <= statementLimitBytes;
+    if (this.#readSettings(bytes, start, end)) this.#namesAreParameters = true;
+    const nameEnd = bytes.indexOf(0, start + 5);
+    const name = nameEnd === -1 || nameEnd >= end ? '' : bytes.toString('utf8', start + 5, nameEnd);
+    const knownOn = this.#statements.knownOn(name);
+    const view = bytes.subarray(start, start + Math.min(length, end - start));
+    const mapped = whole && this.#types.remembered.size > 0 ? this.#renumbered(view) : view;
+    // The unnamed statement is replaced with every call, so a view of the chunk will do; a named one would keep the chunk for ever.
+    const kept = whole ? (name === '' ? mapped : Buffer.from(mapped)) : undefined;
+    this.#statements.parsing(name, this.#generation);
+    this.#units.expect({ kind: 'parse', name, bytes: kept, injected: false, knownOn });
+    if (mapped === view) return true;
+    this.#clientTap.insert(mapped);
+    return false;
+  }
+
+  #renumbered(parse: Buffer): Buffer {
+    return withTypes(parse, this.#types.remembered) ?? parse;
+  }
+
+  #readSettings(bytes: Buffer, start: number, end: number): boolean {
+    return this.#traffic.settings.readStatement(
+      bytes.toString('latin1', start + 5, Math.min(end, start + settingScanBytes)),
+    );
+  }
+
+  /** Before a statement is used for the first time on a backend that does not know it, the backend is told. */
+  #tellStatement(head: Buffer): void {
+    if (!this.#statements.moved) return;
+    const name = namedStatement(head);
+    if (name === undefined) return;
+    const parse = this.#statements.missing(name, this.#generation);
+    if (parse === undefined) return;
+    this.#statements.parsing(name, this.#generation);
+    this.#units.expect({ kind: 'parse', name, bytes: parse, injected: true, knownOn: undefined });
+    this.#clientTap.insert(parse);
+  }
+
+  #toBackend(bytes: Buffer): void {
+    if (this.#link === undefined || this.#link.write(bytes)) return;
+    this.#backendFull = true;
+    this.#client.pause();
+  }
+
+  drain(): void {
+    if (!this.#backendFull) return;
+    this.#backendFull = false;
+    this.#resume();
+  }
+
+  // ---- backend → client
+
+  data(chunk: Buffer): void {
+    this.#traffic.counters.bytesOut += chunk.length;
+    this.#backendTap.push(chunk);
+    if (!this.#settled) return;
+    this.#settled = false;
+    if (this.#open) {
+      if (this.#pending.length > 0) this.#resume();
+      return;
+    }
+    if (this.atBoundary) {
+      this.#busySinceMs = undefined;
+      this.refresh();
+      this.#traffic.changed(this);
+    } else if (this.#pending.length > 0) {
+      this.#resume();
+    }
+  }
+
+  #newBackendTap(): FrameTap {
+    return new FrameTap(
+      {
+        gate: () => true,
+        need: (type, length) => (telling.has(type) && length <= statementLimitBytes ? length : 0),
+        see: (bytes, start, end) => this.#seeBackend(bytes, start, end),
+      },
+      (bytes) => this.#toClient(bytes),
+    );
+  }
+
+  #seeBackend(bytes: Buffer, start: number, end: number): boolean {
+    const units = this.#units;
+    switch (bytes[start]) {
+      case backend.readyForQuery:
+        return this.#seeReady(bytes[start + 5] ?? status.idle);
+      case backend.commandComplete:
+        units.commandCompleted();
+        if (bytes[start + 5] === 0x44) this.#seeDiscard(readCommandTag(bytes.subarray(start, end)));
+        return true;
+      case backend.parseComplete: {
+        const parse = units.parsed();
+        if (parse !== undefined) this.#statements.parsed(parse, this.#generation);
+        return parse?.injected !== true;
+      }
+      case backend.closeComplete: {
+        const name = units.closed();
+        if (name !== undefined) this.#statements.closed(name);
+        return true;
+      }
+      case backend.copyIn:
+        units.copyStarted();
+        return true;
+      case backend.error:
+        return this.#seeError(bytes.subarray(start, end));
+      case backend.parameterStatus:
+        this.#shown.set(...readParameterStatus(bytes.subarray(start, end)));
+        return true;
+      default:
+        // A notification among the answers: they can no longer be taken back whole.
+        this.#answered = true;
+        return true;
+    }
+  }
+
+  #seeReady(transactionStatus: number): boolean {
+    for (const parse of this.#units.ready(transactionStatus)) this.#statements.failed(parse);
+    this.#settled = true;
+    const error = this.#fence;
+    if (error === undefined) {
+      this.#fencedSinceMs = undefined;
+      this.#traffic.counters.queries += 1;
+      return true;
+    }
+    if (transactionStatus !== status.idle) {
+      this.#fence = undefined;
+      this.#client.write(error);
+      return true;
+    }
+    this.#pending.unshift(...this.#unit);
+    this.#pendingBytes += this.#unit.reduce((sum, part) => sum + part.length, 0);
+    this.#heldSinceMs ??= monotonicMs();
+    this.#traffic.fenced(this);
+    return false;
+  }
+
+  #seeError(bytes: Buffer): boolean {
+    const error = readError(bytes);
+    this.#units.failed();
+    if (error.severity === 'FATAL' || error.severity === 'PANIC') {
+      if (this.#canReconnect) return false;
+      this.#fatalShown = true;
+      return true;
+    }
+    const fenced = error.code === fenceState && error.message.startsWith(fenceMessage);
+    const untouched = this.#replayable && !this.#answered && !this.#units.completed && this.#units.outstanding === 1;
+    if (!fenced || !untouched || this.fencedForMs > this.#traffic.stragglerMs) return true;
+    this.#fence = Buffer.from(bytes);
+    this.#fencedSinceMs ??= monotonicMs();
+    this.#open = false;
+    this.#backendTap.discard();
+    return false;
+  }
+
+  #seeDiscard(tag: string): void {
+    if (tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL') this.#statements.clear();
+  }
+
+  #toClient(bytes: Buffer): void {
+    this.#answered = true;
+    if (!this.#client.write(bytes)) this.#link?.socket.pause();
+  }
+
+  aside(frame: Buffer): void {
+    if (frame[0] === backend.parameterStatus) this.#shown.set(...readParameterStatus(frame));
+    this.#client.write(frame);
+  }
+
+  /** Nothing of the session is lost with its backend. */
+  get #canReconnect(): boolean {
+    return this.#units.atBoundary && !this.#mover.dirty && this.#mover.pins.length === 0 && !this.#asking;
+  }
+
+  closed(): void {
+    if (this.gone) return;
+    if (!this.#canReconnect) {
+      if (this.#fatalShown) this.end();
+      else this.close(backendLost);
+      return;
+    }
+    this.#link = undefined;
+    this.refresh();
+    this.#traffic.changed(this);
+  }
+
+  // ---- another backend
+
+  async #prepare(side: Side): Promise<void> {
+    const mover = this.#mover;
+    await mover.connect(side);
+    const link = this.#link;
+    if (link !== undefined && mover.dirty && this.atBoundary) {
+      await this.#askWith(async () => mover.read(link, this.#traffic.settings.names));
+      this.#statements.unnamedLost();
+    }
+    if (mover.dirty || mover.pins.length > 0) return;
+    if (link !== undefined && !(await this.#checkStatements(link.side, side))) return;
+    await mover.write(this.#shown);
+  }
+
+  async #checkStatements(from: Side, to: Side): Promise<boolean> {
+    if (this.#traffic.settings.overflowed)
+      this.#mover.hinder('it may have more settings of its own than can be followed');
+    else if (this.#statements.cannotMove) this.#mover.hinder('a prepared statement is too long to be kept');
+    else if (from === to || this.#statements.typesKnown((await this.#traffic.types(from, to)).kept)) return true;
+    else this.#mover.hinder(`a prepared statement has a parameter of a type that ${to} does not have`);
+    return false;
+  }
+
+  async #askWith(ask: () => Promise<void>): Promise<void> {
+    this.#asking = true;
+    this.#open = false;
+    try {
+      await ask();
+    } catch (error) {
+      // A lost backend is told to its owner as well, which decides about the session.
+      if (!isTealError(error, 'TEAL-TRAFFIC-008')) throw error;
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** Goes to where the hub points, and tries until it is there or the client has gone: after the decision there is no way back. */
+  async #move(): Promise<void> {
+    if (this.#moving) return;
+    this.#moving = true;
+    try {
+      for (let waitMs = 20; !this.gone && !this.#arrived(); waitMs = Math.min(waitMs * 2, 1_000)) {
+        const side = this.#traffic.side;
+        await this.prepare(side);
+        if (this.gone || side !== this.#traffic.side) continue;
+        if (this.#mover.pins.length > 0 || this.#mover.hindrance?.kind === 'state') return this.close();
+        const next = this.#mover.take(side);
+        if (next !== undefined) await this.#swap(next);
+        else await sleep(waitMs, this.#ended.signal).catch(() => undefined);
+      }
+    } finally {
+      this.#moving = false;
+      if (!this.gone) {
+        this.refresh();
+        this.#traffic.changed(this);
+      }
+    }
+  }
+
+  #arrived(): boolean {
+    return this.#link !== undefined && this.#link.side === this.#traffic.side;
+  }
+
+  async #swap(next: BackendLink): Promise<void> {
+    const old = this.#link;
+    if (old !== undefined && old.side !== next.side) {
+      this.#types = await this.#traffic.types(old.side, next.side);
+      this.#statements.renumberTypes(this.#types.kept);
+    }
+    this.#link = next;
+    this.#generation += 1;
+    this.#statements.newBackend();
+    this.#units.restart();
+    this.#backendTap = this.#newBackendTap();
+    this.#replayable = false;
+    this.#fatalShown = false;
+    this.#tellParameters(next.parameters);
+    next.attach(this);
+    old?.end();
+  }
+
+  /** A client that has seen a parameter is told of its new value, unless it says what the server is: that stays what it was at first. */
+  #tellParameters(parameters: ReadonlyMap<string, string>): void {
+    for (const [name, value] of parameters) {
+      const shown = this.#shown.get(name);
+      if (shown === undefined || shown === value || stableParameters.has(name)) continue;
+      this.#shown.set(name, value);
+      this.#client.write(encodeParameterStatus(name, value));
+    }
+  }
+
+  // ---- a held unit that is cancelled
+
+  #discardHeld(): void {
+    const discard = this.#discard;
+    if (discard === undefined) return;
+    while (!discard.done) {
+      const chunk = this.#pending.shift();
+      if (chunk === undefined) {
+        this.#client.resume();
+        return;
+      }
+      const taken = discard.push(chunk);
+      this.#pendingBytes -= taken;
+      if (taken < chunk.length) this.#pending.unshift(chunk.subarray(taken));
+    }
+    this.#discard = undefined;
+    this.#noteWait();
+    this.#client.write(encodeReadyForQuery(status.idle));
+    this.refresh();
+  }
+
+  #dropUnit(): void {
+    let left = this.#unit.reduce((sum, part) => sum + part.length, 0);
+    this.#pendingBytes -= left;
+    while (left > 0) left -= this.#pending.shift()?.length ?? left;
+  }
+}

@@ -1,0 +1,110 @@
+import { withTypes } from './type-numbers.ts';
+import type { ExpectedParse } from './units.ts';
+
+interface KnownStatement {
+  /** The Parse message; undefined when it was too long to keep. */
+  bytes: Buffer | undefined;
+  /** The number of the backend that has it. */
+  knownOn: number | undefined;
+}
+
+export const statementLimitBytes = 1 << 20;
+const allStatementsLimitBytes = 16 << 20;
+
+/**
+ * The protocol-level prepared statements of one client, by name, so that another backend can be told of them when they are next used
+ * (correctness.md §3.6). The unnamed statement is the one with the empty name. Bounded: past the limits a statement is remembered without its
+ * text, and the session cannot change its backend while it has one.
+ */
+export class Statements {
+  readonly #byName = new Map<string, KnownStatement>();
+  #bytes = 0;
+  /** False as long as every statement is on the only backend there ever was: then nobody needs to look at names. */
+  #moved = false;
+
+  get moved(): boolean {
+    return this.#moved;
+  }
+
+  /** A statement is kept without its text. */
+  get cannotMove(): boolean {
+    return [...this.#byName.values()].some((statement) => statement.bytes === undefined);
+  }
+
+  knownOn(name: string): number | undefined {
+    return this.#byName.get(name)?.knownOn;
+  }
+
+  /** A Parse of this name is on its way to `backend`: no need to send ours before a Bind that follows. */
+  parsing(name: string, backend: number): void {
+    const known = this.#byName.get(name);
+    if (known !== undefined) known.knownOn = backend;
+  }
+
+  /** The server has it. */
+  parsed(parse: ExpectedParse, backend: number): void {
+    const bytes =
+      parse.bytes !== undefined && this.#bytes + parse.bytes.length > allStatementsLimitBytes ? undefined : parse.bytes;
+    this.#forget(parse.name);
+    this.#byName.set(parse.name, { bytes, knownOn: backend });
+    this.#bytes += bytes?.length ?? 0;
+  }
+
+  /** The server refused it, or never looked at it. A named one is then what it was before; the unnamed one is gone. */
+  failed(parse: ExpectedParse): void {
+    const known = this.#byName.get(parse.name);
+    if (known === undefined) return;
+    if (parse.name === '' && !parse.injected) this.#forget('');
+    else known.knownOn = parse.injected ? undefined : parse.knownOn;
+  }
+
+  closed(name: string): void {
+    this.#forget(name);
+  }
+
+  /** DISCARD ALL, DEALLOCATE ALL. */
+  clear(): void {
+    this.#byName.clear();
+    this.#bytes = 0;
+  }
+
+  /** The Parse that `backend` must be sent before it can be asked for this statement; undefined when it has it, or when there is none. */
+  missing(name: string, backend: number): Buffer | undefined {
+    const known = this.#byName.get(name);
+    return known === undefined || known.knownOn === backend ? undefined : known.bytes;
+  }
+
+  /** Every parameter's type has a number on the next backend. */
+  typesKnown(types: ReadonlyMap<number, number>): boolean {
+    return [...this.#byName.values()].every(
+      ({ bytes }) => bytes === undefined || withTypes(bytes, types) !== undefined,
+    );
+  }
+
+  /** Gives every kept Parse the numbers that its types have on the next backend. */
+  renumberTypes(types: ReadonlyMap<number, number>): void {
+    for (const statement of this.#byName.values()) {
+      if (statement.bytes !== undefined) statement.bytes = withTypes(statement.bytes, types) ?? statement.bytes;
+    }
+  }
+
+  /** A simple query of the proxy destroys the unnamed statement of the backend. */
+  unnamedLost(): void {
+    const known = this.#byName.get('');
+    if (known === undefined) return;
+    known.knownOn = undefined;
+    this.#moved = true;
+  }
+
+  /** The session has another backend, which knows none of these. */
+  newBackend(): void {
+    this.#moved = this.#byName.size > 0;
+  }
+
+  #forget(name: string): void {
+    const known = this.#byName.get(name);
+    if (known === undefined) return;
+    this.#bytes -= known.bytes?.length ?? 0;
+    this.#byName.delete(name);
+  }
+}

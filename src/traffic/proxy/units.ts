@@ -1,0 +1,182 @@
+import { backend, status } from '../../wire/postgres/backend.ts';
+import { frontend } from '../../wire/postgres/frontend.ts';
+
+/** A Parse that was forwarded and not yet answered. */
+export interface ExpectedParse {
+  readonly kind: 'parse';
+  readonly name: string;
+  /** The whole message; undefined when it was too long to keep. */
+  readonly bytes: Buffer | undefined;
+  /** Sent by the proxy, so its answer is not the client's. */
+  readonly injected: boolean;
+  /** Which backend knew a statement of this name before: where it still is, should this Parse fail. */
+  readonly knownOn: number | undefined;
+}
+
+export type Expected =
+  | { readonly kind: 'query' }
+  | { readonly kind: 'sync' }
+  /** A Close; without a name when it is of a portal. */
+  | { readonly kind: 'close'; readonly name: string | undefined }
+  | ExpectedParse;
+
+const query: Expected = Object.freeze({ kind: 'query' });
+const sync: Expected = Object.freeze({ kind: 'sync' });
+
+/**
+ * Where a session stands between its client and its backend, from message types alone (PostgreSQL manual, "Message Flow"). A *unit* is what is
+ * answered by one ReadyForQuery: a Query, a FunctionCall, or extended messages up to their Sync. Pure: no I/O.
+ *
+ * Where the protocol leaves room for doubt the count errs towards "in flight": then a cut is given up, and no query is lost.
+ */
+export class Units {
+  #expected: Expected[] = [];
+  #outstanding = 0;
+  #unsynced = false;
+  #status: number = status.idle;
+  #copyIn: 'no' | 'simple' | 'extended' = 'no';
+  #completed = false;
+
+  /** ReadyForQuery messages that are still to come. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** A unit has begun and its end has not been forwarded. */
+  get midUnit(): boolean {
+    return this.#unsynced || this.#copyIn !== 'no';
+  }
+
+  get status(): number {
+    return this.#status;
+  }
+
+  /** Nothing is in flight and no transaction is open: here, and only here, a session can change its backend. */
+  get atBoundary(): boolean {
+    return this.#outstanding === 0 && this.#status === status.idle && !this.#unsynced && this.#copyIn === 'no';
+  }
+
+  /** A command of the unit at hand has completed: from here on the unit may have had an effect. */
+  get completed(): boolean {
+    return this.#completed;
+  }
+
+  /** A message of the client was forwarded. */
+  sent(type: number): void {
+    switch (type) {
+      case frontend.query:
+      case frontend.functionCall:
+        this.#begin(query);
+        return;
+      case frontend.sync:
+        // While COPY runs the server ignores Sync: it will not be answered.
+        if (this.#copyIn === 'no') this.#begin(sync);
+        if (this.#copyIn === 'no') this.#unsynced = false;
+        return;
+      case frontend.copyData:
+        return;
+      case frontend.copyDone:
+      case frontend.copyFail:
+        this.#endCopy();
+        return;
+      default:
+        this.#unsynced = true;
+    }
+  }
+
+  expect(entry: Expected): void {
+    this.#expected.push(entry);
+  }
+
+  /** ParseComplete: the Parse that it answers. */
+  parsed(): ExpectedParse | undefined {
+    const [head] = this.#expected;
+    if (head?.kind !== 'parse') return undefined;
+    this.#expected.shift();
+    return head;
+  }
+
+  /** CloseComplete: the name of the statement that was closed. */
+  closed(): string | undefined {
+    const [head] = this.#expected;
+    if (head?.kind !== 'close') return undefined;
+    this.#expected.shift();
+    return head.name;
+  }
+
+  commandCompleted(): void {
+    this.#completed = true;
+  }
+
+  /** CopyInResponse. In an extended unit the Syncs that were sent before it belong to the copy, and are ignored by the server. */
+  copyStarted(): void {
+    const head = this.#expected.find((entry) => entry.kind === 'query' || entry.kind === 'sync');
+    if (head?.kind === 'query') {
+      this.#copyIn = 'simple';
+      return;
+    }
+    this.#copyIn = 'extended';
+    this.#expected = this.#expected.filter((entry) => entry.kind !== 'sync');
+    this.#outstanding = this.#expected.reduce((count, entry) => count + (entry.kind === 'query' ? 1 : 0), 0);
+    this.#unsynced = false;
+  }
+
+  /** ErrorResponse: ends a COPY; in an extended unit the server now waits for a Sync. */
+  failed(): void {
+    if (this.#copyIn !== 'no') this.#endCopy();
+  }
+
+  /** ReadyForQuery. Returns the Parses of the unit that were never answered: they failed, or were skipped after an error. */
+  ready(transactionStatus: number): readonly ExpectedParse[] {
+    this.#status = transactionStatus;
+    this.#completed = false;
+    if (this.#copyIn !== 'no') this.#copyIn = 'no';
+    if (this.#outstanding === 0) {
+      this.#unsynced = false;
+      return none;
+    }
+    this.#outstanding -= 1;
+    const head = this.#expected.shift();
+    if (head === undefined || head.kind === 'query' || head.kind === 'sync') return none;
+    return this.#unanswered(head);
+  }
+
+  /** A new backend knows nothing of what was expected of the old one. Only at a boundary. */
+  restart(): void {
+    this.#expected = [];
+    this.#completed = false;
+  }
+
+  #begin(entry: Expected): void {
+    this.#outstanding += 1;
+    this.#expected.push(entry);
+  }
+
+  #endCopy(): void {
+    if (this.#copyIn === 'extended') this.#unsynced = true;
+    this.#copyIn = 'no';
+  }
+
+  #unanswered(first: Expected): readonly ExpectedParse[] {
+    const lost: ExpectedParse[] = [];
+    for (let entry: Expected | undefined = first; entry !== undefined; entry = this.#expected.shift()) {
+      if (entry.kind === 'query' || entry.kind === 'sync') break;
+      if (entry.kind === 'parse') lost.push(entry);
+    }
+    return lost;
+  }
+}
+
+const none: readonly ExpectedParse[] = Object.freeze([]);
+
+/** Messages of a backend that say something about where the session stands. All others pass unseen. */
+export const telling: ReadonlySet<number> = new Set([
+  backend.readyForQuery,
+  backend.error,
+  backend.parseComplete,
+  backend.closeComplete,
+  backend.commandComplete,
+  backend.copyIn,
+  backend.parameterStatus,
+  backend.notification,
+]);
