@@ -103,9 +103,10 @@ export interface Sink extends AsyncDisposable {
   progress(initial?: SinkProgress): Promise<SinkProgress>;
   /** How a relation fits the target now. Asks the target every time. */
   describe(relation: Relation): Promise<TableFit>;
-  apply(slice: ApplySlice): Promise<void>;
+  /** Answers what `durable` would, as far as it is known without asking. */
+  apply(slice: ApplySlice): Promise<Position>;
   /** Undoes the open target transaction, if there is one. */
   abandon(): Promise<void>;
-  /** The newest applied position that survives a crash of the target. `force` makes all that is applied durable first. */
+  /** The newest applied position that survives a crash of the target. `force` makes all that is applied durable first. Never within an open transaction. */
   durable(force: boolean): Promise<Position>;
 }

@@ -1,4 +1,4 @@
-import { must } from '../../../kernel/assert.ts';
+import { assert, must } from '../../../kernel/assert.ts';
 import { TealError, type ErrorFacts } from '../../../kernel/errors.ts';
 import { failpoint } from '../../../kernel/failpoints.ts';
 import { tableKey } from '../../../model/catalog.ts';
@@ -20,7 +20,7 @@ import { sqlStateOf } from '../errors.ts';
 import { lsnTextOfPosition, positionOfLsnText } from '../position.ts';
 import { quoteTable } from '../quote.ts';
 import { fit, readCatalogTable, type FittedTable } from './describe.ts';
-import { asksOf, stageFromRows, type Expectation, type SinkAsk } from './steps.ts';
+import { asksOf, stageFromRows, type Expectation, type SinkAsk, type Stages } from './steps.ts';
 import { PipelineFailure, TargetSession, type Answer } from './target-session.ts';
 
 export interface PostgresSinkOptions {
@@ -100,9 +100,10 @@ class PostgresSink implements Sink {
   readonly #session: TargetSession;
   readonly #stream: string;
   readonly #fitted = new WeakMap<TargetTable, FittedTable>();
-  #stages = new Map<TargetTable, string>();
+  /** By the table's name in SQL. */
+  readonly #stages = new Map<string, { readonly name: string; readonly table: TargetTable }>();
   /** Made in the open transaction: gone if it is undone. */
-  #newStages = new Set<TargetTable>();
+  readonly #newStages = new Set<string>();
   #stagesEver = 0;
   #isOpen = false;
   #durable: Position | undefined;
@@ -149,7 +150,7 @@ class PostgresSink implements Sink {
     return { fits: true, table: answer.fitted.table };
   }
 
-  async apply(slice: ApplySlice): Promise<void> {
+  async apply(slice: ApplySlice): Promise<Position> {
     failpoint('sync.apply.before-statements');
     try {
       await this.#perform(slice.steps, slice.commit);
@@ -158,6 +159,7 @@ class PostgresSink implements Sink {
         await this.#commit(slice.commit.applied);
         failpoint('sync.apply.after-commit');
       }
+      return this.#known();
     } catch (error) {
       await this.#undo();
       throw error;
@@ -169,6 +171,7 @@ class PostgresSink implements Sink {
   }
 
   async durable(force: boolean): Promise<Position> {
+    assert(!this.#isOpen, 'durability is asked between transactions');
     const newest = this.#undurable.at(-1);
     if (newest !== undefined) {
       if (force) {
@@ -185,6 +188,10 @@ class PostgresSink implements Sink {
         this.#settle(parseLsn(rows[0]?.[0] ?? ''));
       }
     }
+    return this.#known();
+  }
+
+  #known(): Position {
     return must(this.#durable, 'progress, which is read before anything is applied');
   }
 
@@ -232,15 +239,15 @@ class PostgresSink implements Sink {
     for (const step of steps) yield* asksOf(step, fittedOf, { stageOf: (fitted) => this.#stageOf(fitted) });
   }
 
-  #stageOf(fitted: FittedTable): { name: string; isNew: boolean } {
-    const { table } = fitted;
-    const known = this.#stages.get(table);
-    if (known !== undefined) return { name: known, isNew: false };
+  #stageOf(fitted: FittedTable): ReturnType<Stages['stageOf']> {
+    const { table, sqlName } = fitted;
+    const known = this.#stages.get(sqlName);
+    if (known?.table === table) return { name: known.name, isNew: false };
     this.#stagesEver += 1;
     const name = `pg_temp.teal_stage_${this.#stagesEver}`;
-    this.#stages.set(table, name);
-    this.#newStages.add(table);
-    return { name, isNew: true };
+    this.#stages.set(sqlName, { name, table });
+    this.#newStages.add(sqlName);
+    return { name, isNew: true, ...(known === undefined ? {} : { replaces: known.name }) };
   }
 
   #progressAsks(commit: SinkCommit): SinkAsk[] {
@@ -322,7 +329,7 @@ class PostgresSink implements Sink {
   }
 
   #forgetNewStages(): void {
-    for (const table of this.#newStages) this.#stages.delete(table);
+    for (const sqlName of this.#newStages) this.#stages.delete(sqlName);
     this.#newStages.clear();
   }
 }

@@ -33,8 +33,8 @@ export const stageFromRows = 48;
 
 /** Tables of this session, each for the batches of one table of the target. */
 export interface Stages {
-  /** Its name, and whether it has to be made first. */
-  stageOf(fitted: FittedTable): { readonly name: string; readonly isNew: boolean };
+  /** Its name; when it has to be made first, and which one it replaces, made for the target's table as it was before. */
+  stageOf(fitted: FittedTable): { readonly name: string; readonly isNew: boolean; readonly replaces?: string };
 }
 
 /** The statements of one step. `either` is not one of them: it takes an answer to go on. */
@@ -96,7 +96,8 @@ function* updateAsks(
   const staged = (each: UpdatedRow): RowValues => [...cellsOf(each.old, key), ...cellsOf(each.row, set)];
   const { name, asks } = staging(fitted, stages);
   yield* asks;
-  yield copyToStage(copyToStageSql(name, fitted, set), mapped(rows, staged), key.length + set.length);
+  const copy = copyToStageSql(name, fitted, set);
+  yield copyToStage(copy, mapped(rows, staged), key.length + set.length, { what: 'update', table });
   const owner = { what: 'update', table, rows: rows.length } as const;
   yield* joined(fitted, statement(updateFromStageSql(name, fitted, set), owner));
 }
@@ -111,28 +112,22 @@ function* deleteAsks(fitted: FittedTable, rows: readonly RowValues[], stages: St
   const { key } = table;
   const { name, asks } = staging(fitted, stages);
   yield* asks;
-  yield copyToStage(
-    copyToStageSql(name, fitted, []),
-    mapped(rows, (row) => cellsOf(row, key)),
-    key.length,
-  );
+  const copy = copyToStageSql(name, fitted, []);
+  const keys = mapped(rows, (row) => cellsOf(row, key));
+  yield copyToStage(copy, keys, key.length, { what: 'delete', table });
   const owner = { what: 'delete', table, rows: rows.length } as const;
   yield* joined(fitted, statement(deleteFromStageSql(name, fitted), owner));
 }
 
 function staging(fitted: FittedTable, stages: Stages): { name: string; asks: readonly SinkAsk[] } {
-  const { name, isNew } = stages.stageOf(fitted);
-  return { name, asks: [statement(isNew ? createStageSql(name, fitted) : `TRUNCATE ${name}`, { what: 'session' })] };
+  const { name, isNew, replaces } = stages.stageOf(fitted);
+  const drop = replaces === undefined ? [] : [`DROP TABLE IF EXISTS ${replaces}`];
+  const sql = isNew ? [...drop, createStageSql(name, fitted)] : [`TRUNCATE ${name}`];
+  return { name, asks: sql.map((each) => statement(each, { what: 'session' })) };
 }
 
-function copyToStage(sql: string, rows: Iterable<RowValues>, columns: number): SinkAsk {
-  return {
-    kind: 'copy',
-    sql,
-    rows,
-    columns: Array.from({ length: columns }, (_, at) => at),
-    owner: { what: 'session' },
-  };
+function copyToStage(sql: string, rows: Iterable<RowValues>, columns: number, owner: Expectation): SinkAsk {
+  return { kind: 'copy', sql, rows, columns: Array.from({ length: columns }, (_, at) => at), owner };
 }
 
 function* mapped<From, To>(rows: readonly From[], how: (row: From) => To): Generator<To, void, void> {

@@ -1,0 +1,463 @@
+import { monotonicMs, nowMs, sleep } from '../kernel/clock.ts';
+import { describeError, TealError, isTealError } from '../kernel/errors.ts';
+import { failpoint } from '../kernel/failpoints.ts';
+import { tableKey, type TableName } from '../model/catalog.ts';
+import type { Relation, RowChange, StreamEvent, TruncateChange } from '../model/change.ts';
+import type { Position } from '../model/position.ts';
+import { flowSource, type Flow, type FlowMode, type FlowState } from '../ports/carrier.ts';
+import type { Sink, SinkCommit, SinkProgress, TargetTable } from '../ports/sink.ts';
+import {
+  defaultBatchLimits,
+  factsAfter,
+  isApplied,
+  isFull,
+  isOverlong,
+  joinGroup,
+  openTransaction,
+  place,
+  placeControl,
+  type BatchLimits,
+  type FlowFacts,
+  type Group,
+  type OpenTransaction,
+} from './batch.ts';
+import { controlRowOf, controlSchema, isOwnOrigin, signOf } from './control.ts';
+import { ddlPrefix, readDdlNote, type DdlNote } from './ddl.ts';
+import type { EventSource } from './event-source.ts';
+import { Fits } from './fits.ts';
+import { foldBatch, type Placed } from './fold.ts';
+import { Hold } from './hold.ts';
+import { flowMode } from './mode.ts';
+import { Rate } from './rate.ts';
+
+export interface ApplierOptions {
+  readonly stream: string;
+  readonly flow: Flow;
+  readonly migration: string;
+  /** Opened at the position that `sink.progress()` gives, or before it. */
+  readonly events: EventSource;
+  /** Not closed by the applier. */
+  readonly sink: Sink;
+  /** Tables of the migration. All others of the stream are passed over. */
+  readonly managed: (table: TableName) => boolean;
+  /** Written when the target has no progress of this stream yet: where the copy ends and the stream begins. */
+  readonly initial?: SinkProgress;
+  readonly limits?: BatchLimits;
+  /** Pause between two looks at a target that does not fit; default 1 000. */
+  readonly lookEveryMs?: number;
+}
+
+export interface ApplierStatus {
+  readonly mode: FlowMode;
+  readonly now: FlowState;
+  /** End of the last transaction that was applied, or needed nothing. */
+  readonly reached: Position | undefined;
+  /** Up to here nothing is lost if the target crashes. */
+  readonly durable: Position | undefined;
+  readonly epoch: number;
+  /** Age of the newest heartbeat that has come through, by the clocks of source and here: undefined until one has (pgdog #1121). */
+  readonly lagMs?: number;
+  readonly transactions: number;
+  /** Changes applied to managed tables. */
+  readonly changes: number;
+  readonly changesPerSecond: number;
+  readonly rogueTransactions: number;
+  readonly rogueFirst?: string;
+  /** Changes of the schema that the source has told, and the last of them. */
+  readonly ddlNotes: number;
+  readonly ddlLast?: DdlNote;
+}
+
+/**
+ * Applies one flow's stream to its target.
+ *
+ * `run` goes on until the signal aborts (it then resolves) or something ends it; once for each applier. An error whose entry says `retry: auto` means: open sink and
+ * events anew, from the target's progress, and run a new applier. What was applied twice or not at all cannot be: the position is in the target's
+ * own transaction (correctness.md §2.1).
+ */
+export interface Applier {
+  run(signal: AbortSignal): Promise<void>;
+  status(): ApplierStatus;
+  /**
+   * Applies every transaction that ends at or before `position`, nothing after, and stays there until `resume` or for `leaseMs`. Resolves, when that is durable,
+   * with the place: `position`, or a later one when the stream was already beyond. That nothing more comes before `position` is known by a
+   * transaction that ends after it; the heartbeat brings one.
+   */
+  stopAt(position: Position, leaseMs: number): Promise<Position>;
+  resume(): void;
+}
+
+export function createApplier(options: ApplierOptions): Applier {
+  return new StreamApplier(options);
+}
+
+/** Between two looks whether what was committed has reached the target's disk. */
+const durableEveryMs = 100;
+/**
+ * A position that nothing but itself would be written for waits this long for company. Two flows that answered each other's empty transactions at once would never
+ * be quiet: before 15 PostgreSQL sends a transaction even when nothing of it is published.
+ */
+const quietMs = 5_000;
+const passingAttempts = 6;
+
+class StreamApplier implements Applier {
+  readonly #options: ApplierOptions;
+  readonly #limits: BatchLimits;
+  readonly #fits: Fits;
+  readonly #hold = new Hold();
+  readonly #rate = new Rate();
+  #signal: AbortSignal = AbortSignal.abort();
+  #open: OpenTransaction | undefined;
+  #group: Group | undefined;
+  /** After the last transaction that is in the group, or in the target. */
+  #facts: FlowFacts = { mode: 'shadow', epoch: 0, rogueTransactions: 0, rogueFirst: undefined };
+  #reached: Position | undefined;
+  #applied: Position | undefined;
+  #durable: Position | undefined;
+  #now: FlowState = { state: 'running' };
+  #heartbeatUs: bigint | undefined;
+  #transactions = 0;
+  #changes = 0;
+  #ddlNotes = 0;
+  #ddlLast: DdlNote | undefined;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? defaultBatchLimits;
+    this.#fits = new Fits(options.sink);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    try {
+      const { applied, ...kept } = await this.#options.sink.progress(this.#options.initial);
+      this.#facts = { ...kept, rogueFirst: kept.rogueFirst };
+      this.#reached = this.#applied = applied;
+      this.#tellDurable(await this.#options.sink.durable(false));
+      await this.#follow(signal);
+    } catch (error) {
+      this.#hold.fail(error);
+      if (signal.aborted) return;
+      const code = isTealError(error) ? error.code : 'TEAL-KERNEL-001';
+      this.#now = { state: 'failed', code, reason: describeError(error) };
+      throw error;
+    }
+  }
+
+  status(): ApplierStatus {
+    const { mode, epoch, rogueTransactions, rogueFirst } = this.#facts;
+    const heartbeatUs = this.#heartbeatUs;
+    return Object.freeze({
+      mode: flowMode(mode),
+      now: this.#now,
+      reached: this.#reached,
+      durable: this.#durable,
+      epoch,
+      ...(heartbeatUs === undefined ? {} : { lagMs: Math.max(0, nowMs() - Number(heartbeatUs / 1000n)) }),
+      transactions: this.#transactions,
+      changes: this.#changes,
+      changesPerSecond: this.#rate.perSecond(monotonicMs()),
+      rogueTransactions,
+      ...(rogueFirst === undefined ? {} : { rogueFirst }),
+      ddlNotes: this.#ddlNotes,
+      ...(this.#ddlLast === undefined ? {} : { ddlLast: this.#ddlLast }),
+    });
+  }
+
+  async stopAt(position: Position, leaseMs: number): Promise<Position> {
+    return this.#hold.stopAt(position, leaseMs);
+  }
+
+  resume(): void {
+    this.#hold.resume();
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { events } = this.#options;
+    let next: Promise<readonly StreamEvent[]> | undefined;
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#open?.sliced !== true) await this.#standStill(undefined);
+      next ??= events.next(signal);
+      // It is awaited below, perhaps a few turns later: until then its rejection is not lost, only late.
+      next.catch(() => undefined);
+      const batch = events.hasMore() ? await next : await this.#orIdle(next);
+      if (batch === undefined) continue;
+      next = undefined;
+      for (const event of batch) {
+        // Most changes need no waiting, and a turn of the event loop for each would cost more than they do.
+        const taken = this.#take(event);
+        if (taken !== undefined) await taken;
+      }
+      const group = this.#group;
+      if (group === undefined) continue;
+      if (isFull(group, this.#limits, monotonicMs()) || (!events.hasMore() && !group.quiet)) await this.#flush();
+    }
+  }
+
+  /** The next events; or undefined after a pause in which there were none, with what a pause is good for done. */
+  async #orIdle(next: Promise<readonly StreamEvent[]>): Promise<readonly StreamEvent[] | undefined> {
+    const idleMs = this.#durable === this.#applied ? quietMs : durableEveryMs;
+    const pause = new AbortController();
+    try {
+      const idle = sleep(idleMs, AbortSignal.any([this.#signal, pause.signal])).then(() => undefined);
+      const batch = await Promise.race([next, idle, this.#hold.asked.then(() => undefined)]);
+      if (batch !== undefined) return batch;
+    } finally {
+      pause.abort();
+    }
+    const group = this.#group;
+    if (group !== undefined && (!group.quiet || monotonicMs() - group.sinceMs >= quietMs)) await this.#flush();
+    if (this.#durable !== this.#applied && this.#open?.sliced !== true) {
+      this.#tellDurable(await this.#options.sink.durable(false));
+    }
+    return undefined;
+  }
+
+  #take(event: StreamEvent): Promise<void> | undefined {
+    switch (event.kind) {
+      case 'begin':
+        this.#open = openTransaction(event.committedAtUs);
+        return undefined;
+      case 'origin':
+        this.#current().ours = isOwnOrigin(event.name, this.#options.migration);
+        return undefined;
+      case 'relation':
+        return undefined;
+      case 'insert':
+      case 'update':
+      case 'delete':
+        return this.#takeRow(event);
+      case 'truncate':
+        return this.#takeTruncate(event);
+      case 'message':
+        if (event.transactional && event.prefix === ddlPrefix) this.#takeDdl(event.content);
+        return undefined;
+      case 'commit':
+        return this.#takeCommit(event.end);
+    }
+  }
+
+  #current(): OpenTransaction {
+    if (this.#open === undefined) throw new TealError('TEAL-SYNC-117', 'a change came outside of a transaction');
+    return this.#open;
+  }
+
+  #takeRow(change: RowChange): Promise<void> | undefined {
+    const open = this.#current();
+    const { relation } = change;
+    if (relation.schema === controlSchema) {
+      takeControl(open, change);
+      return undefined;
+    }
+    if (!this.#isWanted(open, relation)) return undefined;
+    const table = this.#fits.known(relation);
+    if (table === undefined) return this.#takeFirstRow(open, change);
+    place(open, { kind: 'row', table, change });
+    return isOverlong(open, this.#limits) ? this.#slice(open) : undefined;
+  }
+
+  async #takeFirstRow(open: OpenTransaction, change: RowChange): Promise<void> {
+    place(open, { kind: 'row', table: await this.#fitting(change.relation), change });
+  }
+
+  async #takeTruncate(change: TruncateChange): Promise<void> {
+    const open = this.#current();
+    const wanted = change.relations.filter(
+      (relation) => relation.schema !== controlSchema && this.#isWanted(open, relation),
+    );
+    if (wanted.length === 0) return;
+    const tables: TargetTable[] = [];
+    for (const relation of wanted) tables.push(await this.#fitting(relation));
+    place(open, { kind: 'truncate', tables, restartIdentity: change.restartIdentity });
+  }
+
+  /** Whether a change of this table is to be applied. One that may not be, and is not Teal's, marks its transaction as a rogue. */
+  #isWanted(open: OpenTransaction, relation: Relation): boolean {
+    if (open.ours || !this.#options.managed(relation)) return false;
+    if (this.#facts.mode === 'live') return true;
+    open.rogueTables.add(tableKey(relation));
+    return false;
+  }
+
+  #takeDdl(content: Buffer): void {
+    const note = readDdlNote(content);
+    if (note === undefined || this.#current().ours) return;
+    this.#ddlNotes += 1;
+    this.#ddlLast = note;
+    for (const table of note.tables) this.#fits.forget(table);
+  }
+
+  async #takeCommit(end: Position): Promise<void> {
+    const open = this.#current();
+    this.#open = undefined;
+    const reached = this.#reached;
+    if (reached !== undefined && isApplied(end, reached)) {
+      // It came again after a restart; what was sliced of it must not stay.
+      if (open.sliced) await this.#options.sink.abandon();
+      return;
+    }
+    if (open.sliced && reached !== undefined && this.#hold.isDue(reached, end)) {
+      await this.#options.sink.abandon();
+      await this.#standStill(end);
+      throw new TealError('TEAL-SYNC-115', 'a large transaction was interrupted by a stop', { position: end });
+    }
+    await this.#standStill(end);
+    const before = this.#facts;
+    this.#facts = factsAfter(before, open, end, flowSource(this.#options.flow));
+    this.#group = joinGroup(this.#group, open, end, { before, after: this.#facts }, monotonicMs());
+    this.#reached = end;
+    if (open.sliced || isFull(this.#group, this.#limits, monotonicMs())) await this.#flush();
+  }
+
+  /** Puts what there is of a transaction too large to keep into the open target transaction (it commits with the last of it). */
+  async #slice(open: OpenTransaction): Promise<void> {
+    if (!open.sliced) await this.#flush();
+    open.sliced = true;
+    const steps = foldBatch(open.placed);
+    try {
+      await this.#options.sink.apply({ steps });
+    } catch (error) {
+      await this.#giveUpSlices(error);
+    }
+    open.placed = [];
+    open.rows = 0;
+    open.bytes = 0;
+  }
+
+  /** The changes are not here any more: they must be read again, after a pause when the target's schema is in the way. */
+  async #giveUpSlices(error: unknown): Promise<never> {
+    if (!isTealError(error, 'TEAL-SYNC-112') && !isTealError(error, 'TEAL-SYNC-113')) throw error;
+    this.#wait(error.code, describeError(error));
+    await sleep(this.#lookEveryMs, this.#signal);
+    throw new TealError('TEAL-SYNC-115', 'a large transaction was refused', {}, error);
+  }
+
+  async #flush(): Promise<void> {
+    const group = this.#group;
+    if (group === undefined) return;
+    const { end, state } = group;
+    const { rogueFirst, ...kept } = state;
+    const commit: SinkCommit = {
+      ...kept,
+      ...(rogueFirst === undefined ? {} : { rogueFirst }),
+      applied: end,
+      committedAtUs: group.committedAtUs,
+    };
+    const durable = await this.#applyWhole(group.placed, commit);
+    this.#group = undefined;
+    this.#applied = end;
+    this.#transactions += group.transactions;
+    this.#changes += group.changes;
+    this.#rate.add(monotonicMs(), group.changes);
+    this.#heartbeatUs = group.heartbeatUs ?? this.#heartbeatUs;
+    this.#tellDurable(durable);
+  }
+
+  /** Tries again what may pass by itself, and waits for a target whose schema is in the way; everything of the group is still here. */
+  async #applyWhole(placed: readonly Placed[], commit: SinkCommit): Promise<Position> {
+    let batch = placed;
+    for (let attempt = 1; ;) {
+      try {
+        const durable = await this.#options.sink.apply({ steps: foldBatch(batch), commit });
+        if (this.#now.state === 'waiting') this.#now = { state: 'running' };
+        return durable;
+      } catch (error) {
+        if (isTealError(error, 'TEAL-SYNC-112') && attempt < passingAttempts) {
+          await sleep(Math.random() * 50 * 2 ** attempt, this.#signal);
+          attempt += 1;
+        } else if (isTealError(error, 'TEAL-SYNC-113')) {
+          this.#wait(error.code, describeError(error));
+          await sleep(this.#lookEveryMs, this.#signal);
+          batch = await this.#placedAnew(placed);
+        } else throw error;
+      }
+    }
+  }
+
+  /** The same changes, with the target's tables as they are now. */
+  async #placedAnew(placed: readonly Placed[]): Promise<readonly Placed[]> {
+    const tables = new Map<TargetTable, TargetTable>();
+    const anew = async (table: TargetTable): Promise<TargetTable> => {
+      const known = tables.get(table);
+      if (known !== undefined) return known;
+      const fresh = await this.#fittingAnew(table.relation);
+      tables.set(table, fresh);
+      return fresh;
+    };
+    const again: Placed[] = [];
+    for (const each of placed) {
+      if (each.kind === 'row') again.push({ ...each, table: await anew(each.table) });
+      else if (each.kind === 'truncate') {
+        const fresh: TargetTable[] = [];
+        for (const table of each.tables) fresh.push(await anew(table));
+        again.push({ ...each, tables: fresh });
+      } else again.push(each);
+    }
+    return again;
+  }
+
+  /** How the table fits. Where it does not: all before this transaction is applied, and the target is looked at until it does. */
+  async #fitting(relation: Relation): Promise<TargetTable> {
+    const fit = await this.#fits.of(relation);
+    if (fit.fits) return fit.table;
+    if (this.#open?.sliced === true) {
+      await this.#options.sink.abandon();
+      await this.#fittingAnew(relation);
+      throw new TealError('TEAL-SYNC-115', 'a large transaction met a table that did not fit', {});
+    }
+    await this.#flush();
+    return this.#fittingAnew(relation);
+  }
+
+  async #fittingAnew(relation: Relation): Promise<TargetTable> {
+    for (;;) {
+      this.#fits.forget(tableKey(relation));
+      const fit = await this.#fits.of(relation);
+      if (fit.fits) {
+        this.#now = { state: 'running' };
+        return fit.table;
+      }
+      this.#wait('TEAL-SYNC-101', fit.reason);
+      await sleep(this.#lookEveryMs, this.#signal);
+    }
+  }
+
+  /** Where a stop asks for it: applies what is before it, makes that durable, and waits until it may go on. */
+  async #standStill(next: Position | undefined): Promise<void> {
+    while (this.#reached !== undefined && this.#hold.isDue(this.#reached, next)) {
+      await this.#flush();
+      this.#tellDurable(await this.#options.sink.durable(true));
+      this.#now = { state: 'paused', at: this.#hold.arrive(this.#reached) };
+      await this.#hold.changed(this.#signal);
+    }
+    if (this.#now.state === 'paused') this.#now = { state: 'running' };
+  }
+
+  #wait(code: string, reason: string): void {
+    const position = this.#applied;
+    if (position !== undefined) this.#now = { state: 'waiting', code, reason, position };
+  }
+
+  #tellDurable(durable: Position): void {
+    if (durable === this.#durable) return;
+    this.#durable = durable;
+    failpoint('sync.apply.before-trim');
+    this.#options.events.trimmed(durable);
+  }
+
+  get #lookEveryMs(): number {
+    return this.#options.lookEveryMs ?? 1_000;
+  }
+}
+
+/**
+ * A row of Teal's own tables. Those that Teal itself wrote here come from the other side, which has them; an owner row among them still says who owns the data.
+ */
+function takeControl(open: OpenTransaction, change: RowChange): void {
+  const row = controlRowOf(change);
+  if (row === undefined) return;
+  const sign = signOf(row);
+  if (sign !== undefined && (!open.ours || sign.kind === 'owner')) open.signs.push(sign);
+  if (!open.ours) placeControl(open, row);
+}
