@@ -80,17 +80,3 @@ end $body$;
   alter table shop.booking owner to ${role};
 `;
 }
-
-/** Rows for the tables above. */
-export const matrixRows = `
-  insert into shop.customer (email, amount, pair, tags) select i || '@x', 1 + i % 20, row(i, 'b'), shop.hstore('k', i::text) from generate_series(1, 500) i;
-  insert into shop."order" (customer_id, n) select 100 + 5 * (i % 500), i from generate_series(1, 300) i;
-  update shop.customer set last_order = (id / 5) % 300 + 1 where id % 3 = 0;
-  insert into shop.booking values (1, '[2024-01-01,2024-01-02)'), (1, '[2024-01-02,2024-01-03)');
-  insert into shop.event select i, '2023-12-01'::date + i % 500, 'k' || i % 7, 100 + 5 * (i % 500) from generate_series(1, 2000) i;
-  insert into shop.parent values (1, 'x'), (2, 'y'); insert into shop.child values (3, 'z', 4);
-  insert into shop.keyless values (1, 'x'), (1, 'x'), (null, null);
-  insert into "odd ""schema"" \\ ; $$"."Table with "" quote; Type: TABLE; Schema: x" values (1, E'a\\tb');
-  refresh materialized view shop.sums; refresh materialized view shop.sums_of_sums; refresh materialized view shop.late;
-  select nextval('shop.ticket'), nextval('shop.ticket'), nextval('shop.bulk'), setval('shop."order_id_seq"', 777, false);
-`;
