@@ -36,9 +36,9 @@ function outcomes(result: VerifyResult): Record<string, string> {
   return Object.fromEntries(result.tables.map(({ name, outcome }) => [`${name.schema}.${name.name}`, outcome]));
 }
 
-function differencesOf(result: VerifyResult, table: string): readonly RowDifference[] {
+function differencesOf(result: VerifyResult, table: string, schema = 'public'): readonly RowDifference[] {
   const outcome = must(
-    result.tables.find(({ name }) => name.name === table),
+    result.tables.find(({ name }) => name.name === table && name.schema === schema),
     table,
   );
   return outcome.outcome === 'differs' ? outcome.differences.kept : [];
@@ -115,150 +115,152 @@ describe('equal sides', () => {
   });
 });
 
-/** Each is one change on green that a weaker comparison is known to miss, and what must be said of it: nothing more, nothing less. */
-const seeded: readonly {
-  readonly what: string;
-  readonly make: string;
-  readonly change: string;
-  readonly found: readonly object[];
-}[] = [
+/** A change on green that a weaker comparison is known to miss, and what must be said of it. */
+type Seed = readonly [change: string, ...found: readonly object[]];
+
+const missing = (on: 'live' | 'other', ...key: readonly (string | null)[]): object => ({ kind: 'missing', on, key });
+const different = (key: string, ...columns: readonly string[]): object => ({ kind: 'different', key: [key], columns });
+
+const seeded: readonly { readonly what: string; readonly make: string; readonly seeds: readonly Seed[] }[] = [
   {
     what: 'one cell',
     make: `create table t (id int primary key, a text, b text); insert into t select k, 'a' || k, 'b' from generate_series(1, 3000) k`,
-    change: `update t set b = 'c' where id = 1234`,
-    found: [{ kind: 'different', key: ['1234'], columns: ['b'] }],
+    seeds: [[`update t set b = 'c' where id = 1234`, different('1234', 'b')]],
   },
   {
-    what: 'values swapped between two rows',
-    make: `create table t (id int primary key, a text); insert into t select k, 'a' || k from generate_series(1, 100) k`,
-    change: `update t set a = case id when 3 then 'a4' else 'a3' end where id in (3, 4)`,
-    found: [
-      { kind: 'different', key: ['3'], columns: ['a'] },
-      { kind: 'different', key: ['4'], columns: ['a'] },
+    what: 'values swapped between rows, or between columns',
+    make: `create table t (id int primary key, a text, b text); insert into t select k, 'a' || k, 'b' || k from generate_series(1, 100) k`,
+    seeds: [
+      [
+        `update t set a = case id when 3 then 'a4' else 'a3' end where id in (3, 4)`,
+        different('3', 'a'),
+        different('4', 'a'),
+      ],
+      [`update t set a = b, b = a where id = 9`, different('9', 'a', 'b')],
     ],
   },
   {
-    what: 'values swapped between two columns',
-    make: `create table t (id int primary key, a text, b text); insert into t values (1, 'x', 'y')`,
-    change: `update t set a = b, b = a`,
-    found: [{ kind: 'different', key: ['1'], columns: ['a', 'b'] }],
-  },
-  {
-    what: 'two equal rows missing, which XOR cannot see',
-    make: `create table t (a int, b text); insert into t select 7, 'x' from generate_series(1, 4); insert into t values (8, 'y')`,
-    change: `delete from t where ctid in (select ctid from t where a = 7 limit 2)`,
-    found: [
-      { kind: 'missing', on: 'other', key: ['7', 'x'] },
-      { kind: 'missing', on: 'other', key: ['7', 'x'] },
+    what: 'duplicates of rows without a key, which XOR cannot see',
+    make: `create table t (a int, b text); insert into t select 7, 'x' from generate_series(1, 4); insert into t values (8, 'y'), (null, null)`,
+    seeds: [
+      [
+        `delete from t where ctid in (select ctid from t where a = 7 limit 2)`,
+        missing('other', '7', 'x'),
+        missing('other', '7', 'x'),
+      ],
+      // As many rows as before: pairs cancel in an XOR, and a count sees nothing.
+      [
+        `delete from t where ctid in (select ctid from t where a = 7 limit 2); insert into t values (8, 'y'), (8, 'y')`,
+        missing('other', '7', 'x'),
+        missing('other', '7', 'x'),
+        missing('live', '8', 'y'),
+        missing('live', '8', 'y'),
+      ],
+      [`insert into t values (null, null)`, missing('live', null, null)],
+      [
+        `insert into t values (8, 'y'); delete from t where ctid in (select ctid from t where a = 7 limit 1)`,
+        missing('live', '8', 'y'),
+        missing('other', '7', 'x'),
+      ],
     ],
-  },
-  {
-    what: 'one duplicate too many',
-    make: `create table t (a int); insert into t values (1), (1), (null)`,
-    change: `insert into t values (null)`,
-    found: [{ kind: 'missing', on: 'live', key: [null] }],
   },
   {
     what: 'NULL, the empty string and 0',
     make: `create table t (id int primary key, a text, n int); insert into t values (1, null, null), (2, '', 0), (3, null, 0)`,
-    change: `update t set a = '' where id = 1; update t set a = null where id = 2; update t set n = null where id = 3`,
-    found: [
-      { kind: 'different', key: ['1'], columns: ['a'] },
-      { kind: 'different', key: ['2'], columns: ['a'] },
-      { kind: 'different', key: ['3'], columns: ['n'] },
+    seeds: [
+      [`update t set a = '' where id = 1`, different('1', 'a')],
+      [`update t set a = null where id = 2`, different('2', 'a')],
+      [`update t set n = null where id = 3`, different('3', 'n')],
+      [`update t set n = 0 where id = 1`, different('1', 'n')],
     ],
   },
   {
-    what: `('a', NULL) and (NULL, 'a')`,
-    make: `create table t (id int primary key, a text, b text); insert into t values (1, 'a', null)`,
-    change: `update t set a = null, b = 'a'`,
-    found: [{ kind: 'different', key: ['1'], columns: ['a', 'b'] }],
-  },
-  {
-    what: 'a separator that moves between columns',
-    make: `create table t (id int primary key, a text, b text); insert into t values (1, 'a,', 'b'), (2, '"', '('), (3, E'\\\\', '')`,
-    change: `update t set a = 'a', b = ',b' where id = 1; update t set a = '', b = '"(' where id = 2; update t set a = '', b = E'\\\\' where id = 3`,
-    found: ['1', '2', '3'].map((key) => ({ kind: 'different', key: [key], columns: ['a', 'b'] })),
-  },
-  {
-    what: 'the scale of a numeric, the sign of a zero, a microsecond',
-    make: `create table t (id int primary key, n numeric, f float8, at timestamptz); insert into t select k, 1.0, 0, '2020-01-01 00:00:00+00' from generate_series(1, 3) k`,
-    change: `update t set n = 1.00 where id = 1; update t set f = '-0' where id = 2; update t set at = at + interval '1 us' where id = 3`,
-    found: [
-      { kind: 'different', key: ['1'], columns: ['n'] },
-      { kind: 'different', key: ['2'], columns: ['f'] },
-      { kind: 'different', key: ['3'], columns: ['at'] },
+    what: 'a value or a separator that moves between columns',
+    make: `create table t (id int primary key, a text, b text); insert into t values (1, 'a', null), (2, 'a,', 'b'), (3, '"', '('), (4, E'\\\\', '')`,
+    seeds: [
+      [`update t set a = null, b = 'a' where id = 1`, different('1', 'a', 'b')],
+      [`update t set a = 'a', b = ',b' where id = 2`, different('2', 'a', 'b')],
+      [`update t set a = '', b = '"(' where id = 3`, different('3', 'a', 'b')],
+      [`update t set a = '', b = E'\\\\' where id = 4`, different('4', 'a', 'b')],
     ],
   },
   {
-    what: 'the last digit of a float, and an interval of a month for one of 30 days',
-    make: `create table t (id int primary key, f float8, r real, i interval); insert into t values (1, 0.1, 0.1, '1 mon')`,
-    change: `update t set f = 0.1::float8 + 2e-17::float8, r = 0.1::real + 1e-8::real, i = '30 days'`,
-    found: [{ kind: 'different', key: ['1'], columns: ['f', 'r', 'i'] }],
-  },
-  {
-    what: 'trailing blanks of text, white space and repeated keys of json',
-    make: `create table t (id int primary key, a text, j json); insert into t values (1, 'a', '{"a":1}'), (2, 'b', '{"a":1}'), (3, 'c', '{"a":1}')`,
-    change: `update t set a = 'a ' where id = 1; update t set j = '{"a": 1}' where id = 2; update t set j = '{"a":1,"a":1}' where id = 3`,
-    found: [
-      { kind: 'different', key: ['1'], columns: ['a'] },
-      { kind: 'different', key: ['2'], columns: ['j'] },
-      { kind: 'different', key: ['3'], columns: ['j'] },
+    what: 'numbers and times that are equal by =, or nearly',
+    make: `create table t (id int primary key, n numeric, f float8, r real, at timestamptz, i interval, na numeric[]);
+      insert into t select k, 1.0, 0, 0.1, '2020-01-01 00:00:00+00', '1 mon', '{1.0}' from generate_series(1, 3) k`,
+    seeds: [
+      [`update t set n = 1.00 where id = 1`, different('1', 'n')],
+      [`update t set na = '{1.00}' where id = 2`, different('2', 'na')],
+      [`update t set f = '-0' where id = 2`, different('2', 'f')],
+      [`update t set f = 5e-324 where id = 2`, different('2', 'f')],
+      [`update t set r = '0.10000001' where id = 3`, different('3', 'r')],
+      [`update t set at = at + interval '1 us' where id = 3`, different('3', 'at')],
+      [`update t set i = '30 days' where id = 1`, different('1', 'i')],
     ],
   },
   {
-    what: 'blanks in a domain over char(n), which a cast to text takes away',
-    make: `create domain d as char(4); create table t (id int primary key, c d, e char(4)[]); insert into t values (1, 'a', '{a}')`,
-    change: `alter table t alter c type char(6) using rpad(c::text, 6)::char(6)`,
-    found: [{ kind: 'different', key: ['1'], columns: ['c'] }],
+    what: 'blanks and the writing of json',
+    make: `create domain d as char(4); create table t (id int primary key, a text, j json, c d);
+      insert into t select k, 'a', '{"a":1}', 'c' from generate_series(1, 3) k`,
+    seeds: [
+      [`update t set a = 'a ' where id = 1`, different('1', 'a')],
+      [`update t set j = '{"a": 1}' where id = 2`, different('2', 'j')],
+      [`update t set j = '{"a":1,"a":1}' where id = 3`, different('3', 'j')],
+      // A cast of this domain to text would take the blanks away.
+      [
+        `alter table t alter c type char(6) using rpad(c::text, 6)::char(6)`,
+        ...['1', '2', '3'].map((key) => different(key, 'c')),
+      ],
+    ],
   },
   {
-    what: 'the bounds of an array, an element that is NULL and one that says so',
-    make: `create table t (id int primary key, a text[]); insert into t values (1, '{a,b}'), (2, array[null, 'a'])`,
-    change: `update t set a = '[0:1]={a,b}' where id = 1; update t set a = array['NULL', 'a'] where id = 2`,
-    found: ['1', '2'].map((key) => ({ kind: 'different', key: [key], columns: ['a'] })),
+    what: 'the bounds and the NULLs of an array',
+    make: `create table t (id int primary key, a text[]); insert into t values (1, '{a,b}'), (2, array[null, 'a']), (3, '{}')`,
+    seeds: [
+      [`update t set a = '[0:1]={a,b}' where id = 1`, different('1', 'a')],
+      [`update t set a = array['NULL', 'a'] where id = 2`, different('2', 'a')],
+      [`update t set a = null where id = 3`, different('3', 'a')],
+      [`update t set a = '{{a},{b}}' where id = 1`, different('1', 'a')],
+    ],
   },
   {
     what: 'the label of an enum and the object that a regclass names',
     make: `create type mood as enum ('sad', 'glad'); create table x (); create table y ();
       create table t (id int primary key, m mood, r regclass); insert into t values (1, 'sad', 'x'), (2, 'sad', 'x')`,
-    change: `update t set m = 'glad' where id = 1; update t set r = 'y' where id = 2`,
-    found: [
-      { kind: 'different', key: ['1'], columns: ['m'] },
-      { kind: 'different', key: ['2'], columns: ['r'] },
+    seeds: [
+      [`update t set m = 'glad' where id = 1`, different('1', 'm')],
+      [`update t set r = 'y' where id = 2`, different('2', 'r')],
     ],
   },
   {
     what: 'a row missing, a row too many, a key that moved',
     make: `create table t (id int primary key, a text); insert into t select k, 'a' from generate_series(1, 2500) k`,
-    change: `delete from t where id = 5; insert into t values (9999, 'a'); update t set id = 7777 where id = 77`,
-    found: [
-      { kind: 'missing', on: 'other', key: ['5'] },
-      { kind: 'missing', on: 'live', key: ['9999'] },
-      { kind: 'missing', on: 'live', key: ['7777'] },
-      { kind: 'missing', on: 'other', key: ['77'] },
+    seeds: [
+      [`delete from t where id = 5`, missing('other', '5')],
+      [`insert into t values (9999, 'a')`, missing('live', '9999')],
+      [`update t set id = 7777 where id = 77`, missing('live', '7777'), missing('other', '77')],
+      [`truncate t; insert into t select k, 'a' from generate_series(2500, 2, -1) k`, missing('other', '1')],
     ],
   },
   {
     what: 'keys of several columns, of uuid and of text, oddly named',
-    make: `create table "T 1" (u uuid, "k ""x" text, v int, primary key (u, "k ""x"));
-      insert into "T 1" select md5(k::text)::uuid, 'é,"' || k, k from generate_series(1, 50) k`,
-    change: `update "T 1" set v = 0 where v = 9`,
-    found: [{ kind: 'different', key: ['45c48cce-2e2d-7fbd-ea1a-fc51c7c6ad26', 'é,"9'], columns: ['v'] }],
+    make: `create table t (u uuid, "k ""x" text, v int, primary key (u, "k ""x"));
+      insert into t select md5(k::text)::uuid, 'é,"' || k, k from generate_series(1, 50) k`,
+    seeds: [
+      [
+        `update t set v = 0 where v = 9`,
+        { kind: 'different', key: ['45c48cce-2e2d-7fbd-ea1a-fc51c7c6ad26', 'é,"9'], columns: ['v'] },
+      ],
+    ],
   },
   {
     what: 'a stored generated column that was computed otherwise',
     make: `create table t (id int primary key, g text generated always as ('g' || id::text) stored); insert into t values (1)`,
-    change: `alter table t drop column g; alter table t add g text generated always as ('h' || id::text) stored`,
-    found: [{ kind: 'different', key: ['1'], columns: ['g'] }],
-  },
-  {
-    what: 'a row in the wrong one of two tables',
-    make: `create table t (id int primary key); create table s (id int primary key); insert into t values (1); insert into s values (2)`,
-    change: `delete from t; delete from s; insert into t values (2); insert into s values (1)`,
-    found: [
-      { kind: 'missing', on: 'other', key: ['1'] },
-      { kind: 'missing', on: 'live', key: ['2'] },
+    seeds: [
+      [
+        `alter table t drop column g; alter table t add g text generated always as ('h' || id::text) stored`,
+        different('1', 'g'),
+      ],
     ],
   },
 ];
@@ -268,13 +270,17 @@ function byText(rows: readonly object[]): readonly string[] {
 }
 
 describe('seeded differences', () => {
-  test.each(seeded)('$what', async ({ make, change, found }) => {
+  // Each alone in a table of its own, so that none is found in the wake of another.
+  test.each(seeded)('$what', async ({ make, seeds }) => {
     await using sides = await twoSides();
-    await sides.both(make);
-    await sides.green.query(change);
+    for (const [index, [change]] of seeds.entries()) {
+      await sides.both(`create schema seed_${index}; set search_path = seed_${index}; ${make}`);
+      await sides.green.query(change);
+    }
     const result = await sides.verify({ values: false });
-    const name = make.includes('"T 1"') ? 'T 1' : 't';
-    expect(byText(differencesOf(result, name))).toEqual(byText(found));
+    for (const [index, [change, ...found]] of seeds.entries()) {
+      expect(byText(differencesOf(result, 't', `seed_${index}`)), change).toEqual(byText(found));
+    }
     expect(result.certificate.result).toBe('differs');
     expect(openCertificate(JSON.stringify(result.certificate))).toEqual(result.certificate);
     expect(renderCertificate(result.certificate)).toContain('**Different**');
@@ -293,6 +299,17 @@ describe('seeded differences', () => {
     // Names and counts only: the certificate is kept and shown, a row's values must not be.
     expect(JSON.stringify(result.certificate)).not.toContain('sentinel');
     expect(result.certificate.tables[0]?.differences?.missing).toEqual({ blue: 0, green: 1 });
+  });
+
+  test('rows in the wrong one of two tables', async () => {
+    await using sides = await twoSides();
+    await sides.both(
+      `create table s (id int primary key); create table t (id int primary key); insert into s values (1); insert into t values (2)`,
+    );
+    await sides.green.query(`delete from s; delete from t; insert into s values (2); insert into t values (1)`);
+    const result = await sides.verify({ values: false });
+    expect(byText(differencesOf(result, 's'))).toEqual(byText([missing('other', '1'), missing('live', '2')]));
+    expect(byText(differencesOf(result, 't'))).toEqual(byText([missing('other', '2'), missing('live', '1')]));
   });
 
   test('when every row differs, all are counted and only some are kept', async () => {

@@ -52,6 +52,6 @@ test('sums stay exact beyond what a JavaScript number holds', () => {
   builder.add([big, big, { bucket: 0, rows: 1n, words: [1n, 0n, 0n, 0n] }]);
   expect(totalOf(builder.sums)).toEqual({
     rows: 2n ** 61n + 1n,
-    digest: '8000000000000001' + '8000000000000000' + '0000000000000002' + '0000000000000000',
+    digest: ['8000000000000001', '8000000000000000', '0000000000000002', '0000000000000000'].join(''),
   });
 });
