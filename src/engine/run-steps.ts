@@ -1,3 +1,4 @@
+import { assert } from '../kernel/assert.ts';
 import { describeError, isTealError, TealError, type ErrorCode } from '../kernel/errors.ts';
 import { failpoint } from '../kernel/failpoints.ts';
 import { hasBegun } from '../journal/fold.ts';
@@ -16,6 +17,8 @@ export interface StepRun {
   readonly journal: Journal;
   readonly signal: AbortSignal;
   readonly onEvent: (event: StepEvent) => void;
+  /** Looks also at steps that the journal has as done, and does again what is not there any more. Default: the journal is enough. */
+  readonly reprobe?: boolean;
 }
 
 /**
@@ -28,9 +31,10 @@ export interface StepRun {
  * Errors: the step's own when it is one of Teal's, else TEAL-ENGINE-001; -002 no effect, -003 the probe failed.
  */
 export async function runSteps(steps: readonly Step[], run: StepRun): Promise<void> {
+  assertDistinct(steps);
   for (const step of steps) {
     run.signal.throwIfAborted();
-    if (run.journal.state.steps[step.id]?.state !== 'done') await runStep(step, run);
+    if (run.reprobe === true || run.journal.state.steps[step.id]?.state !== 'done') await runStep(step, run);
   }
 }
 
@@ -41,6 +45,15 @@ export async function undoSteps(steps: readonly Step[], run: StepRun): Promise<v
   }
 }
 
+/** Two steps of one id would take each other's records for their own. */
+function assertDistinct(steps: readonly Step[]): void {
+  const seen = new Set<string>();
+  for (const { id } of steps) {
+    assert(!seen.has(id), 'steps have ids of their own', { step: id });
+    seen.add(id);
+  }
+}
+
 async function runStep(step: Step, run: StepRun): Promise<void> {
   const { journal, onEvent } = run;
   const context = contextOf(step, run);
@@ -48,6 +61,8 @@ async function runStep(step: Step, run: StepRun): Promise<void> {
   const begun = hasBegun(journal.state.steps[step.id]);
   const before = await guarded(step, 'probe', 'TEAL-ENGINE-003', run, async () => step.probe(context));
   if (before.state === 'done') {
+    // Known and still there: nothing new to record, and the facts that `act` returned are kept.
+    if (journal.state.steps[step.id]?.state === 'done') return;
     recordDone(step, run, before, undefined, !begun);
     return;
   }

@@ -166,7 +166,8 @@ function nextStep(state: MigrationState, event: StepEvent, at: string): StepStat
       // What was remembered at the first intent stays: later looks would see the step's own half-done work.
       return { state: 'intended', atIso: at, before: hasBegun(now) ? before : event.before };
     case 'stepDone': {
-      if (now?.state !== 'intended' && !event.found) refuse(state, event, `step ${event.step} has no intent`);
+      // Begun is enough: after a failure, or an undo that was cut short, a probe may find that the effect stands.
+      if (!hasBegun(now) && !event.found) refuse(state, event, `step ${event.step} has no intent`);
       const { facts, evidence, found } = event;
       return { state: 'done', atIso: at, before, facts, evidence, found };
     }
