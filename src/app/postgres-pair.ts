@@ -21,6 +21,7 @@ import { identityStep } from '../systems/postgres/identity.ts';
 import { KeptSession } from '../systems/postgres/kept-session.ts';
 import { publicationStep } from '../systems/postgres/publication.ts';
 import { removalStep, tealNames, type TealNames } from '../systems/postgres/removal.ts';
+import { copyRoles, dropCreatedRoles, probeRoles } from '../systems/postgres/roles.ts';
 import { postgresSchemaDriver } from '../systems/postgres/schema.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import { postgresSequences } from '../systems/postgres/sequences.ts';
@@ -120,6 +121,7 @@ export class PostgresPair implements AsyncDisposable {
     return [
       tealSchemaStep('blue', blue),
       tealSchemaStep('green', green),
+      this.#rolesStep(),
       schemaStep(this.#schema, {
         id: 'prepare:schema',
         parts: ['tables'],
@@ -132,6 +134,26 @@ export class PostgresPair implements AsyncDisposable {
       fenceStep('blue', this.fences.blue, false, tables.length),
       publicationStep('blue', blue, this.names.flow.blue, tables),
     ];
+  }
+
+  #rolesStep(): Step {
+    const { spec } = this.#options;
+    const options = { sourceUrl: spec.blue.url, targetUrl: spec.green.url };
+    return {
+      id: 'prepare:roles',
+      does: 'creates the roles of blue that green lacks, with their passwords (as verifiers), memberships and settings',
+      locks: 'nothing',
+      costs: 'nothing',
+      undone: 'the roles that were created are dropped',
+      probe: async () => probeRoles(options),
+      act: async ({ signal }) => {
+        const report = await copyRoles({ ...options, signal });
+        return { created: report.created.length, left: report.findings.join('; ').slice(0, 4_000) };
+      },
+      undo: async ({ signal }) => {
+        await dropCreatedRoles(spec.green.url, signal);
+      },
+    };
   }
 
   #copySteps(): readonly Step[] {

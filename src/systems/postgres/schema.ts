@@ -24,9 +24,36 @@ export interface PostgresSchemaOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
+/**
+ * pg_restore's own order knows no view that leans on a primary key (GROUP BY the key): what something else still depends on waits for the next round. A round in
+ * which nothing could be dropped ends it with the server's error.
+ */
+async function dropAll(connection: PgConnection, statements: readonly string[], work: SchemaWork): Promise<void> {
+  let left = statements;
+  while (left.length > 0) {
+    const waiting: string[] = [];
+    let refused: unknown;
+    for (const statement of left) {
+      work.signal.throwIfAborted();
+      try {
+        await connection.query(statement);
+      } catch (error) {
+        if (sqlStateOf(error) !== dependentObjects) throw error;
+        refused = error;
+        waiting.push(statement);
+      }
+    }
+    if (waiting.length === left.length) throw refused;
+    left = waiting;
+    const done = statements.length - left.length;
+    work.progress?.({ text: 'dropping what was created', done, total: statements.length, unit: 'items' });
+  }
+}
+
 /** How long pg_dump, and a statement on the target, wait for a lock. */
 const lockTimeoutMs = 60_000;
 const attemptsPerItem = 5;
+const dependentObjects = '2BP01';
 const postDataToDrop = new Set(['FK CONSTRAINT', 'MATERIALIZED VIEW', 'VIEW', 'STATISTICS', 'EVENT TRIGGER']);
 const duplicates = new Set(['42P07', '42710', '42723', '42P06', '42712']);
 
@@ -104,16 +131,7 @@ class Driver implements SchemaDriver {
         .filter(({ item }) => recorded.get(item.key) === true && mustBeDropped(item))
         .map(({ item }) => item.dumpId);
       const statements = await dropStatements(this.#options.tools, this.#file, made, work.signal);
-      for (const [index, statement] of statements.entries()) {
-        work.signal.throwIfAborted();
-        await connection.query(statement);
-        work.progress?.({
-          text: 'dropping what was created',
-          done: index + 1,
-          total: statements.length,
-          unit: 'items',
-        });
-      }
+      await dropAll(connection, statements, work);
       await connection.query('delete from teal.schema_item');
     }
     await rm(this.#file, { force: true });

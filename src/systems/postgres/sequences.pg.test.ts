@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase } from '../../../test/support/postgres.ts';
 import { KeptSession } from './kept-session.ts';
-import { isBehind, postgresSequences, sequenceTarget, type SequenceValue } from './sequences.ts';
+import { isBehind, nextAfter, type SequenceRange, type SequenceState } from './sequence-values.ts';
+import { postgresSequences } from './sequences.ts';
 
 const schema = `
   create sequence plain;
@@ -43,36 +44,29 @@ test('hands over all kinds in both directions, and no number is given twice', as
 });
 
 describe('the place to move a sequence to', () => {
-  const value = (last: bigint | undefined, over: Partial<SequenceValue> = {}): SequenceValue => ({
-    schema: 's',
-    name: 'n',
-    increment: 1n,
-    min: 1n,
-    max: 1_000n,
-    cycle: false,
-    last,
-    ...over,
-  });
+  const range = (increment: bigint, cycle = false): SequenceRange => ({ increment, min: 1n, max: 1_000n, cycle });
 
-  test('is never behind the source, never out of bounds, and settles', () => {
-    const last = fc.option(fc.bigInt({ min: 1n, max: 1_000n }), { nil: undefined });
+  test('is never behind the source, never out of bounds, never backwards, and settles', () => {
+    const state = fc.record({ last: fc.bigInt({ min: 1n, max: 1_000n }), called: fc.boolean() });
     fc.assert(
       fc.property(
-        last,
-        last,
+        state,
+        state,
         fc.nat(2_000),
         fc.constantFrom(1n, 3n, -1n, -7n),
         (source, target, headroom, increment) => {
-          const from = value(source, { increment });
-          const to = value(target, { increment });
-          const moved = sequenceTarget(from, to, headroom);
-          if (moved === undefined) return !isBehind(from, to);
-          const after = value(moved, { increment });
+          const bounds = range(increment);
+          const moved = nextAfter(source, target, bounds, BigInt(headroom));
+          if (moved === undefined) {
+            const end = increment > 0n ? bounds.max : bounds.min;
+            return !isBehind(source, target, bounds) || (target.called && target.last === end);
+          }
+          const forward = increment > 0n ? moved.last >= target.last : moved.last <= target.last;
           return (
-            moved >= to.min &&
-            moved <= to.max &&
-            !isBehind(from, after) &&
-            sequenceTarget(from, after, headroom) === undefined
+            forward &&
+            moved.last >= 1n &&
+            moved.last <= 1_000n &&
+            nextAfter(source, moved, bounds, BigInt(headroom)) === undefined
           );
         },
       ),
@@ -80,6 +74,21 @@ describe('the place to move a sequence to', () => {
   });
 
   test('of a sequence that goes round is where the source was', () => {
-    expect(sequenceTarget(value(3n, { cycle: true }), value(5n, { cycle: true }), 100)).toBe(3n);
+    const at = (last: bigint): SequenceState => ({ last, called: true });
+    expect(nextAfter(at(3n), at(5n), range(1n, true), 100n)).toEqual(at(3n));
   });
+});
+
+test('a sequence that was set and never called is moved too', async () => {
+  await using blue = await testDatabase(blueMajor());
+  await using green = await testDatabase(greenMajor());
+  for (const database of [blue, green]) await database.query('create sequence s; create table t (id serial)');
+  await blue.query(`select setval('s', 777, false), setval('t_id_seq', 5000, false)`);
+  await using blueSession = new KeptSession({ url: blue.url, applicationName: 'teal-test' });
+  await using greenSession = new KeptSession({ url: green.url, applicationName: 'teal-test' });
+  const sequences = postgresSequences({ blue: blueSession, green: greenSession }, 0);
+  expect(await sequences.behind('blue', 'green')).toBe(2);
+  expect(await sequences.handOver('blue', 'green')).toEqual({ sequences: 2, moved: 2 });
+  expect(await sequences.behind('blue', 'green')).toBe(0);
+  expect(await green.query(`select nextval('s') as s, nextval('t_id_seq') as t`)).toEqual([{ s: '777', t: '5000' }]);
 });

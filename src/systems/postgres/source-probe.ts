@@ -1,8 +1,9 @@
 import { must } from '../../kernel/assert.ts';
+import { TealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { SourceLook, SourceProbe } from '../../ports/change-source.ts';
 import { KeptSession } from './kept-session.ts';
-import { positionOfLsnText } from './position.ts';
+import { lsnOfPosition, positionOfLsnText } from './position.ts';
 import { publicationExists, slotStatus } from './slot.ts';
 
 export interface SourceProbeOptions {
@@ -45,6 +46,19 @@ export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
           ...(status.headroomBytes === undefined ? {} : { headroomBytes: status.headroomBytes }),
         };
       });
+    },
+    async firstPosition() {
+      const status = await session.use(async (connection) => slotStatus(connection, options.slot));
+      const { slot } = options;
+      if (status.state === 'absent') throw new TealError('TEAL-SYSTEMS-020', 'the slot does not exist', { slot });
+      if (status.state !== 'usable') {
+        throw new TealError('TEAL-SYSTEMS-021', 'the slot cannot be read', { slot, reason: status.reason });
+      }
+      // Nobody has confirmed anything yet: it is the slot's consistent point.
+      return must(status.confirmed, 'confirmed_flush_lsn of a logical slot');
+    },
+    bytesBetween(from, to) {
+      return Math.max(0, Number(lsnOfPosition(to) - lsnOfPosition(from)));
     },
     async [Symbol.asyncDispose]() {
       await session[Symbol.asyncDispose]();

@@ -16,20 +16,13 @@ export interface HashColumns {
   readonly h1: string;
 }
 
-/** Values of these name objects by number, or have no binary form: only their text means the same on two servers. */
-const textOnly = /^(reg[a-z]+|aclitem|gtsvector)(\[\])?$/;
-
-function travelsAsBinary(column: DigestColumn): boolean {
-  return column.sameType && !textOnly.test(column.type);
-}
-
 /**
- * Types of users' own have other numbers on the other side, which the binary form of arrays and records repeats: they go as text. Never by a cast: a cast
+ * Types whose binary form means something else on the other server (users' own, whose numbers differ; reg*, which name objects by number) go as text. Never by a cast: a cast
  * of a domain over char(n) to text takes the blanks away; `ROW(…)::text` asks each type's output function.
  */
 function compactRow(columns: readonly DigestColumn[]): string {
-  const binary = columns.filter(travelsAsBinary).map(({ name }) => quoteIdent(name));
-  const text = columns.filter((column) => !travelsAsBinary(column)).map(({ name }) => quoteIdent(name));
+  const binary = columns.filter((column) => column.sameType).map(({ name }) => quoteIdent(name));
+  const text = columns.filter((column) => !column.sameType).map(({ name }) => quoteIdent(name));
   const fields = text.length === 0 ? binary : [...binary, `row(${text.join(', ')})::text`];
   return `record_send(row(${fields.join(', ')}))`;
 }

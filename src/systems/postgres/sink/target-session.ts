@@ -1,7 +1,9 @@
+import { sleep } from '../../../kernel/clock.ts';
 import { TealError } from '../../../kernel/errors.ts';
 import type { CellValue, RowValues } from '../../../model/change.ts';
 import { BodyReader } from '../../../wire/postgres/body.ts';
 import { backend, readCommandTag, readDataRow, readError } from '../../../wire/postgres/backend.ts';
+import { encodeTerminate } from '../../../wire/postgres/frontend.ts';
 import { FrameReader, frameBody, type Frame } from '../../../wire/postgres/frames.ts';
 import type { PgConnection, RawSocket } from '../connection.ts';
 import { asTealError, serverError } from '../errors.ts';
@@ -43,6 +45,7 @@ export class PipelineFailure<Owner> {
 const unsentLimitBytes = 1 << 20;
 /** Keyed by the whole text: a hash of it may collide (planetscale/pgcopydb #12). */
 const preparedLimit = 400;
+const closeTimeoutMs = 2_000;
 
 interface Running<Owner> {
   readonly asks: Owner[];
@@ -124,8 +127,18 @@ export class TargetSession implements AsyncDisposable {
     return answer;
   }
 
+  /** Waits, for a bounded time, until the server has ended the session too: its origin is free then for the next one. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#lost ??= new TealError('TEAL-SYSTEMS-006', 'the session was closed');
+    const isUsable = this.#lost === undefined && this.#running === undefined;
+    this.#lose(new TealError('TEAL-SYSTEMS-006', 'the session was closed'));
+    if (isUsable) {
+      const bound = new AbortController();
+      const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
+      this.#socket.end(encodeTerminate());
+      // The bound's own end is no error here.
+      await Promise.race([closed, sleep(closeTimeoutMs, bound.signal)]);
+      bound.abort();
+    }
     await this.#connection.close();
   }
 
