@@ -64,9 +64,18 @@ export interface SourceLook {
   readonly headroomBytes?: number;
 }
 
+/** The right to be the one worker of a stream, for as long as `lost` is not aborted. Disposal gives it back. */
+export interface StreamLease extends AsyncDisposable {
+  readonly lost: AbortSignal;
+}
+
 /** What a flow asks its source beside the stream, over a session of its own. Each call may fail with a lost connection; the next one connects again. */
 export interface SourceProbe extends AsyncDisposable {
   /** Writes the side's heartbeat row, which comes back through the stream. Passes the fence. */
   heartbeat(): Promise<void>;
   look(): Promise<SourceLook>;
+  /** Where a stream begins that has never been read: all that ended before is in the copy. Errors: the slot is missing or invalidated. */
+  firstPosition(): Promise<Position>;
+  /** Log between two positions; 0 when `to` is not after `from`. No question to the source. */
+  bytesBetween(from: Position, to: Position): number;
 }

@@ -69,6 +69,8 @@ export class Receiver {
     const { report } = this.#options;
     let failures = 0;
     let failure: Failure | undefined;
+    // What an earlier run has received can be applied while the source is away.
+    this.#tell(false);
     for (;;) {
       const attempt = { attempt: failures + 1 };
       report({ kind: 'connecting', ...attempt, ...(failure === undefined ? {} : { failure }) });
@@ -131,8 +133,10 @@ export class Receiver {
     this.#tell(true);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#roomMade = resolve;
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const abort = (): void => resolve();
+    signal.addEventListener('abort', abort, { once: true });
     await promise;
+    signal.removeEventListener('abort', abort);
     signal.throwIfAborted();
     this.#tell(false);
   }

@@ -103,8 +103,10 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     signal.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const abort = (): void => resolve();
+    signal.addEventListener('abort', abort, { once: true });
     await promise;
+    signal.removeEventListener('abort', abort);
     signal.throwIfAborted();
   }
 

@@ -218,7 +218,7 @@ export class SpoolWriter implements AsyncDisposable {
     };
     const buffers = [encodeRecord({ kind: 'header', header }), ...[...this.#schemas.values()].map(encodeRecord)];
     const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-    const file = await open(join(this.#folder, segmentName(number)), 'wx', 0o600);
+    const file = await open(join(this.#folder, segmentName(number)), 'w', 0o600);
     await writeAll(file, { buffers, bytes }, 0);
     failpoint('sync.spool.new-segment');
     await file.sync();

@@ -1,3 +1,41 @@
 import type { ErrorEntry } from './entry.ts';
 
-export const carriersCodes = {} as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;
+export const carriersCodes = {
+  'TEAL-CARRIERS-001': {
+    summary: 'The worker of a flow does not run',
+    happened: 'Nothing answers at the control socket of the worker that carries this flow.',
+    doThis: 'Run `teal up`: it starts the worker, which goes on from its durable position.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-002': {
+    summary: 'The worker of a flow could not be started',
+    happened: 'The process ended before it answered, or did not answer in time.',
+    doThis: 'Read the end of its log (in the facts), mend the cause and run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-003': {
+    summary: 'The worker of a flow does not answer',
+    happened: 'Its control socket takes connections, but an answer did not come in time or could not be read.',
+    doThis:
+      'Look at its log in the state folder. If it stays so, end the process whose pid is in the facts and run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-004': {
+    summary: 'The configuration of a worker cannot be read',
+    happened: 'The file that the controller wrote for the worker is missing or was changed by hand.',
+    doThis: 'Run the command again; it writes the file anew.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-005': {
+    summary: 'A flow cannot do this now',
+    happened:
+      'The worker has no session on the target at the moment: it connects, waits before another attempt, or has failed.',
+    doThis: 'Ask again when `teal status` shows the flow running.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+} as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;

@@ -150,6 +150,14 @@ export const systemsCodes = {
     retry: 'never',
     dataMayDiffer: 'yes',
   },
+  'TEAL-SYSTEMS-030': {
+    summary: 'Another worker carries this stream',
+    happened: 'Its lock on the target is held by another session: two workers of one flow must not run.',
+    doThis:
+      'Nothing at first: an older session may be ending. If it stays, end the other worker (its pid is in the facts).',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYSTEMS-028': {
     summary: 'The source sends nothing',
     happened: 'Neither a change nor a sign of life came over the replication connection for longer than it may take.',

@@ -1,0 +1,3 @@
+/** Names in a worker's environment. Addresses hold passwords: they are in no file and on no command line. */
+export const sourceUrlVariable = 'TEAL_SOURCE_URL';
+export const targetUrlVariable = 'TEAL_TARGET_URL';

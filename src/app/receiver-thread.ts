@@ -1,0 +1,50 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { must } from '../kernel/assert.ts';
+import type { Position } from '../model/position.ts';
+import { Receiver, failureOf, type Failure, type ReceiverReport } from '../sync/receiver.ts';
+import { SpoolWriter } from '../sync/spool-writer.ts';
+import { postgresSource } from '../systems/postgres/source.ts';
+
+/** What the thread is given. The address is in memory only: threads share the process. */
+export interface ReceiverThreadData {
+  readonly url: string;
+  readonly stream: string;
+  readonly slot: string;
+  readonly publication: string;
+  readonly spoolFolder: string;
+  readonly spoolLimitBytes: number;
+  readonly initial: Position;
+}
+
+export type ToReceiver = { readonly kind: 'removed'; readonly bytes: number } | { readonly kind: 'stop' };
+export type FromReceiver = ReceiverReport | { readonly kind: 'failed'; readonly failure: Failure };
+
+/**
+ * The receiver of a flow on a thread of its own: neither a long decoding nor a garbage collection of the applier can keep it from answering the source within
+ * wal_sender_timeout (correctness.md §2.1).
+ */
+const port = must(parentPort, 'the parent of a receiver thread');
+const data = workerData as ReceiverThreadData;
+const tell = (message: FromReceiver): void => port.postMessage(message);
+const stop = new AbortController();
+
+try {
+  await using spool = await SpoolWriter.open({ folder: data.spoolFolder });
+  const { url, slot, publication } = data;
+  const receiver = new Receiver({
+    source: postgresSource({ url, slot, publication, applicationName: `teal receive ${data.stream}` }),
+    spool,
+    initial: data.initial,
+    spoolLimitBytes: data.spoolLimitBytes,
+    report: tell,
+  });
+  port.on('message', (message: ToReceiver) => {
+    if (message.kind === 'stop') stop.abort();
+    else receiver.removed(message.bytes);
+  });
+  await receiver.run(stop.signal);
+} catch (error) {
+  if (!stop.signal.aborted) tell({ kind: 'failed', failure: failureOf(error) });
+} finally {
+  port.close();
+}

@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { ReceiverHandle, ReceiverListener } from '../carriers/embedded/worker-ports.ts';
+import { sleep } from '../kernel/clock.ts';
+import { failureOf } from '../sync/receiver.ts';
+import type { FromReceiver, ReceiverThreadData, ToReceiver } from './receiver-thread.ts';
+
+/** A stop closes files and the session; a thread that hangs in a system call must not keep the process. */
+const stopTimeoutMs = 10_000;
+
+export function startReceiverThread(data: ReceiverThreadData, listener: ReceiverListener): ReceiverHandle {
+  const thread = new Worker(new URL('receiver-thread.ts', import.meta.url), { workerData: data });
+  const tell = (message: ToReceiver): void => thread.postMessage(message, []);
+  let isStopped = false;
+  thread.on('message', (message: FromReceiver) => {
+    if (message.kind === 'failed') listener.failed(message.failure);
+    else listener.report(message);
+  });
+  thread.on('error', (error) => listener.failed(failureOf(error)));
+  thread.on('exit', () => {
+    if (!isStopped) listener.failed({ code: 'TEAL-KERNEL-001', reason: 'the receiver thread has ended' });
+  });
+  // `once` rejects when the thread fails, which the listener above has told.
+  const gone = once(thread, 'exit').catch(() => undefined);
+  return {
+    removed: (bytes) => tell({ kind: 'removed', bytes }),
+    async [Symbol.asyncDispose]() {
+      isStopped = true;
+      tell({ kind: 'stop' });
+      const bound = new AbortController();
+      await Promise.race([gone, sleep(stopTimeoutMs, bound.signal)]);
+      bound.abort();
+      await thread.terminate();
+    },
+  };
+}

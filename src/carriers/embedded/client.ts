@@ -1,0 +1,150 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { open, readFile, rm } from 'node:fs/promises';
+import { waitFor } from '../../kernel/clock.ts';
+import { TealError, isTealError } from '../../kernel/errors.ts';
+import { redact } from '../../kernel/redact.ts';
+import { asPosition, type Position } from '../../model/position.ts';
+import type { Carrier, Flow, FlowStatus } from '../../ports/carrier.ts';
+import { carrierPaths, writeConfig, type CarrierConfig, type CarrierPaths } from './config.ts';
+import { askWorker } from './control-client.ts';
+import type { CarrierStatus } from './protocol.ts';
+
+export interface EmbeddedCarrierOptions {
+  readonly stateDir: string;
+  /** The program of a worker and its arguments, without the path of the configuration. */
+  readonly command: readonly [string, ...string[]];
+  readonly config: (flow: Flow, folder: string) => CarrierConfig;
+  /** What a flow's worker has in its environment beside this process's own: the addresses of source and target. */
+  readonly environment: (flow: Flow) => Readonly<Record<string, string>>;
+  /** Default 30 000. */
+  readonly startTimeoutMs?: number;
+}
+
+const answerTimeoutMs = 10_000;
+/** A worker that ends waits for the statement that it is in. */
+const retireTimeoutMs = 60_000;
+
+/** Flows carried by Teal's own workers: one process a flow, which lives on when this one ends. */
+export function embeddedCarrier(options: EmbeddedCarrierOptions): Carrier & {
+  status(flow: Flow): Promise<CarrierStatus | FlowStatus>;
+} {
+  const pathsOf = (flow: Flow): CarrierPaths => carrierPaths(options.stateDir, flow);
+  return {
+    async deploy(flow) {
+      const paths = pathsOf(flow);
+      const status = await statusIfRunning(paths);
+      if (status === undefined) await startWorker(options, flow, paths);
+      else if (status.now.state === 'failed')
+        await askWorker(paths.socket, { method: 'retry' }, { timeoutMs: answerTimeoutMs });
+    },
+    async status(flow) {
+      return (await statusIfRunning(pathsOf(flow))) ?? notRunning(flow);
+    },
+    async stopAt(flow, position, leaseMs, signal) {
+      const question = { method: 'stopAt', position, leaseMs } as const;
+      // The lease bounds the wait: the worker gives a stop up when it is over.
+      const answer = await askWorker(pathsOf(flow).socket, question, { timeoutMs: leaseMs + answerTimeoutMs, signal });
+      return asPosition(String(answer));
+    },
+    async resume(flow) {
+      await askWorker(pathsOf(flow).socket, { method: 'resume' }, { timeoutMs: answerTimeoutMs });
+    },
+    async retire(flow) {
+      await retire(pathsOf(flow));
+    },
+  };
+}
+
+async function statusIfRunning(paths: CarrierPaths): Promise<CarrierStatus | undefined> {
+  try {
+    return (await askWorker(paths.socket, { method: 'status' }, { timeoutMs: answerTimeoutMs })) as CarrierStatus;
+  } catch (error) {
+    if (isTealError(error, 'TEAL-CARRIERS-001')) return undefined;
+    throw error;
+  }
+}
+
+/** A worker that does not run knows nothing; what was applied is in the target and is told again when it runs. */
+function notRunning(flow: Flow): FlowStatus {
+  const nowhere: Position = asPosition('');
+  return {
+    flow,
+    mode: 'shadow',
+    now: { state: 'failed', code: 'TEAL-CARRIERS-001', reason: 'the worker does not run' },
+    received: nowhere,
+    applied: nowhere,
+    lagBytes: 0,
+    transactions: 0,
+    changes: 0,
+    changesPerSecond: 0,
+    spoolBytes: 0,
+    rogueTransactions: 0,
+  };
+}
+
+async function startWorker(options: EmbeddedCarrierOptions, flow: Flow, paths: CarrierPaths): Promise<void> {
+  await writeConfig(paths.config, options.config(flow, paths.folder));
+  const child = await spawnDetached(options, flow, paths);
+  const timeoutMs = options.startTimeoutMs ?? 30_000;
+  try {
+    await waitFor({ what: 'the worker to answer', timeoutMs }, async () => {
+      if ((await statusIfRunning(paths)) !== undefined) return true;
+      if (child.exitCode === null && child.signalCode === null) return undefined;
+      throw new TealError('TEAL-CARRIERS-002', 'the worker ended before it answered', {
+        said: await lastLines(paths.log),
+      });
+    });
+  } catch (error) {
+    if (!isTealError(error, 'TEAL-KERNEL-002')) throw error;
+    throw new TealError('TEAL-CARRIERS-002', 'the worker did not answer in time', {
+      timeoutMs,
+      said: await lastLines(paths.log),
+    });
+  }
+}
+
+/** Of its own session, so that neither a Ctrl-C nor the end of its parent reaches it. Addresses go by the environment, where only its owner can read them. */
+async function spawnDetached(options: EmbeddedCarrierOptions, flow: Flow, paths: CarrierPaths): Promise<ChildProcess> {
+  const log = await open(paths.log, 'a', 0o600);
+  try {
+    const [program, ...args] = options.command;
+    const child = spawn(program, [...args, paths.config], {
+      detached: true,
+      cwd: '/',
+      stdio: ['ignore', log.fd, log.fd],
+      env: { ...process.env, ...options.environment(flow) },
+    });
+    // A program that is not there is seen as an exit; the error event must have a listener all the same.
+    child.on('error', () => child.emit('exit', 127, null));
+    child.unref();
+    return child;
+  } finally {
+    await log.close();
+  }
+}
+
+async function lastLines(path: string): Promise<readonly string[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return redact(text).trim().split('\n').slice(-5);
+}
+
+async function retire(paths: CarrierPaths): Promise<void> {
+  const pid = Number(await readFile(paths.pid, 'utf8').catch(() => '0'));
+  try {
+    await askWorker(paths.socket, { method: 'retire' }, { timeoutMs: retireTimeoutMs });
+    await waitFor({ what: 'the worker to end', timeoutMs: retireTimeoutMs }, () => (isRunning(pid) ? undefined : true));
+  } catch (error) {
+    if (!isTealError(error, 'TEAL-CARRIERS-001')) throw error;
+  }
+  await rm(paths.folder, { recursive: true, force: true });
+}
+
+function isRunning(pid: number): boolean {
+  if (pid === 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && Reflect.get(error, 'code') === 'EPERM';
+  }
+}

@@ -1,0 +1,86 @@
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { TealError } from '../../kernel/errors.ts';
+import type { Flow } from '../../ports/carrier.ts';
+
+/** What a worker must know, without secrets: addresses go by the environment of the process. */
+export const carrierConfigSchema = z.strictObject({
+  version: z.literal(1),
+  /** As in names on the servers: a-z, 0-9 and _. */
+  migration: z.string().regex(/^[a-z0-9_]{1,40}$/),
+  flow: z.enum(['forward', 'reverse']),
+  /** The folder of this worker. */
+  folder: z.string(),
+  /** The spool's bound; beyond it the source keeps its log. */
+  spoolLimitBytes: z.number().int().positive(),
+  /** How much log the source may keep for this flow before the status says `exceeded`; without it the source's own limit counts. */
+  walBudgetBytes: z.number().int().positive().optional(),
+  /** Share of the budget at which the status says `warn`. */
+  walWarnShare: z.number().min(0).max(1),
+  heartbeatEveryMs: z.number().int().positive(),
+  lookEveryMs: z.number().int().positive(),
+});
+export type CarrierConfig = Readonly<z.infer<typeof carrierConfigSchema>>;
+
+export const carrierDefaults = Object.freeze({
+  spoolLimitBytes: 20 * 1024 ** 3,
+  walWarnShare: 0.7,
+  heartbeatEveryMs: 1_000,
+  lookEveryMs: 3_000,
+});
+
+/** Names of a flow on both servers: slot and publication on its source, origin on its target (all `teal_<stream>`), progress on its target. */
+export interface FlowNames {
+  readonly stream: string;
+  readonly slot: string;
+  readonly publication: string;
+}
+
+export function flowNames(migration: string, flow: Flow): FlowNames {
+  const stream = `${migration}_${flow === 'forward' ? 'fwd' : 'rev'}`;
+  return { stream, slot: `teal_${stream}`, publication: `teal_${stream}` };
+}
+
+export interface CarrierPaths {
+  readonly folder: string;
+  readonly config: string;
+  readonly pid: string;
+  /** Holds the path of the control socket: the socket itself may have to be elsewhere (see control-server.ts). */
+  readonly socket: string;
+  readonly log: string;
+  readonly spool: string;
+}
+
+export function carrierPaths(stateDir: string, flow: Flow): CarrierPaths {
+  return pathsOfFolder(join(stateDir, `carrier-${flow}`));
+}
+
+export function pathsOfFolder(folder: string): CarrierPaths {
+  return {
+    folder,
+    config: join(folder, 'config.json'),
+    pid: join(folder, 'pid'),
+    socket: join(folder, 'socket'),
+    log: join(folder, 'worker.log'),
+    spool: join(folder, 'spool'),
+  };
+}
+
+/** For its owner only: whoever can change it can point a worker at another stream. */
+export async function writeConfig(path: string, config: CarrierConfig): Promise<void> {
+  await mkdir(config.folder, { recursive: true, mode: 0o700 });
+  const next = `${path}.new`;
+  await writeFile(next, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
+  await chmod(next, 0o600);
+  await rename(next, path);
+}
+
+/** TEAL-CARRIERS-004. */
+export async function readConfig(path: string): Promise<CarrierConfig> {
+  try {
+    return carrierConfigSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    throw new TealError('TEAL-CARRIERS-004', 'the configuration of a worker cannot be read', { path }, error);
+  }
+}

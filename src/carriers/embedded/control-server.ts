@@ -1,0 +1,91 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { failureOf } from '../../sync/receiver.ts';
+import { LineSplitter, carrierRequestSchema, type CarrierRequest, type CarrierResponse } from './protocol.ts';
+
+/** The longest path that a unix socket may have is about 104 bytes (macOS) to 108 (Linux). */
+const maxSocketPathBytes = 100;
+
+export type Answer = (request: CarrierRequest) => Promise<unknown>;
+
+/**
+ * Listens on a unix socket for its owner only, and writes the socket's path to `socketFile`. In the folder of that file where its path is short enough, else in
+ * a folder of its own under the system's temporary folder.
+ */
+export async function startControlServer(socketFile: string, answer: Answer): Promise<AsyncDisposable> {
+  const folder = await socketFolder(dirname(socketFile));
+  const path = join(folder.path, 'control.sock');
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    // A client that goes away in the middle of an answer is no event.
+    socket.on('error', () => socket.destroy());
+    serve(socket, answer);
+  });
+  // Left by a worker that was killed; the lock on the target, not this file, keeps two workers apart.
+  await rm(path, { force: true });
+  server.listen(path);
+  await once(server, 'listening');
+  await chmod(path, 0o600);
+  await writeFile(socketFile, path, { mode: 0o600 });
+  return {
+    async [Symbol.asyncDispose]() {
+      server.close();
+      for (const socket of sockets) socket.destroySoon();
+      // Only if it is still this server's: another worker may have taken the place.
+      if ((await readSocketPath(socketFile)) === path) await rm(socketFile, { force: true });
+      if (folder.temporary) await rm(folder.path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Undefined when there is none. */
+export async function readSocketPath(socketFile: string): Promise<string | undefined> {
+  try {
+    return await readFile(socketFile, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function socketFolder(beside: string): Promise<{ readonly path: string; readonly temporary: boolean }> {
+  if (Buffer.byteLength(join(beside, 'control.sock')) <= maxSocketPathBytes) return { path: beside, temporary: false };
+  return { path: await mkdtemp(join(tmpdir(), 'teal-')), temporary: true };
+}
+
+function serve(socket: Socket, answer: Answer): void {
+  const lines = new LineSplitter();
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    const whole = lines.push(chunk);
+    if (whole === undefined) socket.destroy();
+    else for (const line of whole) void respond(socket, line, answer);
+  });
+}
+
+async function respond(socket: Socket, line: string, answer: Answer): Promise<void> {
+  const request = parseRequest(line);
+  if (request === undefined) {
+    socket.destroy();
+    return;
+  }
+  const response = await answer(request).then(
+    (result): CarrierResponse => ({ id: request.id, result: result ?? null }),
+    (error: unknown): CarrierResponse => ({ id: request.id, failure: failureOf(error) }),
+  );
+  if (socket.writable) socket.write(`${JSON.stringify(response)}\n`);
+}
+
+function parseRequest(line: string): CarrierRequest | undefined {
+  try {
+    return carrierRequestSchema.parse(JSON.parse(line));
+  } catch {
+    // A line that is no request has no id to answer to: the connection is closed.
+    return undefined;
+  }
+}

@@ -1,0 +1,244 @@
+import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import { TealError, isTealError } from '../../kernel/errors.ts';
+import { asPosition, type Position } from '../../model/position.ts';
+import type { FlowState } from '../../ports/carrier.ts';
+import type { Sink, SinkProgress } from '../../ports/sink.ts';
+import { createApplier, type Applier, type ApplierStatus } from '../../sync/applier.ts';
+import { errorOfFailure, failureOf, retryPauseMs, type Failure } from '../../sync/receiver.ts';
+import { SpoolReader } from '../../sync/spool-reader.ts';
+import { flowNames, pathsOfFolder, type CarrierConfig } from './config.ts';
+import type { CarrierStatus } from './protocol.ts';
+import { ReceiverSide } from './receiver-side.ts';
+import { SourceWatch } from './source-watch.ts';
+import type { CarrierDeps } from './worker-ports.ts';
+
+interface Stop {
+  readonly position: Position;
+  readonly untilMs: number;
+}
+
+const maxRetryPauseMs = 10_000;
+/** An attempt that held for so long was a good one: the next pause is short again. */
+const goodAttemptMs = 30_000;
+const nowhere = asPosition('');
+
+/**
+ * Keeps one flow going: lease, sink, receiver, applier. What may pass by itself (`retry: auto`) is tried again with growing pauses; anything else makes the flow
+ * `failed` until `retry`. The receiver goes on while the target is away, so that the source's log does not pile up.
+ */
+export class FlowRunner {
+  readonly #config: CarrierConfig;
+  readonly #deps: CarrierDeps;
+  readonly #watch: SourceWatch;
+  #receiver: ReceiverSide | undefined;
+  #applier: Applier | undefined;
+  #lastStatus: ApplierStatus | undefined;
+  #progress: SinkProgress | undefined;
+  #stop: Stop | undefined;
+  #lastFailure: Failure | undefined;
+  #state: 'connecting' | 'running' | 'retrying' | 'failed' = 'connecting';
+  #retry = Promise.withResolvers<void>();
+  #attempt = new AbortController();
+  #broken: TealError | undefined;
+
+  constructor(config: CarrierConfig, deps: CarrierDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    const { heartbeatEveryMs, lookEveryMs, walBudgetBytes, walWarnShare } = config;
+    const onBroken = (error: TealError): void => this.#break(error);
+    this.#watch = new SourceWatch({
+      probe: deps.probe,
+      heartbeatEveryMs,
+      lookEveryMs,
+      walBudgetBytes,
+      walWarnShare,
+      onBroken,
+    });
+  }
+
+  /** Until the signal aborts; then everything is closed. */
+  async run(signal: AbortSignal): Promise<void> {
+    const watching = this.#watch.run(signal);
+    let failures = 0;
+    while (!signal.aborted) {
+      const began = monotonicMs();
+      try {
+        await this.#follow(signal);
+        break;
+      } catch (error) {
+        if (signal.aborted) break;
+        failures = monotonicMs() - began > goodAttemptMs ? 1 : failures + 1;
+        await this.#afterFailure(error, failures, signal);
+      }
+    }
+    await this.#dropReceiver();
+    await watching;
+  }
+
+  /** TEAL-CARRIERS-005 while there is no applier. It outlives one: an applier that takes over stands still at the same place. */
+  async stopAt(position: Position, leaseMs: number): Promise<Position> {
+    const applier = this.#applier;
+    if (applier === undefined) throw this.#notNow();
+    this.#stop = { position, untilMs: monotonicMs() + leaseMs };
+    return applier.stopAt(position, leaseMs);
+  }
+
+  resume(): void {
+    this.#stop = undefined;
+    this.#applier?.resume();
+  }
+
+  retry(): void {
+    this.#retry.resolve();
+  }
+
+  status(): CarrierStatus {
+    const applier = this.#applier?.status() ?? this.#lastStatus;
+    const receiver = this.#receiver;
+    const look = this.#watch.look;
+    const reached = applier?.reached ?? this.#progress?.applied ?? nowhere;
+    const received = receiver?.received ?? reached;
+    const { probe } = this.#deps;
+    const failure = this.#lastFailure ?? receiver?.failure;
+    return Object.freeze({
+      flow: this.#config.flow,
+      mode: applier?.mode ?? (this.#progress?.mode === 'live' ? 'live' : 'shadow'),
+      now: this.#flowState(applier, reached),
+      received,
+      applied: applier?.durable ?? this.#progress?.applied ?? nowhere,
+      ...(look === undefined ? {} : { head: look.head }),
+      lagBytes:
+        reached === nowhere
+          ? 0
+          : probe.bytesBetween(reached, look === undefined || look.head < received ? received : look.head),
+      ...(applier?.lagMs === undefined ? {} : { lagMs: applier.lagMs }),
+      transactions: applier?.transactions ?? 0,
+      changes: applier?.changes ?? 0,
+      changesPerSecond: this.#applier === undefined ? 0 : (applier?.changesPerSecond ?? 0),
+      spoolBytes: receiver?.spoolBytes ?? 0,
+      ...(look?.retainedBytes === undefined ? {} : { retainedBytes: look.retainedBytes }),
+      rogueTransactions: applier?.rogueTransactions ?? this.#progress?.rogueTransactions ?? 0,
+      pid: process.pid,
+      receiving: receiver?.state ?? 'connecting',
+      budget: this.#watch.budget,
+      epoch: applier?.epoch ?? this.#progress?.epoch ?? 0,
+      ...(applier?.rogueFirst === undefined ? {} : { rogueFirst: applier.rogueFirst }),
+      ...(failure === undefined ? {} : { lastFailure: failure }),
+    });
+  }
+
+  /** One attempt: returns when the signal aborts, throws for any other end. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    this.#state = 'connecting';
+    this.#attempt = new AbortController();
+    if (this.#broken !== undefined) throw this.#broken;
+    await using lease = await this.#deps.takeLease(signal);
+    const ends = AbortSignal.any([signal, lease.lost, this.#attempt.signal]);
+    await using sink = await this.#deps.openSink(ends);
+    const { applied } = await this.#readProgress(sink);
+    const receiver = await this.#ensureReceiver(applied);
+    const readable = await receiver.ready(ends);
+    await using reader = await SpoolReader.open({
+      folder: pathsOfFolder(this.#config.folder).spool,
+      decoder: this.#deps.newDecoder(),
+      readable,
+      applied,
+      onRemoved: (bytes) => receiver.removed(bytes),
+    });
+    receiver.feed(reader);
+    await this.#apply(reader, sink, ends);
+    // The applier resolves for any abort: which one it was decides.
+    if (!signal.aborted) ends.throwIfAborted();
+  }
+
+  async #apply(reader: SpoolReader, sink: Sink, ends: AbortSignal): Promise<void> {
+    const { migration, flow } = this.#config;
+    const { stream } = flowNames(migration, flow);
+    const applier = createApplier({ stream, flow, migration, events: reader, sink, managed: this.#deps.managed });
+    this.#applier = applier;
+    this.#state = 'running';
+    this.#stopAgain(applier);
+    this.#deps.log(`the ${flow} flow runs`);
+    try {
+      await applier.run(ends);
+    } finally {
+      this.#lastStatus = applier.status();
+      this.#applier = undefined;
+      this.#receiver?.feed(undefined);
+    }
+  }
+
+  /** A comparison that relies on the stop must not be undone by an attempt that begins in the middle of it. */
+  #stopAgain(applier: Applier): void {
+    const stop = this.#stop;
+    const restMs = stop === undefined ? 0 : stop.untilMs - monotonicMs();
+    if (stop === undefined || restMs <= 0) return;
+    // Who asked was told already, or got the error of the attempt before.
+    applier.stopAt(stop.position, restMs).catch(() => undefined);
+  }
+
+  async #readProgress(sink: Sink): Promise<SinkProgress> {
+    try {
+      this.#progress = await sink.progress();
+    } catch (error) {
+      if (!isTealError(error, 'TEAL-SYNC-118')) throw error;
+      const applied = await this.#deps.probe.firstPosition();
+      const mode = this.#config.flow === 'forward' ? 'live' : 'shadow';
+      this.#progress = await sink.progress({ applied, mode, epoch: 0, rogueTransactions: 0 });
+    }
+    return this.#progress;
+  }
+
+  async #ensureReceiver(applied: Position): Promise<ReceiverSide> {
+    if (this.#receiver?.ended === true) await this.#dropReceiver();
+    this.#receiver ??= new ReceiverSide(applied, this.#deps);
+    return this.#receiver;
+  }
+
+  async #dropReceiver(): Promise<void> {
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    await receiver?.[Symbol.asyncDispose]();
+  }
+
+  async #afterFailure(thrown: unknown, failures: number, signal: AbortSignal): Promise<void> {
+    const failure = failureOf(thrown);
+    this.#lastFailure = failure;
+    this.#deps.log(failure.reason);
+    this.#retry = Promise.withResolvers<void>();
+    const mayPass = isTealError(thrown) && thrown.entry.retry === 'auto';
+    this.#state = mayPass ? 'retrying' : 'failed';
+    const pauseMs = mayPass ? retryPauseMs(failures, maxRetryPauseMs) : 1 << 30;
+    const wake = new AbortController();
+    try {
+      await Promise.race([this.#retry.promise, sleep(pauseMs, AbortSignal.any([signal, wake.signal]))]);
+    } catch {
+      // Aborted: the caller looks at its own signal.
+    } finally {
+      wake.abort();
+    }
+  }
+
+  #flowState(applier: ApplierStatus | undefined, reached: Position): FlowState {
+    const failure = this.#lastFailure;
+    if (this.#state === 'failed' && failure !== undefined) return { state: 'failed', ...failure };
+    if (this.#state === 'running' && applier !== undefined) {
+      const broken = this.#receiver?.failure;
+      if (applier.now.state !== 'running' || broken === undefined) return applier.now;
+      return { state: 'waiting', ...broken, position: reached };
+    }
+    const reason = failure ?? { code: 'TEAL-CARRIERS-005', reason: 'the worker connects' };
+    return { state: 'waiting', ...reason, position: reached };
+  }
+
+  #break(error: TealError): void {
+    this.#broken ??= error;
+    this.#attempt.abort(error);
+  }
+
+  #notNow(): TealError {
+    return this.#lastFailure === undefined
+      ? new TealError('TEAL-CARRIERS-005', 'the worker has not connected yet')
+      : new TealError('TEAL-CARRIERS-005', this.#lastFailure.reason, {}, errorOfFailure(this.#lastFailure));
+  }
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { asPosition, type Position } from '../../model/position.ts';
+import type { FlowStatus } from '../../ports/carrier.ts';
+import type { Failure } from '../../sync/receiver.ts';
+
+/** One JSON object a line in both directions. Requests may overlap; `id` brings an answer to its question. */
+export const carrierRequestSchema = z.discriminatedUnion('method', [
+  z.strictObject({ id: z.number().int(), method: z.literal('status') }),
+  z.strictObject({
+    id: z.number().int(),
+    method: z.literal('stopAt'),
+    position: z
+      .string()
+      .max(200)
+      .transform((text): Position => asPosition(text)),
+    leaseMs: z.number().int().positive(),
+  }),
+  z.strictObject({ id: z.number().int(), method: z.literal('resume') }),
+  /** A worker that has failed tries again. */
+  z.strictObject({ id: z.number().int(), method: z.literal('retry') }),
+  /** Answered when the spool is gone; the process then ends. */
+  z.strictObject({ id: z.number().int(), method: z.literal('retire') }),
+]);
+export type CarrierRequest = z.infer<typeof carrierRequestSchema>;
+
+export type CarrierResponse =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly failure: Failure };
+
+export const carrierResponseSchema = z.union([
+  z.object({ id: z.number().int(), failure: z.object({ code: z.string(), reason: z.string() }) }),
+  z.object({ id: z.number().int(), result: z.unknown() }),
+]);
+
+/** A longer line is an error: nothing that is asked or answered comes near it. */
+export const maxLineBytes = 64 * 1024;
+
+/** How much of the log that the source may keep for this flow is kept. */
+export type WalBudget = 'ok' | 'warn' | 'exceeded';
+
+/** The port's status, and what only this carrier has to say. */
+export interface CarrierStatus extends FlowStatus {
+  readonly pid: number;
+  readonly receiving: 'connecting' | 'streaming' | 'spool full';
+  readonly budget: WalBudget;
+  readonly epoch: number;
+  /** The first rogue transaction: tables and position, never values. */
+  readonly rogueFirst?: string;
+  /** Why it connects again, when it does. */
+  readonly lastFailure?: Failure;
+}
+
+/** Lines of a stream of chunks, at any chunk boundary; undefined once one is longer than the limit. */
+export class LineSplitter {
+  #rest = '';
+
+  push(chunk: string): readonly string[] | undefined {
+    const lines = (this.#rest + chunk).split('\n');
+    this.#rest = lines.pop() ?? '';
+    return this.#rest.length > maxLineBytes ? undefined : lines;
+  }
+}

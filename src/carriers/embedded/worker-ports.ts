@@ -1,0 +1,29 @@
+import type { ChangeDecoder, SourceProbe, StreamLease } from '../../ports/change-source.ts';
+import type { Sink } from '../../ports/sink.ts';
+import type { TableName } from '../../model/catalog.ts';
+import type { Position } from '../../model/position.ts';
+import type { Failure, ReceiverReport } from '../../sync/receiver.ts';
+
+/** What goes to a receiver that runs on a thread of its own. */
+export interface ReceiverHandle extends AsyncDisposable {
+  /** Segments were removed from the spool. */
+  removed(bytes: number): void;
+}
+
+export interface ReceiverListener {
+  readonly report: (report: ReceiverReport) => void;
+  /** It has ended, and will not go on by itself. */
+  readonly failed: (failure: Failure) => void;
+}
+
+/** What a worker is composed of. Each `open…` may be called again after its product was disposed of. */
+export interface CarrierDeps {
+  readonly takeLease: (signal: AbortSignal) => Promise<StreamLease>;
+  readonly openSink: (signal: AbortSignal) => Promise<Sink>;
+  readonly startReceiver: (initial: Position, listener: ReceiverListener) => ReceiverHandle;
+  readonly probe: SourceProbe;
+  readonly newDecoder: () => ChangeDecoder;
+  readonly managed: (table: TableName) => boolean;
+  /** One line of the worker's log. */
+  readonly log: (text: string) => void;
+}
