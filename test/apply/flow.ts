@@ -6,45 +6,13 @@ import type { Position } from '../../src/model/position.ts';
 import type { Flow } from '../../src/ports/carrier.ts';
 import type { SinkProgress } from '../../src/ports/sink.ts';
 import { createApplier, type Applier, type ApplierOptions } from '../../src/sync/applier.ts';
-import type { EventSource } from '../../src/sync/event-source.ts';
 import { PgoutputDecoder } from '../../src/systems/postgres/change-decoder.ts';
 import { connect } from '../../src/systems/postgres/connection.ts';
 import { positionOfLsnText } from '../../src/systems/postgres/position.ts';
 import { openPostgresSink } from '../../src/systems/postgres/sink/sink.ts';
 import { installTealSchema } from '../../src/systems/postgres/teal-schema.ts';
 import type { TestDatabase } from '../support/postgres.ts';
-
-/** An event source that a test fills by hand. */
-export class Feed implements EventSource {
-  readonly #batches: (readonly StreamEvent[])[] = [];
-  #arrived = Promise.withResolvers<void>();
-  readonly trims: Position[] = [];
-
-  push(events: readonly StreamEvent[]): void {
-    if (events.length === 0) return;
-    this.#batches.push(events);
-    this.#arrived.resolve();
-    this.#arrived = Promise.withResolvers();
-  }
-
-  async next(signal: AbortSignal): Promise<readonly StreamEvent[]> {
-    for (;;) {
-      signal.throwIfAborted();
-      const batch = this.#batches.shift();
-      if (batch !== undefined) return batch;
-      const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-      await Promise.race([this.#arrived.promise, aborted]);
-    }
-  }
-
-  hasMore(): boolean {
-    return this.#batches.length > 0;
-  }
-
-  trimmed(position: Position): void {
-    this.trims.push(position);
-  }
-}
+import { Feed } from './feed.ts';
 
 /** Reads what a source's slot holds, as events, through the slot's SQL interface: no walsender, so that a test decides what arrives when. */
 export class SlotReader {
@@ -124,6 +92,11 @@ export class TestFlow implements AsyncDisposable {
     const rows = await source.query(`select lsn from pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
     const start = positionOfLsnText(rows[0]?.['lsn'] ?? '');
     return new TestFlow(source, target, start, options, { migration, stream, slot });
+  }
+
+  /** Where it began: everything of the slot is after it. */
+  get begin(): Position {
+    return this.#start;
   }
 
   get feed(): Feed {
