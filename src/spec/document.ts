@@ -3,7 +3,7 @@ import { durationPattern, parseDuration, parseSize, sizePattern } from './units.
 
 /**
  * The file as a user writes it (`docs/reference/spec.schema.json` is generated from this). Every field but `name`, `blue` and `green` has the default that a
- * careful engineer would choose; `normal-form.ts` puts it in. Strict everywhere: an unknown word is a mistake, because a misspelt limit is no limit.
+ * careful engineer would choose; `spec.ts` puts it in. Strict everywhere: an unknown word is a mistake, because a misspelt limit is no limit.
  */
 const duration = z
   .string('a duration such as 500ms, 3s, 10m, 24h')
@@ -29,6 +29,8 @@ const side = z.strictObject({
   url: secret,
 });
 
+const gateKinds = ['lag', 'verify', 'sql', 'command', 'person'] as const;
+
 const gate = z
   .strictObject({
     lag: duration.optional().describe('The flow is not further behind than this …'),
@@ -41,7 +43,7 @@ const gate = z
     person: text.optional().describe('Somebody must say yes: `teal cutover`.'),
   })
   .superRefine((given, context) => {
-    const kinds = (['lag', 'verify', 'sql', 'command', 'person'] as const).filter((kind) => given[kind] !== undefined);
+    const kinds = gateKinds.filter((kind) => given[kind] !== undefined);
     if (kinds.length !== 1) {
       context.addIssue({ code: 'custom', message: 'exactly one of lag, verify, sql, command, person' });
       return;
@@ -54,29 +56,74 @@ const gate = z
     if (alone !== 'sql' && (given.equals ?? given.on) !== undefined) {
       context.addIssue({ code: 'custom', message: '`equals` and `on` only beside `sql`' });
     }
+  })
+  .meta({ oneOf: gateKinds.map((kind) => ({ required: [kind] })) });
+
+const traffic = z
+  .strictObject({
+    router: z
+      .enum(['proxy', 'none'])
+      .default('proxy')
+      .describe(
+        "`proxy`: clients come through Teal's own. `none`: they are told by other means; a cut then ends their writes with an error.",
+      ),
+    listen: z
+      .string()
+      .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'host:port, such as 127.0.0.1:6432')
+      .default('127.0.0.1:6432'),
+    tls: z
+      .strictObject({ cert: text, key: text })
+      .optional()
+      .describe('Files with the certificate and the key that clients see.'),
+    clientAuth: z.enum(['scram', 'trust']).default('scram').describe('`trust` only for tests on loopback.'),
+    pinned: z
+      .enum(['abort', 'close'])
+      .default('abort')
+      .describe('What a cut does with sessions whose state cannot move.'),
+  })
+  .superRefine(({ listen, clientAuth }, context) => {
+    if (Number(listen.slice(listen.lastIndexOf(':') + 1)) > 65_535) {
+      context.addIssue({ code: 'custom', path: ['listen'], message: 'a port from 0 to 65535' });
+    }
+    if (clientAuth === 'trust' && !/^(127\.|localhost:|\[::1\]:)/.test(listen)) {
+      context.addIssue({ code: 'custom', path: ['clientAuth'], message: 'scram, where `listen` is not loopback' });
+    }
   });
 
-const traffic = z.strictObject({
-  router: z
-    .enum(['proxy', 'none'])
-    .default('proxy')
-    .describe(
-      "`proxy`: clients come through Teal's own. `none`: they are told by other means; a cut then ends their writes with an error.",
-    ),
-  listen: z
-    .string()
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'host:port, such as 127.0.0.1:6432')
-    .default('127.0.0.1:6432'),
-  tls: z
-    .strictObject({ cert: text, key: text })
-    .optional()
-    .describe('Files with the certificate and the key that clients see.'),
-  clientAuth: z.enum(['scram', 'trust']).default('scram').describe('`trust` only for tests on loopback.'),
-  pinned: z
-    .enum(['abort', 'close'])
-    .default('abort')
-    .describe('What a cut does with sessions whose state cannot move.'),
-});
+const cutover = z
+  .strictObject({
+    maxPause: duration
+      .default(3_000)
+      .describe('How long clients may wait in all. Past it the cut is given up and blue goes on.'),
+    drain: duration
+      .optional()
+      .describe('How long running transactions may take to end. Default: two thirds of maxPause.'),
+    lockTimeout: duration.default(500).describe('How long the fence may wait for its locks.'),
+    gates: z
+      .array(gate)
+      .default([{ lag: 1_000, for: 10_000 }, { verify: 'full' }, { person: 'operator' }])
+      .describe('Questions that must all be answered yes before the cut.'),
+    sequenceHeadroom: z
+      .int()
+      .min(0, 'a number from 0 to 1000000000')
+      .max(1e9, 'a number from 0 to 1000000000')
+      .default(100)
+      .describe('How far the sequences of the new side start past those of the old one.'),
+  })
+  .superRefine(({ maxPause, drain, gates }, context) => {
+    const tell = (path: (string | number)[], message: string): void =>
+      context.addIssue({ code: 'custom', path, message });
+    if (maxPause < 100) tell(['maxPause'], 'at least 100ms: no cut fits into less');
+    if (drain !== undefined && drain >= maxPause) {
+      tell(['drain'], 'less than maxPause: clients wait while transactions drain');
+    }
+    const persons = gates.map(({ person }) => person);
+    for (const [index, person] of persons.entries()) {
+      if (person !== undefined && persons.indexOf(person) < index) {
+        tell(['gates', index, 'person'], 'each person once: one yes would answer both');
+      }
+    }
+  });
 
 export const specDocument = z.strictObject({
   teal: z.literal(1, 'the version of this format: 1').describe('The version of this format.'),
@@ -101,17 +148,7 @@ export const specDocument = z.strictObject({
       heartbeat: duration.default(1_000),
     })
     .prefault({}),
-  cutover: z
-    .strictObject({
-      maxPause: duration
-        .default(3_000)
-        .describe('How long clients may wait in all. Past it the cut is given up and blue goes on.'),
-      drain: duration.default(2_000).describe('How long running transactions may take to end.'),
-      lockTimeout: duration.default(500),
-      gates: z.array(gate).default([{ lag: 1_000, for: 10_000 }, { verify: 'full' }, { person: 'operator' }]),
-      sequenceHeadroom: z.int().min(0).max(1e9).default(100),
-    })
-    .prefault({}),
+  cutover: cutover.prefault({}),
   soak: z.strictObject({ for: duration.default(86_400_000) }).prefault({}),
   finalise: z
     .strictObject({
@@ -126,5 +163,20 @@ export const specDocument = z.strictObject({
 
 export type SpecDocument = z.infer<typeof specDocument>;
 
-/** Words of architecture that a later version will understand: said so, instead of "unknown". */
-export const notYet: readonly string[] = Object.freeze(['shadow', 'canary', 'console', 'revertOn', 'rollBackOn']);
+/** What a later version will understand: said so, instead of "unknown". */
+export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
+  words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier', 'http', 'prometheus', 'datadog'],
+  values: [
+    'mysql',
+    'mariadb',
+    'kafka',
+    'pgbouncer',
+    'haproxy',
+    'nginx',
+    'envoy',
+    'dns',
+    'kubernetes',
+    'drop',
+    'sample',
+  ],
+});

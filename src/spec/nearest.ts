@@ -9,6 +9,12 @@ export function nearestWord(word: string, candidates: readonly string[]): string
   return best?.candidate;
 }
 
+/** The nearest word as a mistake carries it. */
+export function hint(word: string, candidates: readonly string[]): { readonly nearest?: string } {
+  const nearest = nearestWord(word, candidates);
+  return nearest === undefined ? {} : { nearest };
+}
+
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];

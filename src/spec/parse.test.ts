@@ -136,6 +136,120 @@ describe('every mistake is reported at once, at its place', () => {
   });
 });
 
+describe('what a careful engineer would not write', () => {
+  test.each([
+    ['cutover: { maxPause: 2s, drain: 2s }', '5:33 cutover.drain: expected less than maxPause'],
+    ['cutover: { maxPause: 50ms }', '5:22 cutover.maxPause: expected at least 100ms'],
+    [
+      'cutover: { gates: [{ person: dba }, { person: dba }] }',
+      '5:47 cutover.gates[1].person: expected each person once',
+    ],
+    ['traffic: { listen: "127.0.0.1:70000" }', '5:20 traffic.listen: expected a port'],
+    ['traffic: { listen: "0.0.0.0:6432", clientAuth: trust }', '5:48 traffic.clientAuth: expected scram, where'],
+    ['traffic: { router: pgbouncer }', '5:20 traffic.router: this version of Teal does not do this yet'],
+    ['soak: { for: 24h, rollBackOn: [] }', '5:19 soak.rollBackOn: this version of Teal does not do this yet'],
+    ['stateDir: !odd here', '5:11 : Unresolved tag'],
+    ['? [a, b]\n: c', '1:1 [ a, b ]: unknown word'],
+    ['__proto__: { x: 1 }', '5:1 __proto__: unknown word'],
+    ['soak: { for: 9999999d }', '5:14 soak.for: expected a duration'],
+  ])('%s', (line, mistake) => {
+    const [found, ...others] = mistakes(`${minimal}${line}\n`);
+    expect(found).toContain(mistake);
+    expect(others).toEqual([]);
+  });
+
+  test('the same system twice', () => {
+    expect(mistakes(minimal.replace('${GREEN_URL}', '${BLUE_URL}'))).toEqual([
+      '4:15 green.url: expected another system than blue',
+    ]);
+  });
+
+  test.each(['postgres://app:s3cret@localhost/shop', 'postgres://localhost/shop?user=app&password=s3cret'])(
+    'a password in the file (%s), which is not shown',
+    (url) => {
+      const text = minimal.replace('${BLUE_URL}', url);
+      const parsed = parse(text);
+      const shown = parsed.ok ? '' : renderMistakes('teal.yaml', text, parsed.mistakes);
+      expect(shown).toContain('teal.yaml:3:14  blue.url: a password stands in the file');
+      expect(shown).not.toContain('s3cret');
+    },
+  );
+
+  test('a URL whose password alone comes from the environment is right', () => {
+    const text = minimal.replace('${BLUE_URL}', 'postgres://app:${PASSWORD}@localhost/shop');
+    expect(parseSpec(text, { env: { ...env, PASSWORD: 'x' }, readText: () => undefined }).ok).toBe(true);
+  });
+});
+
+describe('the environment', () => {
+  const withWorkers = (value: string, workers: string): ParsedSpec =>
+    parseSpec(`${minimal}copy: { workers: ${value} }\n`, {
+      env: { ...env, WORKERS: workers },
+      readText: () => undefined,
+    });
+
+  test('gives numbers where the value is not in quotes', () => {
+    expect(withWorkers('$WORKERS', '8').ok).toBe(false);
+    const plain = parseSpec(`${minimal}copy:\n  workers: \${WORKERS}\n`, {
+      env: { ...env, WORKERS: '8' },
+      readText: () => undefined,
+    });
+    expect(plain).toMatchObject({ ok: true, spec: { copy: { workers: 8 } } });
+    expect(withWorkers('"${WORKERS}"', '8').ok).toBe(false);
+  });
+
+  test('cannot add a word to the file', () => {
+    const text = `${minimal}stateDir: "\${DIR}"\n`;
+    const parsed = parseSpec(text, {
+      env: { ...env, DIR: 'x"\ntraffic: { router: none }' },
+      readText: () => undefined,
+    });
+    expect(parsed).toMatchObject({ ok: true, spec: { traffic: { router: 'proxy' } } });
+  });
+
+  test('$${ stands for itself', () => {
+    expect(parse(`${minimal}stateDir: "a$\${b}"\n`)).toMatchObject({ ok: true, spec: { stateDir: 'a${b}' } });
+  });
+});
+
+test('the normal form cannot be changed', () => {
+  const parsed = parse(minimal);
+  expect(parsed.ok && Object.isFrozen(parsed.spec.cutover.gates[0])).toBe(true);
+});
+
+describe('any number of mistakes', () => {
+  /** Lines that are right, each with a wrong twin and the path that must then be named. */
+  const lines = [
+    ['teal: 1', 'teal: one', 'teal'],
+    ['name: shop', 'name: Shop!', 'name'],
+    ['blue: { url: "${BLUE_URL}" }', 'blue: { url: "mysql://x" }', 'blue.url'],
+    ['green: { url: "${GREEN_URL}" }', 'green: { ulr: "${GREEN_URL}" }', 'green.ulr'],
+    ['tables: { include: ["public.*"] }', 'tables: { include: ["public"] }', 'tables.include[0]'],
+    ['traffic: { listen: "127.0.0.1:1" }', 'traffic: { listen: here }', 'traffic.listen'],
+    ['copy: { workers: 4 }', 'copy: { workers: four }', 'copy.workers'],
+    ['follow: { walBudget: 20GB }', 'follow: { walBudget: 20 }', 'follow.walBudget'],
+    ['cutover: { maxPause: 3s, drain: 1s }', 'cutover: { maxPause: 1s, drain: 3s }', 'cutover.drain'],
+    ['soak: { for: 24h }', 'soak: { for: 24h, until: x }', 'soak.until'],
+    ['finalise: { blue: keep }', 'finalise: { blue: kep }', 'finalise.blue'],
+    ['stateDir: here', 'stateDir: ""', 'stateDir'],
+  ] as const;
+
+  test('are all found at their lines, and nothing that is right is called wrong', () => {
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { minLength: lines.length, maxLength: lines.length }), (wrong) => {
+        const text = lines.map(([right, mistaken], index) => (wrong[index] === true ? mistaken : right)).join('\n');
+        const expected = lines.flatMap(([, , path], index) => (wrong[index] === true ? [`${index + 1} ${path}`] : []));
+        const parsed = parse(text);
+        const found = parsed.ok ? [] : parsed.mistakes.map(({ line, path }) => `${line} ${path}`);
+        // The misspelt `url` is also a missing one.
+        expect(found.filter((it) => it !== '4 green.url')).toEqual(expected);
+        expect(parsed.ok).toBe(expected.length === 0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 describe('any text at all', () => {
   test('gives a spec or mistakes, never a throw', () => {
     const corpus = [

@@ -46,7 +46,7 @@ export interface Spec {
 export function normalForm(document: SpecDocument, urls: { readonly blue: string; readonly green: string }): Spec {
   const { traffic, follow, cutover } = document;
   const colon = traffic.listen.lastIndexOf(':');
-  return Object.freeze({
+  return deepFreeze({
     name: document.name,
     blue: { system: document.blue.system, url: urls.blue },
     green: { system: document.green.system, url: urls.green },
@@ -63,7 +63,7 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
     follow: { walBudgetBytes: follow.walBudget, spoolLimitBytes: follow.spool, heartbeatMs: follow.heartbeat },
     cutover: {
       maxPauseMs: cutover.maxPause,
-      drainMs: cutover.drain,
+      drainMs: cutover.drain ?? Math.round((cutover.maxPause * 2) / 3),
       lockTimeoutMs: cutover.lockTimeout,
       gates: cutover.gates.map(gateOf),
       sequenceHeadroom: cutover.sequenceHeadroom,
@@ -72,6 +72,14 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
     finalise: { afterMs: document.finalise.after, blue: document.finalise.blue },
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const member of Object.values(value)) deepFreeze(member);
+  }
+  return value;
 }
 
 function gateOf(gate: SpecDocument['cutover']['gates'][number]): GateSpec {

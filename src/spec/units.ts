@@ -10,8 +10,8 @@ const sizeUnits: Readonly<Record<string, number>> = {
   GiB: 1024 ** 3,
 };
 
-export const durationPattern = '^\\d+(\\.\\d+)?(ms|s|m|h|d)$';
-export const sizePattern = '^\\d+(\\.\\d+)?(B|kB|MB|GB|TB|KiB|MiB|GiB)$';
+export const durationPattern = '^\\d{1,6}(\\.\\d{1,3})?(ms|s|m|h|d)$';
+export const sizePattern = '^\\d{1,9}(\\.\\d{1,3})?(B|kB|MB|GB|TB|KiB|MiB|GiB)$';
 
 /** `3s`, `500ms`, `1.5h` in milliseconds; undefined when it is no duration. */
 export function parseDuration(text: string): number | undefined {

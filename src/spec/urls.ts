@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { isUnexpanded } from './environment.ts';
+import type { Mistake } from './mistakes.ts';
+import type { Places } from './places.ts';
+
+/** The two sides' URLs, read from where the file says they are. */
+export interface Urls {
+  readonly blue: string;
+  readonly green: string;
+}
+
+type Read = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly mistakes: readonly Mistake[] };
+
+/** As much of the document as this needs, so that URLs are looked at also in a document that has mistakes elsewhere. */
+const sides = z.object({
+  blue: z.object({ url: z.unknown() }).catch({ url: undefined }),
+  green: z.object({ url: z.unknown() }).catch({ url: undefined }),
+});
+const inFile = z.strictObject({ file: z.string() });
+
+/** Texts of `url` as they stood in the file, before the environment was put in. */
+export interface WrittenUrls {
+  readonly blue: unknown;
+  readonly green: unknown;
+}
+
+export function writtenUrls(plain: unknown): WrittenUrls {
+  const parsed = sides.safeParse(plain);
+  return { blue: parsed.data?.blue.url, green: parsed.data?.green.url };
+}
+
+/** No mistake ever repeats any part of a URL: it may be the part with the password. */
+export function readUrls(
+  plain: unknown,
+  written: WrittenUrls,
+  readText: (path: string) => string | undefined,
+  places: Places,
+): { readonly urls: Urls; readonly mistakes: readonly Mistake[] } {
+  const given = writtenUrls(plain);
+  const read = (side: 'blue' | 'green'): Read => {
+    const at = { ...places.ofValue([side, 'url']), path: `${side}.url` };
+    return readUrl(given[side], written[side], readText, at);
+  };
+  const [blue, green] = [read('blue'), read('green')];
+  const mistakes = [blue, green].flatMap((it) => (it.ok ? [] : it.mistakes));
+  const urls = { blue: blue.ok ? blue.url : '', green: green.ok ? green.url : '' };
+  if (urls.blue !== '' && urls.blue === urls.green) {
+    mistakes.push({
+      ...places.ofValue(['green', 'url']),
+      path: 'green.url',
+      message: 'expected another system than blue',
+    });
+  }
+  return { urls, mistakes };
+}
+
+function readUrl(
+  given: unknown,
+  written: unknown,
+  readText: (path: string) => string | undefined,
+  at: Omit<Mistake, 'message'>,
+): Read {
+  const wrong = (message: string): Read => ({ ok: false, mistakes: [{ ...at, message }] });
+  const file = inFile.safeParse(given);
+  const text = file.success ? readText(file.data.file)?.trim() : given;
+  if (file.success && text === undefined) return wrong('the file that it names cannot be read');
+  // Neither a text nor a file: the schema has said so. A variable that is not set: told already.
+  if (typeof text !== 'string' || text === '' || isUnexpanded(text)) return { ok: false, mistakes: [] };
+  const url = /^postgres(ql)?:\/\//.test(text) ? URL.parse(text) : null;
+  if (url === null) return wrong('expected a postgres:// URL');
+  if (holdsPassword(written)) {
+    return wrong(
+      'a password stands in the file: take the URL from the environment ("${BLUE_URL}") or from { file: path }',
+    );
+  }
+  return { ok: true, url: text };
+}
+
+/** Of the text as it was written: a password that came from the environment is where it should be. */
+function holdsPassword(written: unknown): boolean {
+  if (typeof written !== 'string') return false;
+  const password = /^[a-z]+:\/\/[^/@:]*:(?<password>[^@]*)@/.exec(written)?.groups?.['password'] ?? '';
+  return (password !== '' && !password.includes('${')) || /[?&]password=(?!\$\{)[^&]/.test(written);
+}
