@@ -41,9 +41,15 @@ export interface MigrationOptions {
   /** Who asks, for the journal. */
   readonly by: string;
   readonly connectCarrier: (pair: PostgresPair, loaded: LoadedSpec) => Carrier;
-  readonly connectRouter: (pair: PostgresPair, loaded: LoadedSpec) => Promise<Router>;
+  readonly connectRouter: (pair: PostgresPair, loaded: LoadedSpec) => Promise<ConnectedRouter>;
   /** PostgreSQL's client programs; default: looked for on PATH. */
   readonly tools?: PgTools;
+}
+
+/** A router, and how it is ended when nobody needs it any more. */
+export interface ConnectedRouter {
+  readonly router: Router;
+  stop(): Promise<void>;
 }
 
 const gatePatienceMs = 30 * 60_000;
@@ -57,16 +63,18 @@ export class Migration implements AsyncDisposable {
   readonly #journal: Journal;
   readonly #pair: PostgresPair;
   readonly #carrier: Carrier;
+  readonly #connected: ConnectedRouter;
   readonly #router: Router;
   readonly #stages: readonly Stage[];
 
-  private constructor(options: MigrationOptions, journal: Journal, pair: PostgresPair, router: Router) {
+  private constructor(options: MigrationOptions, journal: Journal, pair: PostgresPair, connected: ConnectedRouter) {
     this.#options = options;
     this.#spec = options.loaded.spec;
     this.#journal = journal;
     this.#pair = pair;
     this.#carrier = options.connectCarrier(pair, options.loaded);
-    this.#router = router;
+    this.#connected = connected;
+    this.#router = connected.router;
     this.#stages = pair.stages(this.#carrier);
   }
 
@@ -82,8 +90,8 @@ export class Migration implements AsyncDisposable {
       const tools = options.tools ?? (await toolsFor(spec, options.signal));
       const pair = new PostgresPair({ spec, stateDir, catalog, leftOut, tools });
       journal.append(runStarted(options));
-      const router = await options.connectRouter(pair, options.loaded);
-      return new Migration(options, journal, pair, router);
+      const connected = await options.connectRouter(pair, options.loaded);
+      return new Migration(options, journal, pair, connected);
     } catch (error) {
       journal[Symbol.dispose]();
       throw error;
@@ -189,6 +197,22 @@ export class Migration implements AsyncDisposable {
     await undoStages(this.#stages, this.#run());
     this.#journal.append({ type: 'aborted', by: this.#options.by, reason, left: [] });
     return { outcome: 'done', live: 'blue', next: [] };
+  }
+
+  /** Ends the proxy: its clients are told as a server that shuts down tells them. */
+  async closeTraffic(): Promise<void> {
+    await this.#connected.stop();
+  }
+
+  /** Ends every process of this migration on this machine: flows, proxy, holders. The systems keep what they have; \`up\` starts them again. */
+  async stopProcesses(): Promise<void> {
+    const ends = [
+      this.#carrier.halt('forward'),
+      this.#carrier.halt('reverse'),
+      this.#connected.stop(),
+      this.#pair.releaseSnapshot(),
+    ];
+    await Promise.allSettled(ends);
   }
 
   async #recover(): Promise<void> {

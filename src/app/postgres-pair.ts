@@ -115,6 +115,11 @@ export class PostgresPair implements AsyncDisposable {
     );
   }
 
+  /** Ends the holders of the copy's snapshot, if there are any. */
+  async releaseSnapshot(): Promise<void> {
+    await releaseHolders(this.#options.stateDir, AbortSignal.timeout(30_000));
+  }
+
   #prepareSteps(): readonly Step[] {
     const { tables } = this.#options.catalog;
     const { blue, green } = this.#sessions;

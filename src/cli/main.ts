@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { isTealError } from '../kernel/errors.ts';
 import { assessCommand } from './commands/assess.ts';
 import { initCommand } from './commands/init.ts';
+import { journalCommands } from './commands/journal.ts';
+import { lifecycleCommands } from './commands/lifecycle.ts';
 import { exitCodes } from './exit-codes.ts';
 import { errorJson, errorText, printJson } from './print.ts';
 
@@ -21,6 +23,8 @@ export function buildProgram(): Command {
     );
   initCommand(program);
   assessCommand(program);
+  lifecycleCommands(program);
+  journalCommands(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }

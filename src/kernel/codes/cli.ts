@@ -16,4 +16,11 @@ export const cliCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-CLI-003': {
+    summary: 'A destructive command was not confirmed',
+    happened: 'The command ends something that cannot be had back, and nobody has said yes. Nothing was done.',
+    doThis: 'Type what it asks for, or give --yes where nobody sits at the terminal.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-CLI-${number}`, ErrorEntry>;

@@ -1,0 +1,288 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  blueMajor,
+  greenMajor,
+  ownServer,
+  testDatabase,
+  type TestDatabase,
+  type TestServer,
+} from '../../test/support/postgres.ts';
+import type { PostgresServer } from '../../tools/servers/postgres.ts';
+import { carrierPaths } from '../carriers/embedded/config.ts';
+import type { CarrierStatus } from '../carriers/embedded/protocol.ts';
+import { sleep, waitFor } from '../kernel/clock.ts';
+import { isTealError } from '../kernel/errors.ts';
+import type { Side } from '../model/catalog.ts';
+import type { Carrier, Flow } from '../ports/carrier.ts';
+import { connect } from '../systems/postgres/connection.ts';
+import { positionOfLsnText } from '../systems/postgres/position.ts';
+import { createSlot } from '../systems/postgres/slot.ts';
+import { installTealSchema } from '../systems/postgres/teal-schema.ts';
+import { connectCarrier } from './connect-carrier.ts';
+
+interface Pair extends AsyncDisposable {
+  readonly blue: TestDatabase;
+  readonly green: TestDatabase;
+  readonly carrier: Carrier;
+  readonly stateDir: string;
+  status(flow: Flow): Promise<CarrierStatus>;
+}
+
+const tables = `
+  create table account (id int primary key, balance bigint not null, note text);
+  create table entry (id bigint primary key, account int not null, amount bigint not null);
+  create table log (at timestamptz, what text);
+  alter table log replica identity full;`;
+
+/** Two databases with the same tables, and slot and publication of both flows: what a migration has after its copy, of no rows. */
+async function pair(
+  where: { readonly blue?: TestServer | PostgresServer; readonly green?: TestServer | PostgresServer } = {},
+): Promise<Pair> {
+  const [blue, green] = [
+    await testDatabase(where.blue ?? blueMajor()),
+    await testDatabase(where.green ?? greenMajor()),
+  ];
+  // Slots are names of the whole server, which tests share.
+  const migration = `t_${randomBytes(5).toString('hex')}`;
+  // Long, as folders of continuous integration are: longer than a unix socket's path may be.
+  const stateDir = await mkdtemp(join(tmpdir(), `teal-${'long-'.repeat(18)}`));
+  for (const [side, db, suffix] of [
+    ['blue', blue, 'fwd'],
+    ['green', green, 'rev'],
+  ] as const) {
+    await db.query(tables);
+    await prepareSide(db, side, `teal_${migration}_${suffix}`);
+  }
+  const carrier = connectCarrier({ migration, stateDir, urls: { blue: blue.url, green: green.url } });
+  return {
+    blue,
+    green,
+    carrier,
+    stateDir,
+    status: async (flow) => (await carrier.status(flow)) as CarrierStatus,
+    async [Symbol.asyncDispose]() {
+      await carrier.retire('forward');
+      await carrier.retire('reverse');
+      await rm(stateDir, { recursive: true, force: true });
+      await green.query(
+        `select pg_replication_origin_drop(roname) from pg_replication_origin where roname like 'teal_${migration}%'`,
+      );
+      await blue.query(
+        `select pg_replication_origin_drop(roname) from pg_replication_origin where roname like 'teal_${migration}%'`,
+      );
+      await blue[Symbol.asyncDispose]();
+      await green[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function prepareSide(db: TestDatabase, side: Side, name: string): Promise<void> {
+  await using session = await connect({ url: db.url, applicationName: 'teal test' });
+  await installTealSchema(session, side);
+  await session.query(
+    `create publication ${name} for table public.account, public.entry, public.log, teal.cut, teal.owner, teal.heartbeat`,
+  );
+  await using walsender = await connect({ url: db.url, applicationName: 'teal test slot', replication: 'database' });
+  await createSlot(walsender, name, { lockTimeoutMs: 30_000, snapshot: 'nothing' });
+}
+
+async function head(db: TestDatabase): Promise<ReturnType<typeof positionOfLsnText>> {
+  const [row] = await db.query('select pg_current_wal_insert_lsn() as lsn');
+  return positionOfLsnText(row?.['lsn'] ?? '');
+}
+
+/** Until the flow has applied all that is on its source now; fails at once when it fails. */
+async function caughtUp(pair: Pair, flow: Flow): Promise<CarrierStatus> {
+  const wanted = await head(flow === 'forward' ? pair.blue : pair.green);
+  return waitFor({ what: 'the flow to catch up', timeoutMs: 40_000 }, async () => {
+    const status = await pair.status(flow);
+    if (status.now.state === 'failed') throw new Error(`${status.now.code} ${status.now.reason}`);
+    return status.applied >= wanted ? status : undefined;
+  });
+}
+
+/** Every row of every table, in an order that both servers agree on. */
+async function contents(db: TestDatabase): Promise<unknown> {
+  const all = [];
+  for (const table of ['account', 'entry', 'log']) {
+    const rows = await db.query(`select t::text as row from ${table} t order by t::text collate "C"`);
+    all.push([table, rows.map((row) => row['row'])]);
+  }
+  return all;
+}
+
+/** Transfers, inserts, deletes, key moves and a table without a key, in transactions of several statements, until told to stop. */
+async function writeUntil(db: TestDatabase, client: number, stop: AbortSignal): Promise<number> {
+  const session = await db.connect();
+  const base = client * 1_000_000;
+  let transactions = 0;
+  for (let n = 0; !stop.aborted; n += 1) {
+    const [from, to] = [(n * 7 + client) % 20, (n * 11 + client + 1) % 20];
+    await session.query('begin');
+    await session.query('insert into entry values ($1, $2, $3)', [base + n, from, n]);
+    // In one order, so that two writers do not wait for each other.
+    for (const id of [from, to].sort((a, b) => a - b)) {
+      await session.query('update account set balance = balance + $2, note = $3 where id = $1', [
+        id,
+        id === from ? -n : n,
+        `by ${client}`,
+      ]);
+    }
+    if (n % 5 === 4) await session.query('delete from entry where id = $1', [base + n - 3]);
+    if (n % 7 === 6) await session.query('update entry set id = -id where id = $1', [base + n]);
+    if (n % 3 === 0)
+      await session.query(`insert into log values (now(), $1)`, [n % 6 === 0 ? 'twice' : `${client}.${n}`]);
+    if (n % 11 === 10)
+      await session.query(`delete from log where ctid = (select ctid from log where what = 'twice' limit 1)`);
+    await session.query(n % 13 === 12 ? 'rollback' : 'commit');
+    transactions += 1;
+  }
+  return transactions;
+}
+
+async function pidOf(pair: Pair, flow: Flow): Promise<number> {
+  return Number(await readFile(carrierPaths(pair.stateDir, flow).pid, 'utf8'));
+}
+
+describe('the embedded carrier', () => {
+  test('carries a flow through kill -9 at random moments, to equal tables', async () => {
+    await using both = await pair();
+    await both.blue.query('insert into account select n, 1000 from generate_series(0, 19) n');
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    const writers = [1, 2, 3].map(async (client) => writeUntil(both.blue, client, stop.signal));
+    await both.carrier.deploy('forward');
+    const moments: number[] = [];
+    for (let kill = 0; kill < 6; kill += 1) {
+      const pauseMs = Math.floor(Math.random() * 1_200);
+      moments.push(pauseMs);
+      await sleep(pauseMs);
+      process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+      await both.carrier.deploy('forward');
+    }
+    stop.abort();
+    const written = (await Promise.all(writers)).reduce((sum, count) => sum + count, 0);
+    const status = await caughtUp(both, 'forward');
+    expect(written).toBeGreaterThan(100);
+    expect(await contents(both.green), `killed after ${moments.join(', ')} ms`).toEqual(await contents(both.blue));
+    expect(status.mode).toBe('live');
+    expect(status.lagMs).toBeLessThan(30_000);
+  });
+
+  test('stands still at a position, for its lease or until it may go on, also in a new process', async () => {
+    await using both = await pair();
+    await both.carrier.deploy('forward');
+    await both.blue.query('insert into account values (1, 10)');
+    const at = await head(both.blue);
+    await both.blue.query('insert into account values (2, 20)');
+    const reached = await both.carrier.stopAt('forward', at, 30_000, AbortSignal.timeout(30_000));
+    expect(reached).toBe(at);
+    const ids = async () => (await both.green.query('select id from account order by id')).map((row) => row['id']);
+    expect(await ids()).toEqual(['1']);
+    expect((await both.status('forward')).now.state).toBe('paused');
+    await both.carrier.resume('forward');
+    await caughtUp(both, 'forward');
+    expect(await ids()).toEqual(['1', '2']);
+
+    const next = await head(both.blue);
+    await both.blue.query('insert into account values (3, 30)');
+    await both.carrier.stopAt('forward', next, 500, AbortSignal.timeout(30_000));
+    await caughtUp(both, 'forward');
+    expect(await ids()).toEqual(['1', '2', '3']);
+  });
+
+  test("tells Teal's own transactions from stray ones in shadow, and applies neither", async () => {
+    await using both = await pair();
+    await both.carrier.deploy('forward');
+    await both.carrier.deploy('reverse');
+    await both.blue.query('insert into account values (1, 10)');
+    await caughtUp(both, 'forward');
+    const quiet = await caughtUp(both, 'reverse');
+    expect([quiet.mode, quiet.rogueTransactions, quiet.changes]).toEqual(['shadow', 0, 0]);
+    await both.green.query('insert into account values (2, 20)');
+    const rogue = await caughtUp(both, 'reverse');
+    expect(rogue.rogueTransactions).toBe(1);
+    expect(rogue.rogueFirst).toContain('public.account');
+    expect(await both.blue.query('select id from account')).toEqual([{ id: '1' }]);
+  });
+
+  test('goes on by itself after either server was away', async () => {
+    await using blueServer = await ownServer(blueMajor());
+    await using greenServer = await ownServer(greenMajor());
+    await using both = await pair({ blue: blueServer, green: greenServer });
+    await both.carrier.deploy('forward');
+    await both.blue.query('insert into account values (1, 10)');
+    await caughtUp(both, 'forward');
+    await greenServer.kill9();
+    await both.blue.query('insert into account values (2, 20)');
+    const wanted = await head(both.blue);
+    // It is received while it cannot be applied.
+    await waitFor({ what: 'the change to be received', timeoutMs: 20_000 }, async () => {
+      const { received, applied } = await both.status('forward');
+      return received >= wanted && applied < wanted ? true : undefined;
+    });
+    await greenServer.restart();
+    await caughtUp(both, 'forward');
+    await blueServer.kill9();
+    await waitFor({ what: 'the loss to be seen', timeoutMs: 20_000 }, async () =>
+      (await both.status('forward')).receiving === 'connecting' ? true : undefined,
+    );
+    await blueServer.restart();
+    await both.blue.query('insert into account values (3, 30)');
+    await caughtUp(both, 'forward');
+    expect(await contents(both.green)).toEqual(await contents(both.blue));
+  });
+
+  test('fails for good when its slot is gone, keeps answering, and tries again when asked', async () => {
+    await using both = await pair();
+    await both.carrier.deploy('forward');
+    await both.blue.query('insert into account values (1, 10)');
+    await caughtUp(both, 'forward');
+    await both.blue.query(
+      `select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database();`,
+    );
+    await both.blue
+      .query(`select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database()`)
+      .catch(() => undefined);
+    const dropped = async () =>
+      (await both.blue.query('select active_pid from pg_replication_slots where database = current_database()'))[0]?.[
+        'active_pid'
+      ];
+    // The worker may have been quicker to come back than the drop: the publication is the other thing that it cannot do without.
+    if ((await dropped()) !== undefined) await both.blue.query(`drop publication ${await publicationOf(both.blue)}`);
+    const failed = await waitFor({ what: 'the flow to fail', timeoutMs: 30_000 }, async () => {
+      const { now } = await both.status('forward');
+      return now.state === 'failed' ? now : undefined;
+    });
+    expect(['TEAL-SYSTEMS-020', 'TEAL-SYSTEMS-029']).toContain(failed.code);
+    await both.carrier.deploy('forward');
+    expect((await both.status('forward')).pid).toBe(await pidOf(both, 'forward'));
+  });
+
+  test('keeps no address on disk, one worker a flow, and nothing after it has retired', async () => {
+    await using both = await pair();
+    expect((await both.status('forward')).now).toMatchObject({ state: 'failed', code: 'TEAL-CARRIERS-001' });
+    await both.carrier.deploy('forward');
+    const pid = await pidOf(both, 'forward');
+    await both.carrier.deploy('forward');
+    expect(await pidOf(both, 'forward')).toBe(pid);
+    const paths = carrierPaths(both.stateDir, 'forward');
+    expect((await stat(paths.config)).mode & 0o777).toBe(0o600);
+    const texts = await Promise.all([paths.config, paths.log, paths.pid].map(async (path) => readFile(path, 'utf8')));
+    expect(texts.join()).not.toContain('postgres://');
+    await both.carrier.retire('forward');
+    await both.carrier.retire('forward');
+    expect(await stat(paths.folder).catch((error: unknown) => (error as NodeJS.ErrnoException).code)).toBe('ENOENT');
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    const asked = await both.carrier.resume('forward').catch((error: unknown) => error);
+    expect(isTealError(asked, 'TEAL-CARRIERS-001')).toBe(true);
+  });
+});
+
+async function publicationOf(db: TestDatabase): Promise<string> {
+  return (await db.query('select pubname from pg_publication'))[0]?.['pubname'] ?? '';
+}

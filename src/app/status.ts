@@ -1,0 +1,62 @@
+import { openJournalReader, type JournalReader } from '../journal/journal.ts';
+import { liveSide, type MigrationState } from '../journal/state.ts';
+import type { Side } from '../model/catalog.ts';
+import type { LoadedSpec } from './load-spec.ts';
+
+export interface Status {
+  readonly name: string;
+  readonly live: Side;
+  readonly phase: MigrationState['life']['phase'];
+  readonly stages: readonly { readonly stage: string; readonly state: string }[];
+  /** Steps that were begun and are not done: where a run stopped, or stands now. */
+  readonly open: readonly { readonly step: string; readonly state: string; readonly why?: string }[];
+  readonly gates: readonly { readonly asks: string; readonly answer: string; readonly evidence: string }[];
+  readonly cuts: readonly {
+    readonly cut: string;
+    readonly from: Side;
+    readonly to: Side;
+    readonly end: string;
+    readonly pauseMs?: number;
+  }[];
+  readonly certificate?: { readonly tables: number; readonly rows: string; readonly atIso: string };
+  readonly controller?: { readonly pid: number; readonly host: string };
+  readonly lastIso?: string;
+}
+
+/** Where a migration is, from its journal alone: also while a controller runs, and when both systems are down. TEAL-JOURNAL-008 when there is none. */
+export function readStatus({ spec, stateDir }: LoadedSpec): Status {
+  using reader = openJournalReader(stateDir);
+  return statusOf(spec.name, reader.refresh(), reader.holder);
+}
+
+export function statusOf(name: string, state: MigrationState, holder: JournalReader['holder']): Status {
+  const { last } = state.certificates;
+  return {
+    name,
+    live: liveSide(state),
+    phase: state.life.phase,
+    stages: Object.entries(state.stages).map(([stage, it]) => ({ stage, state: it.state })),
+    open: Object.entries(state.steps)
+      .filter(([, step]) => step.state !== 'done' && step.state !== 'undone')
+      .map(([step, it]) =>
+        it.state === 'failed' ? { step, state: it.state, why: it.failure.message } : { step, state: it.state },
+      ),
+    gates: Object.values(state.gates).map((gate) => ({
+      asks: gate.asks,
+      answer: gate.answer?.answer ?? 'not asked yet',
+      evidence: gate.answer?.evidence ?? '',
+    })),
+    cuts: state.cuts.map((cut) => ({
+      cut: cut.cut,
+      from: cut.from,
+      to: cut.to,
+      end: cut.end.how === 'aborted' ? `given up: ${cut.end.code}` : 'done',
+      ...(cut.end.how === 'finished' && typeof cut.end.facts['pauseMs'] === 'number'
+        ? { pauseMs: cut.end.facts['pauseMs'] }
+        : {}),
+    })),
+    ...(last === undefined ? {} : { certificate: { tables: last.tables, rows: last.rows, atIso: last.atIso } }),
+    ...(holder === undefined ? {} : { controller: { pid: holder.pid, host: holder.host } }),
+    ...(state.lastIso === undefined ? {} : { lastIso: state.lastIso }),
+  };
+}

@@ -1,0 +1,71 @@
+import { writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { loadSpec } from '../../app/load-spec.ts';
+import { readReport, renderReport } from '../../app/report.ts';
+import { readStatus, type Status } from '../../app/status.ts';
+import { print, printJson, tone, wrap } from '../print.ts';
+
+interface JournalArguments {
+  readonly file: string;
+  readonly json: boolean;
+  readonly out?: string;
+}
+
+/** Commands that read the journal and nothing else. */
+export function journalCommands(program: Command): void {
+  program
+    .command('status')
+    .summary('tell where the migration is')
+    .description(
+      'Tells where the migration is, from its journal: also while another command runs, and when both systems are down.',
+    )
+    .option('-f, --file <path>', 'migration file', 'teal.yaml')
+    .option('--json', 'print JSON', false)
+    .action((given: JournalArguments) => {
+      const status = readStatus(loadSpec(given.file, process.env));
+      if (given.json) printJson(status);
+      else print(renderStatus(status));
+    });
+  program
+    .command('report')
+    .summary("write the migration's story, for an auditor")
+    .description(
+      'Writes who did what when, every cut and every record of the journal, after verifying its chain of hashes.',
+    )
+    .option('-f, --file <path>', 'migration file', 'teal.yaml')
+    .option('--out <path>', 'write it there instead of printing it')
+    .option('--json', 'JSON instead of Markdown', false)
+    .action((given: JournalArguments) => {
+      const report = readReport(loadSpec(given.file, process.env));
+      const text = given.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report);
+      if (given.out === undefined) print(text);
+      else writeFileSync(given.out, text);
+    });
+}
+
+export function renderStatus(status: Status): string {
+  const stages = status.stages.map(({ stage, state }) => `${stage} ${state}`).join(', ');
+  const lines = [
+    tone('bold', `${status.name}: ${status.live} is live (${status.phase})`),
+    ...(stages === '' ? [] : [`  stages     ${stages}`]),
+    ...status.open.map((it) =>
+      wrap(`${it.step} is ${it.state}${it.why === undefined ? '' : `: ${it.why}`}`, 80, '  open       '),
+    ),
+    ...status.gates.map((it) =>
+      wrap(`${it.asks} ${it.answer}${it.evidence === '' ? '' : ` (${it.evidence})`}`, 80, '  gate       '),
+    ),
+    ...status.cuts.map(
+      (it) =>
+        `  cut        ${it.cut}, ${it.from} to ${it.to}: ${it.end}${it.pauseMs === undefined ? '' : `, clients waited ${it.pauseMs} ms`}`,
+    ),
+    ...(status.certificate === undefined
+      ? []
+      : [
+          `  certified  ${status.certificate.tables} tables, ${status.certificate.rows} rows, ${status.certificate.atIso}`,
+        ]),
+    ...(status.controller === undefined
+      ? []
+      : [`  controller process ${status.controller.pid} on ${status.controller.host}`]),
+  ];
+  return lines.join('\n');
+}

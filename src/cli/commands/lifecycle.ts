@@ -1,0 +1,105 @@
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { TealError } from '../../kernel/errors.ts';
+import type { Outcome } from '../../app/events.ts';
+import type { Migration } from '../../app/migration.ts';
+import { withMigration, type MigrationArguments } from '../run-migration.ts';
+
+interface CommandShape {
+  readonly name: string;
+  readonly summary: string;
+  readonly description: string;
+  /** What is destroyed; then it asks, unless `--yes` was given. */
+  readonly destroys?: string;
+  readonly work: (migration: Migration, given: LifecycleArguments) => Promise<Outcome>;
+}
+
+interface LifecycleArguments extends MigrationArguments {
+  readonly yes?: boolean;
+  readonly reason?: string;
+  readonly values?: boolean;
+}
+
+const shapes: readonly CommandShape[] = [
+  {
+    name: 'up',
+    summary: 'do everything up to the next thing that needs a person',
+    description:
+      'Assesses, prepares, copies, follows, verifies and asks the gates; goes on from wherever an earlier run ended, also after kill -9. Stops where a person is awaited (exit code 4) and says what to type.',
+    work: async (migration) => migration.up(),
+  },
+  {
+    name: 'cutover',
+    summary: 'say yes, and make green live',
+    description:
+      'Says yes to the gates that ask a person, and cuts over once all others say yes too. Clients wait for a moment; none fails. Past cutover.maxPause it is given up and blue goes on.',
+    work: async (migration) => migration.cutover(),
+  },
+  {
+    name: 'rollback',
+    summary: 'make blue live again, with every write that green took',
+    description: 'A cut in the other direction. No new snapshot, no lost write; `teal cutover` goes forward again.',
+    work: async (migration, given) => migration.rollback(given.reason ?? 'not given'),
+  },
+  {
+    name: 'finalise',
+    summary: 'end the migration: there is no way back after it',
+    description:
+      'Takes slots, publications, triggers and schema teal away from both sides and proves it. Blue stays closed to writes (finalise.blue: keep).',
+    destroys: 'the way back to blue',
+    work: async (migration) => migration.finalise(),
+  },
+  {
+    name: 'abort',
+    summary: 'undo everything, while blue is live',
+    description:
+      'Stops both flows and takes away everything that Teal made: on blue its slot, publication and schema, on green also the tables and rows that were copied.',
+    destroys: 'all that was copied to green',
+    work: async (migration, given) => migration.abort(given.reason ?? 'not given'),
+  },
+];
+
+export function lifecycleCommands(program: Command): void {
+  for (const shape of shapes) {
+    const command = program
+      .command(shape.name)
+      .summary(shape.summary)
+      .description(shape.description)
+      .option('-f, --file <path>', 'migration file', 'teal.yaml')
+      .option('--json', 'print JSON', false);
+    if (shape.destroys !== undefined) command.option('--yes', 'do not ask', false);
+    if (shape.name === 'rollback' || shape.name === 'abort') command.option('--reason <text>', 'for the journal');
+    command.action(async (given: LifecycleArguments) => {
+      if (shape.destroys !== undefined && given.yes !== true) await confirm(shape.name, shape.destroys);
+      await withMigration(shape.name, given, async (migration) => shape.work(migration, given));
+    });
+  }
+  program
+    .command('verify')
+    .summary('compare both sides at one position, and keep the certificate')
+    .description(
+      'Compares every row of every table at one position of the live side while writes go on. Exit code 3 when they differ.',
+    )
+    .option('-f, --file <path>', 'migration file', 'teal.yaml')
+    .option('--json', 'print JSON', false)
+    .action(async (given: LifecycleArguments) => {
+      await withMigration('verify', given, async (migration) => {
+        const { verified } = await migration.verify();
+        const { live } = migration;
+        if (verified.equal) return { outcome: 'done', live, next: [] };
+        return { outcome: 'no', live, what: verified.evidence, next: [] };
+      });
+    });
+}
+
+async function confirm(name: string, destroys: string): Promise<void> {
+  if (!process.stdin.isTTY) throw new TealError('TEAL-CLI-003', `\`teal ${name}\` ends ${destroys}`, { command: name });
+  const ask = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await ask.question(`This ends ${destroys}. Type ${name} to go on: `);
+    if (answer.trim() !== name)
+      throw new TealError('TEAL-CLI-003', 'not confirmed; nothing was done', { command: name });
+  } finally {
+    ask.close();
+  }
+}

@@ -1,0 +1,93 @@
+import type { MigrationEvent } from '../app/events.ts';
+
+/** What the one screen shows, folded from events. */
+export interface ScreenState {
+  readonly name: string;
+  readonly live: 'blue' | 'green';
+  readonly stages: Readonly<Record<TrackStage, 'ahead' | 'now' | 'done'>>;
+  /** What is worked on, and what it last said. */
+  readonly doing?: { readonly text: string; readonly share?: number } | undefined;
+  /** What is awaited, when it is a gate. */
+  readonly waiting?: string | undefined;
+  readonly flows: Readonly<Record<string, string>>;
+  readonly notes: readonly string[];
+}
+
+export const track = Object.freeze(['prepare', 'copy', 'follow', 'verify', 'cut over', 'soak', 'finalise'] as const);
+export type TrackStage = (typeof track)[number];
+
+const notesKept = 6;
+
+export function emptyScreen(name: string, live: 'blue' | 'green' = 'blue'): ScreenState {
+  const stages = Object.fromEntries(track.map((stage) => [stage, 'ahead'])) as ScreenState['stages'];
+  return { name, live, stages, flows: {}, notes: [] };
+}
+
+/** Pure: the screen after one more event. */
+export function advanceScreen(state: ScreenState, event: MigrationEvent): ScreenState {
+  switch (event.kind) {
+    case 'stage':
+      return isTrackStage(event.stage)
+        ? withStage(
+            state,
+            event.stage,
+            event.state === 'started' ? 'now' : event.state === 'finished' ? 'done' : 'ahead',
+          )
+        : state;
+    case 'step started':
+      return {
+        ...state,
+        doing: { text: event.does },
+        ...(event.step.startsWith('cut:') ? { waiting: undefined } : {}),
+      };
+    case 'step progress': {
+      const { text, done, total } = event.progress;
+      const share =
+        done === undefined || total === undefined || total === 0 ? {} : { share: Math.min(1, done / total) };
+      return { ...state, doing: { text, ...share } };
+    }
+    case 'step done':
+      return { ...state, doing: undefined };
+    case 'step failed':
+      return withNote({ ...state, doing: undefined }, `${event.step} failed: ${event.code}`);
+    case 'step undone':
+      return withNote(state, `undone: ${event.step}`);
+    case 'gate':
+      return event.answer.answer === 'yes'
+        ? { ...state, waiting: undefined }
+        : { ...state, waiting: `${event.asks} ${event.answer.answer}: ${event.answer.evidence}` };
+    case 'verify progress':
+      return withStage({ ...state, doing: { text: `compares both sides: ${event.text}` } }, 'verify', 'now');
+    case 'verified': {
+      const what = event.equal ? 'equal' : `${event.different} DIFFER`;
+      const after = withStage({ ...state, doing: undefined }, 'verify', event.equal ? 'done' : 'now');
+      return withNote(after, `compared ${event.tables} tables, ${event.rows} rows: ${what}`);
+    }
+    case 'cut': {
+      const wait = event.pauseMs === undefined ? '' : `; clients waited ${event.pauseMs} ms`;
+      const after = { ...state, live: event.to, doing: undefined, waiting: undefined };
+      const moved = withStage(after, 'cut over', event.to === 'green' ? 'done' : 'ahead');
+      return withNote(withStage(moved, 'soak', event.to === 'green' ? 'now' : 'ahead'), `${event.to} is live${wait}`);
+    }
+    case 'flow': {
+      const { flow, mode, now, lagMs, changesPerSecond } = event.status;
+      const lag = lagMs === undefined ? 'lag not measured yet' : `${lagMs} ms behind`;
+      return {
+        ...state,
+        flows: { ...state.flows, [flow]: `${now.state}, ${mode}, ${lag}, ${Math.round(changesPerSecond)} changes/s` },
+      };
+    }
+  }
+}
+
+function isTrackStage(stage: string): stage is TrackStage {
+  return (track as readonly string[]).includes(stage);
+}
+
+function withStage(state: ScreenState, stage: TrackStage, now: 'ahead' | 'now' | 'done'): ScreenState {
+  return { ...state, stages: { ...state.stages, [stage]: now } };
+}
+
+function withNote(state: ScreenState, note: string): ScreenState {
+  return { ...state, notes: [...state.notes, note].slice(-notesKept) };
+}

@@ -1,0 +1,99 @@
+import { createLogUpdate } from 'log-update';
+import type { MigrationEvent } from '../app/events.ts';
+import { tone, type Tone } from './print.ts';
+import { advanceScreen, emptyScreen, track, type ScreenState } from './screen-state.ts';
+
+export interface Screen extends Disposable {
+  show(event: MigrationEvent): void;
+}
+
+const marks = { ahead: '○', now: '◐', done: '●' } as const;
+const tones: Readonly<Record<keyof typeof marks, Tone>> = { ahead: 'dim', now: 'yellow', done: 'green' };
+
+/** One screen where a person looks, plain lines elsewhere. */
+export function openScreen(name: string, live: 'blue' | 'green', stream: NodeJS.WriteStream = process.stderr): Screen {
+  return stream.isTTY ? liveScreen(name, live, stream) : plainLines(stream);
+}
+
+function liveScreen(name: string, live: 'blue' | 'green', stream: NodeJS.WriteStream): Screen {
+  const update = createLogUpdate(stream);
+  let state = emptyScreen(name, live);
+  let drawn = '';
+  const draw = (): void => {
+    const text = renderScreen(state, Math.max(40, Math.min(stream.columns, 100))).join('\n');
+    if (text === drawn) return;
+    drawn = text;
+    update(text);
+  };
+  return {
+    show(event) {
+      state = advanceScreen(state, event);
+      draw();
+    },
+    [Symbol.dispose]: () => update.done(),
+  };
+}
+
+/** The lines of the screen, none wider than `width`. */
+export function renderScreen(state: ScreenState, width: number): readonly string[] {
+  const flows = Object.entries(state.flows).map(([flow, text]) => row(flow, text, width));
+  return [
+    tone('bold', clip(`${state.name}: ${state.live} is live`, width)),
+    track.map((stage) => tone(tones[state.stages[stage]], `${marks[state.stages[stage]]} ${stage}`)).join('  '),
+    '',
+    ...flows,
+    ...(state.doing === undefined ? [] : [row('now', state.doing.text, width), ...bar(state.doing.share, width)]),
+    ...(state.waiting === undefined ? [] : [row('waits', state.waiting, width)]),
+    ...state.notes.map((note) => row('', note, width)),
+  ];
+}
+
+function row(label: string, text: string, width: number): string {
+  return `${tone('dim', label.padStart(9))}  ${clip(text, width - 11)}`;
+}
+
+function bar(share: number | undefined, width: number): readonly string[] {
+  if (share === undefined) return [];
+  const cells = width - 11 - 5;
+  const full = Math.round(cells * share);
+  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  return [`${' '.repeat(11)}${tone('cyan', '█'.repeat(full))}${tone('dim', '░'.repeat(cells - full))} ${percent}`];
+}
+
+function clip(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+/** One line an event that changes something; progress is left out, a log is no place for it. */
+function plainLines(stream: NodeJS.WriteStream): Screen {
+  return {
+    show(event) {
+      const line = plainLine(event);
+      if (line !== undefined) stream.write(`${line}\n`);
+    },
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+export function plainLine(event: MigrationEvent): string | undefined {
+  switch (event.kind) {
+    case 'stage':
+      return `${event.title.toLowerCase()}: ${event.state}`;
+    case 'step done':
+      return `  ${event.step}: ${event.evidence}${event.found ? ' (was there)' : ''}`;
+    case 'step failed':
+      return `  ${event.step}: FAILED ${event.code}`;
+    case 'step undone':
+      return `  ${event.step}: undone`;
+    case 'verified':
+      return `verify: ${event.tables} tables, ${event.rows} rows, ${event.equal ? 'equal' : `${event.different} differ`} (${event.file})`;
+    case 'cut':
+      return `cut ${event.cut}: ${event.to} is live${event.pauseMs === undefined ? '' : `, clients waited ${event.pauseMs} ms`}`;
+    case 'step started':
+    case 'step progress':
+    case 'gate':
+    case 'verify progress':
+    case 'flow':
+      return undefined;
+  }
+}
