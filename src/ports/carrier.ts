@@ -55,6 +55,8 @@ export interface Carrier {
    */
   stopAt(flow: Flow, position: Position, leaseMs: number, signal: AbortSignal): Promise<Position>;
   resume(flow: Flow): Promise<void>;
-  /** Stops the worker and forgets its spool. Idempotent. */
+  /** Stops the worker and keeps what it has received: `deploy` goes on from there. Idempotent. */
+  halt(flow: Flow): Promise<void>;
+  /** Stops the worker and forgets its spool: the flow can never go on. Idempotent. */
   retire(flow: Flow): Promise<void>;
 }

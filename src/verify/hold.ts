@@ -1,6 +1,6 @@
 import { monotonicMs } from '../kernel/clock.ts';
-import { TealError } from '../kernel/errors.ts';
-import type { Position } from '../model/position.ts';
+import { TealError, isTealError } from '../kernel/errors.ts';
+import { asPosition, type Position } from '../model/position.ts';
 import type { HeldSnapshot, SideAccess } from '../ports/digester.ts';
 
 export interface HoldOptions {
@@ -39,8 +39,39 @@ export async function openSnapshotPair(
   options: HoldOptions,
   whileHeld?: (held: HeldPair) => Promise<void>,
 ): Promise<SnapshotPair> {
+  for (let attempt = 1; attempt <= quickAttempts; attempt += 1) {
+    try {
+      return await openOnce(options, whileHeld, 'moving');
+    } catch (error) {
+      if (!hasGonePast(error)) throw error;
+    }
+  }
+  return openOnce(options, whileHeld, 'standing');
+}
+
+/**
+ * A carrier that is close behind may be past the position before it hears of it. So the position is asked for while the carrier goes on, a few times; then it
+ * stands still from before the position is known, which also lasts while the live side waits for the transactions that write.
+ */
+const quickAttempts = 3;
+const whereverItIs = asPosition('');
+
+function hasGonePast(error: unknown): boolean {
+  return isTealError(error, 'TEAL-VERIFY-002') && error.facts['reached'] !== undefined;
+}
+
+async function openOnce(
+  options: HoldOptions,
+  whileHeld: ((held: HeldPair) => Promise<void>) | undefined,
+  carrier: 'moving' | 'standing',
+): Promise<SnapshotPair> {
   const { signal, lockTimeoutMs } = options;
   await using opened = new AsyncDisposableStack();
+  await using standing = new AsyncDisposableStack();
+  if (carrier === 'standing') {
+    standing.defer(options.resume);
+    await options.stopAt(whereverItIs, options.leaseMs + lockTimeoutMs, signal);
+  }
   const live = opened.use(await options.live.openAtPosition({ signal, lockTimeoutMs }));
   const { other, heldMs } = await holding(options, live.position, async (heldSince) => {
     const snapshot = opened.use(await options.other.openNow({ signal, lockTimeoutMs }));

@@ -49,6 +49,9 @@ export function embeddedCarrier(options: EmbeddedCarrierOptions): Carrier & {
     async resume(flow) {
       await askWorker(pathsOf(flow).socket, { method: 'resume' }, { timeoutMs: answerTimeoutMs });
     },
+    async halt(flow) {
+      await halt(pathsOf(flow));
+    },
     async retire(flow) {
       await retire(pathsOf(flow));
     },
@@ -128,15 +131,29 @@ async function lastLines(path: string): Promise<readonly string[]> {
   return redact(text).trim().split('\n').slice(-5);
 }
 
+async function halt(paths: CarrierPaths): Promise<void> {
+  const pid = Number(await readFile(paths.pid, 'utf8').catch(() => '0'));
+  if ((await statusIfRunning(paths)) === undefined || !isRunning(pid)) return;
+  process.kill(pid, 'SIGTERM');
+  await waitFor({ what: 'the worker to end', timeoutMs: retireTimeoutMs }, () => (isRunning(pid) ? undefined : true));
+}
+
 async function retire(paths: CarrierPaths): Promise<void> {
   const pid = Number(await readFile(paths.pid, 'utf8').catch(() => '0'));
-  try {
-    await askWorker(paths.socket, { method: 'retire' }, { timeoutMs: retireTimeoutMs });
+  if ((await statusIfRunning(paths)) !== undefined) {
+    await askToRetire(paths);
     await waitFor({ what: 'the worker to end', timeoutMs: retireTimeoutMs }, () => (isRunning(pid) ? undefined : true));
-  } catch (error) {
-    if (!isTealError(error, 'TEAL-CARRIERS-001')) throw error;
   }
   await rm(paths.folder, { recursive: true, force: true });
+}
+
+async function askToRetire(paths: CarrierPaths): Promise<void> {
+  try {
+    await askWorker(paths.socket, { method: 'retire' }, { timeoutMs: retireTimeoutMs });
+  } catch (error) {
+    // It may end before its answer is through.
+    if (!isTealError(error, 'TEAL-CARRIERS-001')) throw error;
+  }
 }
 
 function isRunning(pid: number): boolean {

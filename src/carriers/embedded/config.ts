@@ -70,8 +70,14 @@ export function pathsOfFolder(folder: string): CarrierPaths {
 /** For its owner only: whoever can change it can point a worker at another stream. */
 export async function writeConfig(path: string, config: CarrierConfig): Promise<void> {
   await mkdir(config.folder, { recursive: true, mode: 0o700 });
+  await writeAtomically(path, `${JSON.stringify(config, undefined, 2)}\n`);
+}
+
+/** Whoever reads it sees the old text or the new one, never a part. */
+export async function writeAtomically(path: string, text: string): Promise<void> {
   const next = `${path}.new`;
-  await writeFile(next, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
+  await writeFile(next, text, { mode: 0o600 });
+  // The mode counts for a file that is made only.
   await chmod(next, 0o600);
   await rename(next, path);
 }

@@ -13,7 +13,7 @@ export interface AskOptions {
 }
 
 /**
- * One question on a connection of its own. Errors: TEAL-CARRIERS-001 nobody listens, -003 no answer in time or a broken one; whatever the worker answers with.
+ * One question on a connection of its own. Errors: TEAL-CARRIERS-001 nobody listens, or nobody any more; -003 no answer in time or a broken one; whatever the worker answers with.
  */
 export async function askWorker(socketFile: string, question: Question, options: AskOptions): Promise<unknown> {
   const path = await readSocketPath(socketFile);
@@ -30,10 +30,11 @@ export async function askWorker(socketFile: string, question: Question, options:
     const line = await firstLine(socket);
     options.signal?.throwIfAborted();
     if (line !== undefined) return readAnswer(line);
-    throw new TealError('TEAL-CARRIERS-003', 'the worker did not answer', {
-      method: question.method,
-      timeoutMs: options.timeoutMs,
-    });
+    // Closed without an answer: the system had taken the connection for a process that was just ending.
+    if (!timeout.aborted)
+      throw new TealError('TEAL-CARRIERS-001', 'the worker ended before it answered', { socketFile });
+    const { method } = question;
+    throw new TealError('TEAL-CARRIERS-003', 'no answer in time', { method, timeoutMs: options.timeoutMs });
   } finally {
     signal.removeEventListener('abort', destroy);
     socket.destroy();

@@ -1,9 +1,10 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { failureOf } from '../../sync/receiver.ts';
+import { writeAtomically } from './config.ts';
 import { LineSplitter, carrierRequestSchema, type CarrierRequest, type CarrierResponse } from './protocol.ts';
 
 /** The longest path that a unix socket may have is about 104 bytes (macOS) to 108 (Linux). */
@@ -31,7 +32,7 @@ export async function startControlServer(socketFile: string, answer: Answer): Pr
   server.listen(path);
   await once(server, 'listening');
   await chmod(path, 0o600);
-  await writeFile(socketFile, path, { mode: 0o600 });
+  await writeAtomically(socketFile, path);
   return {
     async [Symbol.asyncDispose]() {
       server.close();

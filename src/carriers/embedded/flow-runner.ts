@@ -1,4 +1,4 @@
-import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import { monotonicMs, sleep, waitFor } from '../../kernel/clock.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { FlowState } from '../../ports/carrier.ts';
@@ -75,12 +75,18 @@ export class FlowRunner {
     await watching;
   }
 
-  /** TEAL-CARRIERS-005 while there is no applier. It outlives one: an applier that takes over stands still at the same place. */
+  /**
+   * Outlives an applier: one that takes over stands still at the same place. While there is none it waits for one, for as long as the lease; a flow that has
+   * failed says so at once (TEAL-CARRIERS-005).
+   */
   async stopAt(position: Position, leaseMs: number): Promise<Position> {
-    const applier = this.#applier;
-    if (applier === undefined) throw this.#notNow();
-    this.#stop = { position, untilMs: monotonicMs() + leaseMs };
-    return applier.stopAt(position, leaseMs);
+    const untilMs = monotonicMs() + leaseMs;
+    this.#stop = { position, untilMs };
+    const applier = await waitFor({ what: 'the flow to run', timeoutMs: leaseMs }, () => {
+      if (this.#state === 'failed') throw this.#notNow();
+      return this.#applier;
+    });
+    return applier.stopAt(position, Math.max(1, untilMs - monotonicMs()));
   }
 
   resume(): void {

@@ -1,9 +1,9 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { unreachable } from '../../kernel/assert.ts';
 import { isTealError } from '../../kernel/errors.ts';
 import { askWorker } from './control-client.ts';
 import { startControlServer } from './control-server.ts';
-import { pathsOfFolder, type CarrierConfig } from './config.ts';
+import { pathsOfFolder, writeAtomically, type CarrierConfig } from './config.ts';
 import { FlowRunner } from './flow-runner.ts';
 import type { CarrierRequest } from './protocol.ts';
 import type { CarrierDeps } from './worker-ports.ts';
@@ -38,7 +38,7 @@ export async function runCarrierWorker(config: CarrierConfig, deps: CarrierDeps,
     }
   };
   await using server = await startControlServer(paths.socket, answer);
-  await writeFile(paths.pid, String(process.pid), { mode: 0o600 });
+  await writeAtomically(paths.pid, String(process.pid));
   try {
     await runner.run(AbortSignal.any([signal, stop.signal]));
     if (stop.signal.aborted) await rm(paths.spool, { recursive: true, force: true });
