@@ -85,14 +85,17 @@ function wholeRow(fitted: FittedTable, old: RowValues, before: number): Conditio
   const cells: CellValue[] = [];
   const terms = fitted.table.written.map((place) => {
     const column = columnOf(fitted, place);
-    if (old[place] === null) return `o.${column.sqlName} IS NULL`;
+    // Not IS NULL: that also takes a composite value whose fields are all NULL.
+    if (old[place] === null) return `o.${column.sqlName} IS NOT DISTINCT FROM NULL`;
     cells.push(old[place]);
     const parameter = `$${before + cells.length}`;
     if (exactTypes.has(column.typeOid) && column.deterministic) {
       return `o.${column.sqlName} ${column.equals} ${parameter}::${column.type}`;
     }
-    // concat() writes a value with its type's output function, as the stream does; a cast to text may write it otherwise (inet, bpchar).
-    return `pg_catalog.concat(o.${column.sqlName}) COLLATE "C" = ${parameter}::text`;
+    // concat() writes a value with its type's output function, as the stream does; a cast to text may write it otherwise (inet, bpchar). It writes NULL
+    // like an empty text.
+    const text = `pg_catalog.concat(o.${column.sqlName}) COLLATE "C"`;
+    return `o.${column.sqlName} IS DISTINCT FROM NULL AND ${text} = ${parameter}::text`;
   });
   const found = (what: string): string =>
     `SELECT ${what} FROM ${target(fitted)} AS o WHERE ${terms.length === 0 ? 'true' : terms.join(' AND ')} LIMIT 1`;
