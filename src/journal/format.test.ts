@@ -65,3 +65,14 @@ test('one value has one canonical text', () => {
   expect(canonicalJson({ b: [1, { d: null, c: 'ä"' }], a: true })).toBe('{"a":true,"b":[1,{"c":"ä\\"","d":null}]}');
   expect(() => canonicalJson({ a: Number.NaN })).toThrow(/finite/);
 });
+
+test.each([
+  ['a type that is not known', { type: 'teleported', version: 1, body: '{}' }],
+  ['a later version of a type', { type: 'note', version: 2, body: '{"text":"x"}' }],
+  ['a field that is not known', { type: 'note', version: 1, body: '{"mood":"x","text":"x"}' }],
+  ['a body that is no JSON', { type: 'note', version: 1, body: '{' }],
+])('%s in a whole chain is said to be from another version, not altered', (_, content) => {
+  const unhashed = { seq: 1, at: '2026-01-01T00:00:00.000Z', ...content };
+  const row = { ...unhashed, hash: sha256(`${GENESIS}\n${canonicalJson(unhashed)}`) };
+  expect(() => [...verifyChain([row])]).toThrow(/TEAL-JOURNAL-006: record 1 /);
+});
