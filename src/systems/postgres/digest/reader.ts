@@ -80,8 +80,10 @@ class SnapshotReader implements DigestReader {
   }
 
   async digest(table: DigestTable, range: DigestRange, form: DigestForm): Promise<readonly BucketSum[]> {
-    const sums = `select ${bucketOf(table)} as bucket, count(*) as n, ${wordSums.map((sum, index) => `${sum} as w${index}`).join(', ')}
-      from (${hashedRows(table, form, [], `where ${range}`)}) hashed group by 1`;
+    const { ofKey, ofRow } = bucketOf(table, form);
+    const hashed = hashedRows(table, form, ofKey === undefined ? [] : [`${ofKey} as b`], `where ${range}`);
+    const sums = `select ${ofRow ?? 'b'} as bucket, count(*) as n, ${wordSums.map((sum, index) => `${sum} as w${index}`).join(', ')}
+      from (${hashed}) hashed group by 1`;
     const { rows } = await this.#query(`rollback to savepoint before_table;
       select ${fileNode(table)} as node, s.* from (values (1)) one left join (${sums}) s on true`);
     this.#checkStorage(table, rows);
@@ -165,20 +167,28 @@ function entryOf(row: PgRow): DigestEntry {
   return { key: text('k'), row: text('r'), locator: text('l') };
 }
 
-/** Hashes and nothing else leave the server here. Sorted there, in as much memory as work_mem gives and then on its disk. */
+/**
+ * Hashes and nothing else leave the server here. Sorted there, in as much memory as work_mem gives and then on its disk. The columns are carried through
+ * under names of their own, so that texts are only made of the rows that are wanted.
+ */
 function entriesSql(table: DigestTable, filter: EntryFilter): string {
-  const whole = textHash(table.columns.map(({ name }) => name));
-  const key = table.key.length === 0 ? whole : textHash(table.key);
-  const order = 'order by k collate "C", r collate "C"';
+  const aliases = new Map(table.columns.map(({ name }, index) => [name, `c${index}`] as const));
+  const carried = ['ctid as l', ...[...aliases].map(([name, alias]) => `${quoteIdent(name)} as ${alias}`)];
+  const whole = textHash([...aliases.values()]);
+  const key = table.key.length === 0 ? whole : textHash(table.key.map((name) => must(aliases.get(name), 'a column')));
+  const select = `select ${key} collate "C" as k, ${whole} collate "C" as r, l`;
   switch (filter.by) {
     case 'bucket': {
-      const form = hashedRows(table, filter.form, [`ctid as l`, `${key} as k`, `${whole} as r`]);
-      return `select k, r, l from (${form}) hashed where ${bucketOf(table)} = any ('{${filter.buckets.join(',')}}'::int4[]) ${order}`;
+      const wanted = (bucket: string): string => `where ${bucket} = any ('{${filter.buckets.join(',')}}'::int4[])`;
+      const { ofKey, ofRow = '' } = bucketOf(table, filter.form);
+      return ofKey === undefined
+        ? `${select} from (${hashedRows(table, filter.form, carried)}) hashed ${wanted(ofRow)} order by 1, 2`
+        : `${select} from (select ${carried.join(', ')} from only ${quoteTable(table)} ${wanted(ofKey)} offset 0) carried order by 1, 2`;
     }
     case 'key': {
-      const keys = filter.keys.map(quoteLiteral).join(', ');
-      return `select k, r, l from (select ${key} as k, ${whole} as r, ctid as l from only ${quoteTable(table)} offset 0) hashed
-        where k = any (array[${keys}]::text[]) ${order}`;
+      const keys = `array[${filter.keys.map(quoteLiteral).join(', ')}]::text[]`;
+      const rows = `select ${carried.join(', ')} from only ${quoteTable(table)} offset 0`;
+      return `${select} from (${rows}) carried where ${key} = any (${keys}) order by 1, 2`;
     }
   }
 }

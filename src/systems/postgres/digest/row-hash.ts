@@ -11,14 +11,9 @@ import { quoteIdent, quoteTable } from '../quote.ts';
  *
  * `text`: the output of `record_out` (it quotes so that NULL, '' and separators are told apart), hashed by MD5, which is the same in all versions.
  */
-export interface HashColumns {
-  readonly h0: string;
-  readonly h1: string;
-}
-
 /**
- * Types whose binary form means something else on the other server (users' own, whose numbers differ; reg*, which name objects by number) go as text. Never by a cast: a cast
- * of a domain over char(n) to text takes the blanks away; `ROW(…)::text` asks each type's output function.
+ * Types whose binary form means something else on the other server (users' own, whose numbers differ; reg*, which name objects by number) go as text.
+ * Never by a cast: a cast of a domain over char(n) to text takes the blanks away; `ROW(…)::text` asks each type's output function.
  */
 function compactRow(columns: readonly DigestColumn[]): string {
   const binary = columns.filter((column) => column.sameType).map(({ name }) => quoteIdent(name));
@@ -27,14 +22,14 @@ function compactRow(columns: readonly DigestColumn[]): string {
   return `record_send(row(${fields.join(', ')}))`;
 }
 
-/** `row(…)::text` in the client's encoding, UTF-8 on both sides, so that databases of different encodings compare by characters. */
+/** Of columns as they are written in SQL. In the client's encoding, UTF-8 on both sides, so that databases of different encodings compare by characters. */
 export function textHash(columns: readonly string[]): string {
-  return `md5(textsend(row(${columns.map(quoteIdent).join(', ')})::text))`;
+  return `md5(textsend(row(${columns.join(', ')})::text))`;
 }
 
 /** A subquery with columns `h0` and `h1` beside `extra`. OFFSET 0 keeps the planner from writing the row's form twice, and computing it twice. */
 export function hashedRows(table: DigestTable, form: DigestForm, extra: readonly string[], where = ''): string {
-  const names = table.columns.map(({ name }) => name);
+  const names = table.columns.map(({ name }) => quoteIdent(name));
   const source = (value: string): string =>
     `select ${[value, ...extra].join(', ')} from only ${quoteTable(table)} ${where} offset 0`;
   const rest = extra.map((one) => one.replace(/^.* as /, ''));
@@ -54,8 +49,24 @@ export function hashedRows(table: DigestTable, form: DigestForm, extra: readonly
   }
 }
 
-export function bucketOf(table: DigestTable): string {
-  return `(h0 & ${table.buckets - 1})::int4`;
+/** Keys of these types hash quickly and alike on every server; others go through their compact form. */
+const quickKeyTypes = /^(smallint|integer|bigint|uuid|date|timestamp with(out)? time zone)$/;
+
+/**
+ * The bucket of a row: by its key, so that a second look at some buckets computes the hashes of their rows alone, and both versions of a row fall into one.
+ * `ofKey` is over the columns of the table; `ofRow` over `h0`, where there is no key but the whole row.
+ */
+export function bucketOf(table: DigestTable, form: DigestForm): { readonly ofKey?: string; readonly ofRow?: string } {
+  const masked = (hash: string): string => (table.buckets === 1 ? '0' : `(${hash} & ${table.buckets - 1})::int4`);
+  if (table.key.length === 0) return { ofRow: masked('h0') };
+  const names = table.key.map(quoteIdent);
+  if (form === 'text') return { ofKey: masked(`('x' || substr(${textHash(names)}, 1, 8))::bit(32)::int4`) };
+  const columns = table.columns.filter(({ name }) => table.key.includes(name));
+  const isQuick = columns.every(({ type, sameType }) => sameType && quickKeyTypes.test(type));
+  const hash = isQuick
+    ? `hash_record_extended(row(${names.join(', ')}), 0)`
+    : `hash_array_extended(array[${compactRow(columns)}], 0)`;
+  return { ofKey: masked(hash) };
 }
 
 /** Signed halves of both hashes, as int4 so that their sums stay in int8: 2^31 × 2^32 rows. */
