@@ -119,4 +119,4 @@ test('killed at every edge one after the other, forward and back', async () => {
   expect(await untilFinished('undo')).toBe(undoEdges.length);
   expect(place.world).toEqual(initial);
   expect(place.ledger).toHaveLength(upEdges.length + undoEdges.length);
-}, 60_000);
+}, 120_000);

@@ -17,7 +17,7 @@ const facts = z.record(z.string().min(1).max(200), z.union([z.string().max(4000)
 const failure = z.strictObject({ code: name, message: text });
 
 /** A process took the journal and begins or goes on. First event of every process that changes something. */
-export const runStarted = z.strictObject({
+const runStarted = z.strictObject({
   type: z.literal('runStarted'),
   migration: name,
   run: name,
@@ -30,50 +30,50 @@ export const runStarted = z.strictObject({
   specDigest: name,
 });
 
-export const stageStarted = z.strictObject({ type: z.literal('stageStarted'), stage: name });
-export const stageFinished = z.strictObject({ type: z.literal('stageFinished'), stage: name });
-export const stageUndone = z.strictObject({ type: z.literal('stageUndone'), stage: name });
+const stageStarted = z.strictObject({ type: z.literal('stageStarted'), stage: name });
+const stageFinished = z.strictObject({ type: z.literal('stageFinished'), stage: name });
+const stageUndone = z.strictObject({ type: z.literal('stageUndone'), stage: name });
 
 /** Written before `act`. `before` is what the step must put back when it is undone. */
-export const stepIntended = z.strictObject({
+const stepIntended = z.strictObject({
   type: z.literal('stepIntended'),
   step: name,
   before: facts.optional(),
 });
 /** Written after a probe saw the effect. `found`: it was there before Teal had recorded an intent. */
-export const stepDone = z.strictObject({
+const stepDone = z.strictObject({
   type: z.literal('stepDone'),
   step: name,
   found: z.boolean(),
   evidence: text,
   facts,
 });
-export const stepFailed = z.strictObject({
+const stepFailed = z.strictObject({
   type: z.literal('stepFailed'),
   step: name,
   doing: z.enum(['probe', 'act', 'undo']),
   failure,
 });
 /** Written before `undo`: a crash in the middle of it must not leave the step looking done. */
-export const stepUndoIntended = z.strictObject({ type: z.literal('stepUndoIntended'), step: name });
-export const stepUndone = z.strictObject({ type: z.literal('stepUndone'), step: name });
+const stepUndoIntended = z.strictObject({ type: z.literal('stepUndoIntended'), step: name });
+const stepUndone = z.strictObject({ type: z.literal('stepUndone'), step: name });
 
 /** A gate begins to be asked. */
-export const gateAsked = z.strictObject({
+const gateAsked = z.strictObject({
   type: z.literal('gateAsked'),
   gate: name,
   asks: text,
   person: z.boolean(),
 });
 /** The gate's answer changed. Not written for every asking. */
-export const gateAnswered = z.strictObject({
+const gateAnswered = z.strictObject({
   type: z.literal('gateAnswered'),
   gate: name,
   answer: z.enum(['yes', 'no', 'not yet', 'cannot tell']),
   evidence: text,
 });
 /** A person says yes to a gate. It holds for one finished cut. */
-export const approvalGiven = z.strictObject({
+const approvalGiven = z.strictObject({
   type: z.literal('approvalGiven'),
   by: name,
   for: name,
@@ -81,7 +81,7 @@ export const approvalGiven = z.strictObject({
 });
 
 /** C0 of correctness.md §3.3: before anything of a cut is done. */
-export const cutIntended = z.strictObject({
+const cutIntended = z.strictObject({
   type: z.literal('cutIntended'),
   cut: name,
   epoch: z.int().min(1),
@@ -91,17 +91,17 @@ export const cutIntended = z.strictObject({
   drainLimitMs: count,
 });
 /** C8: the owner row was seen on the gaining side. From here only forward. */
-export const cutDecided = z.strictObject({ type: z.literal('cutDecided'), cut: name, position });
+const cutDecided = z.strictObject({ type: z.literal('cutDecided'), cut: name, position });
 /** Everything of the cut is taken back and clients run on the side that they were on. */
-export const cutAborted = z.strictObject({ type: z.literal('cutAborted'), cut: name, reason: text, code: name });
+const cutAborted = z.strictObject({ type: z.literal('cutAborted'), cut: name, reason: text, code: name });
 /** C10: traffic and the flows are on the gaining side. */
-export const cutFinished = z.strictObject({ type: z.literal('cutFinished'), cut: name, facts });
+const cutFinished = z.strictObject({ type: z.literal('cutFinished'), cut: name, facts });
 
 /** Who a side says it is, and what else was learnt of it. Later facts replace earlier ones of the same name. */
-export const sideFacts = z.strictObject({ type: z.literal('sideFacts'), side, facts });
+const sideFacts = z.strictObject({ type: z.literal('sideFacts'), side, facts });
 
 /** Both sides were equal at a named position. */
-export const certificateIssued = z.strictObject({
+const certificateIssued = z.strictObject({
   type: z.literal('certificateIssued'),
   certificate: name,
   blue: position,
@@ -112,13 +112,13 @@ export const certificateIssued = z.strictObject({
 });
 
 /** Why the finished cut back to blue was made, and who asked for it. */
-export const rolledBack = z.strictObject({ type: z.literal('rolledBack'), cut: name, by: name, reason: text });
+const rolledBack = z.strictObject({ type: z.literal('rolledBack'), cut: name, by: name, reason: text });
 /** The point after which there is no way back. */
-export const finalised = z.strictObject({ type: z.literal('finalised'), by: name, live: side });
+const finalised = z.strictObject({ type: z.literal('finalised'), by: name, live: side });
 /** Everything is undone; `left` names what could not be. */
-export const aborted = z.strictObject({ type: z.literal('aborted'), by: name, reason: text, left: z.array(name) });
+const aborted = z.strictObject({ type: z.literal('aborted'), by: name, reason: text, left: z.array(name) });
 /** For a reader of the audit trail; the fold does not look at it. */
-export const note = z.strictObject({ type: z.literal('note'), text, facts: facts.optional() });
+const note = z.strictObject({ type: z.literal('note'), text, facts: facts.optional() });
 
 export const journalEvent = z.discriminatedUnion('type', [
   runStarted,

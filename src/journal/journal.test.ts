@@ -123,7 +123,7 @@ describe('a journal', () => {
   });
 });
 
-describe('one writer', () => {
+describe('one writer', { timeout: 30_000 }, () => {
   test('shuts out a second one in the same process, and is free again after closing', () => {
     const first = openJournal(folder);
     expect(() => openJournal(folder)).toThrow(new RegExp(`TEAL-JOURNAL-003: process ${process.pid} on `));
@@ -161,7 +161,7 @@ describe('one writer', () => {
       expect(journal.state.seq).toBeGreaterThanOrEqual(acknowledged());
       expect(journal.records()).toHaveLength(journal.state.seq);
     }
-  }, 30_000);
+  });
 });
 
 test('a reader says that there is no journal', () => {
