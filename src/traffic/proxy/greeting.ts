@@ -19,16 +19,24 @@ export async function greet(
   context: SecureContext | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly socket: Socket; readonly greeting: Greeting }> {
-  let socket = plain;
-  const first = await readExactly(socket, 1, signal);
-  socket.unshift(first);
-  if (first[0] === tlsHandshake) {
-    if (context === undefined) throw malformed('a greeting', 'it starts TLS, which is not configured');
-    socket = await encrypt(plain, context, signal);
-    if (socket instanceof TLSSocket && socket.alpnProtocol !== 'postgresql') {
-      throw malformed('a greeting', 'direct TLS without the protocol name postgresql');
-    }
+  const first = await readExactly(plain, 1, signal);
+  plain.unshift(first);
+  if (first[0] !== tlsHandshake) return converse(plain, context, signal);
+  if (context === undefined) throw malformed('a greeting', 'it starts TLS, which is not configured');
+  const socket = await encrypt(plain, context, signal);
+  if (socket.alpnProtocol !== 'postgresql') {
+    socket.destroy();
+    throw malformed('a greeting', 'direct TLS without the protocol name postgresql');
   }
+  return converse(socket, context, signal);
+}
+
+async function converse(
+  first: Socket,
+  context: SecureContext | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly socket: Socket; readonly greeting: Greeting }> {
+  let socket = first;
   // TLS and GSS may be asked for once each, as the server allows.
   for (let asked = 0; asked < 3; asked += 1) {
     const packet = await readPacket(socket, signal);
@@ -55,7 +63,7 @@ async function readPacket(socket: Socket, signal: AbortSignal): Promise<StartupP
   return parseStartup(Buffer.concat([head, await readExactly(socket, length - startupHeadBytes, signal)]));
 }
 
-async function encrypt(plain: Socket, secureContext: SecureContext, signal: AbortSignal): Promise<Socket> {
+async function encrypt(plain: Socket, secureContext: SecureContext, signal: AbortSignal): Promise<TLSSocket> {
   const socket = new TLSSocket(plain, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] });
   await once(socket, 'secure', { signal });
   return socket;

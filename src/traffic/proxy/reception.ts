@@ -15,7 +15,8 @@ import {
 import { protocol30 } from '../../wire/postgres/startup.ts';
 import { askForProof, askInVain } from './client-login.ts';
 import type { ProxyConfig } from './config.ts';
-import type { BackendLogin, Credential } from './connector.ts';
+import type { BackendLink } from './backend-link.ts';
+import type { BackendLogin, ConnectResult, Credential } from './connector.ts';
 import { greet, type Greeting } from './greeting.ts';
 import type { Hub } from './hub.ts';
 import { Session } from './session.ts';
@@ -134,7 +135,6 @@ export class Reception {
     const { hub } = this.#options;
     const { user, parameters } = this.#checkGreeting(socket, greeting);
     const proof = await this.#prove(socket, user, greetingSignal);
-    await hub.admitted(signal);
     const login: BackendLogin = { user, credential: proof?.credential ?? { kind: 'none' }, parameters };
     const result = await this.#connect(socket, login, proof !== undefined, signal);
     const key = { pid: this.#freePid(), secret: randomBytes(4) };
@@ -185,32 +185,40 @@ export class Reception {
     throw wrongPassword(user);
   }
 
-  async #connect(
-    socket: Socket,
-    login: BackendLogin,
-    proven: boolean,
-    signal: AbortSignal,
-  ): Promise<Extract<Awaited<ReturnType<Hub['connect']>>, { link: unknown }>['link']> {
-    const { hub, verifiers } = this.#options;
+  async #connect(socket: Socket, login: BackendLogin, proven: boolean, signal: AbortSignal): Promise<BackendLink> {
+    const { verifiers, config } = this.#options;
+    const masked = !proven && config.clientAuth === 'verifier';
     try {
-      const result = await hub.connect(hub.side, login, signal);
+      const result = await this.#connectOrWait(login, signal);
       if ('link' in result) return result.link;
       verifiers.forget(login.user);
       // Of a role that nobody can log in as, a stranger must not learn whether it exists.
-      if (!proven && readError(result.refused).code.startsWith('28')) throw await this.#inVain(socket, login.user);
+      if (masked && readError(result.refused).code.startsWith('28')) throw await this.#inVain(socket, login.user);
       socket.end(result.refused);
     } catch (error) {
-      if (proven || !isTealError(error, 'TEAL-TRAFFIC-003')) throw error;
+      if (!masked || !isTealError(error, 'TEAL-TRAFFIC-003')) throw error;
       throw await this.#inVain(socket, login.user);
     }
     throw new Error('the server refused the login');
   }
 
-  async #inVain(socket: Socket, user: string): Promise<Refusal> {
-    const { config } = this.#options;
-    if (config.clientAuth === 'verifier') {
-      await askInVain(socket, user, AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(greetingLimitMs)]));
+  /**
+   * Also during a hold, on the side that is being left: a program with one thread may be in a transaction on one connection while it opens another,
+   * and would never end the transaction if the other had to wait. What the new session asks is held as everybody's is.
+   */
+  async #connectOrWait(login: BackendLogin, signal: AbortSignal): Promise<ConnectResult> {
+    const { hub } = this.#options;
+    try {
+      return await hub.connect(hub.side, login, signal);
+    } catch (error) {
+      if (!hub.holding || !isTealError(error, 'TEAL-TRAFFIC-002')) throw error;
+      await hub.admitted(signal);
+      return hub.connect(hub.side, login, signal);
     }
+  }
+
+  async #inVain(socket: Socket, user: string): Promise<Refusal> {
+    await askInVain(socket, user, AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(greetingLimitMs)]));
     return wrongPassword(user);
   }
 

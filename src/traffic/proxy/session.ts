@@ -189,7 +189,8 @@ export class Session implements LinkOwner {
   }
 
   get settledOn(): boolean {
-    return this.#link !== undefined && this.#link.side === this.#traffic.side && !this.#moving;
+    // A session that lost its backend while idle is given another one when it needs it.
+    return !this.#moving && (this.#link === undefined || this.#link.side === this.#traffic.side);
   }
 
   beginHold(): void {

@@ -46,7 +46,7 @@ export async function proxied(
     config,
     blueUrl: blue.url,
     greenUrl: green.url,
-    log: (event, facts) => process.env['TEAL_TEST_LOG'] && console.error(event, facts),
+    log: () => {},
   });
   const router = new ProxyRouter(controlPath);
   const clients = new Set<Client>();
@@ -67,7 +67,13 @@ export async function proxied(
     url,
     decide,
     async connect(extra = {}) {
-      const client = new Client({ connectionString: url, ...extra });
+      const client = new Client({
+        host: '127.0.0.1',
+        port: proxy.port,
+        user: 'postgres',
+        database: blue.name,
+        ...extra,
+      });
       client.on('error', () => clients.delete(client));
       await client.connect();
       clients.add(client);

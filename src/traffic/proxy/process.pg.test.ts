@@ -1,0 +1,61 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client } from 'pg';
+import { expect, test } from 'vitest';
+import { blueMajor, greenMajor, testDatabase } from '../../../test/support/postgres.ts';
+import { waitFor } from '../../kernel/clock.ts';
+import { ensureProxy, ProxyRouter } from './client.ts';
+import { outcome } from './test-support/outcome.ts';
+
+const entry = fileURLToPath(new URL('../../app/proxy-main.ts', import.meta.url));
+
+test('a proxy process is started once, keeps no secret, serves without its controller, and ends when told', async () => {
+  await using blue = await testDatabase(blueMajor());
+  await using green = await testDatabase(greenMajor());
+  const stateDir = await mkdtemp(join(tmpdir(), 'teal-state-'));
+  const controlPath = join(stateDir, 'proxy.sock');
+  const secretUrl = new URL(blue.url);
+  secretUrl.password = 'not-to-be-found';
+  const options = {
+    entry,
+    stateDir,
+    config: { listen: { host: '127.0.0.1', port: 0 }, clientAuth: 'trust', controlPath },
+    blueUrl: secretUrl.href,
+    greenUrl: green.url,
+  } as const;
+  const router = await ensureProxy(options);
+  try {
+    const { pid, port } = await router.about();
+    expect(await (await ensureProxy(options)).about()).toEqual({ pid, port });
+    expect((await readFile(join(stateDir, 'proxy', 'pid'), 'utf8')).trim()).toBe(String(pid));
+    for (const file of ['config.json', 'log']) {
+      const path = join(stateDir, 'proxy', file);
+      expect((await stat(path)).mode & 0o777).toBe(0o600);
+      expect(await readFile(path, 'utf8')).not.toContain('not-to-be-found');
+    }
+    const client = new Client({ host: '127.0.0.1', port, user: 'postgres', database: blue.name });
+    await client.connect();
+    expect(await router.read()).toMatchObject({ mode: 'running', pointsTo: 'blue', epoch: 0, clients: 1, inFlight: 0 });
+    await client.query('select 1');
+    expect((await router.stats()).queries).toBe(1);
+    const ended = new Promise((resolve) => client.once('error', resolve));
+    await router.stop();
+    expect(await ended).toMatchObject({ code: '57P01' });
+    await waitFor({ what: 'the process to end', timeoutMs: 10_000 }, () => isGone(pid) || undefined);
+    expect(await outcome(new ProxyRouter(controlPath).read())).toBe('TEAL-TRAFFIC-005');
+  } finally {
+    await router.stop().catch(() => {});
+    await rm(stateDir, { recursive: true, force: true });
+  }
+});
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
