@@ -1,4 +1,5 @@
 import { createLogUpdate } from 'log-update';
+import { isoNow } from '../kernel/clock.ts';
 import type { MigrationEvent } from '../app/events.ts';
 import { tone, type Tone } from './print.ts';
 import { advanceScreen, emptyScreen, track, type ScreenState } from './screen-state.ts';
@@ -69,7 +70,7 @@ function plainLines(stream: NodeJS.WriteStream): Screen {
   return {
     show(event) {
       const line = plainLine(event);
-      if (line !== undefined) stream.write(`${line}\n`);
+      if (line !== undefined) stream.write(`${isoNow().slice(11, 19)} ${line}\n`);
     },
     [Symbol.dispose]: () => undefined,
   };

@@ -254,14 +254,6 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
-  'TEAL-SYSTEMS-210': {
-    summary: 'A publication of this name is not as it must be',
-    happened:
-      'The publication exists with other tables or options, and the slot exists too. Changing it now could lose changes that are made at that moment.',
-    doThis: 'Undo the preparation (`teal down`) and prepare again, so that publication and slot are made in order.',
-    retry: 'operator',
-    dataMayDiffer: 'no',
-  },
   'TEAL-SYSTEMS-211': {
     summary: 'The slot of a lost snapshot is in use',
     happened:
@@ -276,14 +268,6 @@ export const systemsCodes = {
       'A process that was to hold the snapshot of the copy ended, or did not say in time that it holds it. The end of its log is in the facts.',
     doThis: 'Read what it said: a missing SELECT privilege, a lock, or the limit of connections are usual.',
     retry: 'auto',
-    dataMayDiffer: 'no',
-  },
-  'TEAL-SYSTEMS-220': {
-    summary: 'A sequence has no numbers left',
-    happened:
-      'The sequence is at its end on the source, so on the target the next number fails as it would have there.',
-    doThis: 'Give the sequence a larger MAXVALUE (or a wider type) on both sides.',
-    retry: 'operator',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

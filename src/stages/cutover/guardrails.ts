@@ -1,6 +1,7 @@
+import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { formatDuration } from '../../spec/units.ts';
-import type { FlowStatus } from '../../ports/carrier.ts';
+import type { Carrier, FlowStatus } from '../../ports/carrier.ts';
 import type { FenceState } from '../../ports/fence.ts';
 import type { RouterState } from '../../ports/router.ts';
 import { flowFrom, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
@@ -51,4 +52,20 @@ export async function checkGuardrails(cut: Cut, ports: CutPorts, limits: CutLimi
   ]);
   const reasons = guardrails(cut, { router, losing, gaining, onward, back }, limits);
   if (reasons.length > 0) throw new TealError('TEAL-STAGES-107', reasons.join('; '), { reasons });
+}
+
+const catchUpMs = 60_000;
+
+/**
+ * Waits, for a bounded time, until the flow is close enough behind for a short cut: what was just compared or asked may have held it up. That it is, the
+ * guardrails look at afterwards.
+ */
+export async function letCatchUp(cut: Cut, carrier: Carrier, limits: CutLimits, signal: AbortSignal): Promise<void> {
+  const wanted = limits.maxPauseMs / 3;
+  const deadline = monotonicMs() + catchUpMs;
+  while (monotonicMs() < deadline) {
+    const { lagMs, now } = await carrier.status(flowFrom(cut.from));
+    if (now.state !== 'running' || (lagMs !== undefined && lagMs <= wanted)) return;
+    await sleep(200, signal);
+  }
 }

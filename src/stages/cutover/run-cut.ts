@@ -6,7 +6,7 @@ import { liveSide, type OpenCut } from '../../journal/state.ts';
 import type { Step } from '../../ports/step.ts';
 import { cutSteps, decideStepId, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
 import { recover, type Recovery } from './decide.ts';
-import { checkGuardrails } from './guardrails.ts';
+import { checkGuardrails, letCatchUp } from './guardrails.ts';
 
 export interface CutRun extends StepRun {
   readonly ports: CutPorts;
@@ -27,6 +27,7 @@ export interface CutOutcome {
  */
 export async function cutOver(run: CutRun): Promise<CutOutcome> {
   const cut = nextCut(run);
+  await letCatchUp(cut, run.ports.carrier, run.limits, run.signal);
   await checkGuardrails(cut, run.ports, run.limits);
   run.journal.append({
     type: 'cutIntended',
