@@ -131,19 +131,19 @@ export async function comparePairs(
     return { snapshot, readers };
   };
   const sides = { live: await open(snapshots.live), other: await open(snapshots.other) };
-  try {
-    return await compareAll(pairs, sides, quickIsComparable ? 'quick' : 'text', options);
-  } catch (error) {
-    failing.abort(error);
-    throw error;
-  }
+  const onFailure = (error: unknown): void => failing.abort(error);
+  return await compareAll(pairs, sides, quickIsComparable ? 'quick' : 'text', { ...options, onFailure });
+}
+
+interface CompareAllOptions extends CompareOptions {
+  readonly onFailure: (error: unknown) => void;
 }
 
 async function compareAll(
   pairs: readonly TablePair[],
   sides: BothReaders,
   form: DigestForm,
-  options: CompareOptions,
+  options: CompareAllOptions,
 ): Promise<readonly TableOutcome[]> {
   const scanned = await scan(pairs, sides, form, options);
   const suspects = form === 'text' ? [] : pairs.filter((pair) => differsWidely(scanned.get(pair)));
@@ -166,10 +166,11 @@ async function scan(
   pairs: readonly TablePair[],
   sides: BothReaders,
   form: DigestForm,
-  options: CompareOptions,
+  options: CompareAllOptions,
 ): Promise<ReadonlyMap<TablePair, ScanResult>> {
   return scanTables(pairs, sides, {
     form,
+    onFailure: options.onFailure,
     onProgress: ({ side, ...progress }) =>
       options.onProgress?.({ phase: 'scan', side: options[side].side, ...progress }),
   });

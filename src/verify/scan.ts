@@ -20,6 +20,8 @@ export interface ScanProgress {
 export interface ScanOptions {
   readonly form: DigestForm;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
+  /** Told of a failure at once, while other statements still run: to end them. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 interface Task {
@@ -62,9 +64,9 @@ export async function scanTables(
       }
       await reader.release();
     };
-    await all(readers.map(work));
+    await all(readers.map(work), options.onFailure);
   };
-  await all([scanSide('live'), scanSide('other')]);
+  await all([scanSide('live'), scanSide('other')], options.onFailure);
   return new Map(
     pairs.map((pair) => {
       const reason = unsettled.get(pair);
@@ -93,8 +95,17 @@ function sumsFor(pairs: readonly TablePair[]): ReadonlyMap<TablePair, SumsBuilde
   return new Map(pairs.map((pair) => [pair, new SumsBuilder()]));
 }
 
-/** Waits for every one before it fails: a reader must not be closed under a statement that still runs. */
-async function all(works: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(works)).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+/** Waits for every one before it fails with the first error: a reader must not be closed under a statement that still runs. */
+async function all(works: readonly Promise<void>[], onFailure: (error: unknown) => void): Promise<void> {
+  const failures: unknown[] = [];
+  const settle = async (work: Promise<void>): Promise<void> => {
+    try {
+      await work;
+    } catch (error) {
+      failures.push(error);
+      onFailure(error);
+    }
+  };
+  await Promise.all(works.map(settle));
+  if (failures.length > 0) throw failures[0];
 }
