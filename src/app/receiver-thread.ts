@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { must } from '../kernel/assert.ts';
 import type { Position } from '../model/position.ts';
 import { Receiver, failureOf, type Failure, type ReceiverReport } from '../sync/receiver.ts';
-import { SpoolWriter } from '../sync/spool-writer.ts';
+import { SpoolWriter, segmentBytesFor } from '../sync/spool-writer.ts';
 import { postgresSource } from '../systems/postgres/source.ts';
 
 /** What the thread is given. The address is in memory only: threads share the process. */
@@ -29,7 +29,10 @@ const tell = (message: FromReceiver): void => port.postMessage(message);
 const stop = new AbortController();
 
 try {
-  await using spool = await SpoolWriter.open({ folder: data.spoolFolder });
+  await using spool = await SpoolWriter.open({
+    folder: data.spoolFolder,
+    segmentBytes: segmentBytesFor(data.spoolLimitBytes),
+  });
   const { url, slot, publication } = data;
   const receiver = new Receiver({
     source: postgresSource({ url, slot, publication, applicationName: `teal receive ${data.stream}` }),

@@ -14,6 +14,16 @@ export interface SpoolOptions {
   readonly segmentBytes?: number;
 }
 
+/**
+ * The segment size for a bound of the whole spool: the segment that is being written is never removed, so it must be a small part of the bound, or a spool at its
+ * bound would wait for room for ever.
+ */
+export function segmentBytesFor(limitBytes: number): number {
+  return Math.max(1, Math.min(defaultSegmentBytes, Math.floor(limitBytes / 4)));
+}
+
+const defaultSegmentBytes = 16 * 1024 * 1024;
+
 interface Batch {
   readonly buffers: Buffer[];
   bytes: number;
@@ -62,7 +72,7 @@ export class SpoolWriter implements AsyncDisposable {
 
   private constructor(options: SpoolOptions, totalBytes: number) {
     this.#folder = options.folder;
-    this.#segmentBytes = options.segmentBytes ?? 16 * 1024 * 1024;
+    this.#segmentBytes = options.segmentBytes ?? defaultSegmentBytes;
     this.#totalBytes = totalBytes;
   }
 

@@ -1,0 +1,171 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { waitFor } from '../kernel/clock.ts';
+import { TealError } from '../kernel/errors.ts';
+import { asPosition, type Position } from '../model/position.ts';
+import type { ChangeRecord, ChangeSource, ChangeStream, StreamStart } from '../ports/change-source.ts';
+import { Receiver, errorOfFailure, failureOf, retryPauseMs, type ReceiverReport } from './receiver.ts';
+import { SpoolWriter, segmentBytesFor } from './spool-writer.ts';
+
+const place = (number: number): Position => asPosition(String(number).padStart(8, '0'));
+
+function transaction(end: number, bytes = 10): ChangeRecord[] {
+  return [
+    { kind: 'begin', payload: Buffer.from('begin') },
+    { kind: 'change', payload: Buffer.alloc(bytes) },
+    { kind: 'commit', end: place(end), payload: Buffer.from('commit') },
+  ];
+}
+
+type Arrival = readonly ChangeRecord[] | TealError;
+
+/** A source that gives what a test puts in, to whichever stream is open, and remembers how it was started and what was acknowledged. */
+class ScriptedSource implements ChangeSource {
+  readonly starts: StreamStart[] = [];
+  readonly acknowledged: Position[] = [];
+  readonly refusals: TealError[] = [];
+  taken = 0;
+  #arrivals: Arrival[] = [];
+  #wake: () => void = () => undefined;
+
+  give(...arrivals: Arrival[]): void {
+    this.#arrivals.push(...arrivals);
+    this.#wake();
+  }
+
+  async start(from: StreamStart, signal: AbortSignal): Promise<ChangeStream> {
+    this.starts.push(from);
+    const refusal = this.refusals.shift();
+    if (refusal !== undefined) throw refusal;
+    return {
+      identity: 'source/1',
+      next: async () => this.#next(signal),
+      acknowledge: (position) => this.acknowledged.push(position),
+      [Symbol.asyncDispose]: async () => this.#wake(),
+    };
+  }
+
+  async #next(signal: AbortSignal): Promise<readonly ChangeRecord[]> {
+    for (;;) {
+      signal.throwIfAborted();
+      const arrival = this.#arrivals.shift();
+      if (arrival instanceof TealError) throw arrival;
+      if (arrival !== undefined) {
+        this.taken += 1;
+        return arrival;
+      }
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      await promise;
+    }
+  }
+}
+
+async function running(limitBytes = 1 << 30) {
+  const folder = await mkdtemp(join(tmpdir(), 'teal-receiver-'));
+  const spool = await SpoolWriter.open({ folder, segmentBytes: segmentBytesFor(limitBytes) });
+  const source = new ScriptedSource();
+  const reports: ReceiverReport[] = [];
+  const receiver = new Receiver({
+    source,
+    spool,
+    initial: place(1),
+    spoolLimitBytes: limitBytes,
+    syncPauseMs: 1,
+    maxRetryPauseMs: 5,
+    report: (report) => reports.push(report),
+  });
+  const stop = new AbortController();
+  const start = (): Promise<unknown> => receiver.run(stop.signal).catch((error: unknown) => error);
+  onTestFinished(async () => {
+    stop.abort();
+    await spool[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return { source, spool, receiver, reports, start };
+}
+
+const until = async (what: string, look: () => boolean): Promise<true> =>
+  waitFor({ what, timeoutMs: 5_000, everyMs: 2 }, () => look() || undefined);
+
+describe('a receiver', () => {
+  test('acknowledges whole transactions only, after they are in the spool', async () => {
+    const { source, spool, start } = await running();
+    void start();
+    const [begin, change, commit] = transaction(2);
+    if (begin === undefined || change === undefined || commit === undefined) throw new Error('no transaction');
+    source.give([begin, change]);
+    await until('the open transaction to be taken', () => source.taken === 1 && !spool.atBoundary);
+    expect(source.acknowledged.every((position) => position === place(1))).toBe(true);
+    source.give([commit, { kind: 'mark', end: place(5) }]);
+    await until('the mark to be acknowledged', () => source.acknowledged.includes(place(5)));
+    expect(spool.received).toBe(place(5));
+    expect([...source.acknowledged].sort()).toEqual(source.acknowledged);
+  });
+
+  test('goes on from what it has after a lost connection, and refuses another source', async () => {
+    const { source, reports, start } = await running();
+    source.refusals.push(new TealError('TEAL-SYSTEMS-022', 'an old reader is there still'));
+    void start();
+    source.give(transaction(2), [...transaction(3), ...transaction(4).slice(0, 2)]);
+    await until('both batches', () => source.taken === 2);
+    source.give(new TealError('TEAL-SYSTEMS-006', 'cut'), transaction(4));
+    await until('the third', () => source.acknowledged.includes(place(4)));
+    expect(source.starts).toEqual([
+      { after: place(1) },
+      { after: place(1) },
+      { after: place(3), identity: 'source/1' },
+    ]);
+    const failures = reports.flatMap((report) => (report.kind === 'connecting' ? [report.failure?.code] : []));
+    expect(failures).toEqual([undefined, 'TEAL-SYSTEMS-022', 'TEAL-SYSTEMS-006']);
+  });
+
+  test('ends with an error that trying again does not heal', async () => {
+    const { source, start } = await running();
+    const lost = new TealError('TEAL-SYSTEMS-021', 'WAL is gone');
+    source.refusals.push(lost);
+    expect(await start()).toBe(lost);
+    expect(source.starts.length).toBe(1);
+  });
+
+  test('stops reading at the bound of the spool, but not inside a transaction, until there is room', async () => {
+    const { source, spool, receiver, reports, start } = await running(1_000);
+    void start();
+    const isFull = (): boolean => reports.findLast((report) => report.kind === 'progress')?.full === true;
+    source.give(transaction(2, 2_000).slice(0, 2), transaction(2).slice(2), transaction(3), transaction(4));
+    await until('the spool to be full', isFull);
+    expect([source.taken, spool.received]).toEqual([2, place(2)]);
+    receiver.removed(spool.totalBytes - 100);
+    await until('the rest', () => spool.received === place(4));
+    expect(isFull()).toBe(false);
+  });
+
+  test('tells at once what an earlier run has received', async () => {
+    const { source, spool, reports, start } = await running();
+    await spool.beginStream('source/1', place(1));
+    await spool.append(transaction(2));
+    source.refusals.push(new TealError('TEAL-SYSTEMS-001', 'away'));
+    void start();
+    await until('an attempt', () => source.starts.length === 1);
+    expect(reports[0]).toMatchObject({ kind: 'progress', received: place(2) });
+  });
+});
+
+test('pauses grow to their bound, and differ', () => {
+  for (let failures = 1; failures < 60; failures += 1) {
+    const pause = retryPauseMs(failures, 15_000);
+    expect(pause).toBeGreaterThanOrEqual(100);
+    expect(pause).toBeLessThanOrEqual(15_000);
+  }
+  expect(retryPauseMs(1, 15_000)).toBeLessThanOrEqual(200);
+  expect(retryPauseMs(50, 15_000)).toBeGreaterThanOrEqual(7_500);
+});
+
+test('a failure keeps its code and text on the way between threads', () => {
+  const error = new TealError('TEAL-SYSTEMS-020', 'the slot does not exist');
+  expect(errorOfFailure(failureOf(error))).toMatchObject({ code: error.code, message: error.message });
+  expect(failureOf(new Error('oops'))).toEqual({ code: 'TEAL-KERNEL-001', reason: 'oops' });
+});
