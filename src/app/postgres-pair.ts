@@ -111,7 +111,7 @@ export class PostgresPair implements AsyncDisposable {
   removalSteps(live: Side): readonly Step[] {
     const keepClosed = this.#options.spec.finalise.blue === 'keep';
     return (['blue', 'green'] as const).map((side) =>
-      removalStep(side, this.#sessions[side], this.names, keepClosed && side !== live),
+      removalStep(side, this.#sessions[side], this.fences[side], this.names, keepClosed && side !== live),
     );
   }
 

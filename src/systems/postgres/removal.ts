@@ -1,4 +1,5 @@
 import { otherSide, type Side } from '../../model/catalog.ts';
+import type { Fence } from '../../ports/fence.ts';
 import type { Probed, Step } from '../../ports/step.ts';
 import type { PgConnection } from './connection.ts';
 import { fenceTrigger } from './fence.ts';
@@ -22,13 +23,19 @@ export function tealNames(migration: string): TealNames {
  * Takes away all that Teal made on one side and proves it. `keepClosed`: the triggers of the fence stay, enabled, with the one function that they call, so that a
  * forgotten client cannot write to a side that nobody reads any more; `DROP SCHEMA teal CASCADE` opens it.
  */
-export function removalStep(side: Side, session: KeptSession, names: TealNames, keepClosed: boolean): Step {
+export function removalStep(
+  side: Side,
+  session: KeptSession,
+  fence: Fence,
+  names: TealNames,
+  keepClosed: boolean,
+): Step {
   return {
     id: `finalise:remove-${side}`,
     does: keepClosed
       ? `takes slot, publication, origin and Teal's tables away from ${side}, and leaves it closed to writes`
       : `takes slot, publication, origin, triggers and schema teal away from ${side}`,
-    locks: 'SHARE ROW EXCLUSIVE on each table for the moment in which its trigger goes',
+    locks: keepClosed ? 'nothing' : 'ACCESS EXCLUSIVE on one table at a time for a moment; waits at most 500 ms a try',
     costs: 'nothing',
     undone: 'it is not: after it there is no way back',
     probe: async () =>
@@ -39,6 +46,8 @@ export function removalStep(side: Side, session: KeptSession, names: TealNames, 
           : { state: 'not done' };
       }),
     act: async ({ signal }) => {
+      // Table by table, before the schema: DROP SCHEMA CASCADE would lock all of them in one transaction, across those of the clients.
+      if (!keepClosed) await fence.remove();
       await session.use(async (connection) => {
         await dropSlot(connection, names.flow[side], { terminateReader: true, signal });
         await connection.query(`drop publication if exists ${quoteIdent(names.flow[side])}`);
