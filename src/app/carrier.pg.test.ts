@@ -1,119 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import {
-  blueMajor,
-  greenMajor,
-  ownServer,
-  testDatabase,
-  type TestDatabase,
-  type TestServer,
-} from '../../test/support/postgres.ts';
-import type { PostgresServer } from '../../tools/servers/postgres.ts';
+import { blueMajor, greenMajor, ownServer, type TestDatabase } from '../../test/support/postgres.ts';
 import { carrierPaths } from '../carriers/embedded/config.ts';
-import type { CarrierStatus } from '../carriers/embedded/protocol.ts';
 import { sleep, waitFor } from '../kernel/clock.ts';
 import { isTealError } from '../kernel/errors.ts';
-import type { Side } from '../model/catalog.ts';
-import type { Carrier, Flow } from '../ports/carrier.ts';
-import { connect } from '../systems/postgres/connection.ts';
-import { positionOfLsnText } from '../systems/postgres/position.ts';
-import { createSlot } from '../systems/postgres/slot.ts';
-import { installTealSchema } from '../systems/postgres/teal-schema.ts';
-import { connectCarrier } from './connect-carrier.ts';
-
-interface Pair extends AsyncDisposable {
-  readonly blue: TestDatabase;
-  readonly green: TestDatabase;
-  readonly carrier: Carrier;
-  readonly stateDir: string;
-  status(flow: Flow): Promise<CarrierStatus>;
-}
-
-const tables = `
-  create table account (id int primary key, balance bigint not null, note text);
-  create table entry (id bigint primary key, account int not null, amount bigint not null);
-  create table log (at timestamptz, what text);
-  alter table log replica identity full;`;
-
-/** Two databases with the same tables, and slot and publication of both flows: what a migration has after its copy, of no rows. */
-async function pair(
-  where: { readonly blue?: TestServer | PostgresServer; readonly green?: TestServer | PostgresServer } = {},
-): Promise<Pair> {
-  const [blue, green] = [
-    await testDatabase(where.blue ?? blueMajor()),
-    await testDatabase(where.green ?? greenMajor()),
-  ];
-  // Slots are names of the whole server, which tests share.
-  const migration = `t_${randomBytes(5).toString('hex')}`;
-  // Long, as folders of continuous integration are: longer than a unix socket's path may be.
-  const stateDir = await mkdtemp(join(tmpdir(), `teal-${'long-'.repeat(18)}`));
-  for (const [side, db, suffix] of [
-    ['blue', blue, 'fwd'],
-    ['green', green, 'rev'],
-  ] as const) {
-    await db.query(tables);
-    await prepareSide(db, side, `teal_${migration}_${suffix}`);
-  }
-  const carrier = connectCarrier({ migration, stateDir, urls: { blue: blue.url, green: green.url } });
-  return {
-    blue,
-    green,
-    carrier,
-    stateDir,
-    status: async (flow) => (await carrier.status(flow)) as CarrierStatus,
-    async [Symbol.asyncDispose]() {
-      await carrier.retire('forward');
-      await carrier.retire('reverse');
-      await rm(stateDir, { recursive: true, force: true });
-      await green.query(
-        `select pg_replication_origin_drop(roname) from pg_replication_origin where roname like 'teal_${migration}%'`,
-      );
-      await blue.query(
-        `select pg_replication_origin_drop(roname) from pg_replication_origin where roname like 'teal_${migration}%'`,
-      );
-      await blue[Symbol.asyncDispose]();
-      await green[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function prepareSide(db: TestDatabase, side: Side, name: string): Promise<void> {
-  await using session = await connect({ url: db.url, applicationName: 'teal test' });
-  await installTealSchema(session, side);
-  await session.query(
-    `create publication ${name} for table public.account, public.entry, public.log, teal.cut, teal.owner, teal.heartbeat`,
-  );
-  await using walsender = await connect({ url: db.url, applicationName: 'teal test slot', replication: 'database' });
-  await createSlot(walsender, name, { lockTimeoutMs: 30_000, snapshot: 'nothing' });
-}
-
-async function head(db: TestDatabase): Promise<ReturnType<typeof positionOfLsnText>> {
-  const [row] = await db.query('select pg_current_wal_insert_lsn() as lsn');
-  return positionOfLsnText(row?.['lsn'] ?? '');
-}
-
-/** Until the flow has applied all that is on its source now; fails at once when it fails. */
-async function caughtUp(pair: Pair, flow: Flow): Promise<CarrierStatus> {
-  const wanted = await head(flow === 'forward' ? pair.blue : pair.green);
-  return waitFor({ what: 'the flow to catch up', timeoutMs: 40_000 }, async () => {
-    const status = await pair.status(flow);
-    if (status.now.state === 'failed') throw new Error(`${status.now.code} ${status.now.reason}`);
-    return status.applied >= wanted ? status : undefined;
-  });
-}
-
-/** Every row of every table, in an order that both servers agree on. */
-async function contents(db: TestDatabase): Promise<unknown> {
-  const all = [];
-  for (const table of ['account', 'entry', 'log']) {
-    const rows = await db.query(`select t::text as row from ${table} t order by t::text collate "C"`);
-    all.push([table, rows.map((row) => row['row'])]);
-  }
-  return all;
-}
+import { carrierPair, caughtUp, contents, head, pidOf } from './test-support/carrier-pair.ts';
 
 /** Transfers, inserts, deletes, key moves and a table without a key, in transactions of several statements, until told to stop. */
 async function writeUntil(db: TestDatabase, client: number, stop: AbortSignal): Promise<number> {
@@ -144,13 +35,9 @@ async function writeUntil(db: TestDatabase, client: number, stop: AbortSignal): 
   return transactions;
 }
 
-async function pidOf(pair: Pair, flow: Flow): Promise<number> {
-  return Number(await readFile(carrierPaths(pair.stateDir, flow).pid, 'utf8'));
-}
-
 describe('the embedded carrier', () => {
   test('carries a flow through kill -9 at random moments, to equal tables', async () => {
-    await using both = await pair();
+    await using both = await carrierPair();
     await both.blue.query('insert into account select n, 1000 from generate_series(0, 19) n');
     const stop = new AbortController();
     onTestFinished(() => stop.abort());
@@ -174,7 +61,7 @@ describe('the embedded carrier', () => {
   });
 
   test('stands still at a position, for its lease or until it may go on, also in a new process', async () => {
-    await using both = await pair();
+    await using both = await carrierPair();
     await both.carrier.deploy('forward');
     await both.blue.query('insert into account values (1, 10)');
     const at = await head(both.blue);
@@ -196,7 +83,7 @@ describe('the embedded carrier', () => {
   });
 
   test("tells Teal's own transactions from stray ones in shadow, and applies neither", async () => {
-    await using both = await pair();
+    await using both = await carrierPair();
     await both.carrier.deploy('forward');
     await both.carrier.deploy('reverse');
     await both.blue.query('insert into account values (1, 10)');
@@ -213,7 +100,7 @@ describe('the embedded carrier', () => {
   test('goes on by itself after either server was away', async () => {
     await using blueServer = await ownServer(blueMajor());
     await using greenServer = await ownServer(greenMajor());
-    await using both = await pair({ blue: blueServer, green: greenServer });
+    await using both = await carrierPair({ blue: blueServer, green: greenServer });
     await both.carrier.deploy('forward');
     await both.blue.query('insert into account values (1, 10)');
     await caughtUp(both, 'forward');
@@ -238,7 +125,7 @@ describe('the embedded carrier', () => {
   });
 
   test('fails for good when its slot is gone, keeps answering, and tries again when asked', async () => {
-    await using both = await pair();
+    await using both = await carrierPair();
     await both.carrier.deploy('forward');
     await both.blue.query('insert into account values (1, 10)');
     await caughtUp(both, 'forward');
@@ -264,7 +151,7 @@ describe('the embedded carrier', () => {
   });
 
   test('keeps no address on disk, one worker a flow, and nothing after it has retired', async () => {
-    await using both = await pair();
+    await using both = await carrierPair();
     expect((await both.status('forward')).now).toMatchObject({ state: 'failed', code: 'TEAL-CARRIERS-001' });
     await both.carrier.deploy('forward');
     const pid = await pidOf(both, 'forward');

@@ -37,7 +37,7 @@ export async function runCarrierWorker(config: CarrierConfig, deps: CarrierDeps,
         return unreachable(request, 'request');
     }
   };
-  await using server = await startControlServer(paths.socket, answer);
+  await using _server = await startControlServer(paths.socket, answer);
   await writeAtomically(paths.pid, String(process.pid));
   try {
     await runner.run(AbortSignal.any([signal, stop.signal]));
@@ -49,7 +49,6 @@ export async function runCarrierWorker(config: CarrierConfig, deps: CarrierDeps,
     throw error;
   } finally {
     await deps.probe[Symbol.asyncDispose]();
-    void server;
   }
 }
 
