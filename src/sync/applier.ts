@@ -24,10 +24,9 @@ import {
 import { controlRowOf, controlSchema, isOwnOrigin, signOf } from './control.ts';
 import { ddlPrefix, readDdlNote, type DdlNote } from './ddl.ts';
 import type { EventSource } from './event-source.ts';
-import { Fits } from './fits.ts';
-import { foldBatch, type Placed } from './fold.ts';
 import { Hold } from './hold.ts';
 import { flowMode } from './mode.ts';
+import { Patience } from './patience.ts';
 import { Rate } from './rate.ts';
 
 export interface ApplierOptions {
@@ -98,12 +97,11 @@ const durableEveryMs = 100;
  * be quiet: before 15 PostgreSQL sends a transaction even when nothing of it is published.
  */
 const quietMs = 5_000;
-const passingAttempts = 6;
 
 class StreamApplier implements Applier {
   readonly #options: ApplierOptions;
   readonly #limits: BatchLimits;
-  readonly #fits: Fits;
+  readonly #patience: Patience;
   readonly #hold = new Hold();
   readonly #rate = new Rate();
   #signal: AbortSignal = AbortSignal.abort();
@@ -124,7 +122,11 @@ class StreamApplier implements Applier {
   constructor(options: ApplierOptions) {
     this.#options = options;
     this.#limits = options.limits ?? defaultBatchLimits;
-    this.#fits = new Fits(options.sink);
+    this.#patience = new Patience({
+      sink: options.sink,
+      lookEveryMs: options.lookEveryMs ?? 1_000,
+      tell: (waiting) => this.#tellWaiting(waiting),
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -251,7 +253,7 @@ class StreamApplier implements Applier {
       return undefined;
     }
     if (!this.#isWanted(open, relation)) return undefined;
-    const table = this.#fits.known(relation);
+    const table = this.#patience.known(relation);
     if (table === undefined) return this.#takeFirstRow(open, change);
     place(open, { kind: 'row', table, change });
     return isOverlong(open, this.#limits) ? this.#slice(open) : undefined;
@@ -285,7 +287,7 @@ class StreamApplier implements Applier {
     if (note === undefined || this.#current().ours) return;
     this.#ddlNotes += 1;
     this.#ddlLast = note;
-    for (const table of note.tables) this.#fits.forget(table);
+    for (const table of note.tables) this.#patience.forget(table);
   }
 
   async #takeCommit(end: Position): Promise<void> {
@@ -314,23 +316,10 @@ class StreamApplier implements Applier {
   async #slice(open: OpenTransaction): Promise<void> {
     if (!open.sliced) await this.#flush();
     open.sliced = true;
-    const steps = foldBatch(open.placed);
-    try {
-      await this.#options.sink.apply({ steps });
-    } catch (error) {
-      await this.#giveUpSlices(error);
-    }
+    await this.#patience.writeSlice(open.placed, this.#signal);
     open.placed = [];
     open.rows = 0;
     open.bytes = 0;
-  }
-
-  /** The changes are not here any more: they must be read again, after a pause when the target's schema is in the way. */
-  async #giveUpSlices(error: unknown): Promise<never> {
-    if (!isTealError(error, 'TEAL-SYNC-112') && !isTealError(error, 'TEAL-SYNC-113')) throw error;
-    this.#wait(error.code, describeError(error));
-    await sleep(this.#lookEveryMs, this.#signal);
-    throw new TealError('TEAL-SYNC-115', 'a large transaction was refused', {}, error);
   }
 
   async #flush(): Promise<void> {
@@ -344,7 +333,7 @@ class StreamApplier implements Applier {
       applied: end,
       committedAtUs: group.committedAtUs,
     };
-    const durable = await this.#applyWhole(group.placed, commit);
+    const durable = await this.#patience.write(group.placed, commit, this.#signal);
     this.#group = undefined;
     this.#applied = end;
     this.#transactions += group.transactions;
@@ -354,73 +343,15 @@ class StreamApplier implements Applier {
     this.#tellDurable(durable);
   }
 
-  /** Tries again what may pass by itself, and waits for a target whose schema is in the way; everything of the group is still here. */
-  async #applyWhole(placed: readonly Placed[], commit: SinkCommit): Promise<Position> {
-    let batch = placed;
-    for (let attempt = 1; ;) {
-      try {
-        const durable = await this.#options.sink.apply({ steps: foldBatch(batch), commit });
-        if (this.#now.state === 'waiting') this.#now = { state: 'running' };
-        return durable;
-      } catch (error) {
-        if (isTealError(error, 'TEAL-SYNC-112') && attempt < passingAttempts) {
-          await sleep(Math.random() * 50 * 2 ** attempt, this.#signal);
-          attempt += 1;
-        } else if (isTealError(error, 'TEAL-SYNC-113')) {
-          this.#wait(error.code, describeError(error));
-          await sleep(this.#lookEveryMs, this.#signal);
-          batch = await this.#placedAnew(placed);
-        } else throw error;
-      }
-    }
-  }
-
-  /** The same changes, with the target's tables as they are now. */
-  async #placedAnew(placed: readonly Placed[]): Promise<readonly Placed[]> {
-    const tables = new Map<TargetTable, TargetTable>();
-    const anew = async (table: TargetTable): Promise<TargetTable> => {
-      const known = tables.get(table);
-      if (known !== undefined) return known;
-      const fresh = await this.#fittingAnew(table.relation);
-      tables.set(table, fresh);
-      return fresh;
-    };
-    const again: Placed[] = [];
-    for (const each of placed) {
-      if (each.kind === 'row') again.push({ ...each, table: await anew(each.table) });
-      else if (each.kind === 'truncate') {
-        const fresh: TargetTable[] = [];
-        for (const table of each.tables) fresh.push(await anew(table));
-        again.push({ ...each, tables: fresh });
-      } else again.push(each);
-    }
-    return again;
-  }
-
   /** How the table fits. Where it does not: all before this transaction is applied, and the target is looked at until it does. */
   async #fitting(relation: Relation): Promise<TargetTable> {
-    const fit = await this.#fits.of(relation);
-    if (fit.fits) return fit.table;
-    if (this.#open?.sliced === true) {
-      await this.#options.sink.abandon();
-      await this.#fittingAnew(relation);
-      throw new TealError('TEAL-SYNC-115', 'a large transaction met a table that did not fit', {});
-    }
-    await this.#flush();
-    return this.#fittingAnew(relation);
-  }
-
-  async #fittingAnew(relation: Relation): Promise<TargetTable> {
-    for (;;) {
-      this.#fits.forget(tableKey(relation));
-      const fit = await this.#fits.of(relation);
-      if (fit.fits) {
-        this.#now = { state: 'running' };
-        return fit.table;
-      }
-      this.#wait('TEAL-SYNC-101', fit.reason);
-      await sleep(this.#lookEveryMs, this.#signal);
-    }
+    let undone = false;
+    const table = await this.#patience.fitting(relation, this.#signal, async () => {
+      undone = this.#open?.sliced === true;
+      await (undone ? this.#options.sink.abandon() : this.#flush());
+    });
+    if (undone) throw new TealError('TEAL-SYNC-115', 'a large transaction met a table that did not fit');
+    return table;
   }
 
   /** Where a stop asks for it: applies what is before it, makes that durable, and waits until it may go on. */
@@ -434,9 +365,10 @@ class StreamApplier implements Applier {
     if (this.#now.state === 'paused') this.#now = { state: 'running' };
   }
 
-  #wait(code: string, reason: string): void {
+  #tellWaiting(waiting: { code: string; reason: string } | undefined): void {
     const position = this.#applied;
-    if (position !== undefined) this.#now = { state: 'waiting', code, reason, position };
+    if (waiting !== undefined && position !== undefined) this.#now = { state: 'waiting', ...waiting, position };
+    else if (this.#now.state === 'waiting') this.#now = { state: 'running' };
   }
 
   #tellDurable(durable: Position): void {
@@ -444,10 +376,6 @@ class StreamApplier implements Applier {
     this.#durable = durable;
     failpoint('sync.apply.before-trim');
     this.#options.events.trimmed(durable);
-  }
-
-  get #lookEveryMs(): number {
-    return this.#options.lookEveryMs ?? 1_000;
   }
 }
 

@@ -284,6 +284,19 @@ describe('a target that does not fit', () => {
     });
   });
 
+  test('waits for a unique index on the key, without which a key might be many rows', async () => {
+    await follow(plain, async (flow) => {
+      await flow.target.query('alter table a drop constraint a_pkey');
+      await flow.source.query('insert into a values (1, 1)');
+      const events = await flow.read();
+      flow.feed.push(events);
+      await until(flow, 'the wait', (status) => status.now.state === 'waiting');
+      expect(flow.applier.status().now).toMatchObject({ reason: expect.stringContaining('unique index') });
+      await flow.target.query('alter table a add primary key (id)');
+      await flow.reached(lastEnd(events));
+    });
+  });
+
   test('messages about the schema are counted, and stop nothing', async () => {
     await follow(plain, async (flow) => {
       await flow.source.query(

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { nowMs, waitFor } from '../../src/kernel/clock.ts';
+import { waitFor } from '../../src/kernel/clock.ts';
 import type { StreamEvent } from '../../src/model/change.ts';
 import type { Side } from '../../src/model/catalog.ts';
 import type { Position } from '../../src/model/position.ts';
@@ -189,9 +189,4 @@ export class TestFlow implements AsyncDisposable {
 export async function rowsOf(db: TestDatabase, table: string): Promise<readonly string[]> {
   const rows = await db.query(`${textForms}; select t::text as row from ${table} t order by t::text collate "C"`);
   return rows.map((row) => row['row'] ?? '');
-}
-
-/** Microseconds since 1970, for transactions built by hand. */
-export function nowUs(): bigint {
-  return BigInt(nowMs()) * 1000n;
 }

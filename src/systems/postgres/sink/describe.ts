@@ -25,7 +25,8 @@ export interface TargetColumn {
 export interface TargetIndex {
   /** Names of columns; undefined when an expression, a WHERE or an exclusion decides. */
   readonly columns: readonly string[] | undefined;
-  readonly primary: boolean;
+  /** False while it is being built, and after that failed: it may miss rows. */
+  readonly valid: boolean;
 }
 
 /** What the catalog of the target says about a table. */
@@ -51,7 +52,7 @@ from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
 where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped order by a.attnum`;
 
 const indexesSql = `
-select i.indisprimary, i.indexprs is not null or i.indpred is not null or i.indisexclusion,
+select i.indisvalid, i.indexprs is not null or i.indpred is not null or i.indisexclusion,
        (select pg_catalog.json_agg(a.attname order by k.place)::text
         from pg_catalog.unnest(i.indkey) with ordinality k (attnum, place)
         join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
@@ -85,7 +86,7 @@ export async function readCatalogTable(session: TargetSession, name: string): Pr
       deterministic: row[9] === 't',
     })),
     indexes: indexes.rows.map((row) => ({
-      primary: row[0] === 't',
+      valid: row[0] === 't',
       columns: row[1] === 't' ? undefined : (JSON.parse(row[2] ?? '[]') as string[]),
     })),
   };
@@ -97,8 +98,6 @@ export interface FittedTable {
   readonly sqlName: string;
   readonly kind: CatalogTable['kind'];
   readonly columns: readonly (TargetColumn & { readonly sqlName: string })[];
-  /** A unique index finds the row of a key. Without one a join must be free to hash. */
-  readonly keyIndexed: boolean;
 }
 
 export type Fitted = { readonly fits: true; readonly fitted: FittedTable } | Extract<TableFit, { fits: false }>;
@@ -134,7 +133,19 @@ export function fit(relation: Relation, found: CatalogTable | undefined): Fitted
       reason: `column ${demanded.name} of ${name} must have a value on the target, and none comes`,
     };
   }
-  return { fits: true, fitted: fittedTable(relation, found, columns) };
+  const fitted = fittedTable(relation, found, columns);
+  const { key } = fitted.table;
+  if (key !== undefined && !isUnique(key, relation, found)) {
+    const names = key.map((place) => relation.columns[place]?.name).join(', ');
+    return { fits: false, reason: `table ${name} of the target has no valid unique index on its key (${names})` };
+  }
+  return { fits: true, fitted };
+}
+
+/** Only then does one key mean one row: a batch in which one row is missing and another is there twice would count right. */
+function isUnique(key: readonly number[], relation: Relation, found: CatalogTable): boolean {
+  const names = new Set(key.map((place) => relation.columns[place]?.name));
+  return found.indexes.some((index) => index.valid && index.columns?.every((name) => names.has(name)) === true);
 }
 
 function sameType(wanted: { typeOid: number; typeModifier: number }, column: TargetColumn): boolean {
@@ -163,8 +174,6 @@ function fittedTable(
     sqlName: quoteTable(relation),
     kind: found.kind,
     columns,
-    keyIndexed:
-      key !== undefined && uniques.some((unique) => unique !== 'unknown' && unique.every((each) => key.includes(each))),
   };
 }
 
@@ -190,7 +199,7 @@ function keyOf(
   const usable = uniques.find(
     (unique, at) =>
       unique !== 'unknown' &&
-      found.indexes[at]?.columns !== undefined &&
+      found.indexes[at]?.valid === true &&
       unique.every((place) => columns[place]?.notNull === true && !columns[place].generated),
   );
   return usable === 'unknown' ? undefined : usable;

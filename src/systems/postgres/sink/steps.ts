@@ -99,7 +99,7 @@ function* updateAsks(
   const copy = copyToStageSql(name, fitted, set);
   yield copyToStage(copy, mapped(rows, staged), key.length + set.length, { what: 'update', table });
   const owner = { what: 'update', table, rows: rows.length } as const;
-  yield* joined(fitted, statement(updateFromStageSql(name, fitted, set), owner));
+  yield statement(updateFromStageSql(name, fitted, set), owner);
 }
 
 function* deleteAsks(fitted: FittedTable, rows: readonly RowValues[], stages: Stages): Generator<SinkAsk, void, void> {
@@ -116,7 +116,7 @@ function* deleteAsks(fitted: FittedTable, rows: readonly RowValues[], stages: St
   const keys = mapped(rows, (row) => cellsOf(row, key));
   yield copyToStage(copy, keys, key.length, { what: 'delete', table });
   const owner = { what: 'delete', table, rows: rows.length } as const;
-  yield* joined(fitted, statement(deleteFromStageSql(name, fitted), owner));
+  yield statement(deleteFromStageSql(name, fitted), owner);
 }
 
 function staging(fitted: FittedTable, stages: Stages): { name: string; asks: readonly SinkAsk[] } {
@@ -132,21 +132,6 @@ function copyToStage(sql: string, rows: Iterable<RowValues>, columns: number, ow
 
 function* mapped<From, To>(rows: readonly From[], how: (row: From) => To): Generator<To, void, void> {
   for (const row of rows) yield how(row);
-}
-
-/**
- * The session plans every join as a loop over the batch that looks each row up in the key's index (see `sessionSettings`). Where no index is on the key
- * that would read the whole table once a row: there, and for this statement alone, it may hash.
- */
-function* joined(fitted: FittedTable, ask: SinkAsk): Generator<SinkAsk, void, void> {
-  if (fitted.keyIndexed) {
-    yield ask;
-    return;
-  }
-  const hash = (state: 'on' | 'off'): SinkAsk => statement(`SET LOCAL enable_hashjoin = ${state}`, { what: 'session' });
-  yield hash('on');
-  yield ask;
-  yield hash('off');
 }
 
 const replaced = 'ON CONFLICT (side) DO UPDATE SET at = excluded.at';
