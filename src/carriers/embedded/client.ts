@@ -7,6 +7,7 @@ import { asPosition, type Position } from '../../model/position.ts';
 import type { Carrier, Flow, FlowStatus } from '../../ports/carrier.ts';
 import { carrierPaths, writeConfig, type CarrierConfig, type CarrierPaths } from './config.ts';
 import { askWorker } from './control-client.ts';
+import { forgetSocket } from './control-server.ts';
 import type { CarrierStatus } from './protocol.ts';
 
 export interface EmbeddedCarrierOptions {
@@ -144,6 +145,7 @@ async function retire(paths: CarrierPaths): Promise<void> {
     await askToRetire(paths);
     await waitFor({ what: 'the worker to end', timeoutMs: retireTimeoutMs }, () => (isRunning(pid) ? undefined : true));
   }
+  await forgetSocket(paths.socket);
   await rm(paths.folder, { recursive: true, force: true });
 }
 

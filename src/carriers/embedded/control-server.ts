@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, rmdir } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ export type Answer = (request: CarrierRequest) => Promise<unknown>;
  */
 export async function startControlServer(socketFile: string, answer: Answer): Promise<AsyncDisposable> {
   const folder = await socketFolder(dirname(socketFile));
-  const path = join(folder.path, 'control.sock');
+  const path = join(folder, 'control.sock');
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -28,6 +28,7 @@ export async function startControlServer(socketFile: string, answer: Answer): Pr
     serve(socket, answer);
   });
   // Left by a worker that was killed; the lock on the target, not this file, keeps two workers apart.
+  await forgetSocket(socketFile);
   await rm(path, { force: true });
   server.listen(path);
   await once(server, 'listening');
@@ -38,11 +39,22 @@ export async function startControlServer(socketFile: string, answer: Answer): Pr
       server.close();
       for (const socket of sockets) socket.destroySoon();
       // Only if it is still this server's: another worker may have taken the place.
-      if ((await readSocketPath(socketFile)) === path) await rm(socketFile, { force: true });
-      if (folder.temporary) await rm(folder.path, { recursive: true, force: true });
+      if ((await readSocketPath(socketFile)) === path) await forgetSocket(socketFile);
     },
   };
 }
+
+/** Removes what a server has left: the file, the socket, and the socket's own folder if it had one. */
+export async function forgetSocket(socketFile: string): Promise<void> {
+  const path = await readSocketPath(socketFile);
+  if (path === undefined) return;
+  await rm(socketFile, { force: true });
+  await rm(path, { force: true });
+  // An empty folder of that name only; whatever else it holds is not this program's.
+  if (dirname(path).startsWith(temporaryPrefix)) await rmdir(dirname(path)).catch(() => undefined);
+}
+
+const temporaryPrefix = join(tmpdir(), 'teal-control-');
 
 /** Undefined when there is none. */
 export async function readSocketPath(socketFile: string): Promise<string | undefined> {
@@ -54,9 +66,9 @@ export async function readSocketPath(socketFile: string): Promise<string | undef
   }
 }
 
-async function socketFolder(beside: string): Promise<{ readonly path: string; readonly temporary: boolean }> {
-  if (Buffer.byteLength(join(beside, 'control.sock')) <= maxSocketPathBytes) return { path: beside, temporary: false };
-  return { path: await mkdtemp(join(tmpdir(), 'teal-')), temporary: true };
+async function socketFolder(beside: string): Promise<string> {
+  if (Buffer.byteLength(join(beside, 'control.sock')) <= maxSocketPathBytes) return beside;
+  return mkdtemp(temporaryPrefix);
 }
 
 function serve(socket: Socket, answer: Answer): void {

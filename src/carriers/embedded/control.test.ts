@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { TealError, isTealError, type ErrorCode } from '../../kernel/errors.ts';
 import { asPosition } from '../../model/position.ts';
@@ -61,10 +61,12 @@ describe('the control socket', () => {
   });
 
   test('takes the place of a server that was killed, and leaves nothing behind', async () => {
-    const folder = await temporaryFolder();
+    const folder = await temporaryFolder('long-'.repeat(30));
     const file = join(folder, 'socket');
     const killed = await startControlServer(file, async () => 'old');
+    const old = dirname((await readSocketPath(file)) ?? '');
     const next = await startControlServer(file, async () => 'new');
+    expect(await stat(old).catch((error: unknown) => (error as NodeJS.ErrnoException).code)).toBe('ENOENT');
     expect(await askWorker(file, { method: 'status' }, soon)).toBe('new');
     await next[Symbol.asyncDispose]();
     expect(await readSocketPath(file)).toBeUndefined();
