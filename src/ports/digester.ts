@@ -46,10 +46,11 @@ export interface DigestEntry {
   readonly locator: string;
 }
 
-/** Which rows are wanted: those in some buckets of a form, or those whose keys have these hashes. */
-export type EntryFilter =
-  | { readonly by: 'bucket'; readonly form: DigestForm; readonly buckets: readonly number[] }
-  | { readonly by: 'key'; readonly keys: readonly string[] };
+/** Which rows are wanted: those in some buckets of a form. */
+export interface EntryFilter {
+  readonly form: DigestForm;
+  readonly buckets: readonly number[];
+}
 
 /** Values in text form in the order of `DigestTable.columns`; null is NULL. */
 export type TextValues = readonly (string | null)[];

@@ -50,7 +50,6 @@ const differs: TableOutcome = {
     different: 2,
     columns: { price: 2 },
     kept: [],
-    keys: [],
     truncated: false,
   },
 };

@@ -26,8 +26,6 @@ export interface TableDifferences {
   /** How often each column differs, among the kept ones. */
   readonly columns: Readonly<Record<string, number>>;
   readonly kept: readonly RowDifference[];
-  /** Hashes of the keys of the kept ones, for a second look. */
-  readonly keys: readonly string[];
   /** There are more than were kept. The counts are of all. */
   readonly truncated: boolean;
 }
@@ -57,7 +55,6 @@ export async function findDifferences(
 ): Promise<TableDifferences> {
   const counts = { missingOnLive: 0, missingOnOther: 0, different: 0 };
   const found: Found[] = [];
-  const keys: string[] = [];
   let all = 0;
   const entries = mergeEntries(
     live.entries(pair.live, options.filter),
@@ -71,16 +68,13 @@ export async function findDifferences(
     counts.missingOnLive += difference.other.count - both;
     all += Math.max(difference.live.count, difference.other.count);
     const room = options.keep - found.length;
-    if (room > 0) {
-      found.push(...pairUp(difference).slice(0, room));
-      keys.push(difference.key);
-    }
+    if (room > 0) found.push(...pairUp(difference).slice(0, room));
   }
   const kept: RowDifference[] = [];
   for (let start = 0; start < found.length; start += rowsAtOnce) {
     kept.push(...(await describe(pair, live, other, found.slice(start, start + rowsAtOnce), options.values)));
   }
-  return { ...counts, columns: countColumns(kept), kept, keys, truncated: all > kept.length };
+  return { ...counts, columns: countColumns(kept), kept, truncated: all > kept.length };
 }
 
 /** Rows of one key, side by side as far as both have one. */

@@ -196,7 +196,7 @@ async function outcomeOf(
   }
   try {
     const differences = await findDifferences(pair, live, other, {
-      filter: { by: 'bucket', form, buckets },
+      filter: { form, buckets },
       keep: options.keep ?? 1_000,
       values: options.values ?? false,
     });

@@ -177,18 +177,9 @@ function entriesSql(table: DigestTable, filter: EntryFilter): string {
   const whole = textHash([...aliases.values()]);
   const key = table.key.length === 0 ? whole : textHash(table.key.map((name) => must(aliases.get(name), 'a column')));
   const select = `select ${key} collate "C" as k, ${whole} collate "C" as r, l`;
-  switch (filter.by) {
-    case 'bucket': {
-      const wanted = (bucket: string): string => `where ${bucket} = any ('{${filter.buckets.join(',')}}'::int4[])`;
-      const { ofKey, ofRow = '' } = bucketOf(table, filter.form);
-      return ofKey === undefined
-        ? `${select} from (${hashedRows(table, filter.form, carried)}) hashed ${wanted(ofRow)} order by 1, 2`
-        : `${select} from (select ${carried.join(', ')} from only ${quoteTable(table)} ${wanted(ofKey)} offset 0) carried order by 1, 2`;
-    }
-    case 'key': {
-      const keys = `array[${filter.keys.map(quoteLiteral).join(', ')}]::text[]`;
-      const rows = `select ${carried.join(', ')} from only ${quoteTable(table)} offset 0`;
-      return `${select} from (${rows}) carried where ${key} = any (${keys}) order by 1, 2`;
-    }
-  }
+  const wanted = (bucket: string): string => `where ${bucket} = any ('{${filter.buckets.join(',')}}'::int4[])`;
+  const { ofKey, ofRow = '' } = bucketOf(table, filter.form);
+  return ofKey === undefined
+    ? `${select} from (${hashedRows(table, filter.form, carried)}) hashed ${wanted(ofRow)} order by 1, 2`
+    : `${select} from (select ${carried.join(', ')} from only ${quoteTable(table)} ${wanted(ofKey)} offset 0) carried order by 1, 2`;
 }
