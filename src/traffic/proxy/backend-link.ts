@@ -56,7 +56,7 @@ export class BackendLink {
     socket.on('error', () => this.#onClose());
     socket.on('close', () => this.#onClose());
     socket.on('drain', () => this.#owner?.drain());
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('data', (chunk: Buffer) => this.#guard(chunk));
     socket.resume();
   }
 
@@ -86,6 +86,8 @@ export class BackendLink {
     if (this.#closed) throw lost();
     const question = new Question((frame) => this.#aside(frame));
     this.#question = question;
+    // It may be paused for a client that reads slowly; this answer is not for that client.
+    this.socket.resume();
     this.socket.write(message);
     return question.answered;
   }
@@ -100,6 +102,15 @@ export class BackendLink {
   destroy(): void {
     this.#owner = undefined;
     this.socket.destroy();
+  }
+
+  /** What cannot be understood ends this connection, not the process. */
+  #guard(chunk: Buffer): void {
+    try {
+      this.#onData(chunk);
+    } catch {
+      this.socket.destroy();
+    }
   }
 
   #onData(chunk: Buffer): void {

@@ -93,11 +93,10 @@ describe('a session across a cut', () => {
     await client.query('set role pg_monitor');
     await at.cut('green', 1);
     const states = [`current_setting('work_mem')`, `current_setting('timezone')`, `current_setting('search_path')`];
-    const kept = await Promise.all(
-      [...states, `current_setting('app.tenant')`, `current_setting('app.other')`, 'current_user'].map(async (sql) =>
-        one(client, sql),
-      ),
-    );
+    const kept: unknown[] = [];
+    for (const state of [...states, `current_setting('app.tenant')`, `current_setting('app.other')`, 'current_user']) {
+      kept.push(await one(client, state));
+    }
     expect(kept).toEqual(['7MB', 'Asia/Tokyo', '"$user", pg_catalog', `it's "42"`, 'from a parameter', 'pg_monitor']);
     expect(await one(client, `current_setting('application_name')`)).toBe('the shop');
     expect(await one(client, `current_setting('server_version_num')::int / 10000`)).toBe(at.green.major);
@@ -406,4 +405,14 @@ describe('pointing', () => {
     await at.router.release();
     expect(await major(client)).toBe(at.green.major);
   });
+});
+
+test('a client that breaks the protocol ends its own session alone', async () => {
+  await using at = await proxied();
+  const other = await at.connect();
+  await using raw = await RawClient.open(at.proxy.port, at.blue.name);
+  raw.send(Buffer.from([0x51, 0, 0, 0, 1]));
+  await raw.until((types) => types.length > 0);
+  expect(raw.bodies('E')).toEqual(['08P01']);
+  expect(await major(other)).toBe(at.blue.major);
 });

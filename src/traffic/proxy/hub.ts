@@ -161,7 +161,7 @@ export class Hub implements Traffic, Router {
     this.#holding = false;
     this.#target = undefined;
     this.#alarm = undefined;
-    this.#options.log('released', { side: this.side, epoch: this.#owner.epoch });
+    this.log('released', { side: this.side, epoch: this.#owner.epoch });
     for (const session of this.#sessions.values()) session.refresh();
     this.#dropStandbys();
     this.#bell.ring();
@@ -247,7 +247,7 @@ export class Hub implements Traffic, Router {
       return await this.#types;
     } catch (error) {
       this.#types = undefined;
-      this.#options.log('types unknown', { because: describeError(error) });
+      this.log('types unknown', { because: describeError(error) });
       return sameTypes;
     }
   }
@@ -258,7 +258,11 @@ export class Hub implements Traffic, Router {
     this.#bell.ring();
   }
 
-  fenced(_session: Session): void {
+  log(event: string, facts: Readonly<Record<string, unknown>>): void {
+    this.#options.log(event, facts);
+  }
+
+  fenced(): void {
     if (!this.#lookingForOwner) void this.#lookForOwner();
   }
 
@@ -266,7 +270,7 @@ export class Hub implements Traffic, Router {
 
   #closeGate(cut: string): void {
     this.#holding = true;
-    this.#options.log('holding', { cut, clients: this.#sessions.size });
+    this.log('holding', { cut, clients: this.#sessions.size });
     for (const session of this.#sessions.values()) session.beginHold();
     this.#watchLease();
   }
@@ -356,7 +360,7 @@ export class Hub implements Traffic, Router {
     this.#owner = { side: owner.side, epoch: owner.epoch };
     if (!moved) return;
     this.#target = undefined;
-    this.#options.log('pointing', { side: owner.side, epoch: owner.epoch });
+    this.log('pointing', { side: owner.side, epoch: owner.epoch });
     for (const session of this.#sessions.values()) session.refresh();
   }
 
@@ -366,7 +370,7 @@ export class Hub implements Traffic, Router {
     const decision = decideOwner(this.#owner, blue, green);
     if ('wait' in decision) {
       this.#alarm = decision.wait;
-      this.#options.log('the owner cannot be told', { because: decision.wait });
+      this.log('the owner cannot be told', { because: decision.wait });
       return false;
     }
     this.#alarm = undefined;
@@ -411,7 +415,7 @@ export class Hub implements Traffic, Router {
         }
       }
     } catch (error) {
-      this.#options.log('stopped looking for the owner', { because: describeError(error) });
+      this.log('stopped looking for the owner', { because: describeError(error) });
     } finally {
       this.#lookingForOwner = false;
     }
@@ -427,7 +431,7 @@ export class Hub implements Traffic, Router {
     try {
       for (const name of await this.#options.desks[this.side].settingNames()) this.settings.add(name);
     } catch (error) {
-      this.#options.log('settings of functions unknown', { because: describeError(error) });
+      this.log('settings of functions unknown', { because: describeError(error) });
     }
   }
 

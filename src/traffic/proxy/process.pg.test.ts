@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +8,7 @@ import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase } from '../../../test/support/postgres.ts';
 import { waitFor } from '../../kernel/clock.ts';
-import { ensureProxy, ProxyRouter } from './client.ts';
+import { ensureProxy, ProxyRouter, type EnsureProxy } from './client.ts';
 import { outcome } from './test-support/outcome.ts';
 
 const entry = fileURLToPath(new URL('../../app/proxy-main.ts', import.meta.url));
@@ -25,7 +27,8 @@ test('a proxy process is started once, keeps no secret, serves without its contr
     blueUrl: secretUrl.href,
     greenUrl: green.url,
   } as const;
-  const router = await ensureProxy(options);
+  await startAndDie(options);
+  const router = new ProxyRouter(controlPath);
   try {
     const { pid, port } = await router.about();
     expect(await (await ensureProxy(options)).about()).toEqual({ pid, port });
@@ -41,6 +44,7 @@ test('a proxy process is started once, keeps no secret, serves without its contr
     await client.query('select 1');
     expect((await router.stats()).queries).toBe(1);
     const ended = new Promise((resolve) => client.once('error', resolve));
+    client.on('error', () => {});
     await router.stop();
     expect(await ended).toMatchObject({ code: '57P01' });
     await waitFor({ what: 'the process to end', timeoutMs: 10_000 }, () => isGone(pid) || undefined);
@@ -50,6 +54,16 @@ test('a proxy process is started once, keeps no secret, serves without its contr
     await rm(stateDir, { recursive: true, force: true });
   }
 });
+
+/** A controller that starts the proxy, hears that it answers, and is killed at once. */
+async function startAndDie(options: EnsureProxy): Promise<void> {
+  const module = new URL('client.ts', import.meta.url).href;
+  const program = `const { ensureProxy } = await import(${JSON.stringify(module)});
+    await ensureProxy(JSON.parse(process.argv[1])); process.kill(process.pid, 'SIGKILL');`;
+  const controller = spawn(process.execPath, ['--input-type=module', '-e', program, JSON.stringify(options)]);
+  const [, signal] = (await once(controller, 'exit')) as [number | null, string | null];
+  expect(signal).toBe('SIGKILL');
+}
 
 function isGone(pid: number): boolean {
   try {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
-import { isTealError } from '../../kernel/errors.ts';
+import { describeError, isTealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import {
   backend,
@@ -13,15 +13,18 @@ import {
   status,
   type BackendKey,
 } from '../../wire/postgres/backend.ts';
-import { encodeQuery, frontend, namedStatement } from '../../wire/postgres/frontend.ts';
+import { encodeQuery, frontend } from '../../wire/postgres/frontend.ts';
 import type { BackendLink, LinkOwner } from './backend-link.ts';
+import { Backlog } from './backlog.ts';
+import { ClientMessages } from './client-messages.ts';
 import type { BackendLogin, ConnectResult } from './connector.ts';
-import { settingScanBytes, type CustomSettings } from './custom-settings.ts';
+import type { CustomSettings } from './custom-settings.ts';
 import { FrameTap } from './frame-tap.ts';
 import { Mover } from './mover.ts';
 import { stableParameters } from './session-state.ts';
 import { Statements, statementLimitBytes } from './statements.ts';
-import { sameTypes, withTypes, type TypeNumbers } from './type-numbers.ts';
+import type { TypeNumbers } from './type-numbers.ts';
+import { UnitCopy } from './unit-copy.ts';
 import { UnitDiscard } from './unit-discard.ts';
 import { telling, Units } from './units.ts';
 
@@ -37,8 +40,9 @@ export interface Traffic {
   types(from: Side, to: Side): Promise<TypeNumbers>;
   /** The session reached a boundary, became ready, moved or ended. */
   changed(session: Session): void;
+  log(event: string, facts: Readonly<Record<string, unknown>>): void;
   /** The session's statement met the fence: who owns the data must be looked up. */
-  fenced(session: Session): void;
+  fenced(): void;
 }
 
 export interface Counters {
@@ -47,11 +51,6 @@ export interface Counters {
   bytesOut: number;
 }
 
-/** Bytes of a held client that are read before its socket is left alone; reading at all is what shows that a client has gone. */
-const backlogLimitBytes = 256 << 10;
-/** A statement that meets the fence is kept for another try up to here. */
-const replayLimitBytes = 64 << 10;
-const headBytes = 1_024;
 const fenceState = '25006';
 const fenceMessage = 'teal: fenced';
 const movingAway = encodeError({
@@ -66,6 +65,7 @@ const backendLost = encodeError({
   message: 'terminating connection: the database ended this session',
   hint: 'Connect again.',
 });
+const notUnderstood = encodeError({ severity: 'FATAL', code: '08P01', message: 'protocol violation' });
 const cancelled = encodeError({
   severity: 'ERROR',
   code: '57014',
@@ -87,35 +87,27 @@ export class Session implements LinkOwner {
   readonly #statements = new Statements();
   readonly #shown: Map<string, string>;
   readonly #ended = new AbortController();
+  readonly #messages: ClientMessages;
   readonly #clientTap: FrameTap;
   #backendTap: FrameTap;
   #link: BackendLink | undefined;
-  #generation = 1;
-  #types: TypeNumbers = sameTypes;
+  #lastSide: Side;
   /** New units may pass. Kept in a field because it is asked for every message. */
   #open = false;
   /** The backend answers the proxy, not the client. */
   #asking = false;
   #moving = false;
   #preparing: Promise<void> | undefined;
-  /** Bytes of the client that wait, in order. */
-  readonly #pending: Buffer[] = [];
-  #pendingBytes = 0;
+  readonly #backlog = new Backlog();
   #backendFull = false;
   #discard: UnitDiscard | undefined;
   #settled = false;
-  #fatalShown = false;
-  #namesAreParameters = false;
-  #heldSinceMs: number | undefined;
-  #longestWaitMs = 0;
+  /** The client has been told, or does not need to be told, that the session ends. */
+  #leaving = false;
   #busySinceMs: number | undefined;
-  // The unit at hand as it came, for a second try when it meets the fence.
+  /** The chunk that the client's tap is at. */
   #chunk: Buffer = Buffer.alloc(0);
-  #unit: Buffer[] = [];
-  #unitChunk: Buffer | undefined;
-  #unitFrom = 0;
-  #replayable = false;
-  #answered = false;
+  readonly #unit = new UnitCopy();
   #fence: Buffer | undefined;
   #fencedSinceMs: number | undefined;
 
@@ -126,12 +118,23 @@ export class Session implements LinkOwner {
     this.name = name;
     this.#shown = new Map(link.parameters);
     this.#link = link;
+    this.#lastSide = link.side;
     this.#mover = new Mover(login, async (side, who) => traffic.connect(side, who, this.#ended.signal));
+    this.#messages = new ClientMessages({
+      units: this.#units,
+      statements: this.#statements,
+      settings: traffic.settings,
+      insert: (bytes) => this.#clientTap.insert(bytes),
+    });
     this.#clientTap = new FrameTap(
       {
         gate: (type, at) => this.#gate(type, at),
-        need: (type, length) => this.#needOfClient(type, length),
-        see: (bytes, start, end, length) => this.#seeClient(bytes, start, end, length),
+        need: (type, length) => this.#messages.need(type, length),
+        see: (bytes, start, end, length) => {
+          this.#mover.touch();
+          if (bytes[start] === frontend.terminate) this.#leaving = true;
+          return this.#messages.see(bytes, start, end, length);
+        },
       },
       (bytes) => this.#toBackend(bytes),
     );
@@ -171,9 +174,7 @@ export class Session implements LinkOwner {
   }
 
   get longestWaitMs(): number {
-    return this.#heldSinceMs === undefined
-      ? this.#longestWaitMs
-      : Math.max(this.#longestWaitMs, monotonicMs() - this.#heldSinceMs);
+    return this.#backlog.longestWaitMs;
   }
 
   get isPreparing(): boolean {
@@ -194,7 +195,7 @@ export class Session implements LinkOwner {
   }
 
   beginHold(): void {
-    this.#longestWaitMs = 0;
+    this.#backlog.resetWaits();
     this.#mover.forgetHindrance();
     // What waits at the fence is a held statement like any other now.
     if (this.waitsAtFence) this.#fence = undefined;
@@ -214,8 +215,8 @@ export class Session implements LinkOwner {
       this.#fence === undefined &&
       this.#discard === undefined &&
       !this.#moving;
-    if (misplaced && this.atBoundary && (link !== undefined || this.#pending.length > 0)) void this.#move();
-    if (this.#pending.length > 0) this.#resume();
+    if (misplaced && this.atBoundary && (link !== undefined || !this.#backlog.isEmpty)) void this.#move();
+    if (!this.#backlog.isEmpty) this.#resume();
   }
 
   /**
@@ -244,7 +245,7 @@ export class Session implements LinkOwner {
   /** CancelRequest for this session: true when it was for a held statement and is answered; false when the backend must be asked. */
   cancel(): boolean {
     if (this.#open || this.#units.outstanding > 0 || this.#units.midUnit) return false;
-    if (this.#units.status !== status.idle || this.#pending.length === 0 || this.#discard !== undefined) return true;
+    if (this.#units.status !== status.idle || this.#backlog.isEmpty || this.#discard !== undefined) return true;
     this.#fence = undefined;
     this.#discard = new UnitDiscard();
     this.#client.write(cancelled);
@@ -261,7 +262,7 @@ export class Session implements LinkOwner {
     const error = this.#fence;
     if (error === undefined) return;
     this.#fence = undefined;
-    this.#dropUnit();
+    for (const part of this.#unit.parts) this.#backlog.take(part.length);
     this.#client.write(Buffer.concat([error, encodeReadyForQuery(status.idle)]));
     this.refresh();
   }
@@ -289,7 +290,7 @@ export class Session implements LinkOwner {
   end(): void {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort(new Error('the client is gone'));
-    this.#pending.length = 0;
+    this.#backlog.clear();
     this.#link?.end();
     this.#mover.drop();
     this.#client.destroySoon();
@@ -304,7 +305,7 @@ export class Session implements LinkOwner {
 
   #onClient(chunk: Buffer): void {
     this.#traffic.counters.bytesIn += chunk.length;
-    if (this.#pending.length > 0 || this.#link === undefined || this.#discard !== undefined) {
+    if (!this.#backlog.isEmpty || this.#link === undefined || this.#discard !== undefined) {
       this.#enqueue(chunk);
       if (this.#discard !== undefined) this.#discardHeld();
       else if (this.#link === undefined) this.refresh();
@@ -315,166 +316,49 @@ export class Session implements LinkOwner {
   }
 
   #enqueue(chunk: Buffer): void {
-    if (this.#pending.length === 0) {
-      if (chunk[0] === frontend.terminate && this.#clientTap.atFrameEnd) return this.end();
-      this.#heldSinceMs ??= monotonicMs();
+    if (this.#backlog.isEmpty && chunk[0] === frontend.terminate && this.#clientTap.atFrameEnd) {
+      this.end();
+      return;
     }
-    this.#pending.push(chunk);
-    this.#pendingBytes += chunk.length;
-    if (this.#pendingBytes > backlogLimitBytes) this.#client.pause();
+    this.#backlog.add(chunk);
+    if (this.#backlog.isFull) this.#client.pause();
   }
 
+  /** Passes on what the gate lets through, and returns how much that was. What cannot be understood ends this session, not the process. */
   #feed(chunk: Buffer): number {
     this.#chunk = chunk;
-    const taken = this.#clientTap.push(chunk);
-    this.#keepForReplay(chunk, taken);
-    return taken;
+    try {
+      const taken = this.#clientTap.push(chunk);
+      this.#unit.passed(chunk, taken);
+      return taken;
+    } catch {
+      this.close(notUnderstood);
+      return chunk.length;
+    }
   }
 
   #resume(): void {
-    for (;;) {
-      const chunk = this.#pending[0];
-      if (chunk === undefined) break;
+    for (let chunk = this.#backlog.first; chunk !== undefined; chunk = this.#backlog.first) {
       if (this.#backendFull || this.#asking || this.#link === undefined || this.#discard !== undefined) return;
       const taken = this.#feed(chunk);
-      if (taken > 0) this.#noteWait();
-      this.#pendingBytes -= taken;
-      if (taken < chunk.length) {
-        if (taken > 0) this.#pending[0] = chunk.subarray(taken);
-        return;
-      }
-      this.#pending.shift();
+      if (taken > 0) this.#backlog.noteWait();
+      this.#backlog.take(taken);
+      if (taken < chunk.length) return;
     }
     if (!this.#backendFull) this.#client.resume();
-  }
-
-  #noteWait(): void {
-    if (this.#heldSinceMs === undefined) return;
-    this.#longestWaitMs = Math.max(this.#longestWaitMs, monotonicMs() - this.#heldSinceMs);
-    this.#heldSinceMs = undefined;
   }
 
   #gate(type: number, at: number): boolean {
     const units = this.#units;
     if (units.midUnit) return true;
     if (this.#open) {
-      this.#unitBegins(at);
+      this.#unit.begin(this.#chunk, at, units.atBoundary);
       return true;
     }
     if (this.#asking || this.#link === undefined || this.#fence !== undefined) return false;
     if (type === frontend.copyData || type === frontend.copyDone || type === frontend.copyFail) return true;
     // Not before the unit under way is answered: only then it is known whether a transaction is open, which goes on to its end.
     return units.outstanding === 0 && units.status !== status.idle;
-  }
-
-  #unitBegins(at: number): void {
-    this.#replayable = this.#units.atBoundary;
-    if (!this.#replayable) return;
-    this.#answered = false;
-    this.#unit = [];
-    this.#unitChunk = this.#chunk;
-    this.#unitFrom = at;
-  }
-
-  #keepForReplay(chunk: Buffer, taken: number): void {
-    if (!this.#replayable) return;
-    if (chunk === this.#unitChunk) {
-      this.#unit = [chunk.subarray(this.#unitFrom, taken)];
-    } else {
-      this.#unit.push(chunk.subarray(0, taken));
-    }
-    const bytes = this.#unit.reduce((sum, part) => sum + part.length, 0);
-    if (bytes <= replayLimitBytes) return;
-    this.#replayable = false;
-    this.#unit = [];
-    this.#unitChunk = undefined;
-  }
-
-  #needOfClient(type: number, length: number): number {
-    switch (type) {
-      case frontend.query:
-        return Math.min(length, settingScanBytes);
-      case frontend.parse:
-        return length <= statementLimitBytes ? length : settingScanBytes;
-      case frontend.bind:
-        return this.#statements.moved || this.#namesAreParameters ? Math.min(length, headBytes) : 1;
-      case frontend.describe:
-        return this.#statements.moved ? Math.min(length, headBytes) : 1;
-      case frontend.close:
-        return Math.min(length, headBytes);
-      default:
-        return 1;
-    }
-  }
-
-  #seeClient(bytes: Buffer, start: number, end: number, length: number): boolean {
-    const type = bytes[start] ?? 0;
-    this.#mover.touch();
-    let passes = true;
-    switch (type) {
-      case frontend.query:
-        this.#statements.closed('');
-        if (this.#readSettings(bytes, start, end)) this.#namesAreParameters = true;
-        break;
-      case frontend.parse:
-        passes = this.#seeParse(bytes, start, end, length);
-        break;
-      case frontend.bind:
-        if (this.#namesAreParameters)
-          this.#traffic.settings.readParameters(bytes.toString('latin1', start, Math.min(end, start + headBytes)));
-        this.#tellStatement(bytes.subarray(start, end));
-        break;
-      case frontend.describe:
-        this.#tellStatement(bytes.subarray(start, end));
-        break;
-      case frontend.close: {
-        const name = namedStatement(bytes.subarray(start, end));
-        this.#units.expect({ kind: 'close', name });
-        break;
-      }
-      default:
-    }
-    this.#units.sent(type);
-    return passes;
-  }
-
-  #seeParse(bytes: Buffer, start: number, end: number, length: number): boolean {
-    const whole = end - start === length && length <= statementLimitBytes;
-    if (this.#readSettings(bytes, start, end)) this.#namesAreParameters = true;
-    const nameEnd = bytes.indexOf(0, start + 5);
-    const name = nameEnd === -1 || nameEnd >= end ? '' : bytes.toString('utf8', start + 5, nameEnd);
-    const knownOn = this.#statements.knownOn(name);
-    const view = bytes.subarray(start, start + Math.min(length, end - start));
-    const mapped = whole && this.#types.remembered.size > 0 ? this.#renumbered(view) : view;
-    // The unnamed statement is replaced with every call, so a view of the chunk will do; a named one would keep the chunk for ever.
-    const kept = whole ? (name === '' ? mapped : Buffer.from(mapped)) : undefined;
-    this.#statements.parsing(name, this.#generation);
-    this.#units.expect({ kind: 'parse', name, bytes: kept, injected: false, knownOn });
-    if (mapped === view) return true;
-    this.#clientTap.insert(mapped);
-    return false;
-  }
-
-  #renumbered(parse: Buffer): Buffer {
-    return withTypes(parse, this.#types.remembered) ?? parse;
-  }
-
-  #readSettings(bytes: Buffer, start: number, end: number): boolean {
-    return this.#traffic.settings.readStatement(
-      bytes.toString('latin1', start + 5, Math.min(end, start + settingScanBytes)),
-    );
-  }
-
-  /** Before a statement is used for the first time on a backend that does not know it, the backend is told. */
-  #tellStatement(head: Buffer): void {
-    if (!this.#statements.moved) return;
-    const name = namedStatement(head);
-    if (name === undefined) return;
-    const parse = this.#statements.missing(name, this.#generation);
-    if (parse === undefined) return;
-    this.#statements.parsing(name, this.#generation);
-    this.#units.expect({ kind: 'parse', name, bytes: parse, injected: true, knownOn: undefined });
-    this.#clientTap.insert(parse);
   }
 
   #toBackend(bytes: Buffer): void {
@@ -497,14 +381,14 @@ export class Session implements LinkOwner {
     if (!this.#settled) return;
     this.#settled = false;
     if (this.#open) {
-      if (this.#pending.length > 0) this.#resume();
+      if (!this.#backlog.isEmpty) this.#resume();
       return;
     }
     if (this.atBoundary) {
       this.#busySinceMs = undefined;
       this.refresh();
       this.#traffic.changed(this);
-    } else if (this.#pending.length > 0) {
+    } else if (!this.#backlog.isEmpty) {
       this.#resume();
     }
   }
@@ -531,7 +415,7 @@ export class Session implements LinkOwner {
         return true;
       case backend.parseComplete: {
         const parse = units.parsed();
-        if (parse !== undefined) this.#statements.parsed(parse, this.#generation);
+        if (parse !== undefined) this.#statements.parsed(parse, this.#messages.backend);
         return parse?.injected !== true;
       }
       case backend.closeComplete: {
@@ -549,7 +433,7 @@ export class Session implements LinkOwner {
         return true;
       default:
         // A notification among the answers: they can no longer be taken back whole.
-        this.#answered = true;
+        this.#unit.answered();
         return true;
     }
   }
@@ -568,10 +452,8 @@ export class Session implements LinkOwner {
       this.#client.write(error);
       return true;
     }
-    this.#pending.unshift(...this.#unit);
-    this.#pendingBytes += this.#unit.reduce((sum, part) => sum + part.length, 0);
-    this.#heldSinceMs ??= monotonicMs();
-    this.#traffic.fenced(this);
+    this.#backlog.putBack(this.#unit.parts);
+    this.#traffic.fenced();
     return false;
   }
 
@@ -580,11 +462,11 @@ export class Session implements LinkOwner {
     this.#units.failed();
     if (error.severity === 'FATAL' || error.severity === 'PANIC') {
       if (this.#canReconnect) return false;
-      this.#fatalShown = true;
+      this.#leaving = true;
       return true;
     }
     const fenced = error.code === fenceState && error.message.startsWith(fenceMessage);
-    const untouched = this.#replayable && !this.#answered && !this.#units.completed && this.#units.outstanding === 1;
+    const untouched = this.#unit.isUntouched && !this.#units.completed && this.#units.outstanding === 1;
     if (!fenced || !untouched || this.fencedForMs > this.#traffic.stragglerMs) return true;
     this.#fence = Buffer.from(bytes);
     this.#fencedSinceMs ??= monotonicMs();
@@ -598,7 +480,7 @@ export class Session implements LinkOwner {
   }
 
   #toClient(bytes: Buffer): void {
-    this.#answered = true;
+    this.#unit.answered();
     if (!this.#client.write(bytes)) this.#link?.socket.pause();
   }
 
@@ -615,11 +497,12 @@ export class Session implements LinkOwner {
   closed(): void {
     if (this.gone) return;
     if (!this.#canReconnect) {
-      if (this.#fatalShown) this.end();
+      if (this.#leaving) this.end();
       else this.close(backendLost);
       return;
     }
     this.#link = undefined;
+    this.#backendTap = this.#newBackendTap();
     this.refresh();
     this.#traffic.changed(this);
   }
@@ -635,7 +518,7 @@ export class Session implements LinkOwner {
       this.#statements.unnamedLost();
     }
     if (mover.dirty || mover.pins.length > 0) return;
-    if (link !== undefined && !(await this.#checkStatements(link.side, side))) return;
+    if (!(await this.#checkStatements(this.#lastSide, side))) return;
     await mover.write(this.#shown);
   }
 
@@ -668,6 +551,7 @@ export class Session implements LinkOwner {
     try {
       for (let waitMs = 20; !this.gone && !this.#arrived(); waitMs = Math.min(waitMs * 2, 1_000)) {
         const side = this.#traffic.side;
+        this.#mover.forgetHindrance();
         await this.prepare(side);
         if (this.gone || side !== this.#traffic.side) continue;
         if (this.#mover.pins.length > 0 || this.#mover.hindrance?.kind === 'state') return this.close();
@@ -675,6 +559,9 @@ export class Session implements LinkOwner {
         if (next !== undefined) await this.#swap(next);
         else await sleep(waitMs, this.#ended.signal).catch(() => undefined);
       }
+    } catch (error) {
+      this.#traffic.log('a session could not be moved', { client: this.name, because: describeError(error) });
+      this.close();
     } finally {
       this.#moving = false;
       if (!this.gone) {
@@ -690,17 +577,16 @@ export class Session implements LinkOwner {
 
   async #swap(next: BackendLink): Promise<void> {
     const old = this.#link;
-    if (old !== undefined && old.side !== next.side) {
-      this.#types = await this.#traffic.types(old.side, next.side);
-      this.#statements.renumberTypes(this.#types.kept);
-    }
+    const from = this.#lastSide;
+    const types = from === next.side ? undefined : await this.#traffic.types(from, next.side);
     this.#link = next;
-    this.#generation += 1;
+    this.#lastSide = next.side;
+    this.#messages.nextBackend(types);
     this.#statements.newBackend();
     this.#units.restart();
     this.#backendTap = this.#newBackendTap();
-    this.#replayable = false;
-    this.#fatalShown = false;
+    this.#unit.drop();
+    this.#leaving = false;
     this.#tellParameters(next.parameters);
     next.attach(this);
     old?.end();
@@ -722,24 +608,16 @@ export class Session implements LinkOwner {
     const discard = this.#discard;
     if (discard === undefined) return;
     while (!discard.done) {
-      const chunk = this.#pending.shift();
+      const chunk = this.#backlog.first;
       if (chunk === undefined) {
         this.#client.resume();
         return;
       }
-      const taken = discard.push(chunk);
-      this.#pendingBytes -= taken;
-      if (taken < chunk.length) this.#pending.unshift(chunk.subarray(taken));
+      this.#backlog.take(discard.push(chunk));
     }
     this.#discard = undefined;
-    this.#noteWait();
+    this.#backlog.noteWait();
     this.#client.write(encodeReadyForQuery(status.idle));
     this.refresh();
-  }
-
-  #dropUnit(): void {
-    let left = this.#unit.reduce((sum, part) => sum + part.length, 0);
-    this.#pendingBytes -= left;
-    while (left > 0) left -= this.#pending.shift()?.length ?? left;
   }
 }

@@ -77,13 +77,15 @@ export class SideDesk {
     const link = await this.#open();
     const values = parameters.map((value) => Buffer.from(value, 'utf8'));
     const message = Buffer.concat([encodeParse('', sql), encodeBind('', values), encodeExecute(), encodeSync()]);
-    const timer = setTimeout(() => link.destroy(), this.#timeoutMs);
+    const deadline = AbortSignal.timeout(this.#timeoutMs);
+    const late = (): void => link.destroy();
+    deadline.addEventListener('abort', late, { once: true });
     try {
       const reply = await link.ask(message);
       if (reply.error !== undefined) throw refusedBy(this.target.side, reply.error.code, reply.error.message);
       return reply.rows.map((row) => row.map((value) => value?.toString('utf8') ?? null));
     } finally {
-      clearTimeout(timer);
+      deadline.removeEventListener('abort', late);
     }
   }
 
