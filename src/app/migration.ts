@@ -13,7 +13,8 @@ import type { Gate } from '../ports/gate.ts';
 import type { Router } from '../ports/router.ts';
 import { printableSpec, type GateSpec, type Spec } from '../spec/spec.ts';
 import { commandGate } from '../gates/command/command-gate.ts';
-import { personGate } from '../gates/person/person-gate.ts';
+import type { AskValue } from '../ports/query.ts';
+import { personGate, type PersonsAnswer } from '../gates/person/person-gate.ts';
 import { sqlGate } from '../gates/sql/sql-gate.ts';
 import { runSteps } from '../engine/run-steps.ts';
 import { askGates } from '../stages/gates/ask-gates.ts';
@@ -54,7 +55,7 @@ export interface ConnectedRouter {
 
 const gatePatienceMs = 30 * 60_000;
 const gateCommandTimeoutMs = 5 * 60_000;
-const flowBackMs = 60_000;
+export const flowBackMs = 60_000;
 
 /** One migration under the hands of one controller: opens its journal as the only writer, and moves it on. */
 export class Migration implements AsyncDisposable {
@@ -261,28 +262,13 @@ export class Migration implements AsyncDisposable {
   }
 
   #gates(): readonly Gate[] {
-    return this.#spec.cutover.gates.map((gate, index) => this.#gateOf(gate, gateId(index)));
-  }
-
-  #gateOf(gate: GateSpec, id: string): Gate {
-    switch (gate.kind) {
-      case 'lag':
-        return lagGate({ id, flow: flowFrom(this.live), maxLagMs: gate.maxLagMs, forMs: gate.forMs }, this.#carrier);
-      case 'verify':
-        return verifyGate(
-          id,
-          async () => (await this.verify()).verified,
-          () => undefined,
-        );
-      case 'sql':
-        return sqlGate({ id, on: gate.on, sql: gate.sql, equals: gate.equals }, this.#pair.ask);
-      case 'command': {
-        const [program = '', ...args] = gate.command;
-        return commandGate({ id, command: [program, ...args], timeoutMs: gateCommandTimeoutMs });
-      }
-      case 'person':
-        return personGate(id, gate.person, () => this.state.approvals[id]);
-    }
+    return gatesOf(this.#spec, {
+      live: this.live,
+      carrier: this.#carrier,
+      ask: this.#pair.ask,
+      verify: async () => (await this.verify()).verified,
+      approval: (id) => this.state.approvals[id],
+    });
   }
 
   #run(): StagesRun {
@@ -363,6 +349,37 @@ async function toolsFor(spec: Spec, signal: AbortSignal): Promise<PgTools> {
     identify('green', spec.green.url, signal),
   ]);
   return findPgTools({ blueMajor: blue.major, greenMajor: green.major });
+}
+
+/** What gates ask. */
+export interface GatePorts {
+  readonly live: Side;
+  readonly carrier: Carrier;
+  readonly ask: AskValue;
+  readonly verify: () => Promise<Verified>;
+  readonly approval: (gate: string) => PersonsAnswer | undefined;
+}
+
+/** The gates of a file, in its order. */
+export function gatesOf(spec: Spec, ports: GatePorts): readonly Gate[] {
+  return spec.cutover.gates.map((gate, index) => gateOf(gate, gateId(index), ports));
+}
+
+function gateOf(gate: GateSpec, id: string, ports: GatePorts): Gate {
+  switch (gate.kind) {
+    case 'lag':
+      return lagGate({ id, flow: flowFrom(ports.live), maxLagMs: gate.maxLagMs, forMs: gate.forMs }, ports.carrier);
+    case 'verify':
+      return verifyGate(id, ports.verify, () => undefined);
+    case 'sql':
+      return sqlGate({ id, on: gate.on, sql: gate.sql, equals: gate.equals }, ports.ask);
+    case 'command': {
+      const [program = '', ...args] = gate.command;
+      return commandGate({ id, command: [program, ...args], timeoutMs: gateCommandTimeoutMs });
+    }
+    case 'person':
+      return personGate(id, gate.person, () => ports.approval(id));
+  }
 }
 
 function gateId(index: number): string {

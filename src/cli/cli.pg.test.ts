@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase } from '../../test/support/postgres.ts';
+import { pgTools } from '../../tools/servers/pg-tools.ts';
 
 interface Ran {
   readonly code: number;
@@ -13,10 +14,13 @@ interface Ran {
   readonly err: string;
 }
 
+/** pg_dump is looked for as a user would have it: on PATH. */
+const { binDir } = await pgTools(blueMajor(), greenMajor());
+
 async function teal(cwd: string, env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ran> {
   const child = spawn(process.execPath, [resolve('src/cli/main.ts'), ...args], {
     cwd,
-    env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env },
+    env: { PATH: process.env['PATH'] ?? '', TEAL_PG_BIN: binDir, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [out, err, exit] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
@@ -46,6 +50,20 @@ test('init writes a file that assess reads, and both say what to do next', async
   expect(assessed.code).toBe(0);
   expect(assessed.out.split('\n').filter((line) => line.length > 80)).toEqual([]);
   expect(await readFile(join(here.path, 'inventory.md'), 'utf8')).toContain('public.log');
+
+  const planned = await teal(here.path, env, 'plan');
+  expect(planned.err).toBe('');
+  expect(planned.code).toBe(0);
+  expect(planned.out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  const words = planned.out.replaceAll(/\s+/g, ' ');
+  for (const does of [
+    'creates publication teal_shop_fwd',
+    'copies the rows of 2 tables',
+    'writes the token',
+    'writes the owner row',
+  ]) {
+    expect(words).toContain(does);
+  }
 
   await green.query('create table customer (id int)');
   const blocked = await teal(here.path, env, 'assess', '--json');

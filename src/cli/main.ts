@@ -5,6 +5,7 @@ import { assessCommand } from './commands/assess.ts';
 import { initCommand } from './commands/init.ts';
 import { journalCommands } from './commands/journal.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
+import { planCommand } from './commands/plan.ts';
 import { exitCodes } from './exit-codes.ts';
 import { errorJson, errorText, printJson } from './print.ts';
 
@@ -23,6 +24,7 @@ export function buildProgram(): Command {
     );
   initCommand(program);
   assessCommand(program);
+  planCommand(program);
   lifecycleCommands(program);
   journalCommands(program);
   for (const command of program.commands) command.exitOverride();

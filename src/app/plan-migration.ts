@@ -1,0 +1,67 @@
+import type { Plan } from '../plan/plan.ts';
+import { renderPlan, renderPlanMarkdown } from '../plan/render.ts';
+import { planOf, type PlannableStage } from '../engine/plan-of.ts';
+import { cutSteps } from '../stages/cutover/cut-steps.ts';
+import { findPgTools } from '../systems/postgres/schema-tools.ts';
+import { noRouter } from '../traffic/none/no-router.ts';
+import { addressOf } from './address.ts';
+import { connectCarrier } from './connect-carrier.ts';
+import { selectedCatalog } from './kept-catalog.ts';
+import type { LoadedSpec } from './load-spec.ts';
+import { assessBoth } from './look.ts';
+import { flowBackMs, gatesOf } from './migration.ts';
+import { PostgresPair } from './postgres-pair.ts';
+
+export interface Planned {
+  readonly plan: Plan;
+  render(format: 'text' | 'markdown', options: { readonly width: number; readonly color: boolean }): string;
+}
+
+/**
+ * What a migration will do, from the very steps that would do it. Looks at both systems and changes nothing, on either side or on this machine.
+ */
+export async function planMigration({ spec, stateDir }: LoadedSpec, signal: AbortSignal): Promise<Planned> {
+  const { blue, green, assessment } = await assessBoth(spec, signal);
+  const catalog = selectedCatalog(blue.catalog, spec.tables);
+  const tools = await findPgTools({ blueMajor: blue.identity.major, greenMajor: green.identity.major });
+  await using pair = new PostgresPair({ spec, stateDir, catalog, leftOut: [], tools });
+  const urls = { blue: spec.blue.url, green: spec.green.url };
+  const carrier = connectCarrier({ migration: spec.name, stateDir, urls });
+  const router = noRouter(async () => ({ owner: 'blue', epoch: 0 }));
+  const ports = { fences: pair.fences, router, carrier, sequences: pair.sequences };
+  const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;
+  const unasked = async (): Promise<never> => Promise.reject(new Error('a plan asks nothing'));
+  const stages: readonly PlannableStage[] = [
+    ...pair.stages(carrier),
+    {
+      id: 'cut over',
+      title: 'Cut over',
+      gates: gatesOf(spec, { live: 'blue', carrier, ask: pair.ask, verify: unasked, approval: () => undefined }),
+      steps: cutSteps(cut, ports, { ...spec.cutover, flowBackMs }),
+    },
+    {
+      id: 'finalise',
+      title: 'Finalise (when you say so; there is no way back after it)',
+      steps: pair.removalSteps('green'),
+    },
+  ];
+  const plan = planOf(
+    {
+      migration: spec.name,
+      blue: `PostgreSQL ${blue.identity.version} at ${addressOf(spec.blue.url)}`,
+      green: `PostgreSQL ${green.identity.version} at ${addressOf(spec.green.url)}`,
+      hazards: assessment.findings
+        .filter(({ severity }) => severity !== 'note')
+        .map((it) => ({
+          severity: it.severity === 'blocker' ? ('stops' as const) : ('warns' as const),
+          what: it.what,
+          doThis: it.mend ?? it.why,
+        })),
+    },
+    stages,
+  );
+  return {
+    plan,
+    render: (format, options) => (format === 'text' ? renderPlan(plan, options) : renderPlanMarkdown(plan)),
+  };
+}
