@@ -19,28 +19,27 @@ export const pristine: SessionState = Object.freeze({ rows: [], pins: [], listen
 const notCarried = `'transaction_isolation', 'transaction_read_only', 'transaction_deferrable'`;
 
 /**
- * One query, on the functions below the catalog's views: a view costs a first-time session its expansion. Names come checked against a pattern
- * of letters, digits, `_`, `$` and `.`, so they can stand in quotes.
+ * One message of several small statements, on the functions below the catalog's views: a union of them, or the views, cost twice as much, for they
+ * are planned anew for each session. Names come checked against a pattern of letters, digits, `_`, `$` and `.`, so they can stand in quotes.
  */
 export function stateQuery(customNames: readonly string[]): Buffer {
-  const custom =
-    customNames.length === 0
-      ? ''
-      : `union all select 'setting', n, v from (select n, pg_catalog.current_setting(n, true) as v
-           from pg_catalog.unnest(array['${customNames.join("','")}']) as n) as c
-         where v is not null and not exists (select from s where s.name = n)`;
-  return encodeQuery(`with s as materialized (select name, setting, source from pg_catalog.pg_show_all_settings())
-    select 'setting' as kind, name, setting as value from s where source = 'session' and name not in (${notCarried})
-    ${custom}
-    union all select 'authorization', 'session_authorization', session_user::text
-    union all select 'role', 'role', pg_catalog.current_setting('role')
-    union all select 'prepared', name, statement from pg_catalog.pg_prepared_statement() where from_sql
-    union all select 'listen', c, 'listen ' || pg_catalog.quote_ident(c) from pg_catalog.pg_listening_channels() as c
-    union all select 'pin', 'temporary table', null where pg_catalog.pg_my_temp_schema() <> 0
-      and exists (select from pg_catalog.pg_class where relnamespace = pg_catalog.pg_my_temp_schema())
-    union all select 'pin', 'cursor WITH HOLD', null where exists (select from pg_catalog.pg_cursor() where is_holdable)
-    union all select 'pin', 'session advisory lock', null where exists (
-      select from pg_catalog.pg_lock_status() where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid())`);
+  const custom = `array['${customNames.join("','")}']::text[]`;
+  const own = customNames.length > 0;
+  const statements = [
+    `select case source when 'session' then 'setting' else 'listed' end, name, setting from pg_catalog.pg_show_all_settings()
+       where source = 'session' and name not in (${notCarried})${own ? ` or name = any (${custom})` : ''}`,
+    ...(own ? [`select 'custom', n, pg_catalog.current_setting(n, true) from pg_catalog.unnest(${custom}) as n`] : []),
+    `select 'authorization', 'session_authorization', session_user::text`,
+    `select 'role', 'role', pg_catalog.current_setting('role')`,
+    `select 'prepared', name, statement from pg_catalog.pg_prepared_statement() where from_sql`,
+    `select 'listen', c, 'listen ' || pg_catalog.quote_ident(c) from pg_catalog.pg_listening_channels() as c`,
+    `select 'pin', 'temporary table', null where case when pg_catalog.pg_my_temp_schema() <> 0
+       then exists (select from pg_catalog.pg_class where relnamespace = pg_catalog.pg_my_temp_schema()) end`,
+    `select 'pin', 'cursor WITH HOLD', null from pg_catalog.pg_cursor() where is_holdable limit 1`,
+    `select 'pin', 'session advisory lock', null from pg_catalog.pg_lock_status()
+       where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid() limit 1`,
+  ];
+  return encodeQuery(statements.join(';\n'));
 }
 
 export async function readState(
@@ -52,11 +51,13 @@ export async function readState(
   if (reply.error !== undefined) {
     return { rows: [], pins: [`its state cannot be read (${reply.error.code})`], listens: false };
   }
-  const rows = reply.rows.filter((row) => !isDefault(row, user));
+  // What the server lists is no placeholder, whatever its name; a placeholder without value was never set here.
+  const listed = new Set(reply.rows.filter((row) => isKind(row, 'setting', 'listed')).map(nameOf));
+  const rows = reply.rows.filter((row) => !isDefault(row, user, listed));
   return {
-    rows: rows.filter((row) => kindOf(row) !== 'pin'),
-    pins: rows.filter((row) => kindOf(row) === 'pin').map(nameOf),
-    listens: rows.some((row) => kindOf(row) === 'listen'),
+    rows: rows.filter((row) => !isKind(row, 'pin', 'listed')),
+    pins: rows.filter((row) => isKind(row, 'pin')).map(nameOf),
+    listens: rows.some((row) => isKind(row, 'listen')),
   };
 }
 
@@ -111,7 +112,7 @@ interface Command {
 }
 
 function shownCommands(link: BackendLink, state: SessionState, shown: ReadonlyMap<string, string>): readonly Command[] {
-  const own = new Set(state.rows.filter((row) => kindOf(row) === 'setting').map(nameOf));
+  const own = new Set(state.rows.filter((row) => isKind(row, 'setting')).map(nameOf));
   return [...shown]
     .filter(([name, value]) => settable.has(name) && !own.has(name) && (link.parameters.get(name) ?? value) !== value)
     .map(([name, value]) => setCommand(name, Buffer.from(value, 'utf8')));
@@ -150,13 +151,26 @@ function runCommand(sql: Buffer): Buffer {
 
 function rank(row: Row): number {
   const kind = kindOf(row);
-  if (kind === 'setting') return nameOf(row) === 'client_encoding' ? 0 : 1;
-  return ['authorization', 'role', 'prepared', 'listen'].indexOf(kind) + 2;
+  if (kind === 'setting' && nameOf(row) === 'client_encoding') return 0;
+  return 1 + ['setting', 'custom', 'authorization', 'role', 'prepared', 'listen'].indexOf(kind);
 }
 
-function isDefault(row: Row, user: string): boolean {
-  const value = row[2]?.toString('utf8');
-  return (kindOf(row) === 'role' && value === 'none') || (kindOf(row) === 'authorization' && value === user);
+function isDefault(row: Row, user: string, listed: ReadonlySet<string>): boolean {
+  const [, , value = null] = row;
+  switch (kindOf(row)) {
+    case 'custom':
+      return value === null || listed.has(nameOf(row));
+    case 'role':
+      return value?.toString('utf8') === 'none';
+    case 'authorization':
+      return value?.toString('utf8') === user;
+    default:
+      return false;
+  }
+}
+
+function isKind(row: Row, ...kinds: readonly string[]): boolean {
+  return kinds.includes(kindOf(row));
 }
 
 function kindOf(row: Row): string {

@@ -155,10 +155,6 @@ export class Session implements LinkOwner {
 
   // ---- what the hub sees
 
-  get side(): Side | undefined {
-    return this.#link?.side;
-  }
-
   get atBoundary(): boolean {
     if (this.#asking || this.#fence !== undefined) return false;
     return this.#units.atBoundary && this.#backendTap.atFrameEnd && this.#clientTap.atFrameEnd;
