@@ -48,14 +48,6 @@ export const trafficCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
-  'TEAL-TRAFFIC-007': {
-    summary: 'The owner of the data cannot be told',
-    happened:
-      'Neither side could be shown to own the data: the side that should is unreachable, or it is fenced and no newer owner row exists.',
-    doThis: 'Make both databases reachable and run `teal status`; clients wait until then.',
-    retry: 'auto',
-    dataMayDiffer: 'no',
-  },
   'TEAL-TRAFFIC-008': {
     summary: 'A connection to a database was lost',
     happened: 'The server closed a connection, or it broke, while an answer was awaited.',
