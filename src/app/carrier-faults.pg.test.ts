@@ -70,7 +70,7 @@ describe('a flow', () => {
     const at = await head(both.blue);
     await both.blue.query('insert into account values (1, 10)');
     await both.carrier.stopAt('forward', at, 60_000, AbortSignal.timeout(60_000));
-    for (let n = 0; n < 40; n += 1) {
+    for (let n = 0; n < 160; n += 1) {
       await both.blue.query(
         `insert into log select now(), repeat('x', 1000) || ${n} || g from generate_series(1, 100) g`,
       );
@@ -79,7 +79,8 @@ describe('a flow', () => {
       const status = await both.status('forward');
       return status.receiving === 'spool full' ? status : undefined;
     });
-    expect(full.spoolBytes).toBeLessThan(3_000_000);
+    // Of about 16 MB. What had arrived when the bound was met is kept beside.
+    expect(full.spoolBytes).toBeLessThan(8_000_000);
     expect(full.retainedBytes).toBeGreaterThan(0);
     await both.carrier.resume('forward');
     const status = await caughtUp(both, 'forward');

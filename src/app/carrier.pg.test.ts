@@ -145,7 +145,7 @@ describe('the embedded carrier', () => {
       const { now } = await both.status('forward');
       return now.state === 'failed' ? now : undefined;
     });
-    expect(['TEAL-SYSTEMS-020', 'TEAL-SYSTEMS-029']).toContain(failed.code);
+    expect(['TEAL-SYSTEMS-020', 'TEAL-SYSTEMS-029'], failed.reason).toContain(failed.code);
     await both.carrier.deploy('forward');
     expect((await both.status('forward')).pid).toBe(await pidOf(both, 'forward'));
   });
