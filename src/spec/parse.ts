@@ -48,6 +48,9 @@ export function parseSpec(text: string, options: ParseOptions): ParsedSpec {
 
 function failed(mistakes: readonly Mistake[]): ParsedSpec {
   const inOrder = mistakes.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  // Mistakes that follow from others are left out; should that ever leave none, the file is still refused, with a word.
+  if (inOrder.length === 0)
+    return { ok: false, mistakes: [{ line: 1, column: 1, path: '', message: 'the file cannot be understood' }] };
   return { ok: false, mistakes: inOrder.slice(0, maxMistakes) };
 }
 
