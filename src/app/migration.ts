@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { must } from '../kernel/assert.ts';
 import { TealError } from '../kernel/errors.ts';
+import { sha256 } from '../journal/canonical.ts';
 import { openJournal, type Journal } from '../journal/journal.ts';
 import type { EventOf } from '../journal/events.ts';
 import { liveSide, type MigrationState } from '../journal/state.ts';
@@ -419,9 +420,7 @@ async function freshCatalog(
 }
 
 function runStarted({ loaded, command }: MigrationOptions): EventOf<'runStarted'> {
-  const digest = createHash('sha256')
-    .update(JSON.stringify(printableSpec(loaded.spec)))
-    .digest('hex');
+  const digest = sha256(JSON.stringify(printableSpec(loaded.spec)));
   return {
     type: 'runStarted',
     migration: loaded.spec.name,

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { describeError, isTealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
+import { wrap as wrapWords } from '../plan/wrap.ts';
 import { SpecMistakes } from '../app/load-spec.ts';
 
 export type Tone = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
@@ -21,16 +22,9 @@ export function printJson(value: unknown): void {
 
 /** Text in lines of at most `width` columns, each with the indent. */
 export function wrap(text: string, width = 78, indent = ''): string {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(/\s+/).filter((it) => it !== '')) {
-    if (line !== '' && indent.length + line.length + 1 + word.length > width) {
-      lines.push(indent + line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  if (line !== '') lines.push(indent + line);
-  return lines.join('\n');
+  return wrapWords(text, width - indent.length)
+    .map((line) => indent + line)
+    .join('\n');
 }
 
 /** An error as its reader needs it: code, what happened, what to do, and whether data may differ. */
