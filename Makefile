@@ -18,7 +18,9 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 NPM_INSTALL := npm install --no-audit --no-fund --loglevel=error
 
-.PHONY: help setup check-fast test test-unit test-pg test-e2e generate format demo clean
+PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
+
+.PHONY: help setup check-fast test test-unit test-pg test-e2e matrix generate format demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +54,9 @@ test-pg: setup ## the tests that need PostgreSQL (TEAL_BLUE=14 TEAL_GREEN=18)
 
 test-e2e: setup ## whole migrations
 	vitest run --project e2e
+
+matrix: setup ## a whole migration for each pair of majors (PAIRS="14-15 18-18")
+	TEAL_PAIRS="$(PAIRS)" vitest run --project e2e test/migration/majors.e2e.test.ts
 
 generate: setup ## write the pages that are made from code
 	node tools/errors-page.ts

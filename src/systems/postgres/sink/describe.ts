@@ -25,6 +25,8 @@ export interface TargetColumn {
 export interface TargetIndex {
   /** Names of columns; undefined when an expression, a WHERE or an exclusion decides. */
   readonly columns: readonly string[] | undefined;
+  /** Columns whose values at most one row has; of WITHOUT OVERLAPS (18) too, whose ranges conflict with others than equal ones. */
+  readonly identifies: readonly string[] | undefined;
   /** False while it is being built, and after that failed: it may miss rows. */
   readonly valid: boolean;
 }
@@ -56,7 +58,8 @@ select i.indisvalid, i.indexprs is not null or i.indpred is not null or i.indise
        (select pg_catalog.json_agg(a.attname order by k.place)::text
         from pg_catalog.unnest(i.indkey) with ordinality k (attnum, place)
         join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-        where k.place <= i.indnkeyatts)
+        where k.place <= i.indnkeyatts),
+       i.indisunique and i.indexprs is null and i.indpred is null
 from pg_catalog.pg_index i where i.indrelid = $1::oid and (i.indisunique or i.indisexclusion) and i.indislive
 order by not i.indisprimary, i.indexrelid`;
 
@@ -85,10 +88,14 @@ export async function readCatalogTable(session: TargetSession, name: string): Pr
       equals: row[8] ?? '',
       deterministic: row[9] === 't',
     })),
-    indexes: indexes.rows.map((row) => ({
-      valid: row[0] === 't',
-      columns: row[1] === 't' ? undefined : (JSON.parse(row[2] ?? '[]') as string[]),
-    })),
+    indexes: indexes.rows.map((row) => {
+      const names = JSON.parse(row[2] ?? '[]') as string[];
+      return {
+        valid: row[0] === 't',
+        columns: row[1] === 't' ? undefined : names,
+        identifies: row[3] === 't' ? names : undefined,
+      };
+    }),
   };
 }
 
@@ -145,7 +152,7 @@ export function fit(relation: Relation, found: CatalogTable | undefined): Fitted
 /** Only then does one key mean one row: a batch in which one row is missing and another is there twice would count right. */
 function isUnique(key: readonly number[], relation: Relation, found: CatalogTable): boolean {
   const names = new Set(key.map((place) => relation.columns[place]?.name));
-  return found.indexes.some((index) => index.valid && index.columns?.every((name) => names.has(name)) === true);
+  return found.indexes.some((index) => index.valid && index.identifies?.every((name) => names.has(name)) === true);
 }
 
 function sameType(wanted: { typeOid: number; typeModifier: number }, column: TargetColumn): boolean {
