@@ -1,12 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { waitFor } from '../kernel/clock.ts';
+import { must } from '../kernel/assert.ts';
+import { sleep, waitFor } from '../kernel/clock.ts';
 import { TealError } from '../kernel/errors.ts';
 import { asPosition, type Position } from '../model/position.ts';
+import type { StreamEvent } from '../model/change.ts';
 import type { ChangeRecord, ChangeSource, ChangeStream, StreamStart } from '../ports/change-source.ts';
 import { Receiver, errorOfFailure, failureOf, retryPauseMs, type ReceiverReport } from './receiver.ts';
+import { SpoolReader } from './spool-reader.ts';
 import { SpoolWriter, segmentBytesFor } from './spool-writer.ts';
 
 const place = (number: number): Position => asPosition(String(number).padStart(8, '0'));
@@ -15,8 +19,13 @@ function transaction(end: number, bytes = 10): ChangeRecord[] {
   return [
     { kind: 'begin', payload: Buffer.from('begin') },
     { kind: 'change', payload: Buffer.alloc(bytes) },
-    { kind: 'commit', end: place(end), payload: Buffer.from('commit') },
+    { kind: 'commit', end: place(end), payload: Buffer.from(`commit ${place(end)}`) },
   ];
+}
+
+function decode(payload: Buffer): StreamEvent | undefined {
+  const [word, end] = payload.toString('latin1').split(' ');
+  return word === 'commit' ? { kind: 'commit', end: asPosition(end ?? '') } : undefined;
 }
 
 type Arrival = readonly ChangeRecord[] | TealError;
@@ -79,13 +88,16 @@ async function running(limitBytes = 1 << 30) {
     report: (report) => reports.push(report),
   });
   const stop = new AbortController();
-  const start = (): Promise<unknown> => receiver.run(stop.signal).catch((error: unknown) => error);
-  onTestFinished(async () => {
+  let run: Promise<unknown> | undefined;
+  const start = async (): Promise<unknown> => (run = receiver.run(stop.signal).catch((error: unknown) => error));
+  const end = async (): Promise<void> => {
     stop.abort();
+    await run;
     await spool[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
-  });
-  return { source, spool, receiver, reports, start };
+  };
+  onTestFinished(end);
+  return { source, spool, receiver, reports, folder, start, end };
 }
 
 const until = async (what: string, look: () => boolean): Promise<true> =>
@@ -95,10 +107,12 @@ describe('a receiver', () => {
   test('acknowledges whole transactions only, after they are in the spool', async () => {
     const { source, spool, start } = await running();
     void start();
+    await until('the stream to begin', () => spool.received !== undefined);
+    const begun = spool.totalBytes;
     const [begin, change, commit] = transaction(2);
     if (begin === undefined || change === undefined || commit === undefined) throw new Error('no transaction');
     source.give([begin, change]);
-    await until('the open transaction to be taken', () => source.taken === 1 && !spool.atBoundary);
+    await until('the open transaction to be taken', () => source.taken === 1 && spool.totalBytes > begun);
     expect(source.acknowledged.every((position) => position === place(1))).toBe(true);
     source.give([commit, { kind: 'mark', end: place(5) }]);
     await until('the mark to be acknowledged', () => source.acknowledged.includes(place(5)));
@@ -131,16 +145,76 @@ describe('a receiver', () => {
     expect(source.starts.length).toBe(1);
   });
 
-  test('stops reading at the bound of the spool, but not inside a transaction, until there is room', async () => {
+  test('stops reading at the bound of the spool, also inside a transaction, until there is room', async () => {
     const { source, spool, receiver, reports, start } = await running(1_000);
     void start();
     const isFull = (): boolean => reports.findLast((report) => report.kind === 'progress')?.full === true;
-    source.give(transaction(2, 2_000).slice(0, 2), transaction(2).slice(2), transaction(3), transaction(4));
+    source.give(transaction(2, 400), transaction(3, 700).slice(0, 2), transaction(3).slice(2), transaction(4));
     await until('the spool to be full', isFull);
     expect([source.taken, spool.received]).toEqual([2, place(2)]);
-    receiver.removed(spool.totalBytes - 100);
+    expect(spool.totalBytes).toBeGreaterThan(1_000);
+    receiver.removed(spool.closedBytes);
     await until('the rest', () => spool.received === place(4));
     expect(isFull()).toBe(false);
+  });
+
+  test('receives a transaction that is larger than the bound once nothing else is in the spool', async () => {
+    const { source, spool, receiver, reports, start } = await running(1_000);
+    void start();
+    const isFull = (): boolean => reports.findLast((report) => report.kind === 'progress')?.full === true;
+    const changes = Array.from({ length: 10 }, (): ChangeRecord[] => [{ kind: 'change', payload: Buffer.alloc(500) }]);
+    source.give(transaction(2, 400), transaction(3).slice(0, 1), ...changes, transaction(3).slice(2), transaction(4));
+    await until('the spool to be full', isFull);
+    expect(spool.received).toBe(place(2));
+    receiver.removed(spool.closedBytes);
+    // It alone is more than the bound: what comes after it waits.
+    await until('the large one', () => spool.received === place(3) && isFull());
+    expect(source.taken).toBe(13);
+    receiver.removed(spool.closedBytes);
+    await until('the rest', () => spool.received === place(4));
+  });
+
+  test('keeps the bound with a reader behind it, wherever reads end', async () => {
+    const batches = fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 1_500 }), cut: fc.nat(2) }), {
+      minLength: 1,
+    });
+    await fc.assert(
+      fc.asyncProperty(batches, async (sizes) => {
+        const limit = 2_000;
+        const { source, spool, receiver, folder, start, end } = await running(limit);
+        void start();
+        await until('the stream to begin', () => spool.readable !== undefined);
+        let largest = 0;
+        for (const [index, { bytes, cut }] of sizes.entries()) {
+          const records = transaction(index + 2, bytes);
+          source.give(records.slice(0, cut), records.slice(cut));
+        }
+        const readable = must(spool.readable, 'a spool');
+        const last = place(sizes.length + 1);
+        {
+          await using reader = await SpoolReader.open({
+            folder,
+            decoder: { decode: (payload) => decode(payload) },
+            readable,
+            applied: place(1),
+            onRemoved: (removed) => receiver.removed(removed),
+          });
+          for (let applied = place(1); applied < last;) {
+            largest = Math.max(largest, spool.totalBytes);
+            reader.extend(spool.readable ?? readable);
+            if (!reader.hasMore()) await sleep(1);
+            else
+              for (const event of await reader.next(AbortSignal.timeout(5_000)))
+                if (event.kind === 'commit') applied = event.end;
+            reader.trimmed(applied);
+          }
+        }
+        await end();
+        // One batch beyond it: what a read brought when the bound was not met yet; and the heads of segments.
+        expect(largest).toBeLessThanOrEqual(limit + 1_500 + 300);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   test('tells at once what an earlier run has received', async () => {

@@ -33,7 +33,10 @@ export interface ReceiverOptions {
   readonly spool: SpoolWriter;
   /** Where to begin when the spool is new: what the target holds. */
   readonly initial: Position;
-  /** At the first boundary beyond it, receiving stops until readers have removed enough. A transaction that has begun is received whole. */
+  /**
+   * Beyond it nothing is read, also inside of a transaction, until readers have removed enough: the spool is never larger than this and what one call of
+   * `next` brings. Only a transaction that has not room alone, when all that was before it is removed, is received whole all the same.
+   */
   readonly spoolLimitBytes: number;
   /** Pause between two fsyncs; default 20. What was acknowledged is never ahead of the last one. */
   readonly syncPauseMs?: number;
@@ -117,7 +120,8 @@ export class Receiver {
       signal.throwIfAborted();
       await spool.append(records);
       this.#tell(false);
-      while (spool.atBoundary && spool.totalBytes > spoolLimitBytes) await this.#room(signal);
+      // After every read: under a backlog hardly one of them happens to end at a boundary.
+      while (spool.totalBytes > spoolLimitBytes && spool.closedBytes > 0) await this.#room(signal);
     }
   }
 

@@ -64,6 +64,7 @@ export class SpoolReader implements EventSource, AsyncDisposable {
   /** The writer has come further. */
   extend(readable: SpoolPlace): void {
     this.#readable = readable;
+    this.#leaveIfClosed();
     this.#wake();
   }
 
@@ -116,7 +117,7 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     const isNewest = this.#segment === this.#readable.segment;
     const end = isNewest ? this.#readable.bytes : (await this.#file.stat()).size;
     if (this.#at === end) {
-      await this.#nextSegment(end);
+      this.#nextSegment();
       return [];
     }
     const bytes = await this.#readPiece(this.#file, Math.min(readBytes, end - this.#at));
@@ -130,6 +131,7 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     if (read.state === 'damaged') throw this.#damaged();
     if (at === 0) return this.#readLarge(this.#file, read.needBytes, end);
     this.#at += at;
+    this.#leaveIfClosed();
     return events;
   }
 
@@ -141,6 +143,7 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     if (read.state !== 'whole') throw this.#damaged();
     this.#take(read.record, events);
     this.#at += read.next;
+    this.#leaveIfClosed();
     return events;
   }
 
@@ -202,14 +205,29 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     });
   }
 
-  async #nextSegment(bytes: number): Promise<void> {
-    await this.#file?.close();
+  /** A segment that is read to its end can go as soon as it is applied, whether or not the next one holds anything yet. */
+  #leaveIfClosed(): void {
+    const { segment, bytes, closed } = this.#readable;
+    if (closed === true && segment === this.#segment && bytes === this.#at) this.#nextSegment();
+  }
+
+  #nextSegment(): void {
+    const file = this.#file;
     this.#file = undefined;
-    this.#finished.push({ number: this.#segment, bytes, last: this.#lastEnd });
+    this.#removing = this.#removing.then(async () => this.#close(file));
+    this.#finished.push({ number: this.#segment, bytes: this.#at, last: this.#lastEnd });
     this.#lastEnd = undefined;
     this.#segment += 1;
     this.#at = 0;
     this.#removeFinished();
+  }
+
+  async #close(file: FileHandle | undefined): Promise<void> {
+    try {
+      await file?.close();
+    } catch (error) {
+      this.#failure ??= new TealError('TEAL-SYNC-002', 'a segment of the spool cannot be closed', {}, error);
+    }
   }
 
   /** Oldest first, so that what is left is contiguous at any moment. */

@@ -8,6 +8,8 @@ import { readRecord, segmentName, segmentNumber, type SegmentHeader, type SpoolR
 export interface SpoolPlace {
   readonly segment: number;
   readonly bytes: number;
+  /** Nothing will be written behind it in this segment. */
+  readonly closed?: true;
 }
 
 export interface SegmentEnd {
@@ -57,7 +59,7 @@ export async function recoverSpool(folder: string): Promise<RecoveredSpool> {
 async function lastCommit(folder: string, segments: readonly number[], commitBytes: number): Promise<SpoolPlace> {
   const newest = segments.at(-1) ?? 0;
   if (commitBytes > 0 || segments.length === 1) return { segment: newest, bytes: commitBytes };
-  return { segment: newest - 1, bytes: await sizeOf(folder, [newest - 1]) };
+  return { segment: newest - 1, bytes: await sizeOf(folder, [newest - 1]), closed: true };
 }
 
 /** Undefined when the segment has no whole header. */

@@ -56,7 +56,6 @@ export class SpoolWriter implements AsyncDisposable {
   /** Tables described on this stream in whole transactions, and in the open one. */
   readonly #schemas = new Map<string, ChangeRecord>();
   readonly #openSchemas = new Map<string, ChangeRecord>();
-  #insideTransaction = false;
 
   /** Makes the folder if need be and cuts back what a crash has left unfinished. Errors: TEAL-SYNC-001, -002, -003. */
   static async open(options: SpoolOptions): Promise<SpoolWriter> {
@@ -90,13 +89,14 @@ export class SpoolWriter implements AsyncDisposable {
     return this.#readable;
   }
 
-  get atBoundary(): boolean {
-    return !this.#insideTransaction;
-  }
-
   /** On disk, including what readers have not said yet that they removed. */
   get totalBytes(): number {
     return this.#totalBytes;
+  }
+
+  /** Of `totalBytes`, what readers will remove by themselves as it is applied; the segment that is being written is not in it. */
+  get closedBytes(): number {
+    return this.#totalBytes - (this.#segment?.bytes ?? 0);
   }
 
   /** Readers remove what is applied. */
@@ -109,7 +109,6 @@ export class SpoolWriter implements AsyncDisposable {
     await onDisk(async () => {
       this.#schemas.clear();
       this.#openSchemas.clear();
-      this.#insideTransaction = false;
       this.#identity = identity;
       this.#received ??= after;
       this.#durable ??= after;
@@ -177,10 +176,7 @@ export class SpoolWriter implements AsyncDisposable {
     if (record.kind === 'schema') {
       // A copy: the payload is a view of a large chunk, and may be kept for hours.
       this.#openSchemas.set(record.key, { ...record, payload: Buffer.from(record.payload) });
-    } else if (record.kind === 'begin') {
-      this.#insideTransaction = true;
     } else if (record.kind === 'commit') {
-      this.#insideTransaction = false;
       for (const [key, schema] of this.#openSchemas) this.#schemas.set(key, schema);
       this.#openSchemas.clear();
     }
@@ -209,6 +205,8 @@ export class SpoolWriter implements AsyncDisposable {
     this.#durable = this.#received;
     failpoint('sync.spool.before-roll');
     await this.#startSegment(segment.number + 1);
+    // So that a reader removes it also when no transaction comes after it: the receiver may wait for just that.
+    this.#readable = { segment: segment.number, bytes: segment.bytes, closed: true };
     await segment.file.close();
   }
 
