@@ -10,7 +10,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['format', 'oxfmt', '--check'],
   ['lint', 'oxlint', '--type-aware'],
   ['types', 'tsc', '--noEmit', '-p', '.'],
-  ['import rules', 'tools/rooms/node_modules/.bin/depcruise', 'src', 'tools', 'test', 'demo'],
+  ['import rules', 'tools/rooms/node_modules/.bin/depcruise', 'src', 'tools', 'test', 'demo', 'examples'],
   ['error page', 'node', 'tools/errors-page.ts', '--check'],
   ['spec schema', 'node', 'tools/spec-schema.ts', '--check'],
 ];

@@ -4,6 +4,7 @@ import { carrierDefaults } from '../carriers/embedded/config.ts';
 import { otherSide, type Side } from '../model/catalog.ts';
 import { flowSource, type Carrier } from '../ports/carrier.ts';
 import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
+import { programUrl } from './program.ts';
 
 export interface CarrierConnection {
   readonly migration: string;
@@ -20,7 +21,7 @@ export function connectCarrier(options: CarrierConnection): Carrier {
   const { spoolLimitBytes, walBudgetBytes } = options;
   return embeddedCarrier({
     stateDir: options.stateDir,
-    command: [process.execPath, fileURLToPath(new URL('carrier-main.ts', import.meta.url))],
+    command: [process.execPath, fileURLToPath(programUrl('carrier-main'))],
     config: (flow, folder) => ({
       version: 1,
       migration,

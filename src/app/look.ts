@@ -22,7 +22,7 @@ export async function lookAt(side: Side, url: string, signal?: AbortSignal): Pro
 /** Who a side is; asks nothing else. */
 export async function identify(side: Side, url: string, signal?: AbortSignal): Promise<SystemIdentity> {
   await using connection = await connect({ url, applicationName: `teal look ${side}`, signal });
-  return createIntrospector(connection, { address: addressOf(url) }).identify();
+  return await createIntrospector(connection, { address: addressOf(url) }).identify();
 }
 
 export interface Assessed {

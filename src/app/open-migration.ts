@@ -10,6 +10,7 @@ import type { MigrationEvent } from './events.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
 import { Migration, type ConnectedRouter } from './migration.ts';
 import type { PostgresPair } from './postgres-pair.ts';
+import { programUrl } from './program.ts';
 
 export interface OpenOptions {
   /** The migration file. */
@@ -17,6 +18,8 @@ export interface OpenOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What is asked for, for the journal: `up`, `cutover`, … */
   readonly command: string;
+  /** Who asks, for the journal. Default: whoever is at the terminal. */
+  readonly by?: string;
   readonly signal: AbortSignal;
   readonly onEvent: (event: MigrationEvent) => void;
   readonly tools?: PgTools;
@@ -29,7 +32,7 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
     command: options.command,
     signal: options.signal,
     onEvent: options.onEvent,
-    by: whoAmI(),
+    by: options.by ?? whoAmI(),
     connectCarrier: (_, { spec, stateDir }) =>
       connectCarrier({
         migration: spec.name,
@@ -43,10 +46,6 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
   });
 }
 
-function entry(file: string): string {
-  return fileURLToPath(new URL(file, import.meta.url));
-}
-
 async function connectRouter(pair: PostgresPair, { spec, stateDir }: LoadedSpec): Promise<ConnectedRouter> {
   const { traffic } = spec;
   if (traffic.router === 'none') {
@@ -55,7 +54,7 @@ async function connectRouter(pair: PostgresPair, { spec, stateDir }: LoadedSpec)
     return { router: noRouter(owner), stop: async () => undefined };
   }
   const router = await ensureProxy({
-    entry: entry('proxy-main.ts'),
+    entry: fileURLToPath(programUrl('proxy-main')),
     stateDir,
     blueUrl: spec.blue.url,
     greenUrl: spec.green.url,

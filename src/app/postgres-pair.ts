@@ -34,6 +34,7 @@ import {
   type SnapshotOptions,
 } from '../systems/postgres/snapshot.ts';
 import { addressOf } from './address.ts';
+import { programUrl } from './program.ts';
 
 export interface PairOptions {
   readonly spec: Spec;
@@ -203,7 +204,7 @@ export class PostgresPair implements AsyncDisposable {
   #snapshotOptions(): SnapshotOptions {
     return {
       ...this.#sourceOptions(),
-      command: [process.execPath, fileURLToPath(new URL('holder-main.ts', import.meta.url))],
+      command: [process.execPath, fileURLToPath(programUrl('holder-main'))],
       tables: this.#options.catalog.tables,
       slot: this.names.flow.blue,
       epoch: firstEpoch,

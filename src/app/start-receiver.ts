@@ -3,13 +3,14 @@ import { Worker } from 'node:worker_threads';
 import type { ReceiverHandle, ReceiverListener } from '../carriers/embedded/worker-ports.ts';
 import { sleep } from '../kernel/clock.ts';
 import { failureOf, type Failure } from '../sync/receiver.ts';
+import { programUrl } from './program.ts';
 import type { FromReceiver, ReceiverThreadData, ToReceiver } from './receiver-thread.ts';
 
 /** A stop closes files and the session; a thread that hangs in a system call must not keep the process. */
 const stopTimeoutMs = 10_000;
 
 export function startReceiverThread(data: ReceiverThreadData, listener: ReceiverListener): ReceiverHandle {
-  const thread = new Worker(new URL('receiver-thread.ts', import.meta.url), { workerData: data });
+  const thread = new Worker(programUrl('receiver-thread'), { workerData: data });
   const tell = (message: ToReceiver): void => thread.postMessage(message, []);
   // A thread says why it fails and then ends: its end must not take the place of the reason.
   let isStopped = false;

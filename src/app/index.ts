@@ -1,0 +1,130 @@
+/**
+ * Teal as a library: each function does what the command of the same name does, with values in place of text.
+ *
+ *     import { migrate } from 'teal';
+ *
+ *     const run = migrate({ file: 'teal.yaml' });
+ *     for await (const event of run) if (event.kind === 'step done') console.log(event.step, event.evidence);
+ *     const outcome = await run.outcome; // { outcome: 'waiting', asks: 'a yes of dba', next: ['teal cutover', …] }
+ *
+ * A migration has one controller at a time: two runs of one file at once, also of two processes, are refused with TEAL-JOURNAL-003. Flows and proxy are
+ * processes of their own and go on after the program ends. Nothing is printed, and no signal of the process is listened to.
+ */
+import { whoAmI } from './approver.ts';
+import type { MigrationEvent, Outcome } from './events.ts';
+import { loadSpec, type LoadedSpec } from './load-spec.ts';
+import { assessBoth, type Assessed } from './look.ts';
+import type { Migration } from './migration.ts';
+import { openMigration } from './open-migration.ts';
+import { planMigration, type Planned } from './plan-migration.ts';
+import { readReport, renderReport, type Report } from './report.ts';
+import { startRun, type Run } from './run.ts';
+import { readStatus, type Status } from './status.ts';
+
+export { TealError, isTealError, type ErrorCode, type ErrorEntry, type ErrorFacts } from '../kernel/errors.ts';
+export type { Mistake } from '../spec/mistakes.ts';
+export { SpecMistakes } from './load-spec.ts';
+export { initFile, type InitOptions } from './init.ts';
+export type { Assessed, MigrationEvent, Outcome, Planned, Report, Run, Status };
+export { renderReport };
+
+export interface FileOptions {
+  /** The migration file; its `stateDir` is taken from the file's own folder. */
+  readonly file: string;
+  /** Where `${NAME}` in the file is looked up. Default: the environment of the process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface RunOptions extends FileOptions {
+  /** Stops between two steps; what was done is in the journal, and the next run goes on from there. The run then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Who asks, for the journal. Default: `user@host`. */
+  readonly by?: string;
+}
+
+/** For what an auditor will want to know. */
+export interface ReasonedOptions extends RunOptions {
+  readonly reason?: string;
+}
+
+/** How a verification ended. The certificate is in `file`, beside its JSON. */
+export interface VerifyOutcome {
+  readonly equal: boolean;
+  /** One line: how many tables and rows, equal or different, and the file. */
+  readonly evidence: string;
+  readonly file: string;
+}
+
+/**
+ * What `teal up` does: assesses, prepares, copies, follows, verifies and asks the gates; goes on from wherever an earlier run ended. Ends with `done` when
+ * green is live, `waiting` where a person is asked, `no` where a gate says no.
+ */
+export function migrate(options: RunOptions): Run<Outcome> {
+  return command('up', options, async (migration) => migration.up());
+}
+
+/** Says yes to the gates that ask a person, and makes green live once all others say yes too. */
+export function cutover(options: RunOptions): Run<Outcome> {
+  return command('cutover', options, async (migration) => migration.cutover());
+}
+
+/** Makes blue live again, with every write that green took. */
+export function rollback(options: ReasonedOptions): Run<Outcome> {
+  return command('rollback', options, async (migration) => migration.rollback(options.reason ?? 'not given'));
+}
+
+/** Takes away what Teal made on both sides. There is no way back after it, and it does not ask. */
+export function finalise(options: RunOptions): Run<Outcome> {
+  return command('finalise', options, async (migration) => migration.finalise());
+}
+
+/** Undoes everything, only while blue is live: all that was copied to green goes. It does not ask. */
+export function abort(options: ReasonedOptions): Run<Outcome> {
+  return command('abort', options, async (migration) => migration.abort(options.reason ?? 'not given'));
+}
+
+/** Compares every row of every table at one position of the live side while writes go on, and keeps the certificate. */
+export function verify(options: RunOptions): Run<VerifyOutcome> {
+  return command('verify', options, async (migration) => {
+    const { verified, file } = await migration.verify();
+    return { equal: verified.equal, evidence: verified.evidence, file };
+  });
+}
+
+/** Looks at both systems, changes nothing, and tells every blocker, warning and note. */
+export async function assess(options: RunOptions): Promise<Assessed> {
+  return assessBoth(load(options).spec, options.signal);
+}
+
+/** Every step before anything runs: what it does, locks, costs, and how it is undone. Changes nothing. */
+export async function plan(options: RunOptions): Promise<Planned> {
+  return planMigration(load(options), options.signal ?? new AbortController().signal);
+}
+
+/** Where the migration is, from its journal alone: also while it runs elsewhere, and when both systems are down. TEAL-JOURNAL-008 when there is none. */
+export function status(options: FileOptions): Status {
+  return readStatus(load(options));
+}
+
+/** Every record of the journal, after its chain of hashes was verified (TEAL-JOURNAL-001); `renderReport` makes the document of it. */
+export function report(options: FileOptions): Report {
+  return readReport(load(options));
+}
+
+function load({ file, env }: FileOptions): LoadedSpec {
+  return loadSpec(file, env ?? process.env);
+}
+
+function command<T>(name: string, options: RunOptions, work: (migration: Migration) => Promise<T>): Run<T> {
+  return startRun(async (tell) => {
+    await using migration = await openMigration({
+      file: options.file,
+      env: options.env ?? process.env,
+      command: name,
+      by: options.by ?? whoAmI(),
+      signal: options.signal ?? new AbortController().signal,
+      onEvent: tell,
+    });
+    return await work(migration);
+  });
+}

@@ -1,0 +1,9 @@
+import { extname } from 'node:path';
+
+/** Programs that this installation starts as processes or threads of their own. They stand beside this file. */
+export type Program = 'carrier-main' | 'holder-main' | 'proxy-main' | 'receiver-thread';
+
+/** Where a program is: TypeScript in the source tree, JavaScript in what is published. */
+export function programUrl(name: Program): URL {
+  return new URL(`${name}${extname(import.meta.url)}`, import.meta.url);
+}
