@@ -20,7 +20,7 @@ NPM_INSTALL := npm install --no-audit --no-fund --loglevel=error
 
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check-fast test test-unit test-pg test-e2e matrix generate format demo clean
+.PHONY: help setup check-fast test test-unit test-pg test-e2e matrix generate format build demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,8 +65,11 @@ generate: setup ## write the pages that are made from code
 format: setup ## write the house format into the files
 	oxfmt
 
+build: setup ## write what is published into dist/ (npm pack ./dist)
+	node tools/build.ts
+
 demo: setup ## move a shop from PostgreSQL 14 to 18 under load, back, and again (ROWS=1000000)
 	node demo/main.ts
 
 clean: ## remove what setup, tests and the demo have made; nothing of yours
-	rm -rf node_modules tools/rooms/node_modules .toolchain .cache coverage
+	rm -rf node_modules tools/rooms/node_modules .toolchain .cache coverage dist

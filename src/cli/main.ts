@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { tealVersion } from '../app/migration.ts';
 import { isTealError } from '../kernel/errors.ts';
 import { assessCommand } from './commands/assess.ts';
 import { initCommand } from './commands/init.ts';
@@ -14,7 +15,7 @@ export function buildProgram(): Command {
     .description(
       'Moves a live database from blue to green with no failed query, proves both sides equal, and can go back without losing a write.',
     )
-    .version('0.1.0')
+    .version(tealVersion)
     .showHelpAfterError('(teal --help lists the commands)')
     .configureHelp({ helpWidth: 80 })
     .exitOverride()
