@@ -10,11 +10,19 @@ import { must } from '../src/kernel/assert.ts';
  */
 export interface Books {
   readonly client: number;
+  /** What the acknowledged writes have done, by kind. */
+  readonly done: Readonly<Record<Deed, number>>;
+  /** What those without an answer may have done. */
+  readonly maybe: Readonly<Record<Deed, number>>;
   /** Highest sequence number tried. Every one up to it was acknowledged unless it is listed below. */
   readonly tried: number;
   readonly failed: readonly number[];
   readonly unanswered: readonly number[];
 }
+
+/** Rows that writes add, change or take, each visible in a count or a sum of its table: a write that was applied twice shows in one of them. */
+export const deeds = Object.freeze(['orders', 'items', 'payments', 'revisions', 'forgotten'] as const);
+export type Deed = (typeof deeds)[number];
 
 export interface SlowCall {
   readonly startedMs: number;
@@ -47,6 +55,8 @@ class ShopClient {
   readonly #options: ClientsOptions;
   readonly #failed: number[] = [];
   readonly #unanswered: number[] = [];
+  readonly #done = noDeeds();
+  readonly #maybe = noDeeds();
   #seq = 0;
   queries = 0;
   readonly failures: { at: string; what: string }[] = [];
@@ -60,7 +70,14 @@ class ShopClient {
   }
 
   get books(): Books {
-    return { client: this.#number, tried: this.#seq, failed: this.#failed, unanswered: this.#unanswered };
+    return {
+      client: this.#number,
+      done: this.#done,
+      maybe: this.#maybe,
+      tried: this.#seq,
+      failed: this.#failed,
+      unanswered: this.#unanswered,
+    };
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -84,26 +101,30 @@ class ShopClient {
       else if (dice < 0.3)
         await this.#write(
           'pay',
-          `with p as (insert into shop.payments (order_id, paid_on, amount) values ($3, current_date, $4)) insert into shop.ledger (client, seq) values ($1, $2)`,
+          'payments',
+          `with did as (insert into shop.payments (order_id, paid_on, amount) values ($3, current_date, $4) returning 1)`,
           [this.#anyOrder(), 5 + Math.floor(Math.random() * 90)],
         );
       else if (dice < 0.4) await this.#transfer();
       else if (dice < 0.45)
         await this.#write(
           'revise',
-          `with u as (update shop.documents set revision = revision + 1 where id = (select id from shop.documents tablesample system (10) limit 1)) insert into shop.ledger (client, seq) values ($1, $2)`,
+          'revisions',
+          `with did as (update shop.documents set revision = revision + 1 where id = (select id from shop.documents tablesample system (10) limit 1) returning 1)`,
           [],
         );
       else if (dice < 0.5)
         await this.#write(
           'forget',
-          `with d as (delete from shop.events where ctid = (select ctid from shop.events where kind <> 'payment' limit 1 for update skip locked)) insert into shop.ledger (client, seq) values ($1, $2)`,
+          'forgotten',
+          `with did as (delete from shop.events where ctid = (select ctid from shop.events where kind <> 'payment' limit 1 for update skip locked) returning 1)`,
           [],
         );
       else if (dice < 0.55)
         await this.#write(
           'advance',
-          `with u as (update shop.orders set status = 'shipped' where id = $3) insert into shop.ledger (client, seq) values ($1, $2)`,
+          undefined,
+          `with did as (update shop.orders set status = 'shipped' where id = $3 returning 1)`,
           [this.#anyOrder()],
         );
       else if (dice < 0.57) await this.#checkSession();
@@ -120,7 +141,7 @@ class ShopClient {
   }
 
   async #placeOrder(): Promise<void> {
-    await this.#writing(async (seq) => {
+    await this.#writing({ orders: 1, items: 2 }, async (seq) => {
       await this.#call('begin');
       const made = await this.#call({
         name: 'new-order',
@@ -144,7 +165,7 @@ class ShopClient {
 
   async #transfer(): Promise<void> {
     const [a, b] = [this.#anyCustomer(), this.#anyCustomer()].toSorted((x, y) => x - y);
-    await this.#writing(async (seq) => {
+    await this.#writing({}, async (seq) => {
       await this.#call('begin');
       await this.#call({
         name: 'take',
@@ -165,23 +186,28 @@ class ShopClient {
     });
   }
 
-  async #write(name: string, text: string, values: readonly unknown[]): Promise<void> {
-    await this.#writing(async (seq) => {
-      await this.#call({ name, text, values: [this.#number, seq, ...values] });
+  /** One statement: a change, and the ledger's row of it, which answers how many rows the change met. */
+  async #write(name: string, deed: Deed | undefined, change: string, values: readonly unknown[]): Promise<void> {
+    const text = `${change} insert into shop.ledger (client, seq) values ($1, $2) returning (select count(*)::int from did) as met`;
+    await this.#writing(deed === undefined ? {} : { [deed]: 1 }, async (seq) => {
+      const { rows } = await this.#call({ name, text, values: [this.#number, seq, ...values] });
+      if (deed === undefined) return {};
+      return { [deed]: Number(must(rows[0], 'the row of the ledger')['met']) };
     });
   }
 
-  /** A server's error means "has not happened"; a lost connection means "nobody knows". */
-  async #writing(work: (seq: number) => Promise<void>): Promise<void> {
+  /** A server's error means "has not happened"; a lost connection means "nobody knows". `work` answers what it has done, if that is not `most`. */
+  async #writing(most: Deeds, work: (seq: number) => Promise<Deeds | void>): Promise<void> {
     this.#seq += 1;
     const seq = this.#seq;
     try {
-      await work(seq);
+      add(this.#done, (await work(seq)) ?? most);
     } catch (error) {
       const answered =
         error instanceof Error && 'severity' in error && (error as { severity?: unknown }).severity === 'ERROR';
       (answered ? this.#failed : this.#unanswered).push(seq);
       if (answered) await this.#client.query('rollback');
+      else add(this.#maybe, most);
       throw error;
     }
   }
@@ -216,6 +242,16 @@ class ShopClient {
   #anyCustomer(): number {
     return 1 + Math.floor(Math.random() * this.#options.customers);
   }
+}
+
+type Deeds = Readonly<Partial<Record<Deed, number>>>;
+
+function noDeeds(): Record<Deed, number> {
+  return { orders: 0, items: 0, payments: 0, revisions: 0, forgotten: 0 };
+}
+
+function add(to: Record<Deed, number>, more: Deeds): void {
+  for (const deed of deeds) to[deed] += more[deed] ?? 0;
 }
 
 async function main(options: ClientsOptions): Promise<void> {

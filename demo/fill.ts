@@ -8,7 +8,7 @@ export async function fillShop(url: string, rows: number): Promise<number> {
   try {
     await client.query(await readFile(new URL('shop.sql', import.meta.url), 'utf8'));
     const fill = await readFile(new URL('fill.sql', import.meta.url), 'utf8');
-    await client.query('set synchronous_commit = off');
+    await client.query('set synchronous_commit = off; set session_replication_role = replica');
     for (const statement of fill.replaceAll(':rows', String(rows)).split(/;\s*\n/)) {
       if (statement.trim() !== '') await client.query(statement);
     }

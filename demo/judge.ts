@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { must } from '../src/kernel/assert.ts';
-import type { ClientsReport } from './clients.ts';
+import { deeds, type Books, type ClientsReport, type Deed } from './clients.ts';
 
 export interface Verdict {
   readonly acknowledged: number;
@@ -8,14 +8,35 @@ export interface Verdict {
   readonly missing: number;
   /** There, although the server had said that it failed, or never tried at all. */
   readonly invented: number;
-  /** Written twice: more payments than notes of payments, or the other way round. */
+  /** Rows that no acknowledged write accounts for, or that are fewer than those acknowledged: a write that came twice, or whose rows got lost. */
   readonly doubled: number;
   /** What all transfers together must leave unchanged. */
   readonly balanceKept: boolean;
 }
 
+/** What can be counted in the shop: by deed, and the sum of all balances. */
+export interface Counts {
+  readonly deeds: Readonly<Record<Deed, number>>;
+  /** Of payments, and of the notes that a trigger makes of them. */
+  readonly notes: number;
+  readonly balance: string;
+}
+
+export async function countShop(side: Client): Promise<Counts> {
+  const { rows } = await side.query<Record<Deed | 'notes' | 'balance', string>>(
+    `select (select count(*) from shop.orders)::text as orders, (select count(*) from shop.items)::text as items,
+            (select count(*) from shop.payments)::text as payments, (select sum(revision) from shop.documents)::text as revisions,
+            (select -count(*) from shop.events where kind <> 'payment')::text as forgotten,
+            (select count(*) from shop.events where kind = 'payment')::text as notes,
+            (select sum(balance) from shop.customers)::text as balance`,
+  );
+  const row = must(rows[0], 'the counts');
+  const counted = Object.fromEntries(deeds.map((deed) => [deed, Number(row[deed])])) as Record<Deed, number>;
+  return { deeds: counted, notes: Number(row.notes), balance: row.balance };
+}
+
 /** Compares what the clients were told with what the live side holds. */
-export async function judge(live: Client, report: ClientsReport, balanceBefore: string): Promise<Verdict> {
+export async function judge(live: Client, report: ClientsReport, before: Counts): Promise<Verdict> {
   const { rows } = await live.query<{ client: number; seq: string }>('select client, seq from shop.ledger');
   const held = new Map<number, Set<number>>();
   for (const { client, seq } of rows) {
@@ -37,10 +58,24 @@ export async function judge(live: Client, report: ClientsReport, balanceBefore: 
     }
     invented += [...there].filter((seq) => seq > books.tried).length;
   }
-  const sums = await live.query<{ balance: string; doubled: string }>(
-    `select (select sum(balance) from shop.customers)::text as balance,
-            (select abs((select count(*) from shop.payments) - (select count(*) from shop.events where kind = 'payment')))::text as doubled`,
-  );
-  const sum = must(sums.rows[0], 'the sums');
-  return { acknowledged, missing, invented, doubled: Number(sum.doubled), balanceKept: sum.balance === balanceBefore };
+  const after = await countShop(live);
+  return {
+    acknowledged,
+    missing,
+    invented,
+    doubled: unaccounted(report.books, before, after),
+    balanceKept: after.balance === before.balance,
+  };
+}
+
+/** How many rows there are too many or too few; those of writes without an answer may be there or not. */
+function unaccounted(books: readonly Books[], before: Counts, after: Counts): number {
+  const off = deeds.map((deed) => {
+    const grown = after.deeds[deed] - before.deeds[deed];
+    const least = books.reduce((sum, each) => sum + each.done[deed], 0);
+    const most = least + books.reduce((sum, each) => sum + each.maybe[deed], 0);
+    return Math.max(0, least - grown, grown - most);
+  });
+  const notes = after.notes - before.notes - (after.deeds.payments - before.deeds.payments);
+  return off.reduce((sum, each) => sum + each, Math.abs(notes));
 }

@@ -5,19 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
+import { loadSpec } from '../src/app/load-spec.ts';
 import { openMigration } from '../src/app/open-migration.ts';
 import type { MigrationEvent, Outcome } from '../src/app/events.ts';
 import type { Migration } from '../src/app/migration.ts';
+import { readReport, renderReport } from '../src/app/report.ts';
 import { openScreen } from '../src/cli/screen.ts';
 import { monotonicMs, nowMs, sleep } from '../src/kernel/clock.ts';
 import { describeError } from '../src/kernel/errors.ts';
-import { must } from '../src/kernel/assert.ts';
 import { freePort } from '../tools/servers/free-port.ts';
 import { pgTools } from '../tools/servers/pg-tools.ts';
 import { startPostgres, type PostgresServer } from '../tools/servers/postgres.ts';
 import type { ClientsOptions, ClientsReport } from './clients.ts';
 import { fillShop } from './fill.ts';
-import { judge, type Verdict } from './judge.ts';
+import { countShop, judge } from './judge.ts';
 import { closingTable, type CutSeen, type DemoResult } from './table.ts';
 
 /**
@@ -83,7 +84,7 @@ async function move(world: World, filled: number): Promise<DemoResult> {
   };
   const env = { ...process.env, BLUE_URL: world.blue.url, GREEN_URL: world.green.url };
   await using migration = await openMigration({ file, env, command: 'up', signal: stop.signal, onEvent, tools });
-  const balance = await balanceOf(world.blue.url);
+  const before = await withClient(world.blue.url, countShop);
   const crowd = await startClients(world);
   try {
     await lifecycle(migration);
@@ -94,9 +95,13 @@ async function move(world: World, filled: number): Promise<DemoResult> {
   }
   await crowd.stop();
   const report = crowd.report();
-  const verdict = await judged(migration.live === 'green' ? world.green.url : world.blue.url, report, balance);
+  const verdict = await withClient(migration.live === 'green' ? world.green.url : world.blue.url, async (live) =>
+    judge(live, report, before),
+  );
+  const story = join(world.folder, 'report.md');
+  writeFileSync(story, renderReport(readReport(loadSpec(file, env))));
   await migration.closeTraffic();
-  return { filled, report, cuts, verdict, verified, folder: world.folder, tookMs: monotonicMs() - started };
+  return { filled, report, cuts, verdict, verified, story, tookMs: monotonicMs() - started };
 }
 
 /** Every stage, a rollback, and the same cut again. */
@@ -162,17 +167,6 @@ async function withClient<T>(url: string, work: (client: Client) => Promise<T>):
   } finally {
     await client.end();
   }
-}
-
-async function balanceOf(url: string): Promise<string> {
-  return withClient(url, async (client) => {
-    const { rows: sums } = await client.query<{ sum: string }>('select sum(balance)::text as sum from shop.customers');
-    return must(sums[0], 'the sum of balances').sum;
-  });
-}
-
-async function judged(url: string, report: ClientsReport, balance: string): Promise<Verdict> {
-  return withClient(url, async (client) => judge(client, report, balance));
 }
 
 try {

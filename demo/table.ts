@@ -15,7 +15,8 @@ export interface DemoResult {
   readonly cuts: readonly CutSeen[];
   readonly verdict: Verdict;
   readonly verified: Extract<MigrationEvent, { kind: 'verified' }> | undefined;
-  readonly folder: string;
+  /** Where the report lies. */
+  readonly story: string;
   readonly tookMs: number;
 }
 
@@ -30,12 +31,17 @@ export function closingTable(result: DemoResult, say: (text: string) => void): b
     ['queries failed', String(report.failures.length), report.failures.length === 0],
     ['cuts made', String(result.cuts.length), result.cuts.length === 3],
     ['longest wait of a client in each', waits.join(', '), waits.length > 0],
-    ['rows compared at one position', verified?.rows ?? 'none', verified !== undefined],
+    [
+      'rows compared at one position',
+      verified === undefined ? 'none' : Number(verified.rows).toLocaleString('en'),
+      verified !== undefined,
+    ],
     ['tables different', String(different), different === 0],
     ['acknowledged writes', verdict.acknowledged.toLocaleString('en'), verdict.acknowledged > 0],
     ['of these missing or doubled', String(wrong), wrong === 0],
     ['sum of all balances kept', verdict.balanceKept ? 'yes' : 'NO', verdict.balanceKept],
     ['certificate', verified?.file ?? 'none', verified?.equal === true],
+    ['report', result.story, true],
     ['time', `${(result.tookMs / 1000).toFixed(0)} s`, true],
   ];
   say('');
