@@ -23,14 +23,14 @@ export interface DemoResult {
 /** Prints what happened; true when every figure is as promised. */
 export function closingTable(result: DemoResult, say: (text: string) => void): boolean {
   const { report, verdict, verified } = result;
-  const waits = result.cuts.map((cut) => `${Math.round(longestWait(report, cut))} ms (to ${cut.to})`);
+  const waits = result.cuts.map((cut) => `${Math.round(longestWait(report, cut))} (to ${cut.to})`);
   const wrong = verdict.missing + verdict.invented + verdict.doubled;
   const different = verified?.different ?? -1;
   const rows: readonly (readonly [string, string, boolean])[] = [
     ['queries sent by clients', report.queries.toLocaleString('en'), report.queries > 0],
     ['queries failed', String(report.failures.length), report.failures.length === 0],
     ['cuts made', String(result.cuts.length), result.cuts.length === 3],
-    ['longest wait of a client in each', waits.join(', '), waits.length > 0],
+    ['longest wait in each cut, ms', waits.join(', '), waits.length > 0],
     [
       'rows compared at one position',
       verified === undefined ? 'none' : Number(verified.rows).toLocaleString('en'),
@@ -40,13 +40,14 @@ export function closingTable(result: DemoResult, say: (text: string) => void): b
     ['acknowledged writes', verdict.acknowledged.toLocaleString('en'), verdict.acknowledged > 0],
     ['of these missing or doubled', String(wrong), wrong === 0],
     ['sum of all balances kept', verdict.balanceKept ? 'yes' : 'NO', verdict.balanceKept],
-    ['certificate', verified?.file ?? 'none', verified?.equal === true],
-    ['report', result.story, true],
+    ['certificate of equality', verified?.equal === true ? 'issued' : 'none', verified?.equal === true],
     ['time', `${(result.tookMs / 1000).toFixed(0)} s`, true],
   ];
   say('');
-  for (const [name, value, good] of rows) say(`${good ? '✓' : '✗'} ${name.padEnd(34)} ${value}`);
+  for (const [name, value, good] of rows) say(`${good ? '✓' : '✗'} ${name.padEnd(32)} ${value}`);
   for (const failure of report.failures.slice(0, 5)) say(`    ${failure.at} ${failure.what}`);
+  // On lines of their own: a path that is broken in two cannot be copied.
+  process.stdout.write(`\ncertificate  ${verified?.file ?? 'none'}\nreport       ${result.story}\n`);
   return rows.every(([, , good]) => good);
 }
 

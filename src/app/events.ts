@@ -1,11 +1,21 @@
 import type { StepEvent } from '../engine/run-steps.ts';
 import type { Side } from '../model/catalog.ts';
+import type { MigrationState } from '../journal/state.ts';
 import type { FlowStatus } from '../ports/carrier.ts';
 import type { GateAnswer } from '../ports/gate.ts';
 
 /** What a library's user, the screen and the log hear. Names, counts, positions and durations; never a row's values. */
 export type MigrationEvent =
   | StepEvent
+  /** First of every run: where the journal says that the migration is. */
+  | {
+      readonly kind: 'opened';
+      readonly migration: string;
+      readonly live: Side;
+      readonly phase: MigrationState['life']['phase'];
+      /** Of stages that were begun. */
+      readonly stages: Readonly<Record<string, 'running' | 'finished' | 'undone'>>;
+    }
   | {
       readonly kind: 'stage';
       readonly stage: string;

@@ -32,6 +32,7 @@ import { keepCatalog, keptCatalog, selectedCatalog } from './kept-catalog.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { assessBoth, identify } from './look.ts';
 import { PostgresPair } from './postgres-pair.ts';
+import { watchFlows } from './watch-flows.ts';
 
 export const tealVersion = '0.1.0';
 
@@ -68,6 +69,7 @@ export class Migration implements AsyncDisposable {
   readonly #connected: ConnectedRouter;
   readonly #router: Router;
   readonly #stages: readonly Stage[];
+  readonly #watch: AsyncDisposable;
 
   private constructor(options: MigrationOptions, journal: Journal, pair: PostgresPair, connected: ConnectedRouter) {
     this.#options = options;
@@ -78,6 +80,9 @@ export class Migration implements AsyncDisposable {
     this.#connected = connected;
     this.#router = connected.router;
     this.#stages = pair.stages(this.#carrier);
+    const { onEvent } = options;
+    onEvent(opened(options.loaded.spec.name, journal.state));
+    this.#watch = watchFlows({ carrier: this.#carrier, tell: (status) => onEvent({ kind: 'flow', status }) });
   }
 
   /**
@@ -183,10 +188,14 @@ export class Migration implements AsyncDisposable {
         next: ['teal cutover'],
       };
     }
+    const stage = (state: 'started' | 'finished'): void =>
+      this.#options.onEvent({ kind: 'stage', stage: 'finalise', title: 'Finalise', state });
+    stage('started');
     await this.#carrier.retire('reverse');
     await this.#carrier.retire('forward');
     await runSteps(this.#pair.removalSteps(this.live), this.#run());
     this.#journal.append({ type: 'finalised', by: this.#options.by, live: 'green' });
+    stage('finished');
     return this.#done();
   }
 
@@ -339,9 +348,15 @@ export class Migration implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#watch[Symbol.asyncDispose]();
     await this.#pair[Symbol.asyncDispose]();
     this.#journal[Symbol.dispose]();
   }
+}
+
+function opened(migration: string, state: MigrationState): MigrationEvent {
+  const stages = Object.fromEntries(Object.entries(state.stages).map(([stage, it]) => [stage, it.state]));
+  return { kind: 'opened', migration, live: liveSide(state), phase: state.life.phase, stages };
 }
 
 async function toolsFor(spec: Spec, signal: AbortSignal): Promise<PgTools> {

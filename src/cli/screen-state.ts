@@ -8,7 +8,7 @@ export interface ScreenState {
   /** What is worked on, and what it last said. */
   readonly doing?: { readonly text: string; readonly share?: number } | undefined;
   /** What is awaited, when it is a gate. */
-  readonly waiting?: string | undefined;
+  readonly waiting?: { readonly asks: string; readonly answer: string } | undefined;
   readonly flows: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
 }
@@ -26,6 +26,8 @@ export function emptyScreen(name: string, live: 'blue' | 'green' = 'blue'): Scre
 /** Pure: the screen after one more event. */
 export function advanceScreen(state: ScreenState, event: MigrationEvent): ScreenState {
   switch (event.kind) {
+    case 'opened':
+      return { ...state, name: event.migration, live: event.live, stages: stagesOf(event) };
     case 'stage':
       return isTrackStage(event.stage)
         ? withStage(
@@ -55,7 +57,10 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
     case 'gate':
       return event.answer.answer === 'yes'
         ? { ...state, waiting: undefined }
-        : { ...state, waiting: `${event.asks} ${event.answer.answer}: ${event.answer.evidence}` };
+        : {
+            ...state,
+            waiting: { asks: event.asks, answer: `${event.answer.answer}: ${event.answer.evidence}` },
+          };
     case 'verify progress':
       return withStage({ ...state, doing: { text: `compares both sides: ${event.text}` } }, 'verify', 'now');
     case 'verified': {
@@ -70,14 +75,47 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
       return withNote(withStage(moved, 'soak', event.to === 'green' ? 'now' : 'ahead'), `${event.to} is live${wait}`);
     }
     case 'flow': {
-      const { flow, mode, now, lagMs, changesPerSecond } = event.status;
-      const lag = lagMs === undefined ? 'lag not measured yet' : `${lagMs} ms behind`;
+      const { flow } = event.status;
       return {
         ...state,
-        flows: { ...state.flows, [flow]: `${now.state}, ${mode}, ${lag}, ${Math.round(changesPerSecond)} changes/s` },
+        flows: { ...state.flows, [flow]: flowText(event.status) },
       };
     }
   }
+}
+
+type FlowSeen = Extract<MigrationEvent, { kind: 'flow' }>['status'];
+
+/** In shadow nothing is applied, so there is no rate: what counts is that it runs, and that nobody else writes. */
+function flowText({ mode, now, lagMs, changesPerSecond, rogueTransactions }: FlowSeen): string {
+  const why = now.state === 'waiting' || now.state === 'failed' ? `: ${now.reason}` : '';
+  if (now.state !== 'running') return `${now.state}${why}`;
+  const lag = lagMs === undefined ? 'lag not measured yet' : `${ms(lagMs)} behind`;
+  if (mode === 'live') return `live, ${lag}, ${Math.round(changesPerSecond).toLocaleString('en')} changes/s`;
+  return `in shadow, ${rogueTransactions === 0 ? lag : `${rogueTransactions} ROGUE WRITES`}`;
+}
+
+function ms(lag: number): string {
+  return lag < 1_000 ? `${Math.round(lag)} ms` : `${(lag / 1_000).toFixed(1)} s`;
+}
+
+/** From the journal: what earlier runs have done. */
+function stagesOf({ phase, stages }: Extract<MigrationEvent, { kind: 'opened' }>): ScreenState['stages'] {
+  const crossed = phase === 'green' || phase === 'finalised';
+  const now: Record<TrackStage, 'ahead' | 'now' | 'done'> = { ...emptyScreen('').stages };
+  for (const stage of track) {
+    const state = stages[stage];
+    now[stage] = state === 'finished' ? 'done' : state === 'running' ? 'now' : 'ahead';
+  }
+  if (!crossed) return now;
+  const isOver = phase === 'finalised';
+  return {
+    ...now,
+    verify: 'done',
+    'cut over': 'done',
+    soak: isOver ? 'done' : 'now',
+    finalise: isOver ? 'done' : 'ahead',
+  };
 }
 
 function isTrackStage(stage: string): stage is TrackStage {

@@ -44,7 +44,9 @@ export function renderScreen(state: ScreenState, width: number): readonly string
     '',
     ...flows,
     ...(state.doing === undefined ? [] : [row('now', state.doing.text, width), ...bar(state.doing.share, width)]),
-    ...(state.waiting === undefined ? [] : [row('waits', state.waiting, width)]),
+    ...(state.waiting === undefined
+      ? []
+      : [row('waits', state.waiting.asks, width), row('', state.waiting.answer, width)]),
     ...state.notes.map((note) => row('', note, width)),
   ];
 }
@@ -90,6 +92,8 @@ export function plainLine(event: MigrationEvent): string | undefined {
       return `verify: ${event.tables} tables, ${event.rows} rows, ${event.equal ? 'equal' : `${event.different} differ`} (${event.file})`;
     case 'cut':
       return `cut ${event.cut}: ${event.to} is live${event.pauseMs === undefined ? '' : `, clients waited ${event.pauseMs} ms`}`;
+    case 'opened':
+      return `${event.migration}: ${event.live} is live (${event.phase})`;
     case 'step started':
     case 'step progress':
     case 'gate':

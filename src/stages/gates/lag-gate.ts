@@ -1,6 +1,7 @@
 import { monotonicMs } from '../../kernel/clock.ts';
 import type { Carrier, Flow } from '../../ports/carrier.ts';
 import type { Gate } from '../../ports/gate.ts';
+import { formatDuration } from '../../spec/units.ts';
 
 export interface LagGateOptions {
   readonly id: string;
@@ -18,7 +19,7 @@ export function lagGate(options: LagGateOptions, carrier: Carrier): Gate {
   let belowSinceMs: number | undefined;
   return {
     id: options.id,
-    asks: `is the flow not more than ${options.maxLagMs} ms behind, for ${options.forMs} ms?`,
+    asks: `is the flow at most ${formatDuration(options.maxLagMs)} behind, for ${formatDuration(options.forMs)}?`,
     person: false,
     async ask() {
       const status = await carrier.status(options.flow);
