@@ -114,7 +114,7 @@ async function lifecycle(migration: Migration): Promise<void> {
   expectOutcome(await migration.cutover(), 'done', 'cut over again');
   await sleep(soakMs, stop.signal);
   await migration.verify();
-  expectOutcome(await migration.finalise(), 'done', 'finalise');
+  expectOutcome(await migration.finalise({ early: false }), 'done', 'finalise');
 }
 
 function expectOutcome(outcome: Outcome, wanted: Outcome['outcome'], what: string): void {
@@ -133,6 +133,7 @@ green: { url: "\${GREEN_URL}" }
 traffic: { router: proxy, listen: "127.0.0.1:${world.port}" }
 cutover:
   gates: [{ lag: 1s, for: 2s }, { verify: full }, { person: you }]
+soak: { for: ${soakMs}ms }
 `,
   );
   return file;

@@ -23,7 +23,7 @@ export interface DemoResult {
 /** Prints what happened; true when every figure is as promised. */
 export function closingTable(result: DemoResult, say: (text: string) => void): boolean {
   const { report, verdict, verified } = result;
-  const waits = result.cuts.map((cut) => `${Math.round(longestWait(report, cut))} (to ${cut.to})`);
+  const waits = result.cuts.map((cut) => `${Math.round(longestWait(report, cut))} to ${cut.to}`);
   const wrong = verdict.missing + verdict.invented + verdict.doubled;
   const different = verified?.different ?? -1;
   const rows: readonly (readonly [string, string, boolean])[] = [

@@ -73,9 +73,12 @@ export function rollback(options: ReasonedOptions): Run<Outcome> {
   return command('rollback', options, async (migration) => migration.rollback(options.reason ?? 'not given'));
 }
 
-/** Takes away what Teal made on both sides. There is no way back after it, and it does not ask. */
-export function finalise(options: RunOptions): Run<Outcome> {
-  return command('finalise', options, async (migration) => migration.finalise());
+/**
+ * Takes away what Teal made on both sides. There is no way back after it, and it does not ask; but it answers `no` until green has been live for as long as the
+ * file says (`soak.for`, `finalise.after`), unless `early`.
+ */
+export function finalise(options: RunOptions & { readonly early?: boolean }): Run<Outcome> {
+  return command('finalise', options, async (migration) => migration.finalise({ early: options.early ?? false }));
 }
 
 /** Undoes everything, only while blue is live: all that was copied to green goes. It does not ask. */

@@ -3,12 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { must } from '../kernel/assert.ts';
+import { nowMs } from '../kernel/clock.ts';
 import { TealError } from '../kernel/errors.ts';
 import { sha256 } from '../journal/canonical.ts';
 import { openJournal, type Journal } from '../journal/journal.ts';
 import type { EventOf } from '../journal/events.ts';
 import { liveSide, type MigrationState } from '../journal/state.ts';
-import { otherSide, type Side } from '../model/catalog.ts';
+import { otherSide, tableKey, type Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { Router } from '../ports/router.ts';
@@ -25,13 +26,14 @@ import { cutOver, recoverCut, type CutOutcome, type CutRun } from '../stages/cut
 import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
 import { renderCertificate } from '../verify/certificate-text.ts';
-import { verifySamePosition, type VerifyResult } from '../verify/same-position.ts';
+import { verifySamePosition, type VerifyProgress, type VerifyResult } from '../verify/same-position.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
 import { keepCatalog, keptCatalog, selectedCatalog } from './kept-catalog.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { assessBoth, identify } from './look.ts';
 import { PostgresPair } from './postgres-pair.ts';
+import { soakOf } from './soak.ts';
 import { watchFlows } from './watch-flows.ts';
 
 export const tealVersion = '0.1.0';
@@ -170,13 +172,16 @@ export class Migration implements AsyncDisposable {
       resume: async () => this.#carrier.resume(flow),
       values,
       signal,
-      onProgress: (progress) => onEvent({ kind: 'verify progress', text: progress.phase }),
+      onProgress: (progress) => onEvent({ kind: 'verify progress', ...verifyText(progress) }),
     });
     return this.#keepCertificate(result);
   }
 
-  /** Ends the migration: takes away what Teal made. There is no way back after it. */
-  async finalise(): Promise<Outcome> {
+  /**
+   * Ends the migration: takes away what Teal made. There is no way back after it, so that it is refused until green has been live for as long as the file says
+   * (`soak.for`, `finalise.after`), unless `early`.
+   */
+  async finalise({ early }: { readonly early: boolean }): Promise<Outcome> {
     await this.#recover();
     const { phase } = this.state.life;
     if (phase === 'finalised') return this.#done();
@@ -187,6 +192,11 @@ export class Migration implements AsyncDisposable {
         what: 'only a migration whose live side is green is finalised',
         next: ['teal cutover'],
       };
+    }
+    const soak = soakOf(this.state, this.#spec, nowMs());
+    if (soak !== undefined && !soak.over && !early) {
+      const what = `green has been live since ${soak.sinceIso}; the file lets a migration end at ${soak.untilIso}`;
+      return { outcome: 'no', live: 'green', what, next: ['teal finalise --early', 'teal rollback'] };
     }
     const stage = (state: 'started' | 'finished'): void =>
       this.#options.onEvent({ kind: 'stage', stage: 'finalise', title: 'Finalise', state });
@@ -352,6 +362,15 @@ export class Migration implements AsyncDisposable {
     await this.#pair[Symbol.asyncDispose]();
     this.#journal[Symbol.dispose]();
   }
+}
+
+const phaseTexts = { snapshot: 'waits for one position on both', locate: 'finds the rows that differ' } as const;
+
+function verifyText(progress: VerifyProgress): { text: string; done?: number; total?: number } {
+  if (progress.phase === 'snapshot') return { text: phaseTexts.snapshot };
+  const { done, total } = progress;
+  if (progress.phase === 'locate') return { text: `${phaseTexts.locate} in ${tableKey(progress.table)}`, done, total };
+  return { text: `${done} of ${total} tables of the ${progress.side} side`, done, total };
 }
 
 function opened(migration: string, state: MigrationState): MigrationEvent {

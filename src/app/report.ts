@@ -18,7 +18,7 @@ export function readReport({ spec, stateDir }: LoadedSpec): Report {
   using reader = openJournalReader(stateDir);
   const state = reader.refresh();
   const records = reader.records().map(({ seq, at, hash, event }) => ({ seq, at, hash, event }));
-  return { status: statusOf(spec.name, state, reader.holder), records };
+  return { status: statusOf(spec, state, reader.holder), records };
 }
 
 /** For an auditor: who did what when, the cuts, and every record in order. */

@@ -1,7 +1,10 @@
 import { openJournalReader, type JournalReader } from '../journal/journal.ts';
 import { liveSide, type MigrationState } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
+import { nowMs } from '../kernel/clock.ts';
+import type { Spec } from '../spec/spec.ts';
 import type { LoadedSpec } from './load-spec.ts';
+import { soakOf, type Soak } from './soak.ts';
 
 export interface Status {
   readonly name: string;
@@ -18,6 +21,8 @@ export interface Status {
     readonly end: string;
     readonly pauseMs?: number;
   }[];
+  /** While green is live and can still be left. */
+  readonly soak?: Soak;
   readonly certificate?: { readonly tables: number; readonly rows: string; readonly atIso: string };
   readonly controller?: { readonly pid: number; readonly host: string };
   readonly lastIso?: string;
@@ -26,13 +31,14 @@ export interface Status {
 /** Where a migration is, from its journal alone: also while a controller runs, and when both systems are down. TEAL-JOURNAL-008 when there is none. */
 export function readStatus({ spec, stateDir }: LoadedSpec): Status {
   using reader = openJournalReader(stateDir);
-  return statusOf(spec.name, reader.refresh(), reader.holder);
+  return statusOf(spec, reader.refresh(), reader.holder);
 }
 
-export function statusOf(name: string, state: MigrationState, holder: JournalReader['holder']): Status {
+export function statusOf(spec: Spec, state: MigrationState, holder: JournalReader['holder']): Status {
   const { last } = state.certificates;
+  const soak = soakOf(state, spec, nowMs());
   return {
-    name,
+    name: spec.name,
     live: liveSide(state),
     phase: state.life.phase,
     stages: Object.entries(state.stages).map(([stage, it]) => ({ stage, state: it.state })),
@@ -55,6 +61,7 @@ export function statusOf(name: string, state: MigrationState, holder: JournalRea
         ? { pauseMs: cut.end.facts['pauseMs'] }
         : {}),
     })),
+    ...(soak === undefined ? {} : { soak }),
     ...(last === undefined ? {} : { certificate: { tables: last.tables, rows: last.rows, atIso: last.atIso } }),
     ...(holder === undefined ? {} : { controller: { pid: holder.pid, host: holder.host } }),
     ...(state.lastIso === undefined ? {} : { lastIso: state.lastIso }),

@@ -16,6 +16,6 @@ await using migration = await openMigration({
 const doIt = async (): Promise<Outcome> => {
   if (command === 'cutover') return migration.cutover();
   if (command === 'rollback') return migration.rollback('a test');
-  return migration.finalise();
+  return migration.finalise({ early: true });
 };
 process.stdout.write(`${JSON.stringify(await doIt())}\n`);

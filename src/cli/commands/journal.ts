@@ -58,6 +58,11 @@ export function renderStatus(status: Status): string {
       (it) =>
         `  cut        ${it.cut}, ${it.from} to ${it.to}: ${it.end}${it.pauseMs === undefined ? '' : `, clients waited ${it.pauseMs} ms`}`,
     ),
+    ...(status.soak === undefined
+      ? []
+      : [
+          `  soak       green is live since ${status.soak.sinceIso}; may end ${status.soak.over ? 'now' : status.soak.untilIso}`,
+        ]),
     ...(status.certificate === undefined
       ? []
       : [

@@ -17,6 +17,7 @@ interface CommandShape {
 interface LifecycleArguments extends MigrationArguments {
   readonly yes?: boolean;
   readonly reason?: string;
+  readonly early?: boolean;
   readonly values?: boolean;
 }
 
@@ -45,9 +46,9 @@ const shapes: readonly CommandShape[] = [
     name: 'finalise',
     summary: 'end the migration: there is no way back after it',
     description:
-      'Takes slots, publications, triggers and schema teal away from both sides and proves it. Blue stays closed to writes (finalise.blue: keep).',
+      'Takes slots, publications, triggers and schema teal away from both sides and proves it. Blue stays closed to writes (finalise.blue: keep). Refused (exit code 3) until green has been live for soak.for and finalise.after, unless --early.',
     destroys: 'the way back to blue',
-    work: async (migration) => migration.finalise(),
+    work: async (migration, given) => migration.finalise({ early: given.early ?? false }),
   },
   {
     name: 'abort',
@@ -68,6 +69,7 @@ export function lifecycleCommands(program: Command): void {
       .option('-f, --file <path>', 'migration file', 'teal.yaml')
       .option('--json', 'print JSON', false);
     if (shape.destroys !== undefined) command.option('--yes', 'do not ask', false);
+    if (shape.name === 'finalise') command.option('--early', 'do not wait for the end of the soak', false);
     if (shape.name === 'rollback' || shape.name === 'abort') command.option('--reason <text>', 'for the journal');
     command.action(async (given: LifecycleArguments) => {
       if (shape.destroys !== undefined && given.yes !== true) await confirm(shape.name, shape.destroys);
