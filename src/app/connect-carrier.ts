@@ -12,13 +12,14 @@ export interface CarrierConnection {
   readonly urls: Readonly<Record<Side, string>>;
   readonly spoolLimitBytes?: number;
   readonly walBudgetBytes?: number;
+  readonly heartbeatEveryMs?: number;
 }
 
 /** Teal's own carrier between two PostgreSQL databases: workers are started from this installation. */
 export function connectCarrier(options: CarrierConnection): Carrier {
   // As in the names on the servers, where no dash is allowed.
   const migration = options.migration.replaceAll('-', '_');
-  const { spoolLimitBytes, walBudgetBytes } = options;
+  const { spoolLimitBytes, walBudgetBytes, heartbeatEveryMs } = options;
   return embeddedCarrier({
     stateDir: options.stateDir,
     command: [process.execPath, fileURLToPath(programUrl('carrier-main'))],
@@ -30,6 +31,7 @@ export function connectCarrier(options: CarrierConnection): Carrier {
       ...carrierDefaults,
       ...(spoolLimitBytes === undefined ? {} : { spoolLimitBytes }),
       ...(walBudgetBytes === undefined ? {} : { walBudgetBytes }),
+      ...(heartbeatEveryMs === undefined ? {} : { heartbeatEveryMs }),
     }),
     environment: (flow) => ({
       [sourceUrlVariable]: options.urls[flowSource(flow)],

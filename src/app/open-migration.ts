@@ -40,6 +40,7 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
         urls: { blue: spec.blue.url, green: spec.green.url },
         spoolLimitBytes: spec.follow.spoolLimitBytes,
         walBudgetBytes: spec.follow.walBudgetBytes,
+        heartbeatEveryMs: spec.follow.heartbeatMs,
       }),
     connectRouter,
     ...(options.tools === undefined ? {} : { tools: options.tools }),

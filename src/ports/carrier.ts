@@ -32,7 +32,7 @@ export interface FlowStatus {
   /** Head of the source's log, when it could be asked. */
   readonly head?: Position;
   readonly lagBytes: number;
-  /** Age of the newest heartbeat that has come through; undefined until one has (never a false 0: pgdog #1121). */
+  /** What the newest heartbeat took to come through, or for how long the next is overdue; undefined until one has come (never a false 0: pgdog #1121). */
   readonly lagMs?: number;
   readonly transactions: number;
   readonly changes: number;

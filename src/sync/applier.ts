@@ -27,6 +27,7 @@ import type { EventSource } from './event-source.ts';
 import { Hold } from './hold.ts';
 import { flowMode } from './mode.ts';
 import { Patience } from './patience.ts';
+import { lagOf, type HeartbeatSeen } from './lag.ts';
 import { Rate } from './rate.ts';
 
 export interface ApplierOptions {
@@ -44,6 +45,8 @@ export interface ApplierOptions {
   readonly limits?: BatchLimits;
   /** Pause between two looks at a target that does not fit; default 1 000. */
   readonly lookEveryMs?: number;
+  /** How often the source's heartbeat is written; default 1 000. */
+  readonly heartbeatEveryMs?: number;
 }
 
 export interface ApplierStatus {
@@ -54,7 +57,7 @@ export interface ApplierStatus {
   /** Up to here nothing is lost if the target crashes. */
   readonly durable: Position | undefined;
   readonly epoch: number;
-  /** Age of the newest heartbeat that has come through, by the clocks of source and here: undefined until one has (pgdog #1121). */
+  /** See `lagOf`: undefined until a heartbeat has come through (pgdog #1121). */
   readonly lagMs?: number;
   readonly transactions: number;
   /** Changes applied to managed tables. */
@@ -113,7 +116,7 @@ class StreamApplier implements Applier {
   #applied: Position | undefined;
   #durable: Position | undefined;
   #now: FlowState = { state: 'running' };
-  #heartbeatUs: bigint | undefined;
+  #heartbeat: HeartbeatSeen | undefined;
   #transactions = 0;
   #changes = 0;
   #ddlNotes = 0;
@@ -148,14 +151,14 @@ class StreamApplier implements Applier {
 
   status(): ApplierStatus {
     const { mode, epoch, rogueTransactions, rogueFirst } = this.#facts;
-    const heartbeatUs = this.#heartbeatUs;
+    const lagMs = lagOf(this.#heartbeat, this.#options.heartbeatEveryMs ?? 1_000, nowMs());
     return Object.freeze({
       mode: flowMode(mode),
       now: this.#now,
       reached: this.#reached,
       durable: this.#durable,
       epoch,
-      ...(heartbeatUs === undefined ? {} : { lagMs: Math.max(0, nowMs() - Number(heartbeatUs / 1000n)) }),
+      ...(lagMs === undefined ? {} : { lagMs }),
       transactions: this.#transactions,
       changes: this.#changes,
       changesPerSecond: this.#rate.perSecond(monotonicMs()),
@@ -339,7 +342,9 @@ class StreamApplier implements Applier {
     this.#transactions += group.transactions;
     this.#changes += group.changes;
     this.#rate.add(monotonicMs(), group.changes);
-    this.#heartbeatUs = group.heartbeatUs ?? this.#heartbeatUs;
+    if (group.heartbeatUs !== undefined) {
+      this.#heartbeat = { writtenMs: Number(group.heartbeatUs / 1000n), appliedMs: nowMs() };
+    }
     this.#tellDurable(durable);
   }
 

@@ -158,9 +158,10 @@ export class FlowRunner {
   }
 
   async #apply(reader: SpoolReader, sink: Sink, ends: AbortSignal): Promise<void> {
-    const { migration, flow } = this.#config;
+    const { migration, flow, heartbeatEveryMs } = this.#config;
     const { stream } = flowNames(migration, flow);
-    const applier = createApplier({ stream, flow, migration, events: reader, sink, managed: this.#deps.managed });
+    const { managed } = this.#deps;
+    const applier = createApplier({ stream, flow, migration, events: reader, sink, managed, heartbeatEveryMs });
     this.#applier = applier;
     this.#state = 'running';
     this.#stopAgain(applier);
