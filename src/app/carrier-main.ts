@@ -4,9 +4,11 @@ import type { CarrierDeps } from '../carriers/embedded/worker-ports.ts';
 import { isoNow } from '../kernel/clock.ts';
 import { TealError, describeError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
+import { isSelected } from '../model/table-selection.ts';
 import { flowSource } from '../ports/carrier.ts';
 import { PgoutputDecoder } from '../systems/postgres/change-decoder.ts';
 import { openPostgresSink } from '../systems/postgres/sink/sink.ts';
+import { openSchemaEyes } from '../systems/postgres/schema-eyes.ts';
 import { openSourceProbe } from '../systems/postgres/source-probe.ts';
 import { takeStreamLease } from '../systems/postgres/stream-lease.ts';
 import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
@@ -51,6 +53,14 @@ function compose(config: CarrierConfig): CarrierDeps {
       slot,
       publication,
       side: flowSource(config.flow),
+    }),
+    eyes: openSchemaEyes({
+      sourceUrl,
+      targetUrl,
+      applicationName: `teal look ${stream}`,
+      side: flowSource(config.flow),
+      publication,
+      selected: (table) => isSelected(table, config.tables ?? {}),
     }),
     newDecoder: () => new PgoutputDecoder(),
     // The publication lists what is managed, and Teal's own tables.

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { embeddedCarrier } from '../carriers/embedded/client.ts';
 import { carrierDefaults } from '../carriers/embedded/config.ts';
 import { otherSide, type Side } from '../model/catalog.ts';
+import type { TableSelection } from '../model/table-selection.ts';
 import { flowSource, type Carrier } from '../ports/carrier.ts';
 import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
 import { programUrl } from './program.ts';
@@ -13,6 +14,9 @@ export interface CarrierConnection {
   readonly spoolLimitBytes?: number;
   readonly walBudgetBytes?: number;
   readonly heartbeatEveryMs?: number;
+  /** The tables of the migration; without it all. */
+  readonly tables?: TableSelection;
+  readonly schemaEveryMs?: number;
 }
 
 /** Teal's own carrier between two PostgreSQL databases: workers are started from this installation. */
@@ -32,6 +36,10 @@ export function connectCarrier(options: CarrierConnection): Carrier {
       ...(spoolLimitBytes === undefined ? {} : { spoolLimitBytes }),
       ...(walBudgetBytes === undefined ? {} : { walBudgetBytes }),
       ...(heartbeatEveryMs === undefined ? {} : { heartbeatEveryMs }),
+      ...(options.schemaEveryMs === undefined ? {} : { schemaEveryMs: options.schemaEveryMs }),
+      ...(options.tables === undefined
+        ? {}
+        : { tables: { include: options.tables.include ?? ['*'], exclude: options.tables.exclude ?? [] } }),
     }),
     environment: (flow) => ({
       [sourceUrlVariable]: options.urls[flowSource(flow)],

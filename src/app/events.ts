@@ -39,7 +39,9 @@ export type MigrationEvent =
       readonly to: Side;
       readonly pauseMs: number | undefined;
     }
-  | { readonly kind: 'flow'; readonly status: FlowStatus };
+  | { readonly kind: 'flow'; readonly status: FlowStatus }
+  /** While rows are copied: what others change in the schema meanwhile. Empty when nothing is left of it. */
+  | { readonly kind: 'schema'; readonly differences: readonly string[] };
 
 /** How a command of a migration ends when nothing failed. */
 export type Outcome =

@@ -10,6 +10,7 @@
  * A migration has one controller at a time: two runs of one file at once, also of two processes, are refused with TEAL-JOURNAL-003. Flows and proxy are
  * processes of their own and go on after the program ends. Nothing is printed, and no signal of the process is listened to.
  */
+import type { FlowStatus } from '../ports/carrier.ts';
 import { whoAmI } from './approver.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
@@ -19,13 +20,14 @@ import { openMigration } from './open-migration.ts';
 import { planMigration, type Planned } from './plan-migration.ts';
 import { readReport, renderReport, type Report } from './report.ts';
 import { startRun, type Run } from './run.ts';
+import { readFlows } from './read-flows.ts';
 import { readStatus, type Status } from './status.ts';
 
 export { TealError, isTealError, type ErrorCode, type ErrorEntry, type ErrorFacts } from '../kernel/errors.ts';
 export type { Mistake } from '../spec/mistakes.ts';
 export { SpecMistakes } from './load-spec.ts';
 export { initFile, type InitOptions } from './init.ts';
-export type { Assessed, MigrationEvent, Outcome, Planned, Report, Run, Status };
+export type { Assessed, FlowStatus, MigrationEvent, Outcome, Planned, Report, Run, Status };
 export { renderReport };
 
 export interface FileOptions {
@@ -47,6 +49,11 @@ export interface ReasonedOptions extends RunOptions {
   readonly reason?: string;
 }
 
+export interface CutOptions extends RunOptions {
+  /** Accepts the differences between the schemas that TEAL-STAGES-108 listed under this digest. */
+  readonly acceptSchema?: string;
+}
+
 /** How a verification ended. The certificate is in `file`, beside its JSON. */
 export interface VerifyOutcome {
   readonly equal: boolean;
@@ -64,13 +71,19 @@ export function migrate(options: RunOptions): Run<Outcome> {
 }
 
 /** Says yes to the gates that ask a person, and makes green live once all others say yes too. */
-export function cutover(options: RunOptions): Run<Outcome> {
-  return command('cutover', options, async (migration) => migration.cutover());
+export function cutover(options: CutOptions): Run<Outcome> {
+  return command('cutover', options, async (migration) => {
+    if (options.acceptSchema !== undefined) await migration.acceptSchema(options.acceptSchema);
+    return migration.cutover();
+  });
 }
 
 /** Makes blue live again, with every write that green took. */
-export function rollback(options: ReasonedOptions): Run<Outcome> {
-  return command('rollback', options, async (migration) => migration.rollback(options.reason ?? 'not given'));
+export function rollback(options: ReasonedOptions & CutOptions): Run<Outcome> {
+  return command('rollback', options, async (migration) => {
+    if (options.acceptSchema !== undefined) await migration.acceptSchema(options.acceptSchema);
+    return migration.rollback(options.reason ?? 'not given');
+  });
 }
 
 /**
@@ -107,6 +120,11 @@ export async function plan(options: RunOptions): Promise<Planned> {
 /** Where the migration is, from its journal alone: also while it runs elsewhere, and when both systems are down. TEAL-JOURNAL-008 when there is none. */
 export function status(options: FileOptions): Status {
   return readStatus(load(options));
+}
+
+/** What the flows say of themselves: how far they are, what they wait for, what the schemas of both sides do not share. None where no worker runs here. */
+export async function flows(options: FileOptions): Promise<readonly FlowStatus[]> {
+  return readFlows(load(options));
 }
 
 /** Every record of the journal, after its chain of hashes was verified (TEAL-JOURNAL-001); `renderReport` makes the document of it. */

@@ -22,7 +22,7 @@ import { runSteps } from '../engine/run-steps.ts';
 import { askGates } from '../stages/gates/ask-gates.ts';
 import { lagGate } from '../stages/gates/lag-gate.ts';
 import { verifyGate, type Verified } from '../stages/gates/verify-gate.ts';
-import { cutOver, recoverCut, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
+import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
 import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
 import { renderCertificate } from '../verify/certificate-text.ts';
@@ -35,6 +35,7 @@ import { assessBoth, identify } from './look.ts';
 import { PostgresPair } from './postgres-pair.ts';
 import { soakOf } from './soak.ts';
 import { watchFlows } from './watch-flows.ts';
+import { watchSchemas } from './watch-schemas.ts';
 
 export const tealVersion = '0.1.0';
 
@@ -128,9 +129,21 @@ export class Migration implements AsyncDisposable {
     await this.#recover();
     const { phase } = this.state.life;
     if (phase === 'finalised') return this.#done();
+    await using _told = watchSchemas({
+      schemas: this.#pair.schemas,
+      live: () => this.live,
+      isCopying: () => this.state.stages['copy']?.state === 'running',
+      tell: (differences) => this.#options.onEvent({ kind: 'schema', differences }),
+    });
     await runStages(this.#stages, this.#run());
     if (this.live === 'green') return this.#done();
-    return this.#cutWhenReady();
+    return await this.#cutWhenReady();
+  }
+
+  /** A person says yes to the list of differences between the schemas that has this digest (TEAL-STAGES-108 tells it). It holds for one cut. */
+  async acceptSchema(digest: string): Promise<void> {
+    await this.#recover();
+    this.#journal.append({ type: 'approvalGiven', by: this.#options.by, for: schemaApproval(digest) });
   }
 
   /** `up`, with the caller's yes to every gate that asks a person. */
@@ -310,6 +323,7 @@ export class Migration implements AsyncDisposable {
         router: this.#router,
         carrier: this.#carrier,
         sequences: this.#pair.sequences,
+        schemas: this.#pair.schemas,
       },
       limits: { maxPauseMs, drainMs, lockTimeoutMs, flowBackMs },
     };

@@ -41,6 +41,7 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
         spoolLimitBytes: spec.follow.spoolLimitBytes,
         walBudgetBytes: spec.follow.walBudgetBytes,
         heartbeatEveryMs: spec.follow.heartbeatMs,
+        tables: spec.tables,
       }),
     connectRouter,
     ...(options.tools === undefined ? {} : { tools: options.tools }),

@@ -28,7 +28,7 @@ export async function planMigration({ spec, stateDir }: LoadedSpec, signal: Abor
   const urls = { blue: spec.blue.url, green: spec.green.url };
   const carrier = connectCarrier({ migration: spec.name, stateDir, urls });
   const router = noRouter(async () => ({ owner: 'blue', epoch: 0 }));
-  const ports = { fences: pair.fences, router, carrier, sequences: pair.sequences };
+  const ports = { fences: pair.fences, router, carrier, sequences: pair.sequences, schemas: pair.schemas };
   const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;
   const unasked = async (): Promise<never> => Promise.reject(new Error('a plan asks nothing'));
   const stages: readonly PlannableStage[] = [

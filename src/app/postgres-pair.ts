@@ -5,15 +5,18 @@ import type { SideAccess } from '../ports/digester.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { AskValue } from '../ports/query.ts';
 import type { SchemaDriver } from '../ports/schema-driver.ts';
+import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
 import type { Step, StepContext } from '../ports/step.ts';
 import { must } from '../kernel/assert.ts';
+import { isSelected } from '../model/table-selection.ts';
 import type { Spec } from '../spec/spec.ts';
 import { rowsStep, schemaStep } from '../stages/copy/copy-steps.ts';
 import { deployStep } from '../stages/follow/follow-steps.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 import { analyseStep, refreshStep } from '../systems/postgres/after-copy.ts';
 import { postgresCopyTarget } from '../systems/postgres/copy-target.ts';
+import { ddlNotesStep } from '../systems/postgres/ddl-notes.ts';
 import { postgresSide } from '../systems/postgres/digest/side.ts';
 import { PostgresFence } from '../systems/postgres/fence.ts';
 import { releaseHolders } from '../systems/postgres/holder.ts';
@@ -35,6 +38,7 @@ import {
 } from '../systems/postgres/snapshot.ts';
 import { addressOf } from './address.ts';
 import { programUrl } from './program.ts';
+import { postgresSchemas } from './compare-schemas.ts';
 
 export interface PairOptions {
   readonly spec: Spec;
@@ -54,6 +58,7 @@ export class PostgresPair implements AsyncDisposable {
   readonly names: TealNames;
   readonly fences: Readonly<Record<Side, Fence>>;
   readonly sequences: Sequences;
+  readonly schemas: Schemas;
   readonly access: Readonly<Record<Side, SideAccess>>;
   readonly #options: PairOptions;
   readonly #sessions: Readonly<Record<Side, KeptSession>>;
@@ -67,10 +72,12 @@ export class PostgresPair implements AsyncDisposable {
     this.#sessions = { blue: session('blue'), green: session('green') };
     this.names = tealNames(spec.name);
     const { tables } = catalog;
+    const selected = (table: TableName): boolean => isSelected(table, spec.tables);
     this.fences = {
-      blue: new PostgresFence(this.#sessions.blue, tables),
-      green: new PostgresFence(this.#sessions.green, tables),
+      blue: new PostgresFence(this.#sessions.blue, tables, selected),
+      green: new PostgresFence(this.#sessions.green, tables, selected),
     };
+    this.schemas = postgresSchemas(this.#sessions, this.names, selected, tables);
     this.sequences = postgresSequences(this.#sessions, spec.cutover.sequenceHeadroom);
     const access = (side: Side): SideAccess =>
       postgresSide({ side, url: spec[side].url, address: addressOf(spec[side].url) });
@@ -139,6 +146,7 @@ export class PostgresPair implements AsyncDisposable {
       identityStep('blue', blue, tables),
       fenceStep('blue', this.fences.blue, false, tables.length),
       publicationStep('blue', blue, this.names.flow.blue, tables),
+      ddlNotesStep('blue', blue, this.names.flow.blue),
     ];
   }
 
@@ -174,6 +182,7 @@ export class PostgresPair implements AsyncDisposable {
         source: (context) => heldSource(this.#sourceOptions(), heldBy(context)),
         target: postgresCopyTarget(spec.green.url),
         epoch: () => firstEpoch,
+        lacking: async () => this.schemas.lacking('blue'),
         workers: spec.copy.workers,
       }),
       build('copy:keys', ['keys', 'indexes'], 'builds primary keys, unique constraints and indexes on green'),
@@ -192,6 +201,7 @@ export class PostgresPair implements AsyncDisposable {
       deployStep('forward', carrier),
       identityStep('green', green, catalog.tables),
       publicationStep('green', green, this.names.flow.green, catalog.tables),
+      ddlNotesStep('green', green, this.names.flow.green),
       bareSlotStep({ side: 'green', url: spec.green.url, slot: this.names.flow.green, failover: false }, green),
       deployStep('reverse', carrier),
     ];

@@ -10,6 +10,8 @@ export interface ScreenState {
   /** What is awaited, when it is a gate. */
   readonly waiting?: { readonly asks: string; readonly answer: string } | undefined;
   readonly flows: Readonly<Record<string, string>>;
+  /** What the schemas of both sides do not share. */
+  readonly schema: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -20,7 +22,7 @@ const notesKept = 6;
 
 export function emptyScreen(name: string, live: 'blue' | 'green' = 'blue'): ScreenState {
   const stages = Object.fromEntries(track.map((stage) => [stage, 'ahead'])) as ScreenState['stages'];
-  return { name, live, stages, flows: {}, notes: [] };
+  return { name, live, stages, flows: {}, schema: [], notes: [] };
 }
 
 /** Pure: the screen after one more event. */
@@ -75,12 +77,15 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
       return withNote(withStage(moved, 'soak', event.to === 'green' ? 'now' : 'ahead'), `${event.to} is live${wait}`);
     }
     case 'flow': {
-      const { flow } = event.status;
+      const { flow, mode, schema } = event.status;
       return {
         ...state,
         flows: { ...state.flows, [flow]: flowText(event.status) },
+        schema: schema ?? (mode === 'live' ? [] : state.schema),
       };
     }
+    case 'schema':
+      return { ...state, schema: event.differences };
   }
 }
 

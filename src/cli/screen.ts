@@ -43,6 +43,7 @@ export function renderScreen(state: ScreenState, width: number): readonly string
     track.map((stage) => tone(tones[state.stages[stage]], `${marks[state.stages[stage]]} ${stage}`)).join('  '),
     '',
     ...flows,
+    ...state.schema.slice(0, 4).map((text) => tone('yellow', row('schema', text, width))),
     ...(state.doing === undefined ? [] : [row('now', state.doing.text, width), ...bar(state.doing.share, width)]),
     ...(state.waiting === undefined
       ? []
@@ -69,13 +70,25 @@ function clip(text: string, width: number): string {
 
 /** One line an event that changes something; progress is left out, a log is no place for it. */
 function plainLines(stream: NodeJS.WriteStream): Screen {
+  const waits = new Map<string, string>();
   return {
     show(event) {
-      const line = plainLine(event);
+      const line = event.kind === 'flow' ? waitLine(event.status, waits) : plainLine(event);
       if (line !== undefined) stream.write(`${isoNow().slice(11, 19)} ${line}\n`);
     },
     [Symbol.dispose]: () => undefined,
   };
+}
+
+type FlowSeen = Extract<MigrationEvent, { kind: 'flow' }>['status'];
+
+/** Only when a flow begins to wait for something, for something else, or no more. */
+function waitLine({ flow, now }: FlowSeen, last: Map<string, string>): string | undefined {
+  const why = now.state === 'waiting' ? now.reason : '';
+  const before = last.get(flow) ?? '';
+  last.set(flow, why);
+  if (why === before) return undefined;
+  return why === '' ? `${flow} flow: goes on` : `${flow} flow waits: ${why}`;
 }
 
 export function plainLine(event: MigrationEvent): string | undefined {
@@ -94,6 +107,8 @@ export function plainLine(event: MigrationEvent): string | undefined {
       return `cut ${event.cut}: ${event.to} is live${event.pauseMs === undefined ? '' : `, clients waited ${event.pauseMs} ms`}`;
     case 'opened':
       return `${event.migration}: ${event.live} is live (${event.phase})`;
+    case 'schema':
+      return event.differences.length === 0 ? 'schema: both sides fit' : `schema: ${event.differences.join('; ')}`;
     case 'step started':
     case 'step progress':
     case 'gate':

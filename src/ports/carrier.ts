@@ -42,6 +42,10 @@ export interface FlowStatus {
   readonly retainedBytes?: number;
   /** Local transactions seen on managed tables while in shadow. Must be 0. */
   readonly rogueTransactions: number;
+  /** What the schemas of both sides do not share, sentences without values; absent while it was not looked at, and for a flow in shadow. */
+  readonly schema?: readonly string[];
+  /** The last change of the schema that came through the stream: command and objects. */
+  readonly ddl?: string;
 }
 
 /** Who carries a flow. */

@@ -113,6 +113,8 @@ export interface SchemaObject {
   readonly definition: string;
   /** Compared by name alone when the two sides are of different versions, because they print definitions differently. */
   readonly definitionVaries: boolean;
+  /** The table that it belongs to; absent for what stands by itself. */
+  readonly table?: TableName;
 }
 
 /** What verification asks of one side. */

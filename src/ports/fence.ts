@@ -1,5 +1,6 @@
 import type { Side } from '../model/catalog.ts';
 import type { Position } from '../model/position.ts';
+import type { SchemaMark } from './schemas.ts';
 
 /** What is true of the fence on one side right now, asked of the system in one query. */
 export interface FenceState {
@@ -23,6 +24,8 @@ export interface RaiseOptions {
   readonly token: string;
   readonly epoch: number;
   readonly lockTimeoutMs: number;
+  /** The schema for which the cut was allowed: with another one in the fence's own transaction, `raise` fails with no effect (TEAL-SYSTEMS-502). */
+  readonly schema?: SchemaMark;
 }
 
 /**

@@ -4,6 +4,7 @@ import { failpoint } from '../kernel/failpoints.ts';
 import { tableKey, type TableName } from '../model/catalog.ts';
 import type { Relation, RowChange, StreamEvent, TruncateChange } from '../model/change.ts';
 import type { Position } from '../model/position.ts';
+import type { SchemaForm } from '../model/schema-form.ts';
 import { flowSource, type Flow, type FlowMode, type FlowState } from '../ports/carrier.ts';
 import type { Sink, SinkCommit, SinkProgress, TargetTable } from '../ports/sink.ts';
 import {
@@ -22,7 +23,7 @@ import {
   type OpenTransaction,
 } from './batch.ts';
 import { controlRowOf, controlSchema, isOwnOrigin, signOf } from './control.ts';
-import { ddlPrefix, readDdlNote, type DdlNote } from './ddl.ts';
+import { ddlPrefix, newsText, readDdlNote, withNote, type DdlNote, type SchemaNews } from './ddl.ts';
 import type { EventSource } from './event-source.ts';
 import { Hold } from './hold.ts';
 import { flowMode } from './mode.ts';
@@ -43,6 +44,8 @@ export interface ApplierOptions {
   /** Written when the target has no progress of this stream yet: where the copy ends and the stream begins. */
   readonly initial?: SinkProgress;
   readonly limits?: BatchLimits;
+  /** What the target has not of these; without it the columns of the next row tell alone. */
+  readonly lacking?: (forms: readonly SchemaForm[]) => Promise<readonly string[]>;
   /** Pause between two looks at a target that does not fit; default 1 000. */
   readonly lookEveryMs?: number;
   /** How often the source's heartbeat is written; default 1 000. */
@@ -104,6 +107,7 @@ const quietMs = 5_000;
 class StreamApplier implements Applier {
   readonly #options: ApplierOptions;
   readonly #limits: BatchLimits;
+  readonly #lookEveryMs: number;
   readonly #patience: Patience;
   readonly #hold = new Hold();
   readonly #rate = new Rate();
@@ -125,9 +129,10 @@ class StreamApplier implements Applier {
   constructor(options: ApplierOptions) {
     this.#options = options;
     this.#limits = options.limits ?? defaultBatchLimits;
+    this.#lookEveryMs = options.lookEveryMs ?? 1_000;
     this.#patience = new Patience({
       sink: options.sink,
-      lookEveryMs: options.lookEveryMs ?? 1_000,
+      lookEveryMs: this.#lookEveryMs,
       tell: (waiting) => this.#tellWaiting(waiting),
     });
   }
@@ -288,9 +293,11 @@ class StreamApplier implements Applier {
   #takeDdl(content: Buffer): void {
     const note = readDdlNote(content);
     if (note === undefined || this.#current().ours) return;
+    const open = this.#current();
     this.#ddlNotes += 1;
     this.#ddlLast = note;
     for (const table of note.tables) this.#patience.forget(table);
+    if (this.#facts.mode === 'live') open.schema = withNote(open.schema, note);
   }
 
   async #takeCommit(end: Position): Promise<void> {
@@ -308,6 +315,7 @@ class StreamApplier implements Applier {
       throw new TealError('TEAL-SYNC-115', 'a large transaction was interrupted by a stop', { position: end });
     }
     await this.#standStill(end);
+    if (open.schema !== undefined) await this.#fitNews(open, open.schema, [...open.schema.forms.values()].flat(), end);
     const before = this.#facts;
     this.#facts = factsAfter(before, open, end, flowSource(this.#options.flow));
     this.#group = joinGroup(this.#group, open, end, { before, after: this.#facts }, monotonicMs());
@@ -348,8 +356,41 @@ class StreamApplier implements Applier {
     this.#tellDurable(durable);
   }
 
+  /**
+   * Before a transaction that changed the schema: waits until the target has these of its forms, with everything before it applied. `end` of the transaction, when
+   * that is known.
+   */
+  async #fitNews(
+    open: OpenTransaction,
+    news: SchemaNews,
+    forms: readonly SchemaForm[],
+    end: Position | undefined,
+  ): Promise<void> {
+    const { lacking, sink } = this.#options;
+    if (lacking === undefined || forms.length === 0) return;
+    let waited = false;
+    for (;;) {
+      const missing = await lacking(forms);
+      if (missing.length === 0) break;
+      if (!waited) await (open.sliced ? sink.abandon() : this.#flush());
+      waited = true;
+      // A comparison may ask for this place meanwhile.
+      if (!open.sliced) await this.#standStill(end);
+      this.#tellWaiting(lackText(news, missing));
+      await sleep(this.#lookEveryMs, this.#signal);
+    }
+    if (!waited) return;
+    this.#tellWaiting(undefined);
+    for (const table of news.forms.keys()) this.#patience.forget(table);
+    if (open.sliced) throw new TealError('TEAL-SYNC-115', 'a large transaction changed the schema');
+  }
+
   /** How the table fits. Where it does not: all before this transaction is applied, and the target is looked at until it does. */
   async #fitting(relation: Relation): Promise<TargetTable> {
+    const open = this.#current();
+    const news = open.schema;
+    // The note before this row says more than the row's columns.
+    if (news !== undefined) await this.#fitNews(open, news, news.forms.get(tableKey(relation)) ?? [], undefined);
     let undone = false;
     const table = await this.#patience.fitting(relation, this.#signal, async () => {
       undone = this.#open?.sliced === true;
@@ -382,6 +423,11 @@ class StreamApplier implements Applier {
     failpoint('sync.apply.before-trim');
     this.#options.events.trimmed(durable);
   }
+}
+
+function lackText(news: SchemaNews, missing: readonly string[]): { readonly code: string; readonly reason: string } {
+  const more = missing.length > 5 ? `; and ${missing.length - 5} more` : '';
+  return { code: 'TEAL-SYNC-102', reason: `${missing.slice(0, 5).join('; ')}${more} (after ${newsText(news)})` };
 }
 
 /**

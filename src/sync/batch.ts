@@ -3,6 +3,7 @@ import type { ControlRow } from '../ports/sink.ts';
 import type { Placed } from './fold.ts';
 import { nextMode, type ModeSign, type ModeState } from './mode.ts';
 import { rowBytes } from './row-values.ts';
+import type { SchemaNews } from './ddl.ts';
 import type { Side } from '../model/catalog.ts';
 
 /** One target transaction takes at most this much, unless a single transaction of the source is larger: that one is applied in slices of this size. */
@@ -29,6 +30,8 @@ export interface OpenTransaction {
   /** Managed tables that it touched while nothing may be applied. */
   readonly rogueTables: Set<string>;
   heartbeat: boolean;
+  /** What it changed in the schema of the source. */
+  schema: SchemaNews | undefined;
   /** A part of it is in the open target transaction already. */
   sliced: boolean;
 }
@@ -44,6 +47,7 @@ export function openTransaction(committedAtUs: bigint): OpenTransaction {
     signs: [],
     rogueTables: new Set(),
     heartbeat: false,
+    schema: undefined,
     sliced: false,
   };
 }

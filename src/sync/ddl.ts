@@ -1,18 +1,23 @@
 import { tableKey, type TableName } from '../model/catalog.ts';
+import type { SchemaForm } from '../model/schema-form.ts';
 
 export const ddlPrefix = 'teal.ddl';
 
-/** A change of the schema as its source told it: the command's tag (`ALTER TABLE`) and the tables that it touched. */
+/** A change of the schema as its source told it, within the transaction that made it. Names only, never a statement or a value. */
 export interface DdlNote {
+  /** The command's tag: `ALTER TABLE`. */
   readonly command: string;
-  /** As `schema.name`. */
+  /** What it created, changed or dropped, as the source calls it: `table public.orders`. */
+  readonly objects: readonly string[];
+  /** Tables that it touched, as `schema.name`. */
   readonly tables: readonly string[];
+  /** How managed tables and types are after the command. */
+  readonly forms: readonly SchemaForm[];
 }
 
 /**
- * Reads a `teal.ddl` message: JSON `{command, objects, tables}`, where tables are texts `schema.name` or objects `{schema, name}`. The message only tells *that*
- * something changed; whether the target fits is asked of its catalog when the table's new columns come. Undefined for what cannot be read: a note is
- * never a reason to stop, the columns are.
+ * Reads a `teal.ddl` message: JSON `{command, objects, tables, forms}`, where tables are texts `schema.name` or objects `{schema, name}`. Undefined for what
+ * cannot be read: a note is never a reason to fail, what it cannot tell the columns of the next row do.
  */
 export function readDdlNote(content: Buffer): DdlNote | undefined {
   let value: unknown;
@@ -22,14 +27,66 @@ export function readDdlNote(content: Buffer): DdlNote | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { command, tables } = value as { command?: unknown; tables?: unknown };
+  const { command, objects, tables, forms } = value as Record<string, unknown>;
   if (typeof command !== 'string') return undefined;
-  return { command, tables: Array.isArray(tables) ? tables.flatMap((table) => tableText(table) ?? []) : [] };
+  return {
+    command,
+    objects: listOf(objects).filter((each) => typeof each === 'string'),
+    tables: listOf(tables).flatMap((each) => tableText(each) ?? []),
+    forms: listOf(forms).filter(isForm),
+  };
 }
 
-function tableText(table: unknown): string | undefined {
-  if (typeof table === 'string') return table;
-  if (typeof table !== 'object' || table === null) return undefined;
-  const { schema, name } = table as Partial<TableName>;
+/** For a person: the command and what it was about. */
+export function noteText({ command, objects, tables }: DdlNote): string {
+  const about = objects.length > 0 ? objects : tables;
+  const more = about.length > 5 ? ` and ${about.length - 5} more` : '';
+  return about.length === 0 ? command : `${command} (${about.slice(0, 5).join(', ')}${more})`;
+}
+
+/** What the notes of one transaction come to. */
+export interface SchemaNews {
+  /** Of each table or type how it is after the last note of it. */
+  readonly forms: ReadonlyMap<string, readonly SchemaForm[]>;
+  /** The first commands, for a person. */
+  readonly told: readonly string[];
+  readonly notes: number;
+}
+
+const toldCommands = 5;
+
+/** The news with one more note. What was created and dropped again in the same transaction is no news. */
+export function withNote(news: SchemaNews | undefined, note: DdlNote): SchemaNews {
+  const forms = new Map(news?.forms);
+  // A dropped column is followed by a note of its table as it is then; a dropped table by none.
+  if (note.command === 'DROP TABLE') for (const table of note.tables) forms.delete(table);
+  for (const [owner, group] of Map.groupBy(note.forms, ({ schema, of }) => `${schema}.${of}`)) forms.set(owner, group);
+  const told = news?.told ?? [];
+  return {
+    forms,
+    told: told.length < toldCommands ? [...told, noteText(note)] : told,
+    notes: (news?.notes ?? 0) + 1,
+  };
+}
+
+export function newsText({ told, notes }: SchemaNews): string {
+  return told.join('; ') + (notes > told.length ? `; and ${notes - told.length} more` : '');
+}
+
+function isForm(value: unknown): value is SchemaForm {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kind, ...texts } = value as Record<string, unknown>;
+  const known = kind === 'table' || kind === 'column' || kind === 'enum label' || kind === 'attribute';
+  return known && ['schema', 'of', 'name', 'definition'].every((name) => typeof texts[name] === 'string');
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function tableText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { schema, name } = value as Partial<TableName>;
   return typeof schema === 'string' && typeof name === 'string' ? tableKey({ schema, name }) : undefined;
 }

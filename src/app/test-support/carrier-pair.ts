@@ -26,6 +26,8 @@ export interface PairOptions {
   readonly blue?: TestServer | PostgresServer;
   readonly green?: TestServer | PostgresServer;
   readonly spoolLimitBytes?: number;
+  /** More statements on both sides, before the publications are made. */
+  readonly prepare?: string;
 }
 
 export interface CarrierPair extends AsyncDisposable {
@@ -56,13 +58,14 @@ export async function carrierPair(where: PairOptions = {}): Promise<CarrierPair>
     ['blue', blue, 'fwd'],
     ['green', green, 'rev'],
   ] as const) {
-    await db.query(tables);
+    await db.query(tables + (where.prepare ?? ''));
     await prepareSide(db, side, `teal_${migration}_${suffix}`);
   }
   const carrier = connectCarrier({
     migration,
     stateDir,
     urls: { blue: blue.url, green: green.url },
+    schemaEveryMs: 500,
     ...(where.spoolLimitBytes === undefined ? {} : { spoolLimitBytes: where.spoolLimitBytes }),
   });
   return {

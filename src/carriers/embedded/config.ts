@@ -20,6 +20,12 @@ export const carrierConfigSchema = z.strictObject({
   walWarnShare: z.number().min(0).max(1),
   heartbeatEveryMs: z.number().int().positive(),
   lookEveryMs: z.number().int().positive(),
+  /** Pause between two comparisons of the schemas. */
+  schemaEveryMs: z.number().int().positive().default(10_000),
+  /** The tables of the migration, as the file selects them; without it all. */
+  tables: z
+    .strictObject({ include: z.array(z.string()).readonly(), exclude: z.array(z.string()).readonly() })
+    .optional(),
 });
 export type CarrierConfig = Readonly<z.infer<typeof carrierConfigSchema>>;
 
@@ -28,6 +34,7 @@ export const carrierDefaults = Object.freeze({
   walWarnShare: 0.7,
   heartbeatEveryMs: 1_000,
   lookEveryMs: 3_000,
+  schemaEveryMs: 10_000,
 });
 
 /** Names of a flow on both servers: slot and publication on its source, origin on its target (all `teal_<stream>`), progress on its target. */

@@ -5,10 +5,12 @@ import type { FlowState } from '../../ports/carrier.ts';
 import type { Sink, SinkProgress } from '../../ports/sink.ts';
 import { createApplier, type Applier, type ApplierStatus } from '../../sync/applier.ts';
 import { errorOfFailure, failureOf, retryPauseMs, type Failure } from '../../sync/receiver.ts';
+import { noteText } from '../../sync/ddl.ts';
 import { SpoolReader } from '../../sync/spool-reader.ts';
 import { flowNames, pathsOfFolder, type CarrierConfig } from './config.ts';
 import type { CarrierStatus } from './protocol.ts';
 import { ReceiverSide } from './receiver-side.ts';
+import { SchemaWatch } from './schema-watch.ts';
 import { SourceWatch } from './source-watch.ts';
 import type { CarrierDeps } from './worker-ports.ts';
 
@@ -30,6 +32,7 @@ export class FlowRunner {
   readonly #config: CarrierConfig;
   readonly #deps: CarrierDeps;
   readonly #watch: SourceWatch;
+  readonly #schemas: SchemaWatch;
   #receiver: ReceiverSide | undefined;
   #applier: Applier | undefined;
   #lastStatus: ApplierStatus | undefined;
@@ -54,11 +57,17 @@ export class FlowRunner {
       walWarnShare,
       onBroken,
     });
+    this.#schemas = new SchemaWatch({
+      eyes: deps.eyes,
+      everyMs: config.schemaEveryMs,
+      isLive: () => this.#applier?.status().mode === 'live',
+      log: deps.log,
+    });
   }
 
   /** Until the signal aborts; then everything is closed. */
   async run(signal: AbortSignal): Promise<void> {
-    const watching = this.#watch.run(signal);
+    const watching = Promise.all([this.#watch.run(signal), this.#schemas.run(signal)]);
     let failures = 0;
     while (!signal.aborted) {
       const began = monotonicMs();
@@ -106,6 +115,7 @@ export class FlowRunner {
     const received = receiver?.received ?? reached;
     const { probe } = this.#deps;
     const failure = this.#lastFailure ?? receiver?.failure;
+    const schema = this.#schemas.differences;
     return Object.freeze({
       flow: this.#config.flow,
       mode: applier?.mode ?? (this.#progress?.mode === 'live' ? 'live' : 'shadow'),
@@ -124,6 +134,8 @@ export class FlowRunner {
       spoolBytes: receiver?.spoolBytes ?? 0,
       ...(look?.retainedBytes === undefined ? {} : { retainedBytes: look.retainedBytes }),
       rogueTransactions: applier?.rogueTransactions ?? this.#progress?.rogueTransactions ?? 0,
+      ...(schema === undefined ? {} : { schema }),
+      ...(applier?.ddlLast === undefined ? {} : { ddl: noteText(applier.ddlLast) }),
       pid: process.pid,
       receiving: receiver?.state ?? 'connecting',
       budget: this.#watch.budget,
@@ -160,8 +172,10 @@ export class FlowRunner {
   async #apply(reader: SpoolReader, sink: Sink, ends: AbortSignal): Promise<void> {
     const { migration, flow, heartbeatEveryMs } = this.#config;
     const { stream } = flowNames(migration, flow);
-    const { managed } = this.#deps;
-    const applier = createApplier({ stream, flow, migration, events: reader, sink, managed, heartbeatEveryMs });
+    const { managed, eyes } = this.#deps;
+    const lacking = eyes.lacking.bind(eyes);
+    const events = reader;
+    const applier = createApplier({ stream, flow, migration, events, sink, managed, lacking, heartbeatEveryMs });
     this.#applier = applier;
     this.#state = 'running';
     this.#stopAgain(applier);

@@ -1,4 +1,5 @@
 import type { ChangeDecoder, SourceProbe, StreamLease } from '../../ports/change-source.ts';
+import type { SchemaEyes } from '../../ports/schemas.ts';
 import type { Sink } from '../../ports/sink.ts';
 import type { TableName } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
@@ -22,6 +23,7 @@ export interface CarrierDeps {
   readonly openSink: (signal: AbortSignal) => Promise<Sink>;
   readonly startReceiver: (initial: Position, listener: ReceiverListener) => ReceiverHandle;
   readonly probe: SourceProbe;
+  readonly eyes: SchemaEyes;
   readonly newDecoder: () => ChangeDecoder;
   readonly managed: (table: TableName) => boolean;
   /** One line of the worker's log. */

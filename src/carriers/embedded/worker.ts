@@ -49,6 +49,7 @@ export async function runCarrierWorker(config: CarrierConfig, deps: CarrierDeps,
     throw error;
   } finally {
     await deps.probe[Symbol.asyncDispose]();
+    await deps.eyes[Symbol.asyncDispose]();
   }
 }
 

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { loadSpec } from '../../app/load-spec.ts';
 import { readReport, renderReport } from '../../app/report.ts';
+import { readFlows } from '../../app/read-flows.ts';
 import { readStatus, type Status } from '../../app/status.ts';
 import { print, printJson, tone, wrap } from '../print.ts';
 
@@ -17,14 +18,16 @@ export function journalCommands(program: Command): void {
     .command('status')
     .summary('tell where the migration is')
     .description(
-      'Tells where the migration is, from its journal: also while another command runs, and when both systems are down.',
+      'Tells where the migration is, from its journal, and what its flows say: also while another command runs, and when both systems are down.',
     )
     .option('-f, --file <path>', 'migration file', 'teal.yaml')
     .option('--json', 'print JSON', false)
-    .action((given: JournalArguments) => {
-      const status = readStatus(loadSpec(given.file, process.env));
-      if (given.json) printJson(status);
-      else print(renderStatus(status));
+    .action(async (given: JournalArguments) => {
+      const loaded = loadSpec(given.file, process.env);
+      const status = readStatus(loaded);
+      const flows = await readFlows(loaded);
+      if (given.json) printJson({ ...status, flows });
+      else print(renderStatus(status, flows));
     });
   program
     .command('report')
@@ -43,7 +46,9 @@ export function journalCommands(program: Command): void {
     });
 }
 
-export function renderStatus(status: Status): string {
+type FlowsSaid = Awaited<ReturnType<typeof readFlows>>;
+
+export function renderStatus(status: Status, flows: FlowsSaid = []): string {
   const stages = status.stages.map(({ stage, state }) => `${stage} ${state}`).join(', ');
   const lines = [
     tone('bold', `${status.name}: ${status.live} is live (${status.phase})`),
@@ -51,6 +56,7 @@ export function renderStatus(status: Status): string {
     ...status.open.map((it) =>
       wrap(`${it.step} is ${it.state}${it.why === undefined ? '' : `: ${it.why}`}`, 80, '  open       '),
     ),
+    ...flows.flatMap(flowLines),
     ...status.gates.map((it) =>
       wrap(`${it.asks} ${it.answer}${it.evidence === '' ? '' : ` (${it.evidence})`}`, 80, '  gate       '),
     ),
@@ -73,4 +79,14 @@ export function renderStatus(status: Status): string {
       : [`  controller process ${status.controller.pid} on ${status.controller.host}`]),
   ];
   return lines.join('\n');
+}
+
+function flowLines({ flow, mode, now, lagMs, schema, ddl }: FlowsSaid[number]): readonly string[] {
+  const why = 'reason' in now ? `: ${now.reason}` : '';
+  const lag = lagMs === undefined ? '' : `, ${lagMs} ms behind`;
+  return [
+    wrap(`${flow} ${now.state}, ${mode}${lag}${why}`, 80, '  flow       '),
+    ...(schema ?? []).map((each) => wrap(each, 80, '  schema     ')),
+    ...(ddl === undefined ? [] : [wrap(`the last that came through: ${ddl}`, 80, '  ddl        ')]),
+  ];
 }

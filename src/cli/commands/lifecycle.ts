@@ -19,6 +19,7 @@ interface LifecycleArguments extends MigrationArguments {
   readonly reason?: string;
   readonly early?: boolean;
   readonly values?: boolean;
+  readonly acceptSchema?: string;
 }
 
 const shapes: readonly CommandShape[] = [
@@ -70,10 +71,19 @@ export function lifecycleCommands(program: Command): void {
       .option('--json', 'print JSON', false);
     if (shape.destroys !== undefined) command.option('--yes', 'do not ask', false);
     if (shape.name === 'finalise') command.option('--early', 'do not wait for the end of the soak', false);
+    if (shape.name === 'cutover' || shape.name === 'rollback') {
+      command.option(
+        '--accept-schema <digest>',
+        'accept the differences between the schemas that were listed under it',
+      );
+    }
     if (shape.name === 'rollback' || shape.name === 'abort') command.option('--reason <text>', 'for the journal');
     command.action(async (given: LifecycleArguments) => {
       if (shape.destroys !== undefined && given.yes !== true) await confirm(shape.name, shape.destroys);
-      await withMigration(shape.name, given, async (migration) => shape.work(migration, given));
+      await withMigration(shape.name, given, async (migration) => {
+        if (given.acceptSchema !== undefined) await migration.acceptSchema(given.acceptSchema);
+        return shape.work(migration, given);
+      });
     });
   }
   program

@@ -68,10 +68,27 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-STAGES-108': {
+    summary: 'The schemas of both sides are not the same',
+    happened:
+      'Before clients are asked to wait both schemas are compared. One side has tables, columns, indexes, constraints, views or functions that the other has not or has otherwise, or a table was created after the copy began, so that no flow carries its rows. Nothing was begun.',
+    doThis:
+      'Make the same change on the other side (each difference is listed), or drop what came too late. A table whose rows do not move: drop it, or leave it behind with `tables.exclude`, or `teal abort` and begin anew. Differences that are meant to be can be accepted: `teal cutover --accept-schema <digest>`, with the digest of the list. Then cut over again. docs/guide/ddl.md tells more.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-STAGES-120': {
     summary: 'A flow does not start',
     happened: 'The worker of the flow was started and says that it cannot run. Nothing of the data was touched by it.',
     doThis: "Mend what the facts say (the flow's own code is among them), then run `teal up` again.",
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-121': {
+    summary: 'The schema of blue was changed before its copy began',
+    happened:
+      'The tables of green were made from the schema of blue, and then blue was changed before the snapshot of the copy was taken. No row was copied yet.',
+    doThis: 'Make the same change on green (each difference is listed) and run `teal up` again; or `teal abort`.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

@@ -52,6 +52,15 @@ export const syncCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYNC-102': {
+    summary: 'The schema was changed on one side, and the other side lacks it',
+    happened:
+      'Somebody changed a table or type of the side that the flow reads from. Everything before that transaction is applied; Teal stopped exactly before it because the target lacks what it brought. Nothing is lost: changes are kept meanwhile.',
+    doThis:
+      'Run the same DDL on the target (the reason names what is missing). Teal looks again every second and goes on by itself. docs/guide/ddl.md tells what to do for each kind of change.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYNC-110': {
     summary: 'A change did not affect exactly one row',
     happened:

@@ -205,6 +205,15 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-502': {
+    summary: 'The schema was changed while a cut began',
+    happened:
+      'Between the comparison of both schemas and the fence somebody changed a table, a type, a view or a function of the live side. The fence was rolled back and the cut given up: clients go on where they were, none of their statements failed.',
+    doThis:
+      'Make the same change on the other side (`teal status` tells what it lacks), see that nobody runs DDL now, then cut over again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYSTEMS-501': {
     summary: 'Another cut has decided this epoch',
     happened:

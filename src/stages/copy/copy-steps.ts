@@ -1,3 +1,4 @@
+import { TealError } from '../../kernel/errors.ts';
 import { storedTables, type Catalog, type Table } from '../../model/catalog.ts';
 import type { SchemaDriver, SchemaPart } from '../../ports/schema-driver.ts';
 import type { CopyTarget, SnapshotSource } from '../../ports/snapshot-source.ts';
@@ -38,6 +39,8 @@ export interface RowsStepOptions {
   readonly source: (context: StepContext) => SnapshotSource;
   readonly target: CopyTarget;
   readonly epoch: (context: StepContext) => number;
+  /** What green has not of the tables that are read: blue was changed after they were made. Rows must not be copied past it. */
+  readonly lacking: () => Promise<readonly string[]>;
   readonly workers: number;
 }
 
@@ -59,6 +62,7 @@ export function rowsStep(options: RowsStepOptions): Step {
         : { state: 'not done' };
     },
     act: async (context) => {
+      refuseChanged(await options.lacking());
       const report = await copyTables({
         source: options.source(context),
         target: options.target,
@@ -77,6 +81,15 @@ export function rowsStep(options: RowsStepOptions): Step {
     },
     undo: async () => undefined,
   };
+}
+
+/** The snapshot's holders keep every table as it is from here on; before it nobody did, and what changed then is in no stream. */
+function refuseChanged(lacking: readonly string[]): void {
+  if (lacking.length === 0) return;
+  const more = lacking.length > 10 ? `; and ${lacking.length - 10} more` : '';
+  throw new TealError('TEAL-STAGES-121', `${lacking.slice(0, 10).join('; ')}${more}`, {
+    differences: lacking.slice(0, 100),
+  });
 }
 
 /** Unlogged tables have no log to follow: they arrive empty, and the assessment says so. */

@@ -5,6 +5,7 @@ import type { Position } from '../../model/position.ts';
 import type { Carrier, Flow } from '../../ports/carrier.ts';
 import type { Fence } from '../../ports/fence.ts';
 import type { PinnedSession, Router } from '../../ports/router.ts';
+import type { SchemaMark, Schemas } from '../../ports/schemas.ts';
 import type { Sequences } from '../../ports/sequences.ts';
 import type { Probed, Step, StepContext } from '../../ports/step.ts';
 
@@ -30,15 +31,16 @@ export interface CutPorts {
   readonly router: Router;
   readonly carrier: Carrier;
   readonly sequences: Sequences;
+  readonly schemas: Schemas;
 }
 
 /**
  * One change of ownership as steps (correctness.md §3.3). Everything before `decide` is undone by its `undo`; `decide` is the point after which the
- * only way is forward, and back again by another cut.
+ * only way is forward, and back again by another cut. `schema`: that of the losing side for which the cut was allowed; the fence refuses another.
  */
-export function cutSteps(cut: Cut, ports: CutPorts, limits: CutLimits): readonly Step[] {
+export function cutSteps(cut: Cut, ports: CutPorts, limits: CutLimits, schema?: SchemaMark): readonly Step[] {
   const clock = new PauseClock(limits.maxPauseMs);
-  const token: TokenOfCut = { name: `${cut.name}/${cut.from}`, position: undefined };
+  const token: TokenOfCut = { name: `${cut.name}/${cut.from}`, position: undefined, schema };
   return [
     holdStep(cut, ports, limits, clock),
     fenceStep(cut, ports, limits, clock, token),
@@ -60,6 +62,8 @@ export function decideStepId(cut: Cut): string {
 interface TokenOfCut {
   readonly name: string;
   position: Position | undefined;
+  /** What the losing side must still look like when it is written. */
+  readonly schema: SchemaMark | undefined;
 }
 
 /** How long clients have been waiting. Lives in memory on purpose: a controller that was killed never goes on with a cut that is not decided. */
@@ -124,7 +128,7 @@ function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClo
   const fence = ports.fences[cut.from];
   return {
     id: stepId(cut, 'fence'),
-    does: `closes every managed table of ${cut.from} to writes and writes the token, in one transaction`,
+    does: `closes every managed table of ${cut.from} to writes and writes the token, in one transaction; refuses a schema that is not the one that was compared`,
     locks: `SHARE ROW EXCLUSIVE on the managed tables of ${cut.from} for some milliseconds; waits for them at most ${limits.lockTimeoutMs} ms; reads pass`,
     costs: 'a few milliseconds a hundred tables',
     undone: `the tables of ${cut.from} take writes again`,
@@ -139,6 +143,7 @@ function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClo
         token: token.name,
         epoch: cut.epoch,
         lockTimeoutMs: Math.max(1, Math.min(limits.lockTimeoutMs, Math.floor(clock.leftMs))),
+        ...(token.schema === undefined ? {} : { schema: token.schema }),
       });
       return { position: token.position };
     },

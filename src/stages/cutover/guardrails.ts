@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { formatDuration } from '../../spec/units.ts';
 import type { Carrier, FlowStatus } from '../../ports/carrier.ts';
 import type { FenceState } from '../../ports/fence.ts';
 import type { RouterState } from '../../ports/router.ts';
+import type { SchemaComparison, SchemaMark } from '../../ports/schemas.ts';
 import { flowFrom, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
 import { ownerOf } from './decide.ts';
 
@@ -29,20 +31,55 @@ export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): 
     reasons.push(`${cut.to} takes writes of clients already (its fence is ${gaining.fence})`);
   const { owner } = ownerOf(losing, gaining);
   if (owner !== cut.from) reasons.push(`the owner rows say that ${owner} is live`);
-  if (onward.now.state !== 'running') reasons.push(`the flow to ${cut.to} is ${onward.now.state}`);
+  if (onward.now.state !== 'running') reasons.push(`the flow to ${cut.to} is ${stateText(onward)}`);
   if (onward.mode !== 'live') reasons.push(`the flow to ${cut.to} is in ${onward.mode}`);
   if (onward.lagMs === undefined) reasons.push(`the lag of the flow to ${cut.to} is not measured yet`);
   else if (onward.lagMs > limits.maxPauseMs) {
     reasons.push(`the flow to ${cut.to} is ${formatDuration(onward.lagMs)} behind: more than clients may wait`);
   }
-  if (back.now.state !== 'running') reasons.push(`the flow back to ${cut.from} is ${back.now.state}`);
+  if (back.now.state !== 'running') reasons.push(`the flow back to ${cut.from} is ${stateText(back)}`);
   if (back.mode !== 'shadow') reasons.push(`the flow back to ${cut.from} is ${back.mode} already`);
   if (back.rogueTransactions > 0) reasons.push(`${back.rogueTransactions} transactions on ${cut.to} are not Teal's`);
   return reasons;
 }
 
-/** Looks, and throws TEAL-STAGES-107 with every reason at once. Changes nothing. */
-export async function checkGuardrails(cut: Cut, ports: CutPorts, limits: CutLimits): Promise<void> {
+function stateText({ now }: FlowStatus): string {
+  return 'reason' in now ? `${now.state}: ${now.reason}` : now.state;
+}
+
+/** What of a comparison a person may accept, and the name under which it is accepted: another difference has another name. */
+export function acceptable(found: SchemaComparison): {
+  readonly differences: readonly string[];
+  readonly digest: string;
+} {
+  const differences = [...found.surplus, ...found.objects].sort();
+  return { differences, digest: createHash('sha256').update(differences.join('\n')).digest('hex').slice(0, 12) };
+}
+
+/** Throws TEAL-STAGES-108. What rows need, and rows that no flow carries, cannot be accepted. */
+export function checkSchemas(found: SchemaComparison, accepted: (digest: string) => boolean): void {
+  const { differences, digest } = acceptable(found);
+  const hard = [...found.unmoved, ...found.lacking];
+  if (hard.length === 0 && (differences.length === 0 || accepted(digest))) return;
+  const all = [...hard, ...differences];
+  const more = all.length > 10 ? `; and ${all.length - 10} more` : '';
+  const mayAccept = hard.length === 0 ? ` (to accept: --accept-schema ${digest})` : '';
+  throw new TealError('TEAL-STAGES-108', `${all.slice(0, 10).join('; ')}${more}${mayAccept}`, {
+    differences: all.slice(0, 100),
+    ...(hard.length === 0 ? { digest } : {}),
+  });
+}
+
+/**
+ * Looks, and throws TEAL-STAGES-107 with every reason at once, or TEAL-STAGES-108 when all but the schemas is ready. Changes nothing. Answers what the losing
+ * side's schema was when it was compared.
+ */
+export async function checkGuardrails(
+  cut: Cut,
+  ports: CutPorts,
+  limits: CutLimits,
+  accepted: (digest: string) => boolean,
+): Promise<SchemaMark> {
   const [router, losing, gaining, onward, back] = await Promise.all([
     ports.router.read(),
     ports.fences[cut.from].probe(),
@@ -52,6 +89,9 @@ export async function checkGuardrails(cut: Cut, ports: CutPorts, limits: CutLimi
   ]);
   const reasons = guardrails(cut, { router, losing, gaining, onward, back }, limits);
   if (reasons.length > 0) throw new TealError('TEAL-STAGES-107', reasons.join('; '), { reasons });
+  const found = await ports.schemas.compare(cut.from);
+  checkSchemas(found, accepted);
+  return found.mark;
 }
 
 const catchUpMs = 60_000;

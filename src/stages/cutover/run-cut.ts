@@ -3,6 +3,7 @@ import { must } from '../../kernel/assert.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
 import { runSteps, undoSteps, type StepRun } from '../../engine/run-steps.ts';
 import { liveSide, type OpenCut } from '../../journal/state.ts';
+import type { SchemaMark } from '../../ports/schemas.ts';
 import type { Step } from '../../ports/step.ts';
 import { cutSteps, decideStepId, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
 import { recover, type Recovery } from './decide.ts';
@@ -28,7 +29,9 @@ export interface CutOutcome {
 export async function cutOver(run: CutRun): Promise<CutOutcome> {
   const cut = nextCut(run);
   await letCatchUp(cut, run.ports.carrier, run.limits, run.signal);
-  await checkGuardrails(cut, run.ports, run.limits);
+  const schema = await checkGuardrails(cut, run.ports, run.limits, (digest) =>
+    Object.hasOwn(run.journal.state.approvals, schemaApproval(digest)),
+  );
   run.journal.append({
     type: 'cutIntended',
     cut: cut.name,
@@ -38,7 +41,12 @@ export async function cutOver(run: CutRun): Promise<CutOutcome> {
     pauseLimitMs: run.limits.maxPauseMs,
     drainLimitMs: run.limits.drainMs,
   });
-  return attempt(cut, run);
+  return attempt(cut, run, schema);
+}
+
+/** Under what a person's yes to a list of differences between the schemas is in the journal. */
+export function schemaApproval(digest: string): string {
+  return `schema:${digest}`;
 }
 
 /**
@@ -79,8 +87,8 @@ function cutOf(open: OpenCut): Cut {
   return { name: open.cut, epoch: open.epoch, from: open.from, to: open.to };
 }
 
-async function attempt(cut: Cut, run: CutRun): Promise<CutOutcome> {
-  const steps = cutSteps(cut, run.ports, run.limits);
+async function attempt(cut: Cut, run: CutRun, schema: SchemaMark): Promise<CutOutcome> {
+  const steps = cutSteps(cut, run.ports, run.limits, schema);
   try {
     await runSteps(untilDecision(cut, steps), run);
   } catch (error) {

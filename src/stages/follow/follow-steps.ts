@@ -1,5 +1,5 @@
 import { waitFor } from '../../kernel/clock.ts';
-import { TealError } from '../../kernel/errors.ts';
+import { isTealError, TealError } from '../../kernel/errors.ts';
 import { flowSource, type Carrier, type Flow } from '../../ports/carrier.ts';
 import { otherSide } from '../../model/catalog.ts';
 import type { Step } from '../../ports/step.ts';
@@ -23,14 +23,23 @@ export function deployStep(flow: Flow, carrier: Carrier): Step {
       const { now } = await carrier.status(flow);
       return now.state === 'running' ? { state: 'done', evidence: 'the worker runs' } : { state: 'not done' };
     },
-    act: async ({ signal }) => {
+    act: async ({ signal, progress }) => {
       await carrier.deploy(flow);
-      await waitFor({ what: `the ${flow} flow to run`, timeoutMs: startTimeoutMs, signal }, async () => {
+      let why = '';
+      const running = waitFor({ what: `the ${flow} flow to run`, timeoutMs: startTimeoutMs, signal }, async () => {
         const { now } = await carrier.status(flow);
         if (now.state === 'failed') {
           throw new TealError('TEAL-STAGES-120', `the ${flow} flow: ${now.reason}`, { flow, flowCode: now.code });
         }
+        if (now.state === 'waiting') {
+          why = now.reason;
+          progress({ text: `the ${flow} flow waits: ${why}` });
+        }
         return now.state === 'running' ? true : undefined;
+      });
+      await running.catch((error: unknown) => {
+        if (why === '' || !isTealError(error, 'TEAL-KERNEL-002')) throw error;
+        throw new TealError('TEAL-STAGES-120', `the ${flow} flow waits: ${why}`, { flow }, error);
       });
     },
     undo: async () => carrier.retire(flow),

@@ -25,7 +25,8 @@ export function lagGate(options: LagGateOptions, carrier: Carrier): Gate {
       const status = await carrier.status(options.flow);
       if (status.now.state !== 'running' || status.mode !== 'live') {
         belowSinceMs = undefined;
-        return { answer: 'not yet', evidence: `the flow is ${status.now.state} (${status.mode})` };
+        const why = 'reason' in status.now ? `: ${status.now.reason}` : '';
+        return { answer: 'not yet', evidence: `the flow is ${status.now.state} (${status.mode})${why}` };
       }
       if (status.lagMs === undefined || status.lagMs > options.maxLagMs) {
         belowSinceMs = undefined;

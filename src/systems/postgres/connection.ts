@@ -90,6 +90,8 @@ const pinnedSettings: Readonly<Record<string, string>> = {
   TimeZone: 'UTC',
   client_encoding: 'UTF8',
   search_path: 'pg_catalog',
+  // Read by Teal's own event triggers (ddl-notes.ts): what Teal itself changes is no news.
+  'teal.quiet': 'on',
 };
 
 /** The `options` parameter of the start-up packet: words are split at spaces, a backslash keeps the next character (manual: libpq "options"). */

@@ -2,10 +2,12 @@ import { TealError } from '../../kernel/errors.ts';
 import type { Side, TableName } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Fence, FenceState, OwnerRow, RaiseOptions } from '../../ports/fence.ts';
+import type { SchemaMark } from '../../ports/schemas.ts';
 import { withLockRetry, type PgConnection } from './connection.ts';
 import type { KeptSession } from './kept-session.ts';
 import { positionOfLsnText } from './position.ts';
 import { quoteTable } from './quote.ts';
+import { markDifferences, readMark } from './schema-forms.ts';
 
 /** Beginning of the message of the fence's error (SQLSTATE 25006): proxies know a statement that had no effect by it. */
 export const fenceMessage = 'teal: fenced';
@@ -30,11 +32,17 @@ end $$`;
 export class PostgresFence implements Fence {
   readonly #session: KeptSession;
   readonly #tables: readonly TableName[];
+  readonly #selected: (table: TableName) => boolean;
 
-  /** `tables`: all managed ones, partitioned parents included. */
-  constructor(session: KeptSession, tables: readonly TableName[]) {
+  /** `tables`: all managed ones, partitioned parents included. `selected`: what a mark of the schema covers. */
+  constructor(
+    session: KeptSession,
+    tables: readonly TableName[],
+    selected: (table: TableName) => boolean = () => true,
+  ) {
     this.#session = session;
     this.#tables = tables;
+    this.#selected = selected;
   }
 
   async install(closed: boolean): Promise<void> {
@@ -61,6 +69,7 @@ export class PostgresFence implements Fence {
         await connection.query(`set local lock_timeout = ${options.lockTimeoutMs}; set local synchronous_commit = on`);
         await connection.query(`lock table ${this.#tables.map(only).join(', ')} in share row exclusive mode`);
         await refusePrepared(connection);
+        if (options.schema !== undefined) await this.#refuseChanged(connection, options.schema);
         await connection.query(this.#tables.map((table) => switchTrigger(table, true)).join(';\n'));
         await writeToken(connection, options.token, 'fence', options.cut, options.epoch);
       });
@@ -119,6 +128,17 @@ export class PostgresFence implements Fence {
         );
       }
       await connection.query('drop function if exists teal.fence()');
+    });
+  }
+
+  /** Under the locks: no table can change any more until the commit. */
+  async #refuseChanged(connection: PgConnection, allowed: SchemaMark): Promise<void> {
+    const changed = markDifferences(allowed, await readMark(connection, this.#selected));
+    if (changed.length === 0) return;
+    const named = changed.slice(0, 20);
+    throw new TealError('TEAL-SYSTEMS-502', `changed meanwhile: ${named.join(', ')}`, {
+      changed: changed.length,
+      objects: named,
     });
   }
 

@@ -2,6 +2,7 @@ import { otherSide, type Side } from '../../model/catalog.ts';
 import type { Fence } from '../../ports/fence.ts';
 import type { Probed, Step } from '../../ports/step.ts';
 import type { PgConnection } from './connection.ts';
+import { ddlTriggers, removeDdlNotes } from './ddl-notes.ts';
 import { fenceTrigger } from './fence.ts';
 import type { KeptSession } from './kept-session.ts';
 import { quoteIdent } from './quote.ts';
@@ -49,6 +50,7 @@ export function removalStep(
       // Table by table, before the schema: DROP SCHEMA CASCADE would lock all of them in one transaction, across those of the clients.
       if (!keepClosed) await fence.remove();
       await session.use(async (connection) => {
+        await removeDdlNotes(connection);
         await dropSlot(connection, names.flow[side], { terminateReader: true, signal });
         await connection.query(`drop publication if exists ${quoteIdent(names.flow[side])}`);
         await dropOrigin(connection, names.flow[otherSide(side)]);
@@ -73,8 +75,9 @@ async function leftovers(
      union all select 'origin ' || roname from pg_replication_origin where roname = $2
      union all select 'table ' || relname from pg_class where relnamespace = to_regnamespace('teal') and relkind in ('r', 'p')
      union all select 'trigger on ' || tgrelid::regclass::text from pg_trigger where tgname = $3 and not $4
+     union all select 'event trigger ' || evtname from pg_event_trigger where evtname = any ($5)
      union all select 'schema teal' where to_regnamespace('teal') is not null and not $4`,
-    [names.flow[side], names.flow[otherSide(side)], fenceTrigger, keepClosed],
+    [names.flow[side], names.flow[otherSide(side)], fenceTrigger, keepClosed, ddlTriggers],
   );
   return rows.map((row) => row['what'] ?? '');
 }
