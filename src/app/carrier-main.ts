@@ -11,6 +11,7 @@ import { openPostgresSink } from '../systems/postgres/sink/sink.ts';
 import { openSchemaEyes } from '../systems/postgres/schema-eyes.ts';
 import { openSourceProbe } from '../systems/postgres/source-probe.ts';
 import { takeStreamLease } from '../systems/postgres/stream-lease.ts';
+import { readTableStarts } from '../systems/postgres/table-starts.ts';
 import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
 import { startReceiverThread } from './start-receiver.ts';
 
@@ -33,6 +34,7 @@ function compose(config: CarrierConfig): CarrierDeps {
   const { stream, slot, publication } = flowNames(config.migration, config.flow);
   return {
     takeLease: async (signal) => takeStreamLease(targetUrl, stream, signal),
+    readStarts: async (signal) => readTableStarts(targetUrl, signal),
     openSink: async (signal) => openPostgresSink({ url: targetUrl, stream, signal }),
     startReceiver: (initial, listener) =>
       startReceiverThread(

@@ -4,14 +4,14 @@ import type { Carrier } from '../ports/carrier.ts';
 import type { SideAccess } from '../ports/digester.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { AskValue } from '../ports/query.ts';
-import type { SchemaDriver } from '../ports/schema-driver.ts';
+import type { SchemaDriver, SchemaPart } from '../ports/schema-driver.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
-import type { Step, StepContext } from '../ports/step.ts';
-import { must } from '../kernel/assert.ts';
+import type { Step } from '../ports/step.ts';
 import { isSelected } from '../model/table-selection.ts';
 import type { Spec } from '../spec/spec.ts';
-import { rowsStep, schemaStep } from '../stages/copy/copy-steps.ts';
+import { convergenceOf, rowsStep, schemaStep } from '../stages/copy/copy-steps.ts';
+import { convergeStep } from '../stages/follow/converge-step.ts';
 import { deployStep } from '../stages/follow/follow-steps.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 import { analyseStep, refreshStep } from '../systems/postgres/after-copy.ts';
@@ -31,9 +31,10 @@ import { postgresSequences } from '../systems/postgres/sequences.ts';
 import { bareSlotStep, fenceStep, tealSchemaStep } from '../systems/postgres/setup-steps.ts';
 import {
   discardSnapshot,
-  heldSource,
+  isHeld,
   openSnapshot,
   probeSnapshot,
+  snapshotKeeper,
   type SnapshotOptions,
 } from '../systems/postgres/snapshot.ts';
 import { addressOf } from './address.ts';
@@ -50,7 +51,6 @@ export interface PairOptions {
   readonly tools: PgTools;
 }
 
-const snapshotStepId = 'copy:snapshot';
 const firstEpoch = 1;
 
 /** Two PostgreSQL databases as one migration sees them: every role that the stages ask for, and the stages' steps in their order. */
@@ -173,25 +173,24 @@ export class PostgresPair implements AsyncDisposable {
   #copySteps(): readonly Step[] {
     const { catalog, spec } = this.#options;
     const after = { url: spec.green.url, session: this.#sessions.green, workers: spec.copy.indexWorkers };
-    const build = (id: string, parts: Parameters<typeof schemaStep>[1]['parts'], does: string): Step =>
-      schemaStep(this.#schema, { id, parts, does, costs: 'CPU and disk of green', workers: spec.copy.indexWorkers });
     return [
       this.#snapshotStep(),
       rowsStep({
         catalog,
-        source: (context) => heldSource(this.#sourceOptions(), heldBy(context)),
+        keeper: snapshotKeeper(this.#snapshotOptions()),
         target: postgresCopyTarget(spec.green.url),
-        epoch: () => firstEpoch,
         lacking: async () => this.schemas.lacking('blue'),
         workers: spec.copy.workers,
       }),
-      build('copy:keys', ['keys', 'indexes'], 'builds primary keys, unique constraints and indexes on green'),
-      build('copy:foreign-keys', ['foreignKeys'], 'adds and checks the foreign keys on green'),
-      build('copy:rest', ['rest'], 'creates triggers, rules and policies on green'),
-      analyseStep(after, catalog.tables),
-      refreshStep(after, catalog.materializedViews),
       this.#releaseStep(),
+      this.#buildStep('copy:keys', ['keys', 'indexes'], 'builds primary keys, unique constraints and indexes on green'),
+      analyseStep(after, catalog.tables),
     ];
+  }
+
+  #buildStep(id: string, parts: readonly SchemaPart[], does: string): Step {
+    const { indexWorkers: workers } = this.#options.spec.copy;
+    return schemaStep(this.#schema, { id, parts, does, costs: 'CPU and disk of green', workers });
   }
 
   #followSteps(carrier: Carrier): readonly Step[] {
@@ -199,6 +198,15 @@ export class PostgresPair implements AsyncDisposable {
     const { green } = this.#sessions;
     return [
       deployStep('forward', carrier),
+      convergeStep(carrier, convergenceOf),
+      // What looks at several tables together comes here: only now green is a state that blue had, whatever happened to the copy.
+      this.#buildStep(
+        'follow:foreign-keys',
+        ['foreignKeys', 'validation'],
+        'adds and checks the foreign keys on green',
+      ),
+      this.#buildStep('follow:rest', ['rest'], 'creates triggers, rules and policies on green'),
+      refreshStep({ url: spec.green.url, session: green, workers: spec.copy.indexWorkers }, catalog.materializedViews),
       identityStep('green', green, catalog.tables),
       publicationStep('green', green, this.names.flow.green, catalog.tables),
       ddlNotesStep('green', green, this.names.flow.green),
@@ -224,7 +232,7 @@ export class PostgresPair implements AsyncDisposable {
   #snapshotStep(): Step {
     const options = this.#snapshotOptions();
     return {
-      id: snapshotStepId,
+      id: 'copy:snapshot',
       does: `creates replication slot ${options.slot} on blue and gives its snapshot to two processes that hold it`,
       locks: 'ACCESS SHARE on the tables of blue; waits at most 60 s for transactions that write',
       costs: 'blue keeps its log from here on, and cannot vacuum what dies while the copy runs',
@@ -245,10 +253,10 @@ export class PostgresPair implements AsyncDisposable {
       locks: 'nothing',
       costs: 'nothing',
       undone: 'not needed',
-      probe: async () => {
-        const held = await probeSnapshot(this.#snapshotOptions());
-        return held.state === 'done' ? { state: 'not done' } : { state: 'done', evidence: 'no holder is left' };
-      },
+      probe: async () =>
+        (await isHeld(this.#sourceOptions()))
+          ? { state: 'not done' }
+          : { state: 'done', evidence: 'no holder is left' },
       act: async ({ signal }) => releaseHolders(stateDir, signal),
       undo: async () => undefined,
     };
@@ -257,9 +265,4 @@ export class PostgresPair implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#sessions.blue[Symbol.asyncDispose](), this.#sessions.green[Symbol.asyncDispose]()]);
   }
-}
-
-function heldBy(context: StepContext): { readonly snapshot: string; readonly epoch: number } {
-  const facts = must(context.facts(snapshotStepId), 'the snapshot of the copy');
-  return { snapshot: String(facts['snapshot']), epoch: Number(facts['epoch']) };
 }

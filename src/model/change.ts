@@ -62,7 +62,13 @@ export type Change = RowChange | TruncateChange;
  * `begin.origin` names who replayed the transaction into the source when it is not a client's own.
  */
 export type StreamEvent =
-  | { readonly kind: 'begin'; readonly xid: number; readonly committedAtUs: bigint }
+  | {
+      readonly kind: 'begin';
+      readonly xid: number;
+      readonly committedAtUs: bigint;
+      /** Where the commit's record begins: before a slot's consistent point exactly when the commit ends at or before that. Not a place to resume from. */
+      readonly commitsAt: Position;
+    }
   | { readonly kind: 'origin'; readonly name: string }
   | { readonly kind: 'relation'; readonly relation: Relation }
   | Change

@@ -29,6 +29,8 @@ export interface FlowStatus {
   readonly received: Position;
   /** Durable on the target. */
   readonly applied: Position;
+  /** Present while tables of the target stand at different places of the source's log: it is no state that the source ever had until the flow has come to here. */
+  readonly convergesAt?: Position;
   /** Head of the source's log, when it could be asked. */
   readonly head?: Position;
   readonly lagBytes: number;

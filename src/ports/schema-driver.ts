@@ -3,11 +3,18 @@ import type { Probed, StepProgress } from './step.ts';
 
 /**
  * The parts of a schema in the order in which a copy needs them. `tables`: everything that rows need to have a place (types, functions, tables, views, grants).
- * `keys`: primary keys, unique and exclusion constraints. `indexes`. `foreignKeys`. `rest`: triggers, rules, policies, statistics, event triggers, comments on these.
+ * `keys`: primary keys, unique and exclusion constraints. `indexes`. `foreignKeys`: they hold for new rows. `validation`: they hold for all rows. `rest`: triggers, rules, policies, statistics, event triggers, comments on these.
  */
-export type SchemaPart = 'tables' | 'keys' | 'indexes' | 'foreignKeys' | 'rest';
+export type SchemaPart = 'tables' | 'keys' | 'indexes' | 'foreignKeys' | 'validation' | 'rest';
 
-export const schemaParts: readonly SchemaPart[] = Object.freeze(['tables', 'keys', 'indexes', 'foreignKeys', 'rest']);
+export const schemaParts: readonly SchemaPart[] = Object.freeze([
+  'tables',
+  'keys',
+  'indexes',
+  'foreignKeys',
+  'validation',
+  'rest',
+]);
 
 export interface SchemaWork {
   readonly signal: AbortSignal;

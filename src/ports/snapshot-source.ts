@@ -38,7 +38,7 @@ export interface RowStream {
  * All of it may be called concurrently, and again after a crash of the reading process.
  */
 export interface SnapshotSource {
-  /** Names the snapshot: equal names, equal rows. Kept beside what was copied, because a range must never be resumed under another snapshot. */
+  /** The position at which it was taken, which names it: equal names, equal rows. Of later snapshots it is greater. Kept beside what was copied, because a range must never be resumed under another snapshot. */
   readonly snapshot: string;
   extents(tables: readonly Table[]): Promise<readonly TableExtent[]>;
   /** A reader of its own connection. TEAL-SYNC-203 when nobody holds the snapshot any more. */
@@ -51,8 +51,27 @@ export interface SnapshotReader extends AsyncDisposable {
   read(range: CopyRange, format: RowFormat): RowStream;
 }
 
-/** A range that is on the target, durably. */
+/** The snapshot of an epoch. */
+export interface HeldEpoch {
+  readonly epoch: number;
+  readonly source: SnapshotSource;
+}
+
+/** Snapshots that outlive the process which asked for them. */
+export interface SnapshotKeeper {
+  /** The newest that somebody holds, with what was lost of its holders replaced; undefined when nobody holds one. */
+  held(signal: AbortSignal): Promise<HeldEpoch | undefined>;
+  /**
+   * A snapshot of now, held when it resolves. What was received or is kept of the log is not touched: the stream still begins where it did. Waits, for a bounded
+   * time, for transactions that write.
+   */
+  take(epoch: number, signal: AbortSignal): Promise<HeldEpoch>;
+}
+
+/** A range that is on the target, durably. All ranges of a table are of one snapshot. */
 export interface DoneRange {
+  /** The one that the rows are of; see `SnapshotSource`. */
+  readonly snapshot: string;
   readonly table: TableName;
   readonly from: number;
   readonly to?: number;
@@ -72,12 +91,14 @@ export interface CopyRun {
 export interface CopyTarget {
   /**
    * Begins a run or resumes it. Resolves when no writer of an earlier call can commit any more (also one whose process is dead and whose server is still at work),
-   * and answers what is there. Tables with nothing of this epoch are empty afterwards; rows of an earlier epoch are thrown away, rows that no copy of Teal brought
-   * are an error (TEAL-SYNC-201). TEAL-SYNC-202 when this epoch was copied from another snapshot.
+   * and answers what is there. Tables that an earlier epoch completed keep their rows and their snapshot. Of all others with nothing of this epoch the rows are
+   * thrown away; rows that no copy of Teal brought are an error (TEAL-SYNC-201). TEAL-SYNC-202 when this epoch was copied from another snapshot.
    */
   begin(run: CopyRun, signal: AbortSignal): Promise<readonly DoneRange[]>;
-  /** What is there of the run's epoch, asked of the target itself; of a target that no copy has reached, nothing. Changes nothing. */
-  done(run: CopyRun): Promise<readonly DoneRange[]>;
+  /** What is there of these tables, whichever epoch brought it, asked of the target itself; of a target that no copy has reached, nothing. Changes nothing. */
+  done(tables: readonly Table[]): Promise<readonly DoneRange[]>;
+  /** The newest epoch that has begun here; 0 before the first. */
+  epoch(): Promise<number>;
   open(run: CopyRun, signal: AbortSignal): Promise<CopyWriter>;
 }
 

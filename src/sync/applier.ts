@@ -30,6 +30,15 @@ import { flowMode } from './mode.ts';
 import { Patience } from './patience.ts';
 import { lagOf, type HeartbeatSeen } from './lag.ts';
 import { Rate } from './rate.ts';
+import {
+  firstStart,
+  isInCopy,
+  lastStart,
+  noStarts,
+  refuseSplitCommit,
+  startsAfter,
+  type TableStarts,
+} from './starts.ts';
 
 export interface ApplierOptions {
   readonly stream: string;
@@ -43,6 +52,8 @@ export interface ApplierOptions {
   readonly managed: (table: TableName) => boolean;
   /** Written when the target has no progress of this stream yet: where the copy ends and the stream begins. */
   readonly initial?: SinkProgress;
+  /** Tables that the copy brought under a later snapshot than the one where the stream begins; default: none. */
+  readonly starts?: TableStarts;
   readonly limits?: BatchLimits;
   /** What the target has not of these; without it the columns of the next row tell alone. */
   readonly lacking?: (forms: readonly SchemaForm[]) => Promise<readonly string[]>;
@@ -59,6 +70,8 @@ export interface ApplierStatus {
   readonly reached: Position | undefined;
   /** Up to here nothing is lost if the target crashes. */
   readonly durable: Position | undefined;
+  /** Present while tables of the target stand at different places of the source's log: until the stream has come to here. */
+  readonly convergesAt?: Position;
   readonly epoch: number;
   /** See `lagOf`: undefined until a heartbeat has come through (pgdog #1121). */
   readonly lagMs?: number;
@@ -112,6 +125,10 @@ class StreamApplier implements Applier {
   readonly #hold = new Hold();
   readonly #rate = new Rate();
   #signal: AbortSignal = AbortSignal.abort();
+  /** Those that the stream has not come to yet, and the first of them. */
+  #starts: TableStarts = noStarts;
+  #nextStart: Position | undefined;
+  #convergesAt: Position | undefined;
   #open: OpenTransaction | undefined;
   #group: Group | undefined;
   /** After the last transaction that is in the group, or in the target. */
@@ -143,6 +160,8 @@ class StreamApplier implements Applier {
       const { applied, ...kept } = await this.#options.sink.progress(this.#options.initial);
       this.#facts = { ...kept, rogueFirst: kept.rogueFirst };
       this.#reached = this.#applied = applied;
+      this.#keepStarts(startsAfter(this.#options.starts ?? noStarts, applied));
+      this.#convergesAt = lastStart(this.#starts);
       this.#tellDurable(await this.#options.sink.durable(false));
       await this.#follow(signal);
     } catch (error) {
@@ -157,11 +176,14 @@ class StreamApplier implements Applier {
   status(): ApplierStatus {
     const { mode, epoch, rogueTransactions, rogueFirst } = this.#facts;
     const lagMs = lagOf(this.#heartbeat, this.#options.heartbeatEveryMs ?? 1_000, nowMs());
+    const converges = this.#convergesAt;
+    const isMixed = converges !== undefined && (this.#applied === undefined || this.#applied < converges);
     return Object.freeze({
       mode: flowMode(mode),
       now: this.#now,
       reached: this.#reached,
       durable: this.#durable,
+      ...(isMixed ? { convergesAt: converges } : {}),
       epoch,
       ...(lagMs === undefined ? {} : { lagMs }),
       transactions: this.#transactions,
@@ -227,7 +249,7 @@ class StreamApplier implements Applier {
   #take(event: StreamEvent): Promise<void> | undefined {
     switch (event.kind) {
       case 'begin':
-        this.#open = openTransaction(event.committedAtUs);
+        this.#open = openTransaction(event);
         return undefined;
       case 'origin':
         this.#current().ours = isOwnOrigin(event.name, this.#options.migration);
@@ -260,7 +282,7 @@ class StreamApplier implements Applier {
       takeControl(open, change);
       return undefined;
     }
-    if (!this.#isWanted(open, relation)) return undefined;
+    if (!this.#isWanted(open, relation) || this.#isThere(open, relation)) return undefined;
     const table = this.#patience.known(relation);
     if (table === undefined) return this.#takeFirstRow(open, change);
     place(open, { kind: 'row', table, change });
@@ -274,7 +296,8 @@ class StreamApplier implements Applier {
   async #takeTruncate(change: TruncateChange): Promise<void> {
     const open = this.#current();
     const wanted = change.relations.filter(
-      (relation) => relation.schema !== controlSchema && this.#isWanted(open, relation),
+      (relation) =>
+        relation.schema !== controlSchema && this.#isWanted(open, relation) && !this.#isThere(open, relation),
     );
     if (wanted.length === 0) return;
     const tables: TargetTable[] = [];
@@ -290,6 +313,11 @@ class StreamApplier implements Applier {
     return false;
   }
 
+  /** Whether the copy has brought this change already. */
+  #isThere(open: OpenTransaction, relation: Relation): boolean {
+    return isInCopy(this.#starts, relation.id, open.commitsAt);
+  }
+
   #takeDdl(content: Buffer): void {
     const note = readDdlNote(content);
     if (note === undefined || this.#current().ours) return;
@@ -303,6 +331,7 @@ class StreamApplier implements Applier {
   async #takeCommit(end: Position): Promise<void> {
     const open = this.#current();
     this.#open = undefined;
+    this.#passStarts(open, end);
     const reached = this.#reached;
     if (reached !== undefined && isApplied(end, reached)) {
       // It came again after a restart; what was sliced of it must not stay.
@@ -321,6 +350,17 @@ class StreamApplier implements Applier {
     this.#group = joinGroup(this.#group, open, end, { before, after: this.#facts }, monotonicMs());
     this.#reached = end;
     if (open.sliced || isFull(this.#group, this.#limits, monotonicMs())) await this.#flush();
+  }
+
+  #passStarts(open: OpenTransaction, end: Position): void {
+    if (this.#nextStart === undefined || end < this.#nextStart) return;
+    refuseSplitCommit(this.#starts, open.commitsAt, end);
+    this.#keepStarts(startsAfter(this.#starts, end));
+  }
+
+  #keepStarts(starts: TableStarts): void {
+    this.#starts = starts;
+    this.#nextStart = firstStart(starts);
   }
 
   /** Puts what there is of a transaction too large to keep into the open target transaction (it commits with the last of it). */

@@ -15,6 +15,7 @@ import { isOwnOrigin } from './control.ts';
 
 const live: FlowFacts = { mode: 'live', epoch: 0, rogueTransactions: 0, rogueFirst: undefined };
 const at = (place: number) => asPosition(place.toString(16).padStart(16, '0'));
+const begin = { kind: 'begin', xid: 1, committedAtUs: 0n, commitsAt: at(0) } as const;
 const limits = { rows: 10, bytes: 1_000, ms: 50 };
 
 describe('groups of transactions', () => {
@@ -24,7 +25,7 @@ describe('groups of transactions', () => {
         let facts: FlowFacts = { ...live, mode: 'shadow' };
         let group: Group | undefined;
         for (const [place, each] of all.entries()) {
-          const open = openTransaction(BigInt(place));
+          const open = openTransaction({ ...begin, committedAtUs: BigInt(place) });
           open.rows = open.changes = each.rows;
           if (each.touches) open.rogueTables.add('public.a');
           const after = factsAfter(facts, open, at(place), 'green');
@@ -45,7 +46,7 @@ describe('groups of transactions', () => {
   });
 
   test('the first rogue is described, by tables and place', () => {
-    const open = openTransaction(0n);
+    const open = openTransaction(begin);
     open.rogueTables.add('public.a').add('public.b');
     const first = factsAfter({ ...live, mode: 'shadow' }, open, at(7), 'green');
     expect(first.rogueFirst).toBe(`public.a, public.b at ${at(7)}`);
@@ -56,10 +57,10 @@ describe('groups of transactions', () => {
   });
 
   test('what only moves the position waits for company; what says anything does not', () => {
-    const quiet = joinGroup(undefined, openTransaction(0n), at(1), { before: live, after: live }, 0);
+    const quiet = joinGroup(undefined, openTransaction(begin), at(1), { before: live, after: live }, 0);
     expect(quiet.quiet).toBe(true);
     expect(isFull(quiet, limits, 1_000_000)).toBe(false);
-    const beat = openTransaction(5n);
+    const beat = openTransaction({ ...begin, committedAtUs: 5n });
     placeControl(beat, { table: 'heartbeat', values: new Map() });
     const loud = joinGroup(quiet, beat, at(2), { before: live, after: live }, 10);
     expect(loud).toMatchObject({ quiet: false, heartbeatUs: 5n, sinceMs: 0 });
@@ -67,7 +68,7 @@ describe('groups of transactions', () => {
     expect(isFull(loud, limits, 50)).toBe(true);
     const turned = joinGroup(
       undefined,
-      openTransaction(0n),
+      openTransaction(begin),
       at(1),
       { before: live, after: { ...live, mode: 'fenced' } },
       0,

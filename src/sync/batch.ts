@@ -1,3 +1,4 @@
+import type { StreamEvent } from '../model/change.ts';
 import type { Position } from '../model/position.ts';
 import type { ControlRow } from '../ports/sink.ts';
 import type { Placed } from './fold.ts';
@@ -5,6 +6,8 @@ import { nextMode, type ModeSign, type ModeState } from './mode.ts';
 import { rowBytes } from './row-values.ts';
 import type { SchemaNews } from './ddl.ts';
 import type { Side } from '../model/catalog.ts';
+
+type BeginEvent = Extract<StreamEvent, { readonly kind: 'begin' }>;
 
 /** One target transaction takes at most this much, unless a single transaction of the source is larger: that one is applied in slices of this size. */
 export interface BatchLimits {
@@ -19,6 +22,7 @@ export const defaultBatchLimits: BatchLimits = Object.freeze({ rows: 20_000, byt
 /** A transaction of the source, as far as it has come. Changes by origin and mode are sorted out when they come (see `Applier`). */
 export interface OpenTransaction {
   readonly committedAtUs: bigint;
+  readonly commitsAt: Position;
   /** Applied by Teal itself, in the other direction. */
   ours: boolean;
   placed: Placed[];
@@ -36,9 +40,10 @@ export interface OpenTransaction {
   sliced: boolean;
 }
 
-export function openTransaction(committedAtUs: bigint): OpenTransaction {
+export function openTransaction({ committedAtUs, commitsAt }: BeginEvent): OpenTransaction {
   return {
     committedAtUs,
+    commitsAt,
     ours: false,
     placed: [],
     rows: 0,

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { isTealError } from '../kernel/errors.ts';
 import type { Table } from '../model/catalog.ts';
 import type { DoneRange, TableExtent } from '../ports/snapshot-source.ts';
-import { coversWhole, gapsBetween, planCopy } from './copy-plan.ts';
+import { coversWhole, gapsBetween } from '../model/gaps.ts';
+import { planCopy } from './copy-plan.ts';
 
 function table(name: string): Table {
   return {
@@ -56,7 +57,7 @@ describe('the plan of a copy', () => {
             maxRangeBytes: bytes,
           });
           const ended = [...new Set(finished)].flatMap((index) => ranges[index % Math.max(1, ranges.length)] ?? []);
-          for (const range of new Set(ended)) done.push(Object.assign({ rows: 0n }, range));
+          for (const range of new Set(ended)) done.push(Object.assign({ rows: 0n, snapshot: 's' }, range));
           // Throws where two ranges overlap.
           gapsBetween(done);
         }

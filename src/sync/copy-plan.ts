@@ -1,5 +1,5 @@
-import { assert } from '../kernel/assert.ts';
 import { tableKey, type Table } from '../model/catalog.ts';
+import { gapsBetween, type Gap } from '../model/gaps.ts';
 import type { CopyRange, DoneRange, TableExtent } from '../ports/snapshot-source.ts';
 
 /** A range with its share of the work, for order, progress and the time left. */
@@ -50,29 +50,6 @@ function chooseRangeBytes(extents: readonly TableExtent[], options: PlanOptions)
   return Math.min(Math.max(even, min), max);
 }
 
-export interface Gap {
-  readonly from: number;
-  readonly to?: number;
-}
-
-/** What [0, ∞) has beside these ranges. An overlap is a defect: rows would be on the target twice. */
-export function gapsBetween(done: readonly { readonly from: number; readonly to?: number }[]): readonly Gap[] {
-  const gaps: Gap[] = [];
-  let at = 0;
-  for (const range of [...done].sort((a, b) => a.from - b.from)) {
-    assert(range.from >= at, 'ranges of a copied table overlap', { from: range.from, at });
-    if (range.from > at) gaps.push({ from: at, to: range.from });
-    if (range.to === undefined) {
-      at = Number.POSITIVE_INFINITY;
-    } else {
-      assert(range.to > range.from, 'a range of a copied table is empty', { from: range.from, to: range.to });
-      at = range.to;
-    }
-  }
-  if (at !== Number.POSITIVE_INFINITY) gaps.push({ from: at });
-  return gaps;
-}
-
 /** Even pieces of at most `rangeBytes` (by the table's mean), the last one open when the gap is. */
 function splitGap(extent: TableExtent, gap: Gap, rangeBytes: number): PlannedRange[] {
   const end = gap.to ?? Math.max(extent.units, gap.from);
@@ -85,9 +62,4 @@ function splitGap(extent: TableExtent, gap: Gap, rangeBytes: number): PlannedRan
     const estimatedBytes = Math.round(((to ?? Math.max(end, from)) - from) * bytesPerUnit);
     return { table: extent.table, from, ...(to === undefined ? {} : { to }), estimatedBytes };
   });
-}
-
-/** True when these ranges cover the whole of a table, each place once. */
-export function coversWhole(done: readonly DoneRange[]): boolean {
-  return gapsBetween(done).length === 0;
 }

@@ -2,6 +2,7 @@ import { must } from '../kernel/assert.ts';
 import { monotonicMs, sleep } from '../kernel/clock.ts';
 import { TealError, isTealError } from '../kernel/errors.ts';
 import { tableKey, type Table } from '../model/catalog.ts';
+import { coversWhole } from '../model/gaps.ts';
 import type {
   CopyRun,
   CopyTarget,
@@ -13,14 +14,14 @@ import type {
   SnapshotSource,
   Written,
 } from '../ports/snapshot-source.ts';
-import { coversWhole, planCopy, type PlanOptions, type PlannedRange } from './copy-plan.ts';
+import { planCopy, type PlanOptions, type PlannedRange } from './copy-plan.ts';
 import { CopyTally, type CopyProgress } from './copy-progress.ts';
 
 /**
  * Mode H of the copy (correctness.md §1.4): ranges of one held snapshot, many workers, each range and the record of it in one transaction of the target.
  *
  * What a crash leaves: whole ranges with their records, nothing else. What is left to do is computed from the records, never from memory, so it does not
- * matter who dies when. A table that has a record of this epoch is never emptied (planetscale/pgcopydb #33 emptied finished tables on resume).
+ * matter who dies when. A table that is complete, under whichever epoch, is never emptied (planetscale/pgcopydb #33 emptied finished tables on resume).
  */
 export interface CopyOptions extends Omit<PlanOptions, 'workers'> {
   readonly source: SnapshotSource;
@@ -67,23 +68,19 @@ export async function copyTables(options: CopyOptions): Promise<CopyReport> {
   const copy = new Copy(options, run, plan.ranges, new CopyTally(plan.ranges, plan.finished, done));
   plan.finished.forEach((table) => options.onTableDone?.(table));
   await copy.work(Math.min(workers, plan.ranges.length));
-  return copy.report(await rowsWhenComplete(target, run));
+  return copy.report(await rowsWhenComplete(target, tables));
 }
 
-/** What is missing on the target for this copy to be complete; empty when it is. For a probe. */
-export async function missingTables(target: CopyTarget, run: CopyRun): Promise<readonly Table[]> {
-  return missingOf(run, await target.done(run));
-}
-
-function missingOf(run: CopyRun, done: readonly DoneRange[]): readonly Table[] {
+/** Which of the tables these ranges do not cover; empty when a copy is complete. */
+export function missingOf(tables: readonly Table[], done: readonly DoneRange[]): readonly Table[] {
   const byTable = Map.groupBy(done, (range) => tableKey(range.table));
-  return run.tables.filter((table) => !coversWhole(byTable.get(tableKey(table)) ?? []));
+  return tables.filter((table) => !coversWhole(byTable.get(tableKey(table)) ?? []));
 }
 
 /** Asks the target and not the workers: a commit that the target confirmed and lost (a failover, fsync off) shows here. */
-async function rowsWhenComplete(target: CopyTarget, run: CopyRun): Promise<bigint> {
-  const done = await target.done(run);
-  const missing = missingOf(run, done);
+async function rowsWhenComplete(target: CopyTarget, tables: readonly Table[]): Promise<bigint> {
+  const done = await target.done(tables);
+  const missing = missingOf(tables, done);
   if (missing.length > 0) {
     throw new TealError('TEAL-SYNC-207', `${missing.length} tables are not complete`, {
       tables: missing.slice(0, 20).map(tableKey),

@@ -44,7 +44,7 @@ class TextDecoder implements ChangeDecoder {
     const relation: Relation = { id: 1, schema: 's', name: 't', replicaIdentity: 'default', columns: [] };
     switch (kind) {
       case 'begin':
-        return { kind: 'begin', xid: 1, committedAtUs: 0n };
+        return { kind: 'begin', xid: 1, committedAtUs: 0n, commitsAt: asPosition('') };
       case 'commit':
         return { kind: 'commit', end: asPosition(words[0] ?? '') };
       case 'table':

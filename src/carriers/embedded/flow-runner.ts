@@ -7,6 +7,7 @@ import { createApplier, type Applier, type ApplierStatus } from '../../sync/appl
 import { errorOfFailure, failureOf, retryPauseMs, type Failure } from '../../sync/receiver.ts';
 import { noteText } from '../../sync/ddl.ts';
 import { SpoolReader } from '../../sync/spool-reader.ts';
+import type { TableStarts } from '../../sync/starts.ts';
 import { flowNames, pathsOfFolder, type CarrierConfig } from './config.ts';
 import type { CarrierStatus } from './protocol.ts';
 import { ReceiverSide } from './receiver-side.ts';
@@ -122,6 +123,7 @@ export class FlowRunner {
       now: this.#flowState(applier, reached),
       received,
       applied: applier?.durable ?? this.#progress?.applied ?? nowhere,
+      ...(applier?.convergesAt === undefined ? {} : { convergesAt: applier.convergesAt }),
       ...(look === undefined ? {} : { head: look.head }),
       lagBytes:
         reached === nowhere
@@ -164,18 +166,28 @@ export class FlowRunner {
       onRemoved: (bytes) => receiver.removed(bytes),
     });
     receiver.feed(reader);
-    await this.#apply(reader, sink, ends);
+    await this.#apply(reader, sink, await this.#deps.readStarts(ends), ends);
     // The applier resolves for any abort: which one it was decides.
     if (!signal.aborted) ends.throwIfAborted();
   }
 
-  async #apply(reader: SpoolReader, sink: Sink, ends: AbortSignal): Promise<void> {
+  async #apply(reader: SpoolReader, sink: Sink, starts: TableStarts, ends: AbortSignal): Promise<void> {
     const { migration, flow, heartbeatEveryMs } = this.#config;
     const { stream } = flowNames(migration, flow);
     const { managed, eyes } = this.#deps;
     const lacking = eyes.lacking.bind(eyes);
     const events = reader;
-    const applier = createApplier({ stream, flow, migration, events, sink, managed, lacking, heartbeatEveryMs });
+    const applier = createApplier({
+      stream,
+      flow,
+      migration,
+      events,
+      sink,
+      starts,
+      managed,
+      lacking,
+      heartbeatEveryMs,
+    });
     this.#applier = applier;
     this.#state = 'running';
     this.#stopAgain(applier);

@@ -4,6 +4,7 @@ import type { Sink } from '../../ports/sink.ts';
 import type { TableName } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Failure, ReceiverReport } from '../../sync/receiver.ts';
+import type { TableStarts } from '../../sync/starts.ts';
 
 /** What goes to a receiver that runs on a thread of its own. */
 export interface ReceiverHandle extends AsyncDisposable {
@@ -25,6 +26,8 @@ export interface CarrierDeps {
   readonly probe: SourceProbe;
   readonly eyes: SchemaEyes;
   readonly newDecoder: () => ChangeDecoder;
+  /** What the copy has left on the target, of this flow's source; asked before each applying. */
+  readonly readStarts: (signal: AbortSignal) => Promise<TableStarts>;
   readonly managed: (table: TableName) => boolean;
   /** One line of the worker's log. */
   readonly log: (text: string) => void;

@@ -78,8 +78,9 @@ export const stagesCodes = {
     dataMayDiffer: 'no',
   },
   'TEAL-STAGES-120': {
-    summary: 'A flow does not start',
-    happened: 'The worker of the flow was started and says that it cannot run. Nothing of the data was touched by it.',
+    summary: 'A flow does not run',
+    happened:
+      'The worker of the flow says that it cannot run, or has not moved for a long time. What it has not applied is kept.',
     doThis: "Mend what the facts say (the flow's own code is among them), then run `teal up` again.",
     retry: 'operator',
     dataMayDiffer: 'no',

@@ -138,16 +138,16 @@ export const syncCodes = {
     summary: 'A copy would be resumed under another snapshot',
     happened:
       'Rows that were copied under one snapshot and rows of another do not fit together: some would be missing, others twice. Teal stopped before reading.',
-    doThis: 'Start the copy anew with a new snapshot (a new epoch): `teal up` offers it.',
+    doThis: 'Run `teal up` again: it takes a new snapshot (a new epoch) for what is not complete.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
   'TEAL-SYNC-203': {
     summary: 'The snapshot of the copy is lost',
     happened:
-      'Both processes that held the snapshot open have ended, or lost their connection to the source. Tables that were not complete cannot be completed from it.',
+      'Both processes that held the snapshot open have ended, or lost their connection to the source. Tables that were not complete cannot be completed from it; Teal copies them anew from a later snapshot by itself, but a few times in a row only.',
     doThis:
-      'Let the copy start anew with a new snapshot (a new epoch): what was copied is thrown away. Find out what ended the holders (their logs are in the state folder).',
+      'Find out what ends the holders (their logs are in the state folder) or restarts the source, then run `teal up` again: it goes on with the tables that are not complete.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

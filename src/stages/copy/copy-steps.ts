@@ -1,9 +1,11 @@
 import { TealError } from '../../kernel/errors.ts';
 import { storedTables, type Catalog, type Table } from '../../model/catalog.ts';
 import type { SchemaDriver, SchemaPart } from '../../ports/schema-driver.ts';
-import type { CopyTarget, SnapshotSource } from '../../ports/snapshot-source.ts';
+import { asPosition, type Position } from '../../model/position.ts';
+import type { CopyTarget, SnapshotKeeper } from '../../ports/snapshot-source.ts';
 import type { Step, StepContext } from '../../ports/step.ts';
-import { copyTables, missingTables } from '../../sync/copy.ts';
+import { missingOf } from '../../sync/copy.ts';
+import { copyInEpochs } from '../../sync/epochs.ts';
 import type { CopyProgress } from '../../sync/copy-progress.ts';
 
 /** The parts of the schema that one step brings. */
@@ -36,46 +38,62 @@ export function schemaStep(driver: SchemaDriver, options: SchemaStepOptions): St
 
 export interface RowsStepOptions {
   readonly catalog: Catalog;
-  readonly source: (context: StepContext) => SnapshotSource;
+  readonly keeper: SnapshotKeeper;
   readonly target: CopyTarget;
-  readonly epoch: (context: StepContext) => number;
   /** What green has not of the tables that are read: blue was changed after they were made. Rows must not be copied past it. */
   readonly lacking: () => Promise<readonly string[]>;
   readonly workers: number;
 }
 
-/** The rows of all tables, from one held snapshot, by ranges in parallel (correctness.md §1.4, mode H). */
+const rowsStepId = 'copy:rows';
+const convergesAt = 'convergesAt';
+
+/** From where on the flow makes green a state that blue had; undefined while the rows are not all there. */
+export function convergenceOf(context: StepContext): Position | undefined {
+  const position = context.facts(rowsStepId)?.[convergesAt];
+  return typeof position === 'string' ? asPosition(position) : undefined;
+}
+
+/** The rows of all tables, from held snapshots, by ranges in parallel (correctness.md §1.4, modes H and H′). */
 export function rowsStep(options: RowsStepOptions): Step {
   const tables = copied(options.catalog);
   const bytes = tables.reduce((sum, table) => sum + Number(table.heapBytes), 0);
   return {
-    id: 'copy:rows',
+    id: rowsStepId,
     does: `copies the rows of ${tables.length} tables (about ${(bytes / 1e6).toFixed(0)} MB) from one snapshot`,
     locks: 'ACCESS SHARE on the tables of blue: reads and writes pass, DROP and ALTER wait',
-    costs: `${options.workers} readers on blue; blue cannot vacuum what dies meanwhile`,
+    costs: `${options.workers} readers on blue; blue cannot vacuum what dies meanwhile. When the snapshot is lost, what is not complete is copied anew from another`,
     undone: 'the tables on green are dropped with their schema',
-    probe: async (context) => {
-      const run = { epoch: options.epoch(context), snapshot: options.source(context).snapshot, tables };
-      const missing = await missingTables(options.target, run);
-      return missing.length === 0
-        ? { state: 'done', evidence: `${tables.length} tables are complete` }
-        : { state: 'not done' };
+    probe: async () => {
+      const done = await options.target.done(tables);
+      if (missingOf(tables, done).length > 0) return { state: 'not done' };
+      const snapshots = [...new Set(done.map(({ snapshot }) => snapshot))].sort();
+      const last = snapshots.at(-1);
+      return {
+        state: 'done',
+        evidence: `${tables.length} tables are complete, from ${snapshots.length} snapshots`,
+        ...(last === undefined ? {} : { facts: { [convergesAt]: last } }),
+      };
     },
     act: async (context) => {
-      refuseChanged(await options.lacking());
-      const report = await copyTables({
-        source: options.source(context),
+      const report = await copyInEpochs({
+        keeper: options.keeper,
         target: options.target,
         tables,
-        epoch: options.epoch(context),
         workers: options.workers,
         signal: context.signal,
         progress: (progress) => context.progress(progressOf(progress)),
+        onEpoch: async (epoch) => {
+          if (epoch > 1) context.progress({ text: `a snapshot was lost: snapshot ${epoch} takes its place` });
+          // Asked while the holders keep the tables from being changed: not before that.
+          refuseChanged(await options.lacking());
+        },
       });
       return {
         rows: String(report.rows),
         bytes: report.bytes,
         retries: report.retries,
+        lost: report.lost,
         elapsedMs: Math.round(report.elapsedMs),
       };
     },

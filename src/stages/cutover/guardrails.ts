@@ -33,6 +33,8 @@ export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): 
   if (owner !== cut.from) reasons.push(`the owner rows say that ${owner} is live`);
   if (onward.now.state !== 'running') reasons.push(`the flow to ${cut.to} is ${stateText(onward)}`);
   if (onward.mode !== 'live') reasons.push(`the flow to ${cut.to} is in ${onward.mode}`);
+  if (onward.convergesAt !== undefined)
+    reasons.push(`the flow to ${cut.to} has not come to the newest snapshot of the copy (${onward.convergesAt}) yet`);
   if (onward.lagMs === undefined) reasons.push(`the lag of the flow to ${cut.to} is not measured yet`);
   else if (onward.lagMs > limits.maxPauseMs) {
     reasons.push(`the flow to ${cut.to} is ${formatDuration(onward.lagMs)} behind: more than clients may wait`);

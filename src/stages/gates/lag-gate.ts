@@ -28,6 +28,10 @@ export function lagGate(options: LagGateOptions, carrier: Carrier): Gate {
         const why = 'reason' in status.now ? `: ${status.now.reason}` : '';
         return { answer: 'not yet', evidence: `the flow is ${status.now.state} (${status.mode})${why}` };
       }
+      if (status.convergesAt !== undefined) {
+        belowSinceMs = undefined;
+        return { answer: 'not yet', evidence: 'the flow has not come to the newest snapshot of the copy yet' };
+      }
       if (status.lagMs === undefined || status.lagMs > options.maxLagMs) {
         belowSinceMs = undefined;
         return {

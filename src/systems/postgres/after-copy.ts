@@ -70,7 +70,7 @@ export function refreshStep(options: AfterCopyOptions, views: Catalog['materiali
     return new Set(rows.map((row) => tableKey({ schema: row['schema'] ?? '', name: row['name'] ?? '' })));
   };
   return {
-    id: 'copy:refresh',
+    id: 'follow:refresh',
     does: `computes ${wanted.length} materialized views on green`,
     locks: 'ACCESS EXCLUSIVE on each of them; nobody reads them yet',
     costs: 'their queries',

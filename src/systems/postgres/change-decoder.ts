@@ -38,7 +38,12 @@ export class PgoutputDecoder implements ChangeDecoder {
         return { kind: 'truncate', relations, cascade: message.cascade, restartIdentity: message.restartIdentity };
       }
       case 'begin':
-        return { kind: 'begin', xid: message.xid, committedAtUs: message.committedAtUs };
+        return {
+          kind: 'begin',
+          xid: message.xid,
+          committedAtUs: message.committedAtUs,
+          commitsAt: positionOfLsn(message.final),
+        };
       case 'commit':
         return { kind: 'commit', end: positionOfLsn(message.end) };
       case 'origin':

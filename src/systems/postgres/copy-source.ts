@@ -1,6 +1,6 @@
 import { must } from '../../kernel/assert.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
-import type { Table } from '../../model/catalog.ts';
+import type { Table, TableName } from '../../model/catalog.ts';
 import type {
   CopyRange,
   RowFormat,
@@ -13,14 +13,17 @@ import { connect } from './connection.ts';
 import { CopySession, rowsOfTag } from './copy-session.ts';
 import { copyOutSql } from './copy-sql.ts';
 import { sqlStateOf } from './errors.ts';
-import { quoteLiteral } from './quote.ts';
+import { importSql, isOpenSql, type ExportedSnapshot } from './exported-snapshot.ts';
+import { quoteTable } from './quote.ts';
+
+const oneRow = 'SELECT 1';
 
 export interface PostgresSnapshotOptions {
   readonly url: string;
   /** The consistent point of the slot whose snapshot the holders hold. */
   readonly snapshot: string;
-  /** Names that the holders exported it under, as they are now; see holder.ts. */
-  readonly exported: () => Promise<readonly string[]>;
+  /** What the holders exported, as they are now; see holder.ts. */
+  readonly exported: () => Promise<readonly ExportedSnapshot[]>;
   /** Tells whoever holds it that it is still needed; called before each range. */
   readonly renew: () => Promise<void>;
 }
@@ -35,7 +38,7 @@ export function postgresSnapshotSource(options: PostgresSnapshotOptions): Snapsh
 }
 
 async function openReader(options: PostgresSnapshotOptions, signal: AbortSignal): Promise<SnapshotReader> {
-  const names = await options.exported();
+  const candidates = await options.exported();
   // Without row_security=off, policies would silently leave rows out for a role that they apply to; with it, they are an error.
   const session = await CopySession.open({
     url: options.url,
@@ -44,42 +47,41 @@ async function openReader(options: PostgresSnapshotOptions, signal: AbortSignal)
     extraOptions: { row_security: 'off' },
   });
   try {
-    await importSnapshot(session, names);
-    return new Reader(session, options.renew);
+    await importSnapshot(session, candidates);
+    return new Reader(session, options);
   } catch (error) {
     await session[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-/** One of the holders may be gone and its file still there: the next name is tried. */
-async function importSnapshot(session: CopySession, names: readonly string[]): Promise<void> {
-  for (const name of names) {
+/** One of the holders may be gone and its file still there: the next one is tried. */
+async function importSnapshot(session: CopySession, candidates: readonly ExportedSnapshot[]): Promise<void> {
+  for (const candidate of candidates) {
     try {
-      await session.execute(
-        `begin isolation level repeatable read read only; set transaction snapshot ${quoteLiteral(name)}`,
-      );
-      return;
+      const tags = await session.execute(importSql(candidate));
+      if (tags.at(-1) === oneRow) return;
     } catch (error) {
       if (isTealError(error, 'TEAL-SYSTEMS-006')) throw error;
-      await session.execute('rollback');
     }
+    await session.execute('rollback');
   }
-  throw new TealError('TEAL-SYNC-203', 'no holder has the snapshot any more', { holders: names.length });
+  throw new TealError('TEAL-SYNC-203', 'no holder has the snapshot any more', { holders: candidates.length });
 }
 
 class Reader implements SnapshotReader {
   readonly #session: CopySession;
-  readonly #renew: () => Promise<void>;
+  readonly #options: PostgresSnapshotOptions;
+  readonly #locked = new Set<string>();
 
-  constructor(session: CopySession, renew: () => Promise<void>) {
+  constructor(session: CopySession, options: PostgresSnapshotOptions) {
     this.#session = session;
-    this.#renew = renew;
+    this.#options = options;
   }
 
   read(range: CopyRange, format: RowFormat): RowStream {
     let rows: bigint | undefined;
-    const spans = this.#copyOut(copyOutSql(range, format), (tag) => {
+    const spans = this.#copyOut(range.table, copyOutSql(range, format), (tag) => {
       rows = rowsOfTag(tag);
     });
     return {
@@ -93,9 +95,26 @@ class Reader implements SnapshotReader {
     await this.#session[Symbol.asyncDispose]();
   }
 
-  async *#copyOut(sql: string, tag: (text: string) => void): AsyncGenerator<Buffer, void, void> {
-    await this.#renew();
+  async *#copyOut(table: Table, sql: string, tag: (text: string) => void): AsyncGenerator<Buffer, void, void> {
+    await this.#options.renew();
+    await this.#lock(table);
     yield* this.#session.copyOut(sql, tag);
+  }
+
+  /**
+   * The snapshot alone is not enough: a table that was truncated or rewritten since looks empty to it. The holders' locks keep that from happening, and this
+   * session's own from the moment on at which one of them is seen to live still. Without that the rows cannot be trusted (TEAL-SYNC-203), though they can be read.
+   */
+  async #lock(table: Table): Promise<void> {
+    const name = quoteTable(table);
+    if (this.#locked.has(name)) return;
+    const holders = await this.#options.exported();
+    const open = isOpenSql(holders.map(({ exported }) => exported));
+    const tags = await this.#session.execute(`lock table only ${name} in access share mode; ${open}`);
+    if (tags.at(-1) !== oneRow) {
+      throw new TealError('TEAL-SYNC-203', 'no holder keeps the tables from being rewritten', tableFacts(table));
+    }
+    this.#locked.add(name);
   }
 }
 
@@ -109,7 +128,7 @@ async function* refusedAsFormat(table: Table, spans: AsyncGenerator<Buffer, void
   }
 }
 
-export function tableFacts(table: Table): { readonly schema: string; readonly table: string } {
+export function tableFacts(table: TableName): { readonly schema: string; readonly table: string } {
   return { schema: table.schema, table: table.name };
 }
 

@@ -1,6 +1,7 @@
-import { must } from '../../kernel/assert.ts';
+import { assert, must } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { tableKey, type Table } from '../../model/catalog.ts';
+import { coversWhole } from '../../model/gaps.ts';
 import type {
   CopyRange,
   CopyRun,
@@ -54,18 +55,26 @@ class Target implements CopyTarget {
         `set local lock_timeout = ${oldWritersTimeoutMs}; select pg_advisory_xact_lock(${copyLock})`,
       );
       this.#attempt = await beginAttempt(connection, run);
-      const done = await readDone(connection, run);
-      const begun = new Set(done.map((range) => tableKey(range.table)));
-      const untouched = run.tables.filter((table) => !begun.has(tableKey(table)));
-      await makeEmpty(connection, run, untouched);
-      return done;
+      const found = Map.groupBy(await readRecords(connection, run.tables), ({ table }) => tableKey(table));
+      const keeps = (table: Table): boolean => mayStay(found.get(tableKey(table)) ?? [], run);
+      await makeEmpty(
+        connection,
+        run.tables.filter((table) => !keeps(table)),
+      );
+      return run.tables.filter(keeps).flatMap((table) => found.get(tableKey(table)) ?? []);
     });
   }
 
-  async done(run: CopyRun): Promise<readonly DoneRange[]> {
+  async done(tables: readonly Table[]): Promise<readonly DoneRange[]> {
     await using connection = await connect({ url: this.#url, applicationName: 'teal copy' });
-    const { rows } = await connection.query(`select to_regclass('teal.chunk') is not null as there`);
-    return rows[0]?.['there'] === 't' ? await readDone(connection, run) : [];
+    return (await isThere(connection, 'teal.chunk')) ? await readRecords(connection, tables) : [];
+  }
+
+  async epoch(): Promise<number> {
+    await using connection = await connect({ url: this.#url, applicationName: 'teal copy' });
+    if (!(await isThere(connection, 'teal.copy_run'))) return 0;
+    const { rows } = await connection.query('select coalesce(max(epoch), 0)::text as epoch from teal.copy_run');
+    return Number(rows[0]?.['epoch']);
   }
 
   async open(run: CopyRun, signal: AbortSignal): Promise<CopyWriter> {
@@ -102,28 +111,50 @@ async function beginAttempt(connection: PgConnection, run: CopyRun): Promise<str
   return must(row['attempt'], 'the attempt of a copy');
 }
 
-async function readDone(connection: PgConnection, run: CopyRun): Promise<readonly DoneRange[]> {
+async function isThere(connection: PgConnection, name: string): Promise<boolean> {
+  const { rows } = await connection.query('select to_regclass($1) is not null as there', [name]);
+  return rows[0]?.['there'] === 't';
+}
+
+interface RangeRecord extends DoneRange {
+  readonly epoch: number;
+}
+
+async function readRecords(connection: PgConnection, tables: readonly Table[]): Promise<readonly RangeRecord[]> {
   const { rows } = await connection.query(
-    'select rel::text as rel, lo, hi, rows::text as rows from teal.chunk where run = $1 order by rel, lo::int8',
-    [run.epoch],
+    'select run::text as epoch, rel::text as rel, lo, hi, snap, rows::text as rows from teal.chunk order by rel, lo::int8',
   );
-  const tables = new Map(run.tables.map((table) => [String(table.oid), table]));
+  const byOid = new Map(tables.map((table) => [String(table.oid), table]));
   return rows.flatMap((row) => {
-    const table = tables.get(row['rel'] ?? '');
+    const table = byOid.get(row['rel'] ?? '');
     if (table === undefined) return [];
     const hi = row['hi'];
     const to = typeof hi === 'string' ? { to: Number(hi) } : {};
-    return [{ table, from: Number(row['lo']), ...to, rows: BigInt(row['rows'] ?? '0') }];
+    const which = { epoch: Number(row['epoch']), snapshot: row['snap'] ?? '' };
+    return [{ ...which, table, from: Number(row['lo']), ...to, rows: BigInt(row['rows'] ?? '0') }];
   });
 }
 
-/** Rows of an older epoch go; rows of anybody else stop the copy. */
-async function makeEmpty(connection: PgConnection, run: CopyRun, tables: readonly Table[]): Promise<void> {
+/** A run goes on with what it has begun and leaves alone what is complete. Never ranges of two epochs in one table: a row that moved between them would be there twice or not at all. */
+function mayStay(records: readonly RangeRecord[], run: CopyRun): boolean {
+  const [first] = records;
+  if (first === undefined) return false;
+  assert(
+    records.every(({ epoch }) => epoch === first.epoch),
+    'the ranges of a table are of one epoch',
+    tableFacts(first.table),
+  );
+  return first.epoch === run.epoch || coversWhole(records);
+}
+
+/** Rows that a copy has brought go, with the records of them; rows of anybody else stop the copy. */
+async function makeEmpty(connection: PgConnection, tables: readonly Table[]): Promise<void> {
   const withRows = await tablesWithRows(connection, tables);
+  const { rows } = await connection.query(
+    'delete from teal.chunk where rel = any($1::oid[]) returning rel::text as rel',
+    [tables.map((table) => String(table.oid))],
+  );
   if (withRows.length === 0) return;
-  const { rows } = await connection.query('select distinct rel::text as rel from teal.chunk where run < $1', [
-    run.epoch,
-  ]);
   const copiedBefore = new Set(rows.map((row) => row['rel']));
   const foreign = withRows.filter((table) => !copiedBefore.has(String(table.oid)));
   if (foreign.length > 0) {

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { dirname, join } from 'node:path';
 import { nowMs } from '../../kernel/clock.ts';
 import type { TableName } from '../../model/catalog.ts';
+import type { ExportedSnapshot } from './exported-snapshot.ts';
 
 /** What a holder is asked to do. Without the address: that holds a password, and comes by the environment. */
 export interface HolderRequest {
@@ -19,12 +20,10 @@ export interface HolderRequest {
   readonly leaseMs: number;
 }
 
-/** What a holder says it holds. The file's time of change is the last renewal of the lease. */
-export interface HolderRecord {
+/** What a holder says it holds, and how it exported it again. The file's time of change is the last renewal of the lease. */
+export interface HolderRecord extends ExportedSnapshot {
   readonly pid: number;
   readonly token: string;
-  /** The name under which it exported the snapshot again. */
-  readonly exported: string;
   readonly snapshot: string;
   readonly epoch: number;
   readonly leaseMs: number;

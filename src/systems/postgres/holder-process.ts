@@ -1,9 +1,17 @@
 import { must } from '../../kernel/assert.ts';
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import { TealError } from '../../kernel/errors.ts';
 import { connect, type PgConnection } from './connection.ts';
-import { leaseAgeMs, readHolderRecord, removeFile, writeAtomically, type HolderRequest } from './holder-file.ts';
+import { beginOn, isOpenSql, showsSql, type ExportedSnapshot } from './exported-snapshot.ts';
+import {
+  leaseAgeMs,
+  readHolderRecord,
+  removeFile,
+  writeAtomically,
+  type HolderRecord,
+  type HolderRequest,
+} from './holder-file.ts';
 import { lockAccessShare } from './lock-tables.ts';
-import { quoteLiteral } from './quote.ts';
 
 const lookEveryMs = 500;
 /** A session that nobody uses shows only by use that its server is gone. */
@@ -25,7 +33,8 @@ export async function holdSnapshot(request: HolderRequest, url: string, stop: Ab
   });
   const exported = await takeOver(connection, request);
   const { file, token, snapshot, epoch, leaseMs } = request;
-  await writeAtomically(file, { pid: process.pid, token, exported, snapshot, epoch, leaseMs });
+  const record: HolderRecord = { pid: process.pid, token, ...exported, snapshot, epoch, leaseMs };
+  await writeAtomically(file, record);
   try {
     return await untilUnwanted(connection, request, stop);
   } finally {
@@ -34,13 +43,15 @@ export async function holdSnapshot(request: HolderRequest, url: string, stop: Ab
   }
 }
 
-async function takeOver(connection: PgConnection, request: HolderRequest): Promise<string> {
-  await connection.query(
-    `begin isolation level repeatable read read only; set transaction snapshot ${quoteLiteral(request.from)}`,
-  );
+async function takeOver(connection: PgConnection, request: HolderRequest): Promise<ExportedSnapshot> {
+  await connection.query(beginOn(request.from));
   await lockAccessShare(connection, request.tables);
-  const { rows } = await connection.query('select pg_export_snapshot() as exported');
-  return must(rows[0]?.['exported'], 'the name of an exported snapshot');
+  // Whoever gave it must have kept the tables locked until now.
+  const giver = await connection.query(isOpenSql([request.from]));
+  if (giver.rowCount === 0) throw new TealError('TEAL-SYNC-203', 'it was let go before the tables were locked here');
+  const { rows } = await connection.query(`select pg_export_snapshot() as exported, ${showsSql} as shows`);
+  const what = 'an exported snapshot';
+  return { exported: must(rows[0]?.['exported'], what), shows: must(rows[0]?.['shows'], what) };
 }
 
 async function untilUnwanted(connection: PgConnection, request: HolderRequest, stop: AbortSignal): Promise<HolderEnd> {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { must } from '../../kernel/assert.ts';
 import { waitFor } from '../../kernel/clock.ts';
@@ -18,7 +18,7 @@ import {
   type HolderRecord,
   type HolderRequest,
 } from './holder-file.ts';
-import { quoteLiteral } from './quote.ts';
+import { importSql, type ExportedSnapshot } from './exported-snapshot.ts';
 
 export interface HolderOptions {
   readonly url: string;
@@ -58,7 +58,7 @@ export async function liveHolders(
   await using connection = await connect({ url: options.url, applicationName: 'teal' });
   const live: HolderRecord[] = [];
   for (const record of candidates) {
-    if (await canImport(connection, record.exported)) live.push(record);
+    if (await canImport(connection, record)) live.push(record);
   }
   return live;
 }
@@ -67,12 +67,10 @@ function isOf(record: HolderRecord, held: HeldSnapshot): boolean {
   return record.snapshot === held.snapshot && record.epoch === held.epoch;
 }
 
-async function canImport(connection: PgConnection, exported: string): Promise<boolean> {
+async function canImport(connection: PgConnection, candidate: ExportedSnapshot): Promise<boolean> {
   try {
-    await connection.query(
-      `begin isolation level repeatable read read only; set transaction snapshot ${quoteLiteral(exported)}`,
-    );
-    return true;
+    const { rowCount } = await connection.query(importSql(candidate));
+    return rowCount === 1;
   } catch (error) {
     if (isTealError(error, 'TEAL-SYSTEMS-006')) throw error;
     return false;
@@ -109,12 +107,10 @@ export async function renewHolders(stateDir: string): Promise<void> {
   for (const number of holderNumbers) await renewLease(holderFile(stateDir, number));
 }
 
-/** Names to import the snapshot by, as the files say; whether they are alive shows at the import. */
-export async function exportedNames(stateDir: string, held: HeldSnapshot): Promise<readonly string[]> {
+/** What can be imported, as the files say; whether it is alive shows at the import. */
+export async function exportedBy(stateDir: string, held: HeldSnapshot): Promise<readonly ExportedSnapshot[]> {
   const records = await Promise.all(holderNumbers.map(async (n) => readHolderRecord(holderFile(stateDir, n))));
-  return records
-    .filter((record) => record !== undefined && isOf(record, held))
-    .map((record) => must(record, '').exported);
+  return records.filter((record) => record !== undefined).filter((record) => isOf(record, held));
 }
 
 /** Ends all holders of this folder and waits until they are gone; they end by the removal of their files. Idempotent. */
@@ -125,8 +121,8 @@ export async function releaseHolders(stateDir: string, signal: AbortSignal): Pro
     await removeFile(file);
     await removeFile(requestFile(stateDir, number));
     if (record === undefined) continue;
-    await waitFor({ what: 'a snapshot holder to end', timeoutMs: releaseTimeoutMs, signal }, () =>
-      isRunning(record.pid) ? undefined : true,
+    await waitFor({ what: 'a snapshot holder to end', timeoutMs: releaseTimeoutMs, signal }, async () =>
+      isRunning(record.pid) && (await mayBeHolder(record.pid)) ? undefined : true,
     );
   }
 }
@@ -147,7 +143,8 @@ async function startHolder(
     file: holderFile(options.stateDir, number),
     token: randomBytes(8).toString('hex'),
     from,
-    ...held,
+    snapshot: held.snapshot,
+    epoch: held.epoch,
     tables: options.tables.map(({ schema, name }) => ({ schema, name })),
     lockTimeoutMs: timeoutMs,
     leaseMs: options.leaseMs ?? defaultLeaseMs,
@@ -191,5 +188,14 @@ function isRunning(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** After a restart of the machine the number may be anybody's. Where the system does not tell (no /proc, or just ending), it is taken for a holder. */
+async function mayBeHolder(pid: number): Promise<boolean> {
+  try {
+    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes('.request.json');
+  } catch {
+    return true;
   }
 }

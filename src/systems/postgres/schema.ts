@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TealError, isTealError } from '../../kernel/errors.ts';
-import type { TableName } from '../../model/catalog.ts';
+import { tableKey, type TableName } from '../../model/catalog.ts';
 import type { ApplyWork, SchemaDriver, SchemaPart, SchemaReport, SchemaWork } from '../../ports/schema-driver.ts';
 import type { Probed } from '../../ports/step.ts';
 import { connect, withLockRetry, type PgConnection } from './connection.ts';
@@ -9,6 +9,7 @@ import { sqlStateOf } from './errors.ts';
 import { quoteLiteral } from './quote.ts';
 import { archiveExists, dropStatements, dumpSchema, readArchive } from './schema-archive.ts';
 import { SchemaBoard } from './schema-board.ts';
+import { additionOf, validationsOf } from './schema-foreign-keys.ts';
 import { orderItems, type OrderedItem } from './schema-order.ts';
 import { fingerprintOf, preambleFor, type SchemaItem } from './schema-script.ts';
 import type { PgTools } from './schema-tools.ts';
@@ -99,7 +100,10 @@ class Driver implements SchemaDriver {
       `create table if not exists teal.schema_item (key text primary key, type text not null, schema text not null, name text not null, made boolean not null)`,
     );
     const recorded = await readRecorded(first);
-    const wanted = items.filter(({ part }) => parts.includes(part));
+    const target = { major: first.serverMajor, partitioned: await readPartitioned(first) };
+    const wanted = items
+      .filter(({ part }) => parts.includes(part))
+      .map(({ item, part, after, tables, lock }) => ({ item: additionOf(item, target), part, after, tables, lock }));
     const there = new Set(items.filter(({ item }) => recorded.has(item.key)).map(({ item }) => item.dumpId));
     // What another part brings is for the caller to order; inside of these parts the board does.
     const ids = new Set(wanted.map(({ item }) => item.dumpId));
@@ -141,7 +145,8 @@ class Driver implements SchemaDriver {
   async #load(signal: AbortSignal): Promise<Loaded> {
     if (this.#loaded === undefined) {
       const { preamble, items } = await readArchive(this.#options.tools, this.#file, signal);
-      this.#loaded = { preamble, items: orderItems(items.filter((item) => !isTeals(item))) };
+      const ordered = orderItems(items.filter((item) => !isTeals(item)));
+      this.#loaded = { preamble, items: [...ordered, ...validationsOf(ordered)] };
     }
     return this.#loaded;
   }
@@ -186,6 +191,14 @@ async function readNames(connection: PgConnection): Promise<ReadonlySet<string>>
     `select 'SCHEMA ' || nspname as name from pg_catalog.pg_namespace union all select 'EXTENSION ' || extname from pg_catalog.pg_extension`,
   );
   return new Set(rows.map((row) => row['name'] ?? ''));
+}
+
+async function readPartitioned(connection: PgConnection): Promise<ReadonlySet<string>> {
+  const { rows } = await connection.query(
+    `select n.nspname as schema, c.relname as name from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'p'`,
+  );
+  return new Set(rows.map((row) => tableKey({ schema: row['schema'] ?? '', name: row['name'] ?? '' })));
 }
 
 class Run {

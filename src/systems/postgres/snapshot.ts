@@ -1,13 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { must } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 
-import type { SnapshotSource } from '../../ports/snapshot-source.ts';
+import type { HeldEpoch, SnapshotKeeper, SnapshotSource } from '../../ports/snapshot-source.ts';
 import type { Probed } from '../../ports/step.ts';
 import { connect, withLockRetry } from './connection.ts';
 import { postgresSnapshotSource } from './copy-source.ts';
 import {
   ensureHolders,
-  exportedNames,
+  exportedBy,
   liveHolders,
   releaseHolders,
   renewHolders,
@@ -19,7 +20,7 @@ import { createSlot, dropSlot, slotStatus } from './slot.ts';
 
 export interface SnapshotOptions extends HolderOptions {
   readonly slot: string;
-  /** Of the copy that this snapshot is for; one more than the last for a new snapshot. */
+  /** Of the copy that this snapshot is for. */
   readonly epoch: number;
   /** How long the slot waits for transactions that write; default 60 000. */
   readonly slotTimeoutMs?: number;
@@ -39,7 +40,8 @@ const lockTimeoutMs = 2_000;
  * The slot, and its snapshot in the hands of two holders (correctness.md §1.2.4–6): a session locks all tables against rewriting, then the slot is made and exports
  * its snapshot, the holders import and lock, and only then the first session ends. At no moment after the slot's consistent point is a table unlocked.
  *
- * Idempotent: what is there is used; of a slot whose snapshot is lost nothing can be copied, so it is replaced, unless somebody reads from it (TEAL-SYSTEMS-211).
+ * Idempotent: what is there is used; of a slot whose snapshot was lost before anything was copied nothing can be copied, so it is replaced, unless somebody reads
+ * from it (TEAL-SYSTEMS-211). Once rows were copied it must not be: `snapshotKeeper` takes a later snapshot beside it then.
  * TEAL-SYSTEMS-027 when writers do not end in time, -008 when a table's lock is not had, -212 when a holder does not come up.
  */
 export async function openSnapshot(options: SnapshotOptions, signal: AbortSignal): Promise<OpenedSnapshot> {
@@ -60,10 +62,11 @@ export async function openSnapshot(options: SnapshotOptions, signal: AbortSignal
     throw new TealError('TEAL-SYSTEMS-211', `the slot is not Teal's: ${status.reason}`, { slot: options.slot });
   }
   await discardSnapshot(options, signal);
-  return { ...(await makeSnapshot(options, signal)), replacedSlot: status.state !== 'absent' };
+  return { ...(await makeSnapshot(options, options.slot, signal)), replacedSlot: status.state !== 'absent' };
 }
 
-async function makeSnapshot(options: SnapshotOptions, signal: AbortSignal): Promise<HeldSnapshot> {
+/** With another slot than the stream's own: that one is temporary, and gone as soon as the holders have its snapshot. */
+async function makeSnapshot(options: SnapshotOptions, slotName: string, signal: AbortSignal): Promise<HeldSnapshot> {
   return withLockRetry({ signal }, async () => {
     await using locker = await connect({ url: options.url, applicationName: 'teal lock', lockTimeoutMs, signal });
     return await locker.transaction(
@@ -75,10 +78,12 @@ async function makeSnapshot(options: SnapshotOptions, signal: AbortSignal): Prom
           replication: 'database',
           signal,
         });
-        const slot = await createSlot(walsender, options.slot, {
+        const temporary = slotName !== options.slot;
+        const slot = await createSlot(walsender, slotName, {
           lockTimeoutMs: options.slotTimeoutMs ?? defaultSlotTimeoutMs,
           snapshot: 'export',
-          failover: options.failover ?? false,
+          temporary,
+          failover: !temporary && (options.failover ?? false),
           signal,
         });
         const held: HeldSnapshot = { snapshot: slot.consistentPoint, epoch: options.epoch };
@@ -105,6 +110,37 @@ export async function probeSnapshot(options: SnapshotOptions): Promise<Probed> {
   return { state: 'done', evidence, facts: { snapshot: held.snapshot, epoch: held.epoch } };
 }
 
+/**
+ * Snapshots of a copy under way, one epoch after another (correctness.md §1.4, mode H′). The stream's slot stays as it is: it keeps the log from the first
+ * consistent point on, which the tables that are complete need. Each later snapshot comes from a temporary slot, whose consistent point names it.
+ *
+ * Errors of `take`: TEAL-SYSTEMS-020, -021 when the stream's slot is lost, and with it the copy; otherwise those of `openSnapshot`.
+ */
+export function snapshotKeeper(options: Omit<SnapshotOptions, 'epoch'>): SnapshotKeeper {
+  const epochOf = (held: HeldSnapshot): HeldEpoch => ({ epoch: held.epoch, source: heldSource(options, held) });
+  return Object.freeze({
+    async held(signal: AbortSignal) {
+      const [newest] = [...(await liveHolders(options))].sort((a, b) => b.epoch - a.epoch);
+      if (newest === undefined) return undefined;
+      await ensureHolders(options, newest, signal);
+      return epochOf(newest);
+    },
+    async take(epoch: number, signal: AbortSignal) {
+      await using control = await connect({ url: options.url, applicationName: 'teal', signal });
+      const status = await slotStatus(control, options.slot);
+      if (status.state === 'absent') throw new TealError('TEAL-SYSTEMS-020', 'it is gone', { slot: options.slot });
+      if (status.state !== 'usable') throw new TealError('TEAL-SYSTEMS-021', status.reason, { slot: options.slot });
+      const temporarySlot = `teal_copy_${randomBytes(6).toString('hex')}`;
+      return epochOf(await makeSnapshot({ ...options, epoch }, temporarySlot, signal));
+    },
+  });
+}
+
+/** Whether anybody holds a snapshot here, of any epoch. */
+export async function isHeld(options: Pick<SnapshotOptions, 'url' | 'stateDir'>): Promise<boolean> {
+  return (await liveHolders(options)).length > 0;
+}
+
 /** Ends the holders and drops the slot, in this order: a holder without a slot is of no use to anybody. Idempotent. For undo, and before a new epoch. */
 export async function discardSnapshot(
   options: Pick<SnapshotOptions, 'url' | 'stateDir' | 'slot'>,
@@ -123,7 +159,7 @@ export function heldSource(
   return postgresSnapshotSource({
     url: options.url,
     snapshot: held.snapshot,
-    exported: async () => exportedNames(options.stateDir, held),
+    exported: async () => exportedBy(options.stateDir, held),
     renew: async () => renewHolders(options.stateDir),
   });
 }
