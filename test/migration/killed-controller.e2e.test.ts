@@ -18,6 +18,8 @@ const edges = ['before', 'acted', 'journalled'] as const;
 /** Up to and with the decision; a kill before it takes the attempt back, and the next attempt has another name. */
 const untilDecision = ['hold', 'fence', 'token', 'sequences', 'last-look', 'decide'];
 const afterDecision = ['point', 'release', 'flow-back'];
+/** A copy that kept its snapshot leaves nothing to wait for: the step is found done. */
+const foundDone = new Set(['step:follow:converge:before', 'step:follow:converge:acted']);
 
 /**
  * Every place at which the first cut of an epoch can be interrupted: each attempt is killed one edge later than the one before, and the last of them is
@@ -70,7 +72,7 @@ test('a controller killed at every edge of every step ends right: nothing lost, 
     const killedAt = (await readFile(ledger, 'utf8')).trim().split('\n');
     const missed = before
       .flatMap((id) => edges.map((edge) => `step:${id}:${edge}`))
-      .filter((name) => !killedAt.includes(name));
+      .filter((name) => !killedAt.includes(name) && !foundDone.has(name));
     expect(books.failures).toEqual([]);
     expect(missed).toEqual([]);
     expect(kills + back).toBe(killedAt.length);
