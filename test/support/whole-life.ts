@@ -14,6 +14,9 @@ export interface LifeOptions {
   readonly blueUrl: string;
   readonly greenUrl: string;
   readonly tools: PgTools;
+  readonly onEvent?: (event: MigrationEvent) => void;
+  /** The gates of the cut; by default a full comparison and a person. */
+  readonly gates?: string;
   /** More lines of the migration file. */
   readonly spec?: string;
   /** Default `trust`. */
@@ -52,7 +55,7 @@ export class Life implements AsyncDisposable {
       file,
       `teal: 1\nname: ${options.name}\nblue: { url: "\${BLUE_URL}" }\ngreen: { url: "\${GREEN_URL}" }\n` +
         `traffic: { router: proxy, listen: "127.0.0.1:${port}", clientAuth: ${options.clientAuth ?? 'trust'} }\n` +
-        `cutover: { gates: [{ verify: full }, { person: tester }] }\n${options.spec ?? ''}`,
+        `cutover: { gates: ${options.gates ?? '[{ verify: full }, { person: tester }]'} }\n${options.spec ?? ''}`,
     );
     const clock = new LifeClock();
     try {
@@ -61,7 +64,10 @@ export class Life implements AsyncDisposable {
         env: { ...process.env, BLUE_URL: options.blueUrl, GREEN_URL: options.greenUrl },
         command: 'up',
         signal: AbortSignal.timeout(500_000),
-        onEvent: (event) => clock.hear(event),
+        onEvent: (event) => {
+          clock.hear(event);
+          options.onEvent?.(event);
+        },
         tools: options.tools,
       });
       const proxied = new URL(options.blueUrl);

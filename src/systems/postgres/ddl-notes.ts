@@ -153,6 +153,8 @@ export async function removeDdlNotes(connection: PgConnection): Promise<void> {
   for (const row of rows) await connection.query(`drop event trigger if exists ${quoteIdent(row['name'] ?? '')}`);
   const there = await connection.query(`select to_regprocedure('teal.note_ddl()') is not null as there`);
   if (there.rows[0]?.['there'] === 't') await connection.query('drop function teal.note_ddl()');
+  const meta = await connection.query(`select to_regclass('teal.meta') is not null as there`);
+  if (meta.rows[0]?.['there'] === 't') await connection.query(`delete from teal.meta where name = 'ddl'`);
 }
 
 async function probeDdlNotes(connection: PgConnection): Promise<Probed> {

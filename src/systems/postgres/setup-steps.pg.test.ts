@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase } from '../../../test/support/postgres.ts';
 import type { Step, StepContext, StepFacts } from '../../ports/step.ts';
+import { ddlNotesStep } from './ddl-notes.ts';
 import { PostgresFence } from './fence.ts';
 import { identityStep } from './identity.ts';
 import { createIntrospector } from './inspect/introspector.ts';
@@ -47,6 +48,7 @@ test.each([blueMajor(), greenMajor()])(
       tealSchemaStep('blue', session),
       identityStep('blue', session, tables),
       publicationStep('blue', session, 'teal_test_fwd', tables),
+      ddlNotesStep('blue', session, 'teal_test_fwd'),
       fenceStep('blue', fence, false, tables.length),
       bareSlotStep({ side: 'blue', url: database.url, slot, failover: false }, session),
     ];
@@ -73,3 +75,30 @@ test('identities come back as they were', async () => {
   await step.undo(contextOf(before));
   expect(await database.query(settings)).toEqual(was);
 });
+
+test.each([blueMajor(), greenMajor()])(
+  'a role that may make no event triggers on PostgreSQL %i: written down, and no obstacle',
+  async (major) => {
+    await using database = await testDatabase(major);
+    const role = `${database.name}_role`;
+    await database.query(
+      `create role ${role} login password 'p'; grant create on database ${database.name} to ${role}`,
+    );
+    try {
+      const url = new URL(database.url);
+      url.username = role;
+      url.password = 'p';
+      await using session = new KeptSession({ url: url.href, applicationName: 'teal-test' });
+      await tealSchemaStep('blue', session).act(contextOf());
+      const step = ddlNotesStep('blue', session, 'teal_test_fwd');
+      await threeTimes(step);
+      expect(await step.probe(contextOf())).toEqual({
+        state: 'done',
+        evidence: 'event triggers are not allowed here: both schemas are compared instead',
+      });
+      expect(await database.query('select from pg_event_trigger')).toEqual([]);
+    } finally {
+      await database.query(`drop owned by ${role} cascade; drop role ${role}`);
+    }
+  },
+);
