@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { must } from '../kernel/assert.ts';
 import { nowMs } from '../kernel/clock.ts';
 import { TealError } from '../kernel/errors.ts';
@@ -13,22 +11,25 @@ import { otherSide, tableKey, type Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { Router } from '../ports/router.ts';
-import { printableSpec, type GateSpec, type Spec } from '../spec/spec.ts';
-import { commandGate } from '../gates/command/command-gate.ts';
-import type { AskValue } from '../ports/query.ts';
-import { personGate, type PersonsAnswer } from '../gates/person/person-gate.ts';
-import { sqlGate } from '../gates/sql/sql-gate.ts';
+import { printableSpec, type Spec } from '../spec/spec.ts';
 import { runSteps } from '../engine/run-steps.ts';
 import { askGates } from '../stages/gates/ask-gates.ts';
-import { lagGate } from '../stages/gates/lag-gate.ts';
-import { verifyGate, type Verified } from '../stages/gates/verify-gate.ts';
+import type { Verified } from '../stages/gates/verify-gate.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
 import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
-import { renderCertificate } from '../verify/certificate-text.ts';
-import { verifySamePosition, type VerifyProgress, type VerifyResult } from '../verify/same-position.ts';
+import { planRepair, repairSamePosition } from '../verify/repair.ts';
+import {
+  verifySamePosition,
+  type VerifyOptions,
+  type VerifyProgress,
+  type VerifyResult,
+} from '../verify/same-position.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
+import { comparedTables, type ComparedTable } from './differences.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
+import { gateId, gatesOf } from './gates-of.ts';
+import { keepCertificate } from './keep-certificate.ts';
 import { keepCatalog, keptCatalog, selectedCatalog } from './kept-catalog.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { assessBoth, identify } from './look.ts';
@@ -58,9 +59,24 @@ export interface ConnectedRouter {
   stop(): Promise<void>;
 }
 
+/** What a comparison came to. */
+export interface Verification {
+  readonly verified: Verified;
+  /** The side that owned the data; the other one is to be repaired. */
+  readonly live: Side;
+  readonly tables: readonly ComparedTable[];
+  readonly result: VerifyResult;
+  /** The certificate, for people; its JSON stands beside it. */
+  readonly file: string;
+}
+
+/** Most rows of one table that are repaired one by one: past it a table is better copied again. */
+const repairLimit = 10_000;
 const gatePatienceMs = 30 * 60_000;
-const gateCommandTimeoutMs = 5 * 60_000;
 export const flowBackMs = 60_000;
+
+/** Fact of a side: how many transactions that are not Teal's were there when it was last found equal to the live one. */
+const settledFact = 'settledTransactions';
 
 /** One migration under the hands of one controller: opens its journal as the only writer, and moves it on. */
 export class Migration implements AsyncDisposable {
@@ -168,26 +184,69 @@ export class Migration implements AsyncDisposable {
     return this.#done();
   }
 
-  /** Compares both sides at one position of the live side's log, and keeps the certificate. */
-  async verify(
-    values = false,
-  ): Promise<{ readonly verified: Verified; readonly result: VerifyResult; readonly file: string }> {
-    const live = this.live;
-    const flow = flowFrom(live);
-    const { signal, onEvent } = this.#options;
+  /**
+   * Compares both sides at one position of the live side's log, and keeps the certificate. `values` keeps the rows that differ in memory, so that
+   * `repairScript` can be asked.
+   */
+  async verify(values = false): Promise<Verification> {
+    const { live } = this;
+    const other = otherSide(live);
+    const strays = await this.#straysOf(other);
     const result = await verifySamePosition({
+      ...this.#comparison(),
       migration: this.#spec.name,
-      flow,
+      flow: flowFrom(live),
       tables: this.#pair.storedTables,
-      live: this.#pair.access[live],
-      other: this.#pair.access[otherSide(live)],
-      stopAt: async (position, leaseMs, stop) => this.#carrier.stopAt(flow, position, leaseMs, stop),
-      resume: async () => this.#carrier.resume(flow),
+      ...(values ? { keep: repairLimit } : {}),
       values,
-      signal,
-      onProgress: (progress) => onEvent({ kind: 'verify progress', ...verifyText(progress) }),
     });
-    return this.#keepCertificate(result);
+    if (strays !== undefined && result.certificate.result === 'equal') {
+      this.#journal.append({ type: 'sideFacts', side: other, facts: { [settledFact]: strays } });
+    }
+    return this.#told(live, result);
+  }
+
+  /**
+   * How many transactions on a side that is not live were not Teal's, all of which any later snapshot of it shows. Undefined when there was none, or when transactions
+   * that run there did not end in time.
+   */
+  async #straysOf(side: Side): Promise<number | undefined> {
+    const { rogueTransactions } = await this.#carrier.status(flowFrom(side));
+    if (rogueTransactions === 0) return undefined;
+    return (await this.#pair.outlastWriters(side, this.#options.signal)) ? rogueTransactions : undefined;
+  }
+
+  /** The SQL that would make the other side equal to the live one as they were compared. It holds rows' values. TEAL-VERIFY-006 when it would be too much. */
+  async repairScript({ live, result }: Verification): Promise<readonly string[]> {
+    const other = otherSide(live);
+    const repairs = planRepair(result.tables, await this.#pair.access[other].describe());
+    return repairs.length === 0 ? [] : this.#pair.repairer(other).render(repairs);
+  }
+
+  /**
+   * Makes the rows that differ equal to the live side's, on the side that is not live, at a new position while the flow stands still there. Returns how many
+   * were changed. Proves nothing: verify again. TEAL-VERIFY-005 and -006, with nothing changed.
+   */
+  async repair({ result }: Pick<Verification, 'result'>): Promise<number> {
+    await this.#recover();
+    const other = otherSide(this.live);
+    const tables = result.tables.filter(({ outcome }) => outcome === 'differs').map(({ name }) => name);
+    if (tables.length === 0) return 0;
+    const names = tables.map(tableKey).join(', ').slice(0, 3_000);
+    const { by } = this.#options;
+    this.#journal.append({ type: 'note', text: `${by} has ${other} repaired: ${names}` });
+    const changed = await repairSamePosition({
+      ...this.#comparison(),
+      tables,
+      repairer: this.#pair.repairer(other),
+      maxRows: repairLimit,
+    });
+    this.#journal.append({
+      type: 'note',
+      text: `${other} is repaired`,
+      facts: { tables: tables.length, rows: changed },
+    });
+    return changed;
   }
 
   /**
@@ -324,6 +383,7 @@ export class Migration implements AsyncDisposable {
         carrier: this.#carrier,
         sequences: this.#pair.sequences,
         schemas: this.#pair.schemas,
+        settled: (side) => Number(this.state.sides[side][settledFact] ?? 0),
       },
       limits: { maxPauseMs, drainMs, lockTimeoutMs, flowBackMs },
     };
@@ -333,20 +393,26 @@ export class Migration implements AsyncDisposable {
     this.#options.onEvent({ kind: 'cut', ...cut });
   }
 
-  #keepCertificate(result: VerifyResult): {
-    readonly verified: Verified;
-    readonly result: VerifyResult;
-    readonly file: string;
-  } {
+  /** What a comparison and a repair have in common: the sides, and the flow that stands still between them. */
+  #comparison(): Pick<VerifyOptions, 'live' | 'other' | 'stopAt' | 'resume' | 'signal' | 'onProgress'> {
+    const { live } = this;
+    const flow = flowFrom(live);
+    const { signal, onEvent } = this.#options;
+    return {
+      live: this.#pair.access[live],
+      other: this.#pair.access[otherSide(live)],
+      stopAt: async (position, leaseMs, stop) => this.#carrier.stopAt(flow, position, leaseMs, stop),
+      resume: async () => this.#carrier.resume(flow),
+      signal,
+      onProgress: (progress) => onEvent({ kind: 'verify progress', ...verifyText(progress) }),
+    };
+  }
+
+  #told(live: Side, result: VerifyResult): Verification {
     const { certificate } = result;
-    const folder = join(this.#options.loaded.stateDir, 'certificates');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const name = `${certificate.startedAt.replaceAll(':', '-')}-${certificate.flow}`;
-    const file = join(folder, `${name}.md`);
-    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(certificate, null, 2)}\n`, { mode: 0o600 });
-    writeFileSync(file, renderCertificate(certificate), { mode: 0o600 });
+    const { name, file } = keepCertificate(this.#options.loaded.stateDir, certificate);
     const equal = certificate.result === 'equal';
-    const rows = certificate.tables.reduce((sum, table) => sum + BigInt(table.rows?.[this.live] ?? 0), 0n);
+    const rows = certificate.tables.reduce((sum, table) => sum + BigInt(table.rows?.[live] ?? 0), 0n);
     const different = certificate.tables.filter((table) => table.outcome !== 'equal').length;
     const positions = {
       [certificate.live.side]: certificate.live.position,
@@ -368,7 +434,7 @@ export class Migration implements AsyncDisposable {
     const evidence = equal
       ? `${tables} tables, ${rows} rows, equal (${file})`
       : `${different} of ${tables} tables differ (${file})`;
-    return { verified: { equal, evidence }, result, file };
+    return { verified: { equal, evidence }, live, tables: comparedTables(result.tables, live), result, file };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -398,41 +464,6 @@ async function toolsFor(spec: Spec, signal: AbortSignal): Promise<PgTools> {
     identify('green', spec.green.url, signal),
   ]);
   return findPgTools({ blueMajor: blue.major, greenMajor: green.major });
-}
-
-/** What gates ask. */
-export interface GatePorts {
-  readonly live: Side;
-  readonly carrier: Carrier;
-  readonly ask: AskValue;
-  readonly verify: () => Promise<Verified>;
-  readonly approval: (gate: string) => PersonsAnswer | undefined;
-}
-
-/** The gates of a file, in its order. */
-export function gatesOf(spec: Spec, ports: GatePorts): readonly Gate[] {
-  return spec.cutover.gates.map((gate, index) => gateOf(gate, gateId(index), ports));
-}
-
-function gateOf(gate: GateSpec, id: string, ports: GatePorts): Gate {
-  switch (gate.kind) {
-    case 'lag':
-      return lagGate({ id, flow: flowFrom(ports.live), maxLagMs: gate.maxLagMs, forMs: gate.forMs }, ports.carrier);
-    case 'verify':
-      return verifyGate(id, ports.verify, () => undefined);
-    case 'sql':
-      return sqlGate({ id, on: gate.on, sql: gate.sql, equals: gate.equals }, ports.ask);
-    case 'command': {
-      const [program = '', ...args] = gate.command;
-      return commandGate({ id, command: [program, ...args], timeoutMs: gateCommandTimeoutMs });
-    }
-    case 'person':
-      return personGate(id, gate.person, () => ports.approval(id));
-  }
-}
-
-function gateId(index: number): string {
-  return `cutover.gates[${index}]`;
 }
 
 /** What moves. Written down at the first run, when nothing stands in the way; read back ever after. */

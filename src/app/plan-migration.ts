@@ -9,7 +9,8 @@ import { connectCarrier } from './connect-carrier.ts';
 import { selectedCatalog } from './kept-catalog.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { assessBoth } from './look.ts';
-import { flowBackMs, gatesOf } from './migration.ts';
+import { gatesOf } from './gates-of.ts';
+import { flowBackMs } from './migration.ts';
 import { PostgresPair } from './postgres-pair.ts';
 
 export interface Planned {
@@ -28,7 +29,14 @@ export async function planMigration({ spec, stateDir }: LoadedSpec, signal: Abor
   const urls = { blue: spec.blue.url, green: spec.green.url };
   const carrier = connectCarrier({ migration: spec.name, stateDir, urls });
   const router = noRouter(async () => ({ owner: 'blue', epoch: 0 }));
-  const ports = { fences: pair.fences, router, carrier, sequences: pair.sequences, schemas: pair.schemas };
+  const ports = {
+    fences: pair.fences,
+    router,
+    carrier,
+    sequences: pair.sequences,
+    schemas: pair.schemas,
+    settled: () => 0,
+  };
   const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;
   const unasked = async (): Promise<never> => Promise.reject(new Error('a plan asks nothing'));
   const stages: readonly PlannableStage[] = [

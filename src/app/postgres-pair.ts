@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { storedTables, type Catalog, type Side, type Table, type TableName } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
-import type { SideAccess } from '../ports/digester.ts';
+import type { Repairer, SideAccess } from '../ports/digester.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { AskValue } from '../ports/query.ts';
 import type { SchemaDriver, SchemaPart } from '../ports/schema-driver.ts';
@@ -17,9 +17,11 @@ import type { Stage } from '../stages/lifecycle/stages.ts';
 import { analyseStep, refreshStep } from '../systems/postgres/after-copy.ts';
 import { postgresCopyTarget } from '../systems/postgres/copy-target.ts';
 import { ddlNotesStep } from '../systems/postgres/ddl-notes.ts';
+import { postgresRepairer } from '../systems/postgres/digest/repair.ts';
 import { postgresSide } from '../systems/postgres/digest/side.ts';
 import { PostgresFence } from '../systems/postgres/fence.ts';
 import { releaseHolders } from '../systems/postgres/holder.ts';
+import { outlastWriters } from '../systems/postgres/outlast-writers.ts';
 import { identityStep } from '../systems/postgres/identity.ts';
 import { KeptSession } from '../systems/postgres/kept-session.ts';
 import { publicationStep } from '../systems/postgres/publication.ts';
@@ -52,6 +54,7 @@ export interface PairOptions {
 }
 
 const firstEpoch = 1;
+const outlastMs = 60_000;
 
 /** Two PostgreSQL databases as one migration sees them: every role that the stages ask for, and the stages' steps in their order. */
 export class PostgresPair implements AsyncDisposable {
@@ -106,6 +109,16 @@ export class PostgresPair implements AsyncDisposable {
         { readOnly: true },
       ),
     );
+
+  /** Changes rows of one side under an origin of Teal's: no flow takes them for a client's. */
+  repairer(side: Side): Repairer {
+    return postgresRepairer({ url: this.#options.spec[side].url, origin: this.names.repair });
+  }
+
+  /** Waits until every transaction that runs on a side has ended, at most a minute; false when one has not. What they wrote is then in every new snapshot. */
+  async outlastWriters(side: Side, signal: AbortSignal): Promise<boolean> {
+    return this.#sessions[side].use(async (connection) => outlastWriters(connection, outlastMs, signal));
+  }
 
   stages(carrier: Carrier): readonly Stage[] {
     return [

@@ -7,6 +7,7 @@ import { initCommand } from './commands/init.ts';
 import { journalCommands } from './commands/journal.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
 import { planCommand } from './commands/plan.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { exitCodes } from './exit-codes.ts';
 import { errorJson, errorText, printJson } from './print.ts';
 
@@ -27,6 +28,7 @@ export function buildProgram(): Command {
   assessCommand(program);
   planCommand(program);
   lifecycleCommands(program);
+  verifyCommand(program);
   journalCommands(program);
   for (const command of program.commands) command.exitOverride();
   return program;

@@ -10,18 +10,27 @@ export interface MigrationArguments {
   readonly json: boolean;
 }
 
-/** Opens the migration of a file, does one thing with it under the screen, tells the outcome and sets the exit code. Ctrl-C stops between two steps. */
+/** Opens the migration of a file, does one thing with it under the screen, tells the outcome and sets the exit code. */
 export async function withMigration(
   command: string,
   given: MigrationArguments,
   work: (migration: Migration) => Promise<Outcome>,
 ): Promise<void> {
+  await underMigration(command, given, work, (outcome) => tell(outcome, given.json));
+}
+
+/** The same for work that has more to tell than an outcome. Ctrl-C stops between two steps. */
+export async function underMigration<T>(
+  command: string,
+  given: MigrationArguments,
+  work: (migration: Migration) => Promise<T>,
+  tellIt: (result: T) => void,
+): Promise<void> {
   const stop = new AbortController();
   const interrupt = (): void => stop.abort(new Error('interrupted'));
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    const outcome = await underScreen(command, given, stop.signal, work);
-    tell(outcome, given.json);
+    tellIt(await underScreen(command, given, stop.signal, work));
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     process.stderr.write('\nStopped. What was done is in the journal: the same command goes on from there.\n');
@@ -31,12 +40,12 @@ export async function withMigration(
   }
 }
 
-async function underScreen(
+async function underScreen<T>(
   command: string,
   given: MigrationArguments,
   signal: AbortSignal,
-  work: (migration: Migration) => Promise<Outcome>,
-): Promise<Outcome> {
+  work: (migration: Migration) => Promise<T>,
+): Promise<T> {
   using screen = openScreen(given.file, 'blue');
   await using migration = await openMigration({
     file: given.file,

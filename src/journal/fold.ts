@@ -271,5 +271,13 @@ function finalise(state: MigrationState, event: EventOf<'finalised'>): Migration
 function abort(state: MigrationState, event: EventOf<'aborted'>): MigrationState {
   const { phase } = state.life;
   if (phase !== 'blue' && phase !== 'back') refuse(state, event, 'only a migration whose live side is blue is aborted');
-  return { ...state, life: { phase: 'aborted' }, left: event.left, approvals: dictionary(), gates: dictionary() };
+  return {
+    ...state,
+    life: { phase: 'aborted' },
+    left: event.left,
+    approvals: dictionary(),
+    gates: dictionary(),
+    // What was learnt of the sides was of the attempt that is over.
+    sides: { blue: {}, green: {} },
+  };
 }

@@ -18,7 +18,6 @@ interface LifecycleArguments extends MigrationArguments {
   readonly yes?: boolean;
   readonly reason?: string;
   readonly early?: boolean;
-  readonly values?: boolean;
   readonly acceptSchema?: string;
 }
 
@@ -86,22 +85,6 @@ export function lifecycleCommands(program: Command): void {
       });
     });
   }
-  program
-    .command('verify')
-    .summary('compare both sides at one position, and keep the certificate')
-    .description(
-      'Compares every row of every table at one position of the live side while writes go on. Exit code 3 when they differ.',
-    )
-    .option('-f, --file <path>', 'migration file', 'teal.yaml')
-    .option('--json', 'print JSON', false)
-    .action(async (given: LifecycleArguments) => {
-      await withMigration('verify', given, async (migration) => {
-        const { verified } = await migration.verify();
-        const { live } = migration;
-        if (verified.equal) return { outcome: 'done', live, next: [] };
-        return { outcome: 'no', live, what: verified.evidence, next: [] };
-      });
-    });
 }
 
 async function confirm(name: string, destroys: string): Promise<void> {

@@ -12,7 +12,7 @@ export const cliCodes = {
   'TEAL-CLI-002': {
     summary: 'A file could not be written',
     happened: 'The file is there already, or this user may not write it.',
-    doThis: 'Choose another name with --file, or write over it with --force.',
+    doThis: 'Choose another name (--file, --out), or give --force where the command has it.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

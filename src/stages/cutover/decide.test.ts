@@ -87,12 +87,19 @@ describe('guardrails of a cut', () => {
     gaining: { fence: 'raised', tokens: [] },
     onward: flow({}),
     back: flow({ flow: 'reverse', mode: 'shadow' }),
+    settled: 0,
   };
   const limits = { maxPauseMs: 3_000, drainMs: 2_000, lockTimeoutMs: 500, flowBackMs: 60_000 };
   const look = (over: Partial<GuardrailFacts>): readonly string[] =>
     guardrails({ name: 'e1a1', epoch: 1, from: 'blue', to: 'green' }, { ...good, ...over }, limits);
 
   test('let a healthy one pass', () => expect(look({})).toEqual([]));
+
+  test('let strays pass that were there when the sides were found equal, and no later one', () => {
+    const back = flow({ flow: 'reverse', mode: 'shadow', rogueTransactions: 3 });
+    expect(look({ back, settled: 3 })).toEqual([]);
+    expect(look({ back, settled: 2 })).toEqual([expect.stringContaining("1 transactions on green are not Teal's")]);
+  });
 
   test.each<[string, Partial<GuardrailFacts>]>([
     ['the router is holding', { router: { ...good.router, mode: 'holding' } }],

@@ -18,12 +18,14 @@ export interface GuardrailFacts {
   readonly onward: FlowStatus;
   /** The flow back. */
   readonly back: FlowStatus;
+  /** See `CutPorts`. */
+  readonly settled: number;
 }
 
 /** Why a cut must not begin now; empty when it may. Pure. */
 export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): readonly string[] {
   const reasons: string[] = [];
-  const { router, losing, gaining, onward, back } = facts;
+  const { router, losing, gaining, onward, back, settled } = facts;
   if (router.mode !== 'running') reasons.push(`the router is ${router.mode}`);
   if (router.pointsTo !== cut.from) reasons.push(`the router points to ${router.pointsTo}, not to ${cut.from}`);
   if (losing.fence !== 'installed') reasons.push(`the fence of ${cut.from} is ${losing.fence}, not ready to be raised`);
@@ -41,7 +43,10 @@ export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): 
   }
   if (back.now.state !== 'running') reasons.push(`the flow back to ${cut.from} is ${stateText(back)}`);
   if (back.mode !== 'shadow') reasons.push(`the flow back to ${cut.from} is ${back.mode} already`);
-  if (back.rogueTransactions > 0) reasons.push(`${back.rogueTransactions} transactions on ${cut.to} are not Teal's`);
+  const rogue = back.rogueTransactions - settled;
+  if (rogue > 0) {
+    reasons.push(`${rogue} transactions on ${cut.to} are not Teal's: find the writer, then \`teal verify --fix\``);
+  }
   return reasons;
 }
 
@@ -89,7 +94,7 @@ export async function checkGuardrails(
     ports.carrier.status(flowFrom(cut.from)),
     ports.carrier.status(flowFrom(cut.to)),
   ]);
-  const reasons = guardrails(cut, { router, losing, gaining, onward, back }, limits);
+  const reasons = guardrails(cut, { router, losing, gaining, onward, back, settled: ports.settled(cut.to) }, limits);
   if (reasons.length > 0) throw new TealError('TEAL-STAGES-107', reasons.join('; '), { reasons });
   const found = await ports.schemas.compare(cut.from);
   checkSchemas(found, accepted);

@@ -12,12 +12,14 @@ import { dropSlot } from './slot.ts';
 export interface TealNames {
   /** Of the flow that leaves a side: slot and publication are there, the origin is on the other side. */
   readonly flow: Readonly<Record<Side, string>>;
+  /** The origin of repairs, on the side that was repaired. */
+  readonly repair: string;
 }
 
 /** Slots allow a-z, 0-9 and _ only (manual, "CREATE_REPLICATION_SLOT"). */
 export function tealNames(migration: string): TealNames {
   const base = `teal_${migration.replaceAll('-', '_')}`;
-  return { flow: { blue: `${base}_fwd`, green: `${base}_rev` } };
+  return { flow: { blue: `${base}_fwd`, green: `${base}_rev` }, repair: `${base}_repair` };
 }
 
 /**
@@ -53,7 +55,7 @@ export function removalStep(
         await removeDdlNotes(connection);
         await dropSlot(connection, names.flow[side], { terminateReader: true, signal });
         await connection.query(`drop publication if exists ${quoteIdent(names.flow[side])}`);
-        await dropOrigin(connection, names.flow[otherSide(side)]);
+        for (const origin of [names.flow[otherSide(side)], names.repair]) await dropOrigin(connection, origin);
         if (keepClosed) await dropTables(connection);
         else await connection.query('drop schema if exists teal cascade');
       });
@@ -72,12 +74,12 @@ async function leftovers(
   const { rows } = await connection.query(
     `select 'slot ' || slot_name as what from pg_replication_slots where slot_name = $1
      union all select 'publication ' || pubname from pg_publication where pubname = $1
-     union all select 'origin ' || roname from pg_replication_origin where roname = $2
+     union all select 'origin ' || roname from pg_replication_origin where roname in ($2, $6)
      union all select 'table ' || relname from pg_class where relnamespace = to_regnamespace('teal') and relkind in ('r', 'p')
      union all select 'trigger on ' || tgrelid::regclass::text from pg_trigger where tgname = $3 and not $4
      union all select 'event trigger ' || evtname from pg_event_trigger where evtname = any ($5)
      union all select 'schema teal' where to_regnamespace('teal') is not null and not $4`,
-    [names.flow[side], names.flow[otherSide(side)], fenceTrigger, keepClosed, ddlTriggers],
+    [names.flow[side], names.flow[otherSide(side)], fenceTrigger, keepClosed, ddlTriggers, names.repair],
   );
   return rows.map((row) => row['what'] ?? '');
 }

@@ -19,7 +19,7 @@ export interface PostgresRepairerOptions {
  */
 export function postgresRepairer(options: PostgresRepairerOptions): Repairer {
   return Object.freeze({
-    render,
+    render: (repairs: readonly TableRepair[]) => render(options.origin, repairs),
     apply: async (repairs: readonly TableRepair[], signal: AbortSignal) => apply(options, repairs, signal),
   });
 }
@@ -36,14 +36,16 @@ export function typeOf(table: DigestTable, name: string): string {
 /** How a value is written into a statement: as a literal, or as a parameter. */
 type Write = (value: string | null) => string;
 
-function render(repairs: readonly TableRepair[]): readonly string[] {
+function render(origin: string | undefined, repairs: readonly TableRepair[]): readonly string[] {
   const literal: Write = (value) => (value === null ? 'null' : quoteLiteral(value).trim());
   return [
+    ...(origin === undefined ? [] : originSql(quoteLiteral(origin).trim()).map((sql) => `${sql};`)),
     'begin;',
     'set local session_replication_role = replica;',
     'set local search_path = pg_catalog;',
     ...repairs.flatMap(({ table, changes }) => changes.map((change) => `${statement(table, change, literal)};`)),
     'commit;',
+    ...(origin === undefined ? [] : ['select pg_replication_origin_session_reset();']),
   ];
 }
 
@@ -72,12 +74,16 @@ async function apply(
   });
 }
 
+/** Creates the origin where it is missing and marks what this session writes with it. */
+function originSql(origin: string): readonly string[] {
+  return [
+    `select pg_replication_origin_create(${origin}) where not exists (select from pg_replication_origin where roname = ${origin})`,
+    `select pg_replication_origin_session_setup(${origin})`,
+  ];
+}
+
 async function useOrigin(connection: PgConnection, origin: string): Promise<void> {
-  await connection.query(
-    `select pg_replication_origin_create($1) where not exists (select from pg_replication_origin where roname = $1)`,
-    [origin],
-  );
-  await connection.query('select pg_replication_origin_session_setup($1)', [origin]);
+  for (const sql of originSql('$1')) await connection.query(sql, [origin]);
 }
 
 async function applyOne(connection: PgConnection, table: DigestTable, change: RowRepair): Promise<void> {
