@@ -34,13 +34,18 @@ export type HoldResult =
       readonly drained: false;
       readonly inFlight: number;
       readonly pinned: readonly PinnedSession[];
+      /** What was waited for in vain: sessions in a transaction, or not ready to go for a reason that may pass. */
+      readonly busy: readonly PinnedSession[];
       readonly waitedMs: number;
     };
 
 /** What clients pass through. All methods may be repeated. */
 export interface Router {
   read(): Promise<RouterState>;
-  /** New transactions wait at their boundary; returns when none is running, or when the limit is reached (nothing is cancelled). */
+  /**
+   * New transactions wait at their boundary; returns when none is running, or when the limit is reached (nothing is cancelled). A router may make
+   * itself ready first, with traffic flowing, in a limit of its own; `waitedMs` counts from when clients began to wait.
+   */
   hold(request: HoldRequest): Promise<HoldResult>;
   /** Sends what is held, and all that follows, to `side`. The router reads the owner row itself and refuses if it says otherwise. */
   point(side: Side, epoch: number): Promise<void>;

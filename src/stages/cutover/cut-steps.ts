@@ -4,7 +4,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Carrier, Flow } from '../../ports/carrier.ts';
 import type { Fence } from '../../ports/fence.ts';
-import type { PinnedSession, Router } from '../../ports/router.ts';
+import type { HoldResult, PinnedSession, Router } from '../../ports/router.ts';
 import type { SchemaMark, Schemas } from '../../ports/schemas.ts';
 import type { Sequences } from '../../ports/sequences.ts';
 import type { Probed, Step, StepContext } from '../../ports/step.ts';
@@ -77,8 +77,9 @@ class PauseClock {
     this.#maxPauseMs = maxPauseMs;
   }
 
-  start(): void {
-    this.#startedMs = monotonicMs();
+  /** They have been waiting for so long already; before it the router made itself ready, which cost them nothing. */
+  start(waitedMs: number): void {
+    this.#startedMs = monotonicMs() - waitedMs;
   }
 
   get leftMs(): number {
@@ -117,9 +118,9 @@ function holdStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseCloc
       return seen.mode === 'holding' && seen.inFlight === 0 ? done(`${seen.clients} clients wait`) : notDone;
     },
     act: async () => {
-      clock.start();
       const held = await ports.router.hold({ cut: cut.name, leaseMs: limits.maxPauseMs, drainMs: limits.drainMs });
-      if (!held.drained) throw notDrained(held.inFlight, held.pinned);
+      clock.start(held.waitedMs);
+      if (!held.drained) throw notDrained(held);
       return { clients: held.clients, drainedAfterMs: Math.round(held.waitedMs) };
     },
     undo: async () => ports.router.release(),
@@ -306,8 +307,8 @@ function done(evidence: string): Probed {
   return { state: 'done', evidence };
 }
 
-function notDrained(inFlight: number, pinned: readonly PinnedSession[]): TealError {
-  const first = pinned[0];
+function notDrained({ inFlight, pinned, busy }: Extract<HoldResult, { drained: false }>): TealError {
+  const [first] = pinned;
   if (first !== undefined) {
     return new TealError(
       'TEAL-STAGES-101',
@@ -315,11 +316,16 @@ function notDrained(inFlight: number, pinned: readonly PinnedSession[]): TealErr
       {
         pinned: pinned.length,
         inFlight,
-        sessions: pinned.slice(0, 10).map((session) => `${session.client}: ${session.reason}`),
+        sessions: named(pinned),
       },
     );
   }
   return new TealError('TEAL-STAGES-100', `${inFlight} transactions were still running at the end of the drain limit`, {
     inFlight,
+    sessions: named(busy),
   });
+}
+
+function named(sessions: readonly PinnedSession[]): readonly string[] {
+  return sessions.slice(0, 10).map((session) => `${session.client}: ${session.reason}`);
 }

@@ -92,11 +92,17 @@ export class BackendLink {
     return question.answered;
   }
 
-  /** Says goodbye. The server ends the session when it has read what was sent before. */
+  /**
+   * Says goodbye. The server ends the session when it has read what was sent before. A question under way fails at once: the server may have gone
+   * before it read it (the client's own goodbye came first), and then no answer would ever end the wait for it.
+   */
   end(): void {
     this.#owner = undefined;
-    if (!this.#closed) this.socket.end(encodeTerminate());
-    this.#closed = true;
+    if (this.#closed) return;
+    this.#close();
+    this.socket.end(encodeTerminate());
+    // What still comes is read and dropped: a server that cannot send would never read the goodbye.
+    this.socket.resume();
   }
 
   destroy(): void {
@@ -114,6 +120,7 @@ export class BackendLink {
   }
 
   #onData(chunk: Buffer): void {
+    if (this.#closed) return;
     const question = this.#question;
     if (question !== undefined) {
       if (question.push(chunk)) this.#question = undefined;
@@ -135,10 +142,14 @@ export class BackendLink {
 
   #onClose(): void {
     if (this.#closed) return;
+    this.#close();
+    this.#owner?.closed();
+  }
+
+  #close(): void {
     this.#closed = true;
     this.#question?.lose();
     this.#question = undefined;
-    this.#owner?.closed();
   }
 }
 

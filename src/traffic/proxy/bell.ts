@@ -1,5 +1,19 @@
 import { sleep } from '../../kernel/clock.ts';
 
+/** Whether the work ended in time. Where it did not it goes on, and how it ends is nobody's concern any more. Rejects as the work does. */
+export async function endsWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = sleep(Math.max(0, timeoutMs), timer.signal).then(
+    () => false,
+    () => false,
+  );
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
+}
+
 /** Wakes those who wait for something that changes often; each looks for itself whether it is what it waits for. */
 export class Bell {
   #rung = Promise.withResolvers<void>();

@@ -16,6 +16,8 @@ const schema = z.strictObject({
   controlPath: z.string().max(100),
   maxClients: z.int().min(1).default(1_000),
   connectTimeoutMs: z.int().min(1).default(10_000),
+  /** How long sessions may be made ready for a cut before clients are held; the controller waits a little longer for the answer. */
+  warmLimitMs: z.int().min(1).max(10_000).default(10_000),
   /** How long a statement that met the fence may wait for the new owner before its error is passed on. */
   stragglerMs: z.int().min(0).default(30_000),
 });

@@ -277,7 +277,12 @@ describe('what is under way', () => {
     const client = await at.connect();
     await client.query('begin');
     const held = await at.router.hold({ ...hold, drainMs: 100 });
-    expect(held).toMatchObject({ drained: false, inFlight: 1, pinned: [{ reason: 'in a transaction or statement' }] });
+    expect(held).toMatchObject({
+      drained: false,
+      inFlight: 1,
+      pinned: [],
+      busy: [{ reason: 'in a transaction or statement' }],
+    });
     expect(await major(client)).toBe(at.blue.major);
     await client.query('commit');
     await at.router.release();

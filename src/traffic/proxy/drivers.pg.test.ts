@@ -1,20 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { blueMajor, greenMajor } from '../../../test/support/postgres.ts';
+import { pgTools, type PgTools } from '../../../tools/servers/pg-tools.ts';
 import { sleep } from '../../kernel/clock.ts';
 import { proxied, type Proxied } from './test-support/proxied.ts';
 
 /** Programs as their users run them, each keeping its own books, while the data goes to green and back. */
 let folder: string;
+let tools: PgTools;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'teal-drivers-'));
-});
+  tools = await pgTools(blueMajor(), greenMajor());
+}, 300_000);
 
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
@@ -36,11 +40,6 @@ async function run(program: string, args: readonly string[], input = ''): Promis
   child.stdin.end(input);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, output };
-}
-
-async function onPath(program: string): Promise<boolean> {
-  const places = (process.env['PATH'] ?? '').split(delimiter).map(async (place) => access(join(place, program)));
-  return (await Promise.allSettled(places)).some((found) => found.status === 'fulfilled');
 }
 
 /** Rows are counted on both sides: nothing carries them here, so each was written exactly where its client was. */
@@ -68,7 +67,6 @@ describe('pgbench', () => {
     ['prepared', ['-M', 'prepared']],
     ['a connection each time', ['-C', '-M', 'simple']],
   ])('%s', async (_mode, args) => {
-    if (!(await onPath('pgbench'))) return skipLoudly('pgbench');
     await using at = await proxied();
     await withLedger(at);
     const script = join(folder, 'ledger.sql');
@@ -77,7 +75,7 @@ describe('pgbench', () => {
       'begin;\ninsert into ledger values (:client_id, 1);\nselect 1;\nend;\ninsert into ledger values (:client_id, 2);\n',
     );
     const place = ['-h', '127.0.0.1', '-p', String(at.proxy.port), '-U', 'postgres'];
-    const bench = run('pgbench', [
+    const bench = run(tools.pgbench, [
       '-n',
       '-c',
       '8',
@@ -103,7 +101,6 @@ describe('pgbench', () => {
 });
 
 test('psql, with COPY and variables of its session', async () => {
-  if (!(await onPath('psql'))) return skipLoudly('psql');
   await using at = await proxied();
   await withLedger(at);
   const lines = Array.from(
@@ -112,7 +109,7 @@ test('psql, with COPY and variables of its session', async () => {
   );
   lines.splice(100, 0, 'copy ledger from stdin;\n2\t1\n2\t2\n\\.\n');
   const input = `set work_mem = '7MB';\nset app.tenant = 'seven';\n${lines.join('')}show work_mem;\nshow app.tenant;\n`;
-  const session = run('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', at.url], input);
+  const session = run(tools.psql, ['-X', '-q', '-v', 'ON_ERROR_STOP=1', at.url], input);
   await thereAndBack(at);
   const { code, output } = await session;
   expect(code, output).toBe(0);
@@ -187,9 +184,9 @@ with psycopg.connect(sys.argv[1], autocommit=True, prepare_threshold=0) as c:
 print(done)
 `;
 
-test('psycopg 3, prepared, in pipelines and COPY', async () => {
+test('psycopg 3, prepared, in pipelines and COPY', async ({ skip }) => {
   const python = await psycopg();
-  if (python === undefined) return skipLoudly('psycopg');
+  if (python === undefined) return skip('there is no python3 here to run psycopg with');
   await using at = await proxied();
   await withLedger(at);
   const session = run(python, ['-c', psycopgProgram, at.url]);
@@ -200,16 +197,23 @@ test('psycopg 3, prepared, in pipelines and COPY', async () => {
   expect(rows.blue + rows.green).toBe(4 * Number(output));
 }, 180_000);
 
-/** A Python with psycopg, made once in the cache of the repository; undefined where it cannot be had. */
+/** A Python with psycopg, made once in the cache of the repository; undefined where there is no Python at all. */
 async function psycopg(): Promise<string | undefined> {
   const place = fileURLToPath(new URL('../../../.cache/psycopg', import.meta.url));
   const python = join(place, 'bin', 'python');
-  if (!(await onPath('python3'))) return undefined;
-  if ((await run('python3', ['-m', 'venv', place])).code !== 0) return undefined;
+  if (await succeeds(python, ['-c', 'import psycopg'])) return python;
+  if (!(await succeeds('python3', ['--version']))) return undefined;
+  const made = await run('python3', ['-m', 'venv', place]);
+  expect(made.code, made.output).toBe(0);
   const installed = await run(python, ['-m', 'pip', 'install', '-q', 'psycopg[binary]==3.*']);
-  return installed.code === 0 ? python : undefined;
+  expect(installed.code, installed.output).toBe(0);
+  return python;
 }
 
-function skipLoudly(program: string): void {
-  process.stderr.write(`\n  SKIPPED: ${program} is not to be had here, so it was not tried in a cut\n\n`);
+async function succeeds(program: string, args: readonly string[]): Promise<boolean> {
+  const child = spawn(program, args, { stdio: 'ignore' });
+  const ended = Promise.withResolvers<boolean>();
+  child.once('error', () => ended.resolve(false));
+  child.once('close', (code) => ended.resolve(code === 0));
+  return ended.promise;
 }

@@ -4,7 +4,7 @@ import { describeError, TealError } from '../../kernel/errors.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, PinnedSession, Router, RouterState } from '../../ports/router.ts';
 import { encodeError } from '../../wire/postgres/backend.ts';
-import { Bell } from './bell.ts';
+import { Bell, endsWithin } from './bell.ts';
 import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } from './connector.ts';
 import { CustomSettings } from './custom-settings.ts';
 import { beforeAnyCut, decideOwner, type Ownership } from './owner.ts';
@@ -17,6 +17,8 @@ export interface HubOptions {
   readonly pinned: 'abort' | 'close';
   readonly connectTimeoutMs: number;
   readonly stragglerMs: number;
+  /** How long sessions may be made ready before clients are held. */
+  readonly warmLimitMs: number;
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -34,7 +36,6 @@ export interface ProxyStats {
 
 /** Backends that are made ready at the same time. */
 const preparedAtOnce = 16;
-const warmLimitMs = 10_000;
 const pointLimitMs = 10_000;
 const lookAgainMs = 1_000;
 
@@ -103,14 +104,14 @@ export class Hub implements Traffic, Router {
 
   /**
    * First, with traffic flowing, every session's next backend is made ready; what cannot cross is found here, before anybody waits. Then the gate
-   * closes. `waitedMs` counts from there.
+   * closes. `waitedMs` counts from there. Answers within `warmLimitMs` and `drainMs`, whatever a backend or a client does meanwhile.
    */
   async hold(request: HoldRequest): Promise<HoldResult> {
     if (!this.#holding) {
       await this.warm();
       const pinned = this.#pinned();
       if (pinned.length > 0 && this.#options.pinned === 'abort') {
-        return { drained: false, inFlight: this.#inFlight(), pinned, waitedMs: 0 };
+        return { drained: false, inFlight: this.#inFlight(), pinned, busy: [], waitedMs: 0 };
       }
     }
     this.renew(request.leaseMs);
@@ -121,7 +122,7 @@ export class Hub implements Traffic, Router {
     const drained = await this.#drain(startedMs + request.drainMs);
     const waitedMs = monotonicMs() - startedMs;
     if (drained) return { drained, clients: this.#sessions.size, waitedMs };
-    return { drained, inFlight: this.#inFlight(), pinned: [...this.#pinned(), ...this.#busy()], waitedMs };
+    return { drained, inFlight: this.#inFlight(), pinned: this.#pinned(), busy: this.#busy(), waitedMs };
   }
 
   /** Prolongs the lease of a hold. */
@@ -171,21 +172,11 @@ export class Hub implements Traffic, Router {
 
   /**
    * Makes the other side's backends ready without holding anybody, so that a hold shortly afterwards finds them so. They are given up when no
-   * hold comes within a minute.
+   * hold comes within a minute. Takes `warmLimitMs` at most: what is not ready then is waited for in the hold, or is why it is given up.
    */
   async warm(): Promise<void> {
-    this.#types = undefined;
-    const other = otherSide(this.side);
-    await this.#learnSettings();
-    const untilMs = monotonicMs() + warmLimitMs;
-    for (const session of this.#sessions.values()) session.mover.forgetHindrance();
-    const waiting = [...this.#sessions.values()];
-    const worker = async (): Promise<void> => {
-      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-        if (monotonicMs() < untilMs && !next.gone && !next.mover.isReady(other)) await next.prepare(other);
-      }
-    };
-    await Promise.all(Array.from({ length: preparedAtOnce }, worker));
+    const { warmLimitMs } = this.#options;
+    await endsWithin(this.#makeReady(monotonicMs() + warmLimitMs), warmLimitMs);
     void this.#coolLater();
   }
 
@@ -284,7 +275,8 @@ export class Hub implements Traffic, Router {
     }
     // Every transaction has ended, so every notification has been signalled: one more question makes each listener's backend deliver them.
     const listeners = [...this.#sessions.values()].filter((session) => session.listens);
-    await Promise.all(listeners.map(async (session) => session.flushNotifications()));
+    const flushed = Promise.all(listeners.map(async (session) => session.flushNotifications()));
+    if (!(await endsWithin(flushed, untilMs - monotonicMs()))) return false;
     if (this.#options.pinned === 'close') {
       for (const session of this.#sessions.values()) if (isStuck(session)) session.close();
     }
@@ -338,11 +330,12 @@ export class Hub implements Traffic, Router {
   }
 
   #busy(): readonly PinnedSession[] {
+    const other = otherSide(this.side);
     return [...this.#sessions.values()]
-      .filter((session) => session.inFlight)
+      .filter((session) => !isStuck(session) && !(session.atBoundary && session.mover.isReady(other)))
       .map((session) => ({
         client: session.name,
-        reason: 'in a transaction or statement',
+        reason: session.inFlight ? 'in a transaction or statement' : 'its backends have not answered the proxy yet',
         forMs: Math.round(session.busyForMs),
       }));
   }
@@ -426,6 +419,20 @@ export class Hub implements Traffic, Router {
   }
 
   // ---- standby backends
+
+  async #makeReady(untilMs: number): Promise<void> {
+    this.#types = undefined;
+    const other = otherSide(this.side);
+    await this.#learnSettings();
+    for (const session of this.#sessions.values()) session.mover.forgetHindrance();
+    const waiting = [...this.#sessions.values()];
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+        if (monotonicMs() < untilMs && !next.gone && !next.mover.isReady(other)) await next.prepare(other);
+      }
+    };
+    await Promise.all(Array.from({ length: preparedAtOnce }, worker));
+  }
 
   async #learnSettings(): Promise<void> {
     try {

@@ -30,8 +30,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     blue: new SideDesk(blue.target, blue.admin, config.connectTimeoutMs),
     green: new SideDesk(green.target, green.admin, config.connectTimeoutMs),
   };
-  const { pinned, connectTimeoutMs, stragglerMs } = config;
-  const hub = new Hub({ desks, pinned, connectTimeoutMs, stragglerMs, log });
+  const { pinned, connectTimeoutMs, stragglerMs, warmLimitMs } = config;
+  const hub = new Hub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, log });
   const verifiers = new Verifiers(async (user) => desks[hub.side].verifier(user));
   const databases = new Set([blue.target.database, green.target.database]);
   const reception = new Reception({ hub, verifiers, config, databases, log, ...(await readTls(config)) });

@@ -144,6 +144,11 @@ export class Session implements LinkOwner {
   /** Begins to pass bytes. The client's start-up is over. */
   start(): void {
     const client = this.#client;
+    // It may have gone while its backend was made: then no event tells it any more.
+    if (client.destroyed || client.readableEnded) {
+      this.end();
+      return;
+    }
     client.on('data', (chunk: Buffer) => this.#onClient(chunk));
     client.on('drain', () => this.#link?.socket.resume());
     client.on('close', () => this.end());
@@ -156,7 +161,7 @@ export class Session implements LinkOwner {
   // ---- what the hub sees
 
   get atBoundary(): boolean {
-    if (this.#asking || this.#fence !== undefined) return false;
+    if (this.#asking || this.#leaving || this.#fence !== undefined) return false;
     return this.#units.atBoundary && this.#backendTap.atFrameEnd && this.#clientTap.atFrameEnd;
   }
 
@@ -508,6 +513,10 @@ export class Session implements LinkOwner {
   async #prepare(side: Side): Promise<void> {
     const mover = this.#mover;
     await mover.connect(side);
+    if (this.gone) {
+      mover.drop();
+      return;
+    }
     const link = this.#link;
     if (link !== undefined && mover.dirty && this.atBoundary) {
       await this.#askWith(async () => mover.read(link, this.#traffic.settings.names));
@@ -575,6 +584,10 @@ export class Session implements LinkOwner {
     const old = this.#link;
     const from = this.#lastSide;
     const types = from === next.side ? undefined : await this.#traffic.types(from, next.side);
+    if (this.gone) {
+      next.end();
+      return;
+    }
     this.#link = next;
     this.#lastSide = next.side;
     this.#messages.nextBackend(types);
