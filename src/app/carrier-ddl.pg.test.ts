@@ -86,6 +86,9 @@ describe('DDL on the side that is live', () => {
       expect((await waits(pair)).now.reason).toContain(
         'column public.account.balance is numeric(20,2) on blue and bigint on green',
       );
+      expect((await pair.status('forward')).ddl).toBe(
+        'ALTER TABLE (table public.account), which computed rows anew: run the same there, then compare',
+      );
       await pair.green.query('alter table account alter balance type numeric(20,2)');
       await caughtUp(pair, 'forward');
       await pair.blue.query('alter table account rename note to remark');
@@ -93,6 +96,32 @@ describe('DDL on the side that is live', () => {
       await pair.green.query('alter table account rename note to remark');
       await pair.blue.query('update account set remark = $$r$$');
       await caughtUp(pair, 'forward');
+      expect(await contents(pair.green)).toEqual(await contents(pair.blue));
+    });
+  });
+
+  test('rows that are computed anew without another type: nothing tells the target but the note', async () => {
+    await following('', async (pair) => {
+      await pair.blue.query('insert into account values (1, 1)');
+      await pair.blue.query('alter table account alter balance type bigint using balance * 2');
+      await caughtUp(pair, 'forward');
+      expect((await pair.status('forward')).ddl).toContain('which computed rows anew');
+    });
+  });
+
+  test('a column that takes the place of another in one transaction: add before, drop after', async () => {
+    await following('', async (pair) => {
+      await pair.blue.query(`insert into account values (1, 1, 'x'), (2, 2, 'y')`);
+      await pair.blue.query(
+        `begin; alter table account add column remark text; update account set remark = upper(note); alter table account drop column note; insert into account values (3, 3, 'z'); commit`,
+      );
+      await pair.blue.query(`insert into account values (4, 4, 'w')`);
+      expect((await waits(pair)).now.reason).toContain('green has no column public.account.remark (text)');
+      await pair.green.query('alter table account add column remark text');
+      await caughtUp(pair, 'forward');
+      await differences(pair, ['column public.account.note (text) is on green alone']);
+      await pair.green.query('alter table account drop column note');
+      await differences(pair, []);
       expect(await contents(pair.green)).toEqual(await contents(pair.blue));
     });
   });

@@ -23,7 +23,7 @@ import {
   type OpenTransaction,
 } from './batch.ts';
 import { controlRowOf, controlSchema, isOwnOrigin, signOf } from './control.ts';
-import { ddlPrefix, newsText, readDdlNote, withNote, type DdlNote, type SchemaNews } from './ddl.ts';
+import { afterNews, ddlPrefix, newsText, readDdlNote, withNote, type DdlNote, type SchemaNews } from './ddl.ts';
 import type { EventSource } from './event-source.ts';
 import { Hold } from './hold.ts';
 import { flowMode } from './mode.ts';
@@ -319,9 +319,10 @@ class StreamApplier implements Applier {
   }
 
   #takeDdl(content: Buffer): void {
-    const note = readDdlNote(content);
-    if (note === undefined || this.#current().ours) return;
+    const read = readDdlNote(content);
     const open = this.#current();
+    if (read === undefined || open.ours) return;
+    const note = afterNews(open.schema, read);
     this.#ddlNotes += 1;
     this.#ddlLast = note;
     for (const table of note.tables) this.#patience.forget(table);
@@ -430,7 +431,7 @@ class StreamApplier implements Applier {
     const open = this.#current();
     const news = open.schema;
     // The note before this row says more than the row's columns.
-    if (news !== undefined) await this.#fitNews(open, news, news.forms.get(tableKey(relation)) ?? [], undefined);
+    if (news !== undefined) await this.#fitNews(open, news, news.forms.get(tableKey(relation)) ?? [], open.commitsAt);
     let undone = false;
     const table = await this.#patience.fitting(relation, this.#signal, async () => {
       undone = this.#open?.sliced === true;

@@ -13,6 +13,8 @@ export interface DdlNote {
   readonly tables: readonly string[];
   /** How managed tables and types are after the command. */
   readonly forms: readonly SchemaForm[];
+  /** It computed rows anew, or an earlier command of its transaction did: their new values are nowhere in the stream. */
+  readonly rewrote: boolean;
 }
 
 /**
@@ -27,21 +29,23 @@ export function readDdlNote(content: Buffer): DdlNote | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { command, objects, tables, forms } = value as Record<string, unknown>;
+  const { command, objects, tables, forms, rewrote } = value as Record<string, unknown>;
   if (typeof command !== 'string') return undefined;
   return {
     command,
     objects: listOf(objects).filter((each) => typeof each === 'string'),
     tables: listOf(tables).flatMap((each) => tableText(each) ?? []),
     forms: listOf(forms).filter(isForm),
+    rewrote: rewrote === true,
   };
 }
 
 /** For a person: the command and what it was about. */
-export function noteText({ command, objects, tables }: DdlNote): string {
+export function noteText({ command, objects, tables, rewrote }: DdlNote): string {
   const about = objects.length > 0 ? objects : tables;
   const more = about.length > 5 ? ` and ${about.length - 5} more` : '';
-  return about.length === 0 ? command : `${command} (${about.slice(0, 5).join(', ')}${more})`;
+  const what = about.length === 0 ? command : `${command} (${about.slice(0, 5).join(', ')}${more})`;
+  return rewrote ? `${what}, which computed rows anew: run the same there, then compare` : what;
 }
 
 /** What the notes of one transaction come to. */
@@ -51,6 +55,8 @@ export interface SchemaNews {
   /** The first commands, for a person. */
   readonly told: readonly string[];
   readonly notes: number;
+  /** Tables whose rows were computed anew. */
+  readonly rewrote: ReadonlySet<string>;
 }
 
 const toldCommands = 5;
@@ -62,11 +68,19 @@ export function withNote(news: SchemaNews | undefined, note: DdlNote): SchemaNew
   if (note.command === 'DROP TABLE') for (const table of note.tables) forms.delete(table);
   for (const [owner, group] of Map.groupBy(note.forms, ({ schema, of }) => `${schema}.${of}`)) forms.set(owner, group);
   const told = news?.told ?? [];
+  // The command's own note comes next and says it.
+  const tells = !note.rewrote || note.forms.length > 0;
   return {
     forms,
-    told: told.length < toldCommands ? [...told, noteText(note)] : told,
-    notes: (news?.notes ?? 0) + 1,
+    told: tells && told.length < toldCommands ? [...told, noteText(note)] : told,
+    notes: (news?.notes ?? 0) + (tells ? 1 : 0),
+    rewrote: note.rewrote ? new Set([...(news?.rewrote ?? []), ...note.tables]) : (news?.rewrote ?? new Set()),
   };
+}
+
+/** The note as it is told after what came before it in its transaction: the command's own note follows that of the rewrite which it made. */
+export function afterNews(news: SchemaNews | undefined, note: DdlNote): DdlNote {
+  return note.tables.some((table) => news?.rewrote.has(table) === true) ? { ...note, rewrote: true } : note;
 }
 
 export function newsText({ told, notes }: SchemaNews): string {

@@ -29,11 +29,17 @@ test.each(['event triggers', 'comparisons alone'] as const)(
     const { migration } = life;
     const writers = await KeyedWriters.start(life.proxyUrl, 4);
     expect(await migration.up()).toMatchObject({ outcome: 'waiting' });
-    expect(await teals(on, blue)).toEqual('teal_ddl_drop\nteal_ddl_end');
-    expect(await teals(on, green)).toEqual('teal_ddl_drop\nteal_ddl_end');
+    expect(await teals(on, blue)).toEqual('teal_ddl_drop\nteal_ddl_end\nteal_ddl_rewrite');
+    expect(await teals(on, green)).toEqual('teal_ddl_drop\nteal_ddl_end\nteal_ddl_rewrite');
     if (how === 'comparisons alone') {
-      await on(blue, 'drop event trigger teal_ddl_end; drop event trigger teal_ddl_drop');
-      await on(green, 'drop event trigger teal_ddl_end; drop event trigger teal_ddl_drop');
+      await on(
+        blue,
+        'drop event trigger teal_ddl_end; drop event trigger teal_ddl_drop; drop event trigger teal_ddl_rewrite',
+      );
+      await on(
+        green,
+        'drop event trigger teal_ddl_end; drop event trigger teal_ddl_drop; drop event trigger teal_ddl_rewrite',
+      );
     }
 
     // Under writes: stops, tells, goes on.

@@ -6,7 +6,7 @@ import type { KeptSession } from './kept-session.ts';
 import { quoteIdent, quoteLiteral } from './quote.ts';
 import { formsSql, userSchema } from './schema-forms.ts';
 
-export const ddlTriggers: readonly string[] = Object.freeze(['teal_ddl_end', 'teal_ddl_drop']);
+export const ddlTriggers: readonly string[] = Object.freeze(['teal_ddl_end', 'teal_ddl_drop', 'teal_ddl_rewrite']);
 
 /** Commands that a flow, or the equality of both schemas, cares about. GRANT, COMMENT, REFRESH and the like run as if Teal were not there. */
 const endTags = [
@@ -51,7 +51,14 @@ declare
 begin
   if current_setting('teal.quiet', true) = 'on' then return; end if;
   begin
-    if tg_event = 'sql_drop' then
+    if tg_event = 'table_rewrite' then
+      -- New values without a row in the log: whoever repeats the command on the other side must know.
+      select jsonb_agg(format('rows of table %I.%I', n.nspname, c.relname)), jsonb_agg(jsonb_build_object('schema', n.nspname, 'name', c.relname))
+      into objects, tables
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.oid = pg_event_trigger_table_rewrite_oid() and c.relpersistence <> 't' and pg_event_trigger_table_rewrite_reason() & 6 <> 0 and ${userSchema};
+      if objects is null then return; end if;
+    elsif tg_event = 'sql_drop' then
       select jsonb_agg(d.object_type || ' ' || d.object_identity),
         jsonb_agg(jsonb_build_object('schema', d.address_names[1], 'name', d.address_names[2])) filter (where d.object_type in ('table', 'table column', 'table constraint'))
       into objects, tables
@@ -100,7 +107,8 @@ begin
       select jsonb_agg(to_jsonb(f)) into forms from (${formsSql('c.oid = any (touched)', 't.oid = any (types)')}) f;
     end if;
     perform pg_logical_emit_message(true, 'teal.ddl', jsonb_build_object(
-      'command', tg_tag, 'objects', objects, 'tables', coalesce(tables, '[]'), 'forms', coalesce(forms, '[]'))::text);
+      'command', tg_tag, 'objects', objects, 'tables', coalesce(tables, '[]'), 'forms', coalesce(forms, '[]'),
+      'rewrote', tg_event = 'table_rewrite')::text);
     ${spacer};
   exception when others then
     begin
@@ -115,12 +123,14 @@ end $teal$`;
 
 /** ALWAYS: a change of the schema is one in every session, also in one that says it applies another system's changes. */
 function triggersSql(): string {
-  const [end = '', drop = ''] = ddlTriggers.map(quoteIdent);
+  const [end = '', drop = '', rewrite = ''] = ddlTriggers.map(quoteIdent);
   return `
     create event trigger ${end} on ddl_command_end when tag in (${endTags.map(quoteLiteral).join(', ')}) execute function teal.note_ddl();
     create event trigger ${drop} on sql_drop execute function teal.note_ddl();
+    create event trigger ${rewrite} on table_rewrite execute function teal.note_ddl();
     alter event trigger ${end} enable always;
-    alter event trigger ${drop} enable always`;
+    alter event trigger ${drop} enable always;
+    alter event trigger ${rewrite} enable always`;
 }
 
 /** Event triggers are for superusers, and for whom a provider lets. */
@@ -177,7 +187,7 @@ async function probeDdlNotes(connection: PgConnection): Promise<Probed> {
 export function ddlNotesStep(side: Side, session: KeptSession, publication: string): Step {
   return {
     id: `prepare:ddl-notes-${side}`,
-    does: `makes two event triggers on ${side} that note every change of the schema in its own transaction; where that is not allowed, both schemas are compared from time to time`,
+    does: `makes three event triggers on ${side} that note every change of the schema in its own transaction; where that is not allowed, both schemas are compared from time to time`,
     locks: 'nothing',
     costs: 'under a millisecond a DDL statement; reads and writes never meet it',
     undone: 'the event triggers are dropped',
