@@ -57,7 +57,7 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-008': {
     summary: 'A lock was not had in time',
     happened:
-      'Other sessions hold a lock that the statement needs. It was given up after lock_timeout and had no effect.',
+      'Other sessions hold a lock that the statement needs. It was given up after lock_timeout, or because they waited for each other, and had no effect.',
     doThis:
       'Find the holders in pg_stat_activity (blocking pids are in the facts where known), wait for them or end them, then run the command again.',
     retry: 'auto',

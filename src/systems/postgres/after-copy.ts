@@ -2,7 +2,7 @@ import { waitFor } from '../../kernel/clock.ts';
 import type { Catalog, Table, TableName } from '../../model/catalog.ts';
 import { tableKey } from '../../model/catalog.ts';
 import type { Step } from '../../ports/step.ts';
-import { connect } from './connection.ts';
+import { connect, withLockRetry } from './connection.ts';
 import type { KeptSession } from './kept-session.ts';
 import { quoteTable } from './quote.ts';
 
@@ -87,8 +87,9 @@ export function refreshStep(options: AfterCopyOptions, views: Catalog['materiali
         signal.throwIfAborted();
         if (!empty.has(tableKey(view))) continue;
         progress({ text: `computes ${tableKey(view)}`, done: index, total: wanted.length, unit: 'items' });
-        await options.session.use(async (connection) =>
-          connection.query(`refresh materialized view ${quoteTable(view)}`),
+        // Again after a deadlock: the flow may empty tables that are read here.
+        await withLockRetry({ signal }, async () =>
+          options.session.use(async (connection) => connection.query(`refresh materialized view ${quoteTable(view)}`)),
         );
       }
     },

@@ -332,7 +332,7 @@ export interface LockRetry {
 }
 
 /**
- * Repeats `work` while it fails with TEAL-SYSTEMS-008 (a lock was not had within `lock_timeout`): short waits that are given up often do less harm than one long
+ * Repeats `work` while it fails with TEAL-SYSTEMS-008 (a lock was not had within `lock_timeout`, or only by a deadlock): short waits that are given up often do less harm than one long
  * one, behind which every other session queues. `work` must be a whole transaction. The last refusal is thrown.
  */
 export async function withLockRetry<T>(retry: LockRetry, work: () => Promise<T>): Promise<T> {

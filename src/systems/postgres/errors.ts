@@ -23,6 +23,7 @@ const bySqlState: Readonly<Record<string, ErrorCode>> = {
   '57P03': 'TEAL-SYSTEMS-006',
   '57P05': 'TEAL-SYSTEMS-006',
   '55P03': 'TEAL-SYSTEMS-008',
+  '40P01': 'TEAL-SYSTEMS-008',
   '42501': 'TEAL-SYSTEMS-010',
 };
 

@@ -54,6 +54,13 @@ async function dropAll(connection: PgConnection, statements: readonly string[], 
 /** How long pg_dump, and a statement on the target, wait for a lock. */
 const lockTimeoutMs = 60_000;
 const attemptsPerItem = 5;
+/**
+ * The flow runs while these parts are made. A key takes locks on two tables, and the flow on any: one that waits for less than the server's own look-out for
+ * deadlocks (1 s) lets the flow go on in between, and comes back.
+ */
+const besideTheFlow: ReadonlySet<SchemaPart> = new Set(['foreignKeys', 'validation', 'rest']);
+const besideTheFlowLockMs = 500;
+const besideTheFlowAttempts = 200;
 const dependentObjects = '2BP01';
 const postDataToDrop = new Set(['FK CONSTRAINT', 'MATERIALIZED VIEW', 'VIEW', 'STATISTICS', 'EVENT TRIGGER']);
 const duplicates = new Set(['42P07', '42710', '42723', '42P06', '42712']);
@@ -224,9 +231,10 @@ class Run {
 
   /** Tables and what they are made of, as pg_restore orders them: one session, because catalog changes do not go faster side by side. */
   async inOrder(connection: PgConnection): Promise<void> {
-    for (const { item, part } of this.#wanted) {
+    for (const ordered of this.#wanted) {
+      const { item, part } = ordered;
       if (part !== 'tables' || this.#there.has(item.dumpId)) continue;
-      await this.#make(connection, item);
+      await this.#make(connection, ordered);
       this.#there.add(item.dumpId);
     }
   }
@@ -239,7 +247,7 @@ class Run {
     this.#work.signal.addEventListener('abort', abort, { once: true });
     const worker = async (connection: PgConnection): Promise<void> => {
       for (let next = await board.next(); next !== undefined; next = await board.next()) {
-        await this.#make(connection, next.item);
+        await this.#make(connection, next);
         board.finished(next);
       }
     };
@@ -261,7 +269,7 @@ class Run {
     await board.next();
   }
 
-  async #make(connection: PgConnection, item: SchemaItem): Promise<void> {
+  async #make(connection: PgConnection, { item, part }: OrderedItem): Promise<void> {
     const { signal } = this.#work;
     signal.throwIfAborted();
     const made = !this.#names.has(`${item.type} ${item.name}`);
@@ -271,7 +279,10 @@ class Run {
     signal.addEventListener('abort', cancel, { once: true });
     try {
       // One text of several statements is one transaction (manual: "Multiple Statements in a Simple Query").
-      await withLockRetry({ signal, attempts: attemptsPerItem }, async () => connection.query(`${sql}\n${record}`));
+      const isBeside = besideTheFlow.has(part);
+      const settings = isBeside ? `set local lock_timeout = ${besideTheFlowLockMs};\n` : '';
+      const attempts = isBeside ? besideTheFlowAttempts : attemptsPerItem;
+      await withLockRetry({ signal, attempts }, async () => connection.query(`${settings}${sql}\n${record}`));
     } catch (error) {
       signal.throwIfAborted();
       throw explain(error, item);
