@@ -134,6 +134,8 @@ export class Receiver {
   }
 
   async #room(signal: AbortSignal): Promise<void> {
+    // An abort while the spool was written is never told to a listener that is added after it.
+    signal.throwIfAborted();
     this.#tell(true);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#roomMade = resolve;
