@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { flowNames, pathsOfFolder, readConfig, type CarrierConfig } from '../carriers/embedded/config.ts';
 import { runCarrierWorker } from '../carriers/embedded/worker.ts';
 import type { CarrierDeps } from '../carriers/embedded/worker-ports.ts';
@@ -13,6 +14,7 @@ import { openSourceProbe } from '../systems/postgres/source-probe.ts';
 import { takeStreamLease } from '../systems/postgres/stream-lease.ts';
 import { readTableStarts } from '../systems/postgres/table-starts.ts';
 import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
+import { tryLock } from './process-lock.ts';
 import { startReceiverThread } from './start-receiver.ts';
 
 /**
@@ -77,7 +79,10 @@ try {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   // The terminal of whoever started it may close; the flow goes on.
   process.on('SIGHUP', () => undefined);
-  await runCarrierWorker(config, compose(config), stop.signal);
+  // Two that are started at the same moment, before either answers: one of them ends here.
+  using lock = tryLock(join(config.folder, 'lock'));
+  if (lock === undefined) log('another worker of this flow runs');
+  else await runCarrierWorker(config, compose(config), stop.signal);
 } catch (error) {
   log(describeError(error));
   process.exitCode = 1;

@@ -35,6 +35,7 @@ import type { LoadedSpec } from './load-spec.ts';
 import { assessBoth, identify } from './look.ts';
 import { PostgresPair } from './postgres-pair.ts';
 import { soakOf } from './soak.ts';
+import { startFlows } from './start-flows.ts';
 import { watchFlows } from './watch-flows.ts';
 import { watchSchemas } from './watch-schemas.ts';
 
@@ -57,6 +58,8 @@ export interface MigrationOptions {
 export interface ConnectedRouter {
   readonly router: Router;
   stop(): Promise<void>;
+  /** It runs on, and is not started again should it die. */
+  leave(): Promise<void>;
 }
 
 /** What a comparison came to. */
@@ -117,6 +120,8 @@ export class Migration implements AsyncDisposable {
       const pair = new PostgresPair({ spec, stateDir, catalog, leftOut, tools });
       journal.append(runStarted(options));
       const connected = await options.connectRouter(pair, options.loaded);
+      // A proxy that starts after the end finds no owner row: a person decides whether it should.
+      if (journal.state.life.phase === 'finalised') await connected.leave();
       return new Migration(options, journal, pair, connected);
     } catch (error) {
       journal[Symbol.dispose]();
@@ -142,6 +147,7 @@ export class Migration implements AsyncDisposable {
 
   /** Everything up to the cut, and the cut itself once every gate says yes. Goes on from wherever an earlier run ended. */
   async up(): Promise<Outcome> {
+    await this.#startFlows();
     await this.#recover();
     const { phase } = this.state.life;
     if (phase === 'finalised') return this.#done();
@@ -175,6 +181,7 @@ export class Migration implements AsyncDisposable {
 
   /** Back to blue, with every write that green took. */
   async rollback(reason: string): Promise<Outcome> {
+    await this.#startFlows();
     await this.#recover();
     if (this.live === 'blue')
       return { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
@@ -189,6 +196,7 @@ export class Migration implements AsyncDisposable {
    * `repairScript` can be asked.
    */
   async verify(values = false): Promise<Verification> {
+    await this.#startFlows();
     const { live } = this;
     const other = otherSide(live);
     const strays = await this.#straysOf(other);
@@ -275,6 +283,7 @@ export class Migration implements AsyncDisposable {
     stage('started');
     await this.#carrier.retire('reverse');
     await this.#carrier.retire('forward');
+    await this.#connected.leave();
     await runSteps(this.#pair.removalSteps(this.live), this.#run());
     this.#journal.append({ type: 'finalised', by: this.#options.by, live: 'green' });
     stage('finished');
@@ -288,6 +297,7 @@ export class Migration implements AsyncDisposable {
       return { outcome: 'no', live: 'green', what: 'green is live: go back first', next: ['teal rollback'] };
     }
     await undoStages(this.#stages, this.#run());
+    await this.#connected.leave();
     this.#journal.append({ type: 'aborted', by: this.#options.by, reason, left: [] });
     return { outcome: 'done', live: 'blue', next: [] };
   }
@@ -306,6 +316,10 @@ export class Migration implements AsyncDisposable {
       this.#pair.releaseSnapshot(),
     ];
     await Promise.allSettled(ends);
+  }
+
+  async #startFlows(): Promise<void> {
+    await startFlows(this.#carrier, this.state, this.#options.signal);
   }
 
   async #recover(): Promise<void> {

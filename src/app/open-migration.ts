@@ -1,8 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import { ownerOf } from '../stages/cutover/decide.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
-import { ensureProxy } from '../traffic/proxy/client.ts';
 import { whoAmI } from './approver.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import { controlPath } from './control-path.ts';
@@ -10,7 +8,8 @@ import type { MigrationEvent } from './events.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
 import { Migration, type ConnectedRouter } from './migration.ts';
 import type { PostgresPair } from './postgres-pair.ts';
-import { programUrl } from './program.ts';
+import { startProxyOf, type SupervisorConfig } from './supervisor-config.ts';
+import { Supervision } from './supervision.ts';
 
 export interface OpenOptions {
   /** The migration file. */
@@ -25,48 +24,62 @@ export interface OpenOptions {
   readonly tools?: PgTools;
 }
 
-/** Opens the migration of a file with Teal's own carrier and the router that the file names; starts the proxy when it does not run. */
+/** Opens the migration of a file with Teal's own carrier and the router that the file names; starts the proxy when it does not run, and the supervisor. */
 export async function openMigration(options: OpenOptions): Promise<Migration> {
+  const loaded = loadSpec(options.file, options.env);
+  const { spec, stateDir } = loaded;
+  const urls = { blue: spec.blue.url, green: spec.green.url };
+  const config = supervisorConfig(loaded);
+  const supervision = new Supervision(stateDir, config, urls);
   return Migration.open({
-    loaded: loadSpec(options.file, options.env),
+    loaded,
     command: options.command,
     signal: options.signal,
     onEvent: options.onEvent,
     by: options.by ?? whoAmI(),
-    connectCarrier: (_, { spec, stateDir }) =>
-      connectCarrier({
-        migration: spec.name,
-        stateDir,
-        urls: { blue: spec.blue.url, green: spec.green.url },
-        spoolLimitBytes: spec.follow.spoolLimitBytes,
-        walBudgetBytes: spec.follow.walBudgetBytes,
-        heartbeatEveryMs: spec.follow.heartbeatMs,
-        tables: spec.tables,
-      }),
-    connectRouter,
+    connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls })),
+    connectRouter: async (pair) => connectRouter(pair, loaded, config.proxy, supervision),
     ...(options.tools === undefined ? {} : { tools: options.tools }),
   });
 }
 
-async function connectRouter(pair: PostgresPair, { spec, stateDir }: LoadedSpec): Promise<ConnectedRouter> {
-  const { traffic } = spec;
-  if (traffic.router === 'none') {
+function supervisorConfig({ spec, stateDir }: LoadedSpec): SupervisorConfig {
+  const { traffic, follow } = spec;
+  const carrier = {
+    migration: spec.name,
+    stateDir,
+    spoolLimitBytes: follow.spoolLimitBytes,
+    walBudgetBytes: follow.walBudgetBytes,
+    heartbeatEveryMs: follow.heartbeatMs,
+    tables: spec.tables,
+  };
+  if (traffic.router === 'none') return { version: 1, carrier };
+  const proxy = {
+    listen: { host: traffic.listenHost, port: traffic.listenPort },
+    ...(traffic.tls === undefined ? {} : { tls: { certificateFile: traffic.tls.cert, keyFile: traffic.tls.key } }),
+    clientAuth: traffic.clientAuth === 'trust' ? ('trust' as const) : ('verifier' as const),
+    pinned: traffic.pinned,
+    controlPath: controlPath(stateDir, 'proxy'),
+  };
+  return { version: 1, carrier, proxy };
+}
+
+async function connectRouter(
+  pair: PostgresPair,
+  { spec, stateDir }: LoadedSpec,
+  config: SupervisorConfig['proxy'],
+  supervision: Supervision,
+): Promise<ConnectedRouter> {
+  if (config === undefined) {
     const owner = async (): Promise<ReturnType<typeof ownerOf>> =>
       ownerOf(await pair.fences.blue.probe(), await pair.fences.green.probe());
-    return { router: noRouter(owner), stop: async () => undefined };
+    return { router: noRouter(owner), stop: async () => undefined, leave: async () => undefined };
   }
-  const router = await ensureProxy({
-    entry: fileURLToPath(programUrl('proxy-main')),
-    stateDir,
-    blueUrl: spec.blue.url,
-    greenUrl: spec.green.url,
-    config: {
-      listen: { host: traffic.listenHost, port: traffic.listenPort },
-      ...(traffic.tls === undefined ? {} : { tls: { certificateFile: traffic.tls.cert, keyFile: traffic.tls.key } }),
-      clientAuth: traffic.clientAuth === 'trust' ? 'trust' : 'verifier',
-      pinned: traffic.pinned,
-      controlPath: controlPath(stateDir, 'proxy'),
-    },
-  });
-  return { router, stop: async () => router.stop() };
+  const urls = { blue: spec.blue.url, green: spec.green.url };
+  const router = await supervision.begin('proxy', async () => startProxyOf(stateDir, config, urls));
+  return {
+    router,
+    stop: async () => supervision.end('proxy', async () => router.stop()),
+    leave: async () => supervision.leave('proxy'),
+  };
 }

@@ -4,6 +4,7 @@ import type { Side } from '../model/catalog.ts';
 import { nowMs } from '../kernel/clock.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { LoadedSpec } from './load-spec.ts';
+import { readSupervisor, type SupervisorSeen } from './supervision.ts';
 import { soakOf, type Soak } from './soak.ts';
 
 export interface Status {
@@ -25,13 +26,17 @@ export interface Status {
   readonly soak?: Soak;
   readonly certificate?: { readonly tables: number; readonly rows: string; readonly atIso: string };
   readonly controller?: { readonly pid: number; readonly host: string };
+  /** What starts flows and proxy again when they die; absent when nothing ought to run. */
+  readonly supervisor?: SupervisorSeen;
   readonly lastIso?: string;
 }
 
 /** Where a migration is, from its journal alone: also while a controller runs, and when both systems are down. TEAL-JOURNAL-008 when there is none. */
 export function readStatus({ spec, stateDir }: LoadedSpec): Status {
   using reader = openJournalReader(stateDir);
-  return statusOf(spec, reader.refresh(), reader.holder);
+  const supervisor = readSupervisor(stateDir);
+  const status = statusOf(spec, reader.refresh(), reader.holder);
+  return supervisor === undefined ? status : { ...status, supervisor };
 }
 
 export function statusOf(spec: Spec, state: MigrationState, holder: JournalReader['holder']): Status {

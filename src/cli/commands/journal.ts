@@ -77,8 +77,19 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
     ...(status.controller === undefined
       ? []
       : [`  controller process ${status.controller.pid} on ${status.controller.host}`]),
+    ...(status.supervisor === undefined ? [] : supervisorLines(status.supervisor)),
   ];
   return lines.join('\n');
+}
+
+function supervisorLines({ pid, lives, things }: NonNullable<Status['supervisor']>): readonly string[] {
+  const seen = Object.entries(things).map(([thing, it]) => ({ thing, ...it }));
+  const restarts = seen.map(({ thing, restarts: count }) => `${thing} ${count}`).join(', ');
+  const head = lives ? `process ${pid}; restarts: ${restarts}` : `process ${pid} is gone; the next command starts it`;
+  const failures = seen.flatMap(({ thing, failure }) =>
+    failure === undefined ? [] : [wrap(`${thing}: ${failure.reason}`, 80, '  supervisor ')],
+  );
+  return [`  supervisor ${head}`, ...failures];
 }
 
 function flowLines({ flow, mode, now, lagMs, schema, ddl }: FlowsSaid[number]): readonly string[] {

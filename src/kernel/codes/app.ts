@@ -9,4 +9,21 @@ export const appCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-002': {
+    summary: 'A process of the migration dies again and again',
+    happened:
+      'A flow or the proxy was found dead and started anew more than eight times within ten minutes. The supervisor does not start it any more; everything else goes on.',
+    doThis:
+      'Read the end of its log in the state folder (`carrier-forward/worker.log`, `carrier-reverse/worker.log`, `proxy/log`), mend the cause and run `teal up`: it starts it and counts anew.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-003': {
+    summary: 'The supervisor could not be started',
+    happened:
+      'The process that starts a flow or the proxy again when it dies has ended at once, or did not answer in time.',
+    doThis: 'Read its log (`supervisor/log` in the state folder), mend the cause and run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;

@@ -6,12 +6,16 @@ import type { Step } from '../../ports/step.ts';
 
 const startTimeoutMs = 60_000;
 
+export function deployStepId(flow: Flow): string {
+  return `follow:deploy-${flow}`;
+}
+
 /** Starts the worker of one flow. The reverse one begins in shadow: it reads and checks everything and applies nothing until an owner row tells it to. */
 export function deployStep(flow: Flow, carrier: Carrier): Step {
   const source = flowSource(flow);
   const target = otherSide(source);
   return {
-    id: `follow:deploy-${flow}`,
+    id: deployStepId(flow),
     does:
       flow === 'forward'
         ? `starts the flow ${source} to ${target}: every change of ${source} is applied to ${target}`

@@ -1,0 +1,154 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { waitFor } from '../kernel/clock.ts';
+import { TealError } from '../kernel/errors.ts';
+import type { Side } from '../model/catalog.ts';
+import type { Carrier, Flow } from '../ports/carrier.ts';
+import { tryLock } from './process-lock.ts';
+import { programUrl } from './program.ts';
+import {
+  replaceFile,
+  supervisorBlueUrl,
+  supervisorGreenUrl,
+  supervisorPaths,
+  type SupervisorConfig,
+} from './supervisor-config.ts';
+import type { SupervisorState } from './supervisor.ts';
+import { startLock, supervisorFolder, unwant, want, wanted, type Thing } from './wanted.ts';
+
+const startTimeoutMs = 20_000;
+const endTimeoutMs = 60_000;
+
+/**
+ * A command's side of the supervisor: what it starts is written down as wanted first, so that it is started again should it die; what it ends is not wanted
+ * any more first, so that nobody starts it again.
+ */
+export class Supervision {
+  readonly #stateDir: string;
+  readonly #config: SupervisorConfig;
+  readonly #urls: Readonly<Record<Side, string>>;
+
+  constructor(stateDir: string, config: SupervisorConfig, urls: Readonly<Record<Side, string>>) {
+    this.#stateDir = stateDir;
+    this.#config = config;
+    this.#urls = urls;
+  }
+
+  async begin<T>(thing: Thing, start: () => Promise<T>): Promise<T> {
+    await want(this.#stateDir, thing);
+    const started = await this.#alone(thing, start);
+    await this.#ensure();
+    return started;
+  }
+
+  async end<T>(thing: Thing, stop: () => Promise<T>): Promise<T> {
+    await unwant(this.#stateDir, thing);
+    const ended = await this.#alone(thing, stop);
+    if ((await wanted(this.#stateDir)).size === 0) await this.#ended();
+    return ended;
+  }
+
+  /** It runs on, and nobody starts it again. */
+  async leave(thing: Thing): Promise<void> {
+    await this.end(thing, async () => undefined);
+  }
+
+  /** The carrier with its flows under supervision. */
+  carrier(inner: Carrier): Carrier {
+    const begin = async (flow: Flow): Promise<void> => this.begin(flow, async () => inner.deploy(flow));
+    return {
+      deploy: begin,
+      status: async (flow) => inner.status(flow),
+      stopAt: async (flow, position, leaseMs, signal) => inner.stopAt(flow, position, leaseMs, signal),
+      resume: async (flow) => inner.resume(flow),
+      halt: async (flow) => this.end(flow, async () => inner.halt(flow)),
+      retire: async (flow) => this.end(flow, async () => inner.retire(flow)),
+    };
+  }
+
+  async #alone<T>(thing: Thing, work: () => Promise<T>): Promise<T> {
+    using _ = await startLock(this.#stateDir, thing);
+    return await work();
+  }
+
+  /** Starts the supervisor if none has the lock. TEAL-APP-003. */
+  async #ensure(): Promise<void> {
+    const paths = supervisorPaths(this.#stateDir);
+    await mkdir(supervisorFolder(this.#stateDir), { recursive: true, mode: 0o700 });
+    await replaceFile(paths.config, this.#config);
+    const free = tryLock(paths.lock);
+    if (free === undefined) return;
+    free[Symbol.dispose]();
+    const pid = await this.#spawn(paths.log);
+    await waitFor({ what: 'the supervisor to run', timeoutMs: startTimeoutMs }, async () => {
+      if (readSupervisorState(this.#stateDir)?.pid === pid()) return true;
+      return pid() === undefined ? true : undefined;
+    });
+  }
+
+  /** Its pid while it lives; undefined when it ended because another was there first. */
+  async #spawn(logPath: string): Promise<() => number | undefined> {
+    const log = await open(logPath, 'a', 0o600);
+    try {
+      const child = spawn(process.execPath, [fileURLToPath(programUrl('supervisor-main')), this.#stateDir], {
+        detached: true,
+        cwd: '/',
+        stdio: ['ignore', log.fd, log.fd],
+        env: { ...process.env, [supervisorBlueUrl]: this.#urls.blue, [supervisorGreenUrl]: this.#urls.green },
+      });
+      child.on('error', () => child.emit('exit', 127, null));
+      let code: number | null | undefined;
+      child.on('exit', (status: number | null) => {
+        code = status;
+      });
+      child.unref();
+      return () => {
+        if (code === undefined) return child.pid;
+        if (code === 0) return undefined;
+        throw new TealError('TEAL-APP-003', 'the supervisor ended at once', { exit: code ?? 'a signal', log: logPath });
+      };
+    } finally {
+      await log.close();
+    }
+  }
+
+  async #ended(): Promise<void> {
+    const { lock } = supervisorPaths(this.#stateDir);
+    await waitFor({ what: 'the supervisor to end', timeoutMs: endTimeoutMs }, () => {
+      const free = tryLock(lock);
+      free?.[Symbol.dispose]();
+      return free === undefined ? undefined : true;
+    });
+  }
+}
+
+/** What a supervisor last wrote down; undefined where none is or where it has ended in order. */
+export function readSupervisorState(stateDir: string): SupervisorState | undefined {
+  try {
+    return JSON.parse(readFileSync(supervisorPaths(stateDir).state, 'utf8')) as SupervisorState;
+  } catch (error) {
+    if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export interface SupervisorSeen extends SupervisorState {
+  /** False after a `kill -9`, until the next command. */
+  readonly lives: boolean;
+}
+
+export function readSupervisor(stateDir: string): SupervisorSeen | undefined {
+  const state = readSupervisorState(stateDir);
+  return state === undefined ? undefined : { ...state, lives: isRunning(state.pid) };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && Reflect.get(error, 'code') === 'EPERM';
+  }
+}

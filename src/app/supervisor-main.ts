@@ -1,0 +1,98 @@
+import { rm } from 'node:fs/promises';
+import { isoNow } from '../kernel/clock.ts';
+import { TealError, describeError, isTealError } from '../kernel/errors.ts';
+import { redact } from '../kernel/redact.ts';
+import type { Carrier } from '../ports/carrier.ts';
+import { ProxyRouter } from '../traffic/proxy/client.ts';
+import { connectCarrier } from './connect-carrier.ts';
+import { takeLock, tryLock } from './process-lock.ts';
+import {
+  readSupervisorConfig,
+  replaceFile,
+  startProxyOf,
+  supervisorBlueUrl,
+  supervisorGreenUrl,
+  supervisorPaths,
+  type SupervisorConfig,
+} from './supervisor-config.ts';
+import { Supervisor, isAbsence, type SupervisorPorts } from './supervisor.ts';
+import { startLock, wanted, type Thing } from './wanted.ts';
+
+/**
+ * The supervisor of one migration: `supervisor-main.ts <state folder>`, addresses of both sides by the environment. It starts again what ought to run and died,
+ * and ends when nothing ought to run, or by SIGTERM, which leaves alone what runs. A second one ends at once. Standard error is its log.
+ */
+const log = (text: string): void => {
+  process.stderr.write(`${isoNow()} ${redact(text)}\n`);
+};
+
+/** A command that looks whether the place is free holds the lock for a moment. */
+const lockPatienceMs = 3_000;
+
+function compose(stateDir: string, urls: { readonly blue: string; readonly green: string }): SupervisorPorts {
+  const paths = supervisorPaths(stateDir);
+  const sinceIso = isoNow();
+  // Read for every look: a command may have written it anew.
+  const config = async (): Promise<SupervisorConfig> => readSupervisorConfig(paths.config);
+  const carrier = async (): Promise<Carrier> => connectCarrier({ ...(await config()).carrier, urls });
+  const proxy = async (): Promise<NonNullable<SupervisorConfig['proxy']>> => {
+    const { proxy: found } = await config();
+    if (found === undefined) throw new TealError('TEAL-APP-003', 'the configuration names no proxy');
+    return found;
+  };
+  return {
+    wanted: async () => wanted(stateDir),
+    lives: async (thing) => {
+      if (thing === 'proxy') return answers(async () => new ProxyRouter((await proxy()).controlPath).about());
+      const { now } = await (await carrier()).status(thing);
+      return now.state !== 'failed' || now.code !== 'TEAL-CARRIERS-001';
+    },
+    start: async (thing) => {
+      if (thing === 'proxy') await startProxyOf(stateDir, await proxy(), urls);
+      else await (await carrier()).deploy(thing);
+    },
+    lock: async (thing: Thing) => startLock(stateDir, thing),
+    tell: async (things) => replaceFile(paths.state, { version: 1, pid: process.pid, sinceIso, things }),
+    log,
+  };
+}
+
+async function answers(ask: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await ask();
+    return true;
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw error;
+  }
+}
+
+async function supervise(stateDir: string, signal: AbortSignal): Promise<void> {
+  const { [supervisorBlueUrl]: blue = '', [supervisorGreenUrl]: green = '' } = process.env;
+  const paths = supervisorPaths(stateDir);
+  const ports = compose(stateDir, { blue, green });
+  let lock: Disposable | undefined = await takeLock(paths.lock, 'the supervisor that was', lockPatienceMs);
+  while (lock !== undefined && !signal.aborted) {
+    log(`supervisor ${process.pid} runs`);
+    await new Supervisor(ports).run(signal);
+    if (!signal.aborted) await rm(paths.state, { force: true });
+    lock[Symbol.dispose]();
+    // A command that found the lock taken while it was on its way out relies on this one.
+    lock = (await wanted(stateDir)).size === 0 ? undefined : tryLock(paths.lock);
+  }
+  log(`supervisor ${process.pid} ends`);
+}
+
+try {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  // The terminal of whoever started it may close.
+  process.on('SIGHUP', () => undefined);
+  await supervise(process.argv[2] ?? '', stop.signal);
+} catch (error) {
+  // Another has the lock: it does what this one would do.
+  if (!isTealError(error, 'TEAL-KERNEL-002')) {
+    log(describeError(error));
+    process.exitCode = 1;
+  }
+}

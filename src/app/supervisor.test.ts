@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest';
+import { Supervisor, deathsAllowed, pauseAfter, type SupervisorPorts } from './supervisor.ts';
+import type { Thing } from './wanted.ts';
+
+interface World {
+  marks: Map<Thing, string>;
+  readonly living: Set<Thing>;
+  readonly starts: Thing[];
+  onStart: (thing: Thing) => Promise<void>;
+  told: Parameters<SupervisorPorts['tell']>[0];
+}
+
+function world(...marks: readonly Thing[]): World & { readonly ports: SupervisorPorts } {
+  const it: World = {
+    marks: new Map(marks.map((thing) => [thing, 'first'])),
+    living: new Set<Thing>(),
+    starts: [],
+    onStart: async (thing) => void it.living.add(thing),
+    told: {},
+  };
+  const ports: SupervisorPorts = {
+    wanted: async () => new Map(it.marks),
+    lives: async (thing) => it.living.has(thing),
+    start: async (thing) => {
+      it.starts.push(thing);
+      await it.onStart(thing);
+    },
+    lock: async () => ({ [Symbol.dispose]: () => undefined }),
+    tell: async (things) => void (it.told = things),
+    log: () => undefined,
+  };
+  return Object.assign(it, { ports });
+}
+
+const never = new AbortController().signal;
+
+test('ends at once when nothing ought to run', async () => {
+  const here = world();
+  await new Supervisor(here.ports, 1).run(never);
+  expect(here.starts).toEqual([]);
+});
+
+test('starts what ought to run and does not, and nothing else', async () => {
+  const here = world('forward', 'proxy');
+  here.living.add('proxy');
+  here.onStart = async (thing) => {
+    here.living.add(thing);
+    here.marks.clear();
+  };
+  await new Supervisor(here.ports, 1).run(never);
+  expect(here.starts).toEqual(['forward']);
+});
+
+test('does not start what was ended while it waited for its turn', async () => {
+  const here = world('forward');
+  const ports = {
+    ...here.ports,
+    lock: async () => {
+      here.marks.clear();
+      return { [Symbol.dispose]: () => undefined };
+    },
+  };
+  await new Supervisor(ports, 1).run(never);
+  expect(here.starts).toEqual([]);
+});
+
+test('what cannot be asked is not dead', async () => {
+  const here = world('forward');
+  let asked = 0;
+  const lives = async (): Promise<boolean> => {
+    asked += 1;
+    if (asked === 3) here.marks.clear();
+    throw new Error('slow');
+  };
+  await new Supervisor({ ...here.ports, lives }, 1).run(never);
+  expect([here.starts, here.told.forward?.restarts]).toEqual([[], 0]);
+  expect(here.told.forward?.failure?.reason).toContain('slow');
+});
+
+test('gives up after too many deaths, says so, and begins anew when it is asked for again', async () => {
+  const here = world('forward');
+  const instant = { ...here.ports };
+  here.onStart = async () => undefined;
+  const told: string[] = [];
+  instant.tell = async (things) => {
+    told.push(things.forward?.failure?.code ?? 'starts');
+    if (told.at(-1) === 'TEAL-APP-002' && here.marks.get('forward') === 'first') here.marks.set('forward', 'second');
+    else if (here.marks.get('forward') === 'second') here.marks.clear();
+  };
+  await new Supervisor(instant, 1, () => 0).run(never);
+  expect(here.starts.length).toBe(deathsAllowed + 1);
+  expect(told.filter((code) => code === 'TEAL-APP-002')).toHaveLength(1);
+});
+
+test('pauses grow to a bound', () => {
+  expect([1, 2, 3, 6, 7, 8, 60].map(pauseAfter)).toEqual([500, 1_000, 2_000, 16_000, 30_000, 30_000, 30_000]);
+});

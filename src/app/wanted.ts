@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { takeLock } from './process-lock.ts';
+
+/** What a migration runs beside its commands. */
+export const things = Object.freeze(['forward', 'reverse', 'proxy'] as const);
+export type Thing = (typeof things)[number];
+
+/** A start waits for a worker that is just being ended, and for the start of another process. */
+const startPatienceMs = 90_000;
+
+export function supervisorFolder(stateDir: string): string {
+  return join(stateDir, 'supervisor');
+}
+
+function wantedFolder(stateDir: string): string {
+  return join(supervisorFolder(stateDir), 'wanted');
+}
+
+/** Writes down that it ought to run. Each time is a new mark: a supervisor that had given it up begins anew. */
+export async function want(stateDir: string, thing: Thing): Promise<void> {
+  const folder = wantedFolder(stateDir);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, thing);
+  await writeFile(`${file}.new`, randomUUID(), { mode: 0o600, flush: true });
+  await rename(`${file}.new`, file);
+}
+
+export async function unwant(stateDir: string, thing: Thing): Promise<void> {
+  await rm(join(wantedFolder(stateDir), thing), { force: true });
+}
+
+/** What ought to run, each with its mark. Nothing where the folder is gone. */
+export async function wanted(stateDir: string): Promise<ReadonlyMap<Thing, string>> {
+  const folder = wantedFolder(stateDir);
+  const marks = new Map<Thing, string>();
+  const names = await readdir(folder).catch(absent);
+  for (const thing of things) {
+    const mark =
+      names?.includes(thing) === true ? await readFile(join(folder, thing), 'utf8').catch(absent) : undefined;
+    if (mark !== undefined) marks.set(thing, mark);
+  }
+  return marks;
+}
+
+/** For whoever starts or ends it: one at a time, whichever process it is. */
+export async function startLock(stateDir: string, thing: Thing): Promise<Disposable> {
+  const folder = supervisorFolder(stateDir);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return takeLock(
+    join(folder, `start-${thing}.lock`),
+    `the start or end of ${thing} by another process`,
+    startPatienceMs,
+  );
+}
+
+function absent(error: unknown): undefined {
+  if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') return undefined;
+  throw error;
+}
