@@ -80,6 +80,20 @@ describe('the embedded carrier', () => {
     await both.carrier.stopAt('forward', next, 500, AbortSignal.timeout(30_000));
     await caughtUp(both, 'forward');
     expect(await ids()).toEqual(['1', '2', '3']);
+
+    // A worker that takes the place of one that was killed stands where it was told to stand.
+    const third = await head(both.blue);
+    await both.blue.query('insert into account values (4, 40)');
+    await both.carrier.stopAt('forward', third, 60_000, AbortSignal.timeout(30_000));
+    process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+    await both.carrier.deploy('forward');
+    await waitFor({ what: 'the new worker to stand still', timeoutMs: 20_000 }, async () =>
+      (await both.status('forward')).now.state === 'paused' ? true : undefined,
+    );
+    expect(await ids()).toEqual(['1', '2', '3']);
+    await both.carrier.resume('forward');
+    await caughtUp(both, 'forward');
+    expect(await ids()).toEqual(['1', '2', '3', '4']);
   });
 
   test("tells Teal's own transactions from stray ones in shadow, and applies neither", async () => {

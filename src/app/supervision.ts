@@ -29,6 +29,7 @@ export class Supervision {
   readonly #stateDir: string;
   readonly #config: SupervisorConfig;
   readonly #urls: Readonly<Record<Side, string>>;
+  #ensured: Promise<void> = Promise.resolve();
 
   constructor(stateDir: string, config: SupervisorConfig, urls: Readonly<Record<Side, string>>) {
     this.#stateDir = stateDir;
@@ -39,7 +40,10 @@ export class Supervision {
   async begin<T>(thing: Thing, start: () => Promise<T>): Promise<T> {
     await want(this.#stateDir, thing);
     const started = await this.#alone(thing, start);
-    await this.#ensure();
+    // One after the other: two flows are started at once.
+    const ensured = this.#ensured.then(async () => this.#ensure());
+    this.#ensured = ensured.catch(() => undefined);
+    await ensured;
     return started;
   }
 

@@ -9,16 +9,12 @@ import { noteText } from '../../sync/ddl.ts';
 import { SpoolReader } from '../../sync/spool-reader.ts';
 import type { TableStarts } from '../../sync/starts.ts';
 import { flowNames, pathsOfFolder, type CarrierConfig } from './config.ts';
+import { forgetStop, keepStop, keptStop, type Stop } from './kept-stop.ts';
 import type { CarrierStatus } from './protocol.ts';
 import { ReceiverSide } from './receiver-side.ts';
 import { SchemaWatch } from './schema-watch.ts';
 import { SourceWatch } from './source-watch.ts';
 import type { CarrierDeps } from './worker-ports.ts';
-
-interface Stop {
-  readonly position: Position;
-  readonly untilMs: number;
-}
 
 const maxRetryPauseMs = 10_000;
 /** An attempt that held for so long was a good one: the next pause is short again. */
@@ -68,6 +64,7 @@ export class FlowRunner {
 
   /** Until the signal aborts; then everything is closed. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#stop ??= await keptStop(this.#config.folder);
     const watching = Promise.all([this.#watch.run(signal), this.#schemas.run(signal)]);
     let failures = 0;
     while (!signal.aborted) {
@@ -86,12 +83,13 @@ export class FlowRunner {
   }
 
   /**
-   * Outlives an applier: one that takes over stands still at the same place. While there is none it waits for one, for as long as the lease; a flow that has
+   * Outlives an applier and a process: what takes over stands still at the same place. While there is none it waits for one, for as long as the lease; a flow that has
    * failed says so at once (TEAL-CARRIERS-005).
    */
   async stopAt(position: Position, leaseMs: number): Promise<Position> {
     const untilMs = monotonicMs() + leaseMs;
     this.#stop = { position, untilMs };
+    await keepStop(this.#config.folder, this.#stop);
     const applier = await waitFor({ what: 'the flow to run', timeoutMs: leaseMs }, () => {
       if (this.#state === 'failed') throw this.#notNow();
       return this.#applier;
@@ -99,8 +97,9 @@ export class FlowRunner {
     return applier.stopAt(position, Math.max(1, untilMs - monotonicMs()));
   }
 
-  resume(): void {
+  async resume(): Promise<void> {
     this.#stop = undefined;
+    await forgetStop(this.#config.folder);
     this.#applier?.resume();
   }
 
