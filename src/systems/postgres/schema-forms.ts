@@ -159,12 +159,13 @@ export interface ColumnRule {
   readonly expression: string;
 }
 
+/** Of partitions without the identity: from 17 on they have their parent's, before they had none. */
 export async function readColumnRules(querier: Querier): Promise<readonly ColumnRule[]> {
   return askRows<ColumnRule>(
     querier,
     `select n.nspname as schema, c.relname as "of", format('%I.%I.%I', n.nspname, c.relname, a.attname) as name,
        concat_ws(', ', case when a.attnotnull then 'not null' end,
-         case a.attidentity when 'a' then 'always an identity' when 'd' then 'an identity' end,
+         case when c.relispartition then null when a.attidentity = 'a' then 'always an identity' when a.attidentity = 'd' then 'an identity' end,
          case a.attgenerated when 's' then 'generated' when 'v' then 'generated, virtual' else case when a.atthasdef then 'with a default' end end) as definition,
        coalesce(md5(pg_get_expr(d.adbin, d.adrelid)), '') as expression
      from pg_class c join pg_namespace n on n.oid = c.relnamespace

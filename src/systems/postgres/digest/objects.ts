@@ -5,7 +5,7 @@ import type { PgConnection } from '../connection.ts';
 /**
  * Everything beside rows that a migration must bring along, as (kind, name, definition). Names and definitions are the server's own words under Teal's
  * search_path, so that they are qualified. NOT NULL is left to the columns: only 18 keeps it as a constraint. What PostgreSQL makes for itself (partitions'
- * copies of triggers and indexes are made, too, by whoever creates the schema) is listed like the rest.
+ * copies of indexes are made, too, by whoever creates the schema) is listed like the rest, but for partitions' copies of triggers: before 15 they are internal.
  */
 const objectsSql = `
 select o.kind, o.name, o.definition, o.varies, n.nspname as schema, c.relname as "table" from (
@@ -38,7 +38,7 @@ where not exists (select from member m where m.classid = 'pg_proc'::regclass and
 union all
 select 'trigger', format('%s on %s', quote_ident(t.tgname), t.tgrelid::regclass), concat(t.tgenabled, ' ', pg_get_triggerdef(t.oid)), 'f', t.tgrelid
 from pg_trigger t join pg_class c on c.oid = t.tgrelid join own on own.oid = c.relnamespace
-where not t.tgisinternal and t.tgname <> 'teal_fence'
+where not t.tgisinternal and t.tgparentid = 0 and t.tgname <> 'teal_fence'
 union all
 select 'policy', format('%s on %s', quote_ident(p.polname), p.polrelid::regclass),
   concat(p.polcmd, p.polpermissive, ' using ', pg_get_expr(p.polqual, p.polrelid), ' check ', pg_get_expr(p.polwithcheck, p.polrelid)), 't', p.polrelid
