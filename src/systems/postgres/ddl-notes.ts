@@ -36,12 +36,13 @@ const spacer = `perform pg_logical_emit_message(false, 'teal.spacer', '')`;
  *
  * It must not be able to fail the user's statement: whatever goes wrong in it is caught where it happens, and a note without details is tried instead. What is
  * lost then the next look at both schemas finds. It locks nothing but catalogs. A table is managed when it is in the publication, or is
- * in one tree of partitions with one that is.
+ * in one tree of partitions with one that is. Plans are made once a session: making them costs more than running them.
  */
 function functionSql(publication: string): string {
   const published = `select r.prrelid from pg_publication p join pg_publication_rel r on r.prpubid = p.oid where p.pubname = ${quoteLiteral(publication)}`;
   return `
-create or replace function teal.note_ddl() returns event_trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $teal$
+create or replace function teal.note_ddl() returns event_trigger language plpgsql security definer set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan as $teal$
 declare
   objects jsonb;
   tables jsonb;
@@ -189,7 +190,7 @@ export function ddlNotesStep(side: Side, session: KeptSession, publication: stri
     id: `prepare:ddl-notes-${side}`,
     does: `makes three event triggers on ${side} that note every change of the schema in its own transaction; where that is not allowed, both schemas are compared from time to time`,
     locks: 'nothing',
-    costs: 'under a millisecond a DDL statement; reads and writes never meet it',
+    costs: 'some milliseconds a DDL statement, a few tens for the first of a session; reads and writes never meet it',
     undone: 'the event triggers are dropped',
     probe: async () => session.use(probeDdlNotes),
     act: async () => {

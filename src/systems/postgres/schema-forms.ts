@@ -90,7 +90,7 @@ export async function readUnpublished(querier: Querier, publication: string): Pr
 
 /**
  * What the catalog says of every table with its columns, keys, indexes, constraints, triggers and place among partitions, and of views, functions, sequences and types
- * in the same schemas: numbers of rows and the transactions that wrote them, not their texts, so that a thousand tables cost some ten milliseconds
+ * in the same schemas: numbers of rows and the transactions that wrote them, not their texts, so that a thousand tables cost about a tenth of a second
  * within the fence. VACUUM and ANALYZE change none of it. Teal's own triggers are left out.
  */
 const marksSql = `

@@ -1,0 +1,38 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, test } from 'vitest';
+import { asPosition } from '../../model/position.ts';
+import type { Status } from '../../app/status.ts';
+import { renderStatus } from './journal.ts';
+
+const status: Status = { name: 'shop', live: 'blue', phase: 'blue', stages: [], open: [], gates: [], cuts: [] };
+
+test('a flow that waits says why, and what the schemas do not share', () => {
+  const text = renderStatus(status, [
+    {
+      flow: 'forward',
+      mode: 'live',
+      now: {
+        state: 'waiting',
+        code: 'TEAL-SYNC-102',
+        reason: 'green has no column public.t.a (text) (after ALTER TABLE (table public.t))',
+        position: asPosition('1'),
+      },
+      received: asPosition('2'),
+      applied: asPosition('1'),
+      lagBytes: 1,
+      lagMs: 1_200,
+      transactions: 0,
+      changes: 0,
+      changesPerSecond: 0,
+      spoolBytes: 0,
+      rogueTransactions: 0,
+      schema: ['green has no column public.t.a (text)'],
+      ddl: 'ALTER TABLE (table public.t)',
+    },
+  ]);
+  expect(stripVTControlCharacters(text)).toBe(`shop: blue is live (blue)
+  flow       forward waiting, live, 1200 ms behind: green has no column
+  flow       public.t.a (text) (after ALTER TABLE (table public.t))
+  schema     green has no column public.t.a (text)
+  ddl        the last that came through: ALTER TABLE (table public.t)`);
+});
