@@ -11,6 +11,7 @@ import { otherSide, tableKey, type Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { Router } from '../ports/router.ts';
+import type { StepFacts } from '../ports/step.ts';
 import { printableSpec, type Spec } from '../spec/spec.ts';
 import { runSteps } from '../engine/run-steps.ts';
 import { askGates } from '../stages/gates/ask-gates.ts';
@@ -284,7 +285,7 @@ export class Migration implements AsyncDisposable {
     await this.#carrier.retire('reverse');
     await this.#carrier.retire('forward');
     await this.#connected.leave();
-    await runSteps(this.#pair.removalSteps(this.live), this.#run());
+    await runSteps(this.#pair.removalSteps(this.live, this.#remembered), this.#run());
     this.#journal.append({ type: 'finalised', by: this.#options.by, live: 'green' });
     stage('finished');
     return this.#done();
@@ -299,7 +300,7 @@ export class Migration implements AsyncDisposable {
     await undoStages(this.#stages, this.#run());
     await this.#connected.leave();
     this.#journal.append({ type: 'aborted', by: this.#options.by, reason, left: [] });
-    return { outcome: 'done', live: 'blue', next: [] };
+    return { outcome: 'done', live: 'blue', next: this.#afterEnd('abort') };
   }
 
   /** Ends the proxy: its clients are told as a server that shuts down tells them. */
@@ -321,6 +322,11 @@ export class Migration implements AsyncDisposable {
   async #startFlows(): Promise<void> {
     await startFlows(this.#carrier, this.state, this.#options.signal);
   }
+
+  readonly #remembered = (step: string): StepFacts | undefined => {
+    const known = this.state.steps[step];
+    return known === undefined || known.state === 'undone' ? undefined : known.before;
+  };
 
   async #recover(): Promise<void> {
     const cut = await recoverCut(this.#cutRun());
@@ -362,9 +368,14 @@ export class Migration implements AsyncDisposable {
       phase === 'green'
         ? ['teal rollback', 'teal finalise']
         : phase === 'finalised'
-          ? []
+          ? this.#afterEnd('finalise')
           : ['teal cutover', 'teal abort'];
     return { outcome: 'done', live: this.live, next };
+  }
+
+  /** Clients may be on the proxy still: it outlives the migration until somebody says that they are not. */
+  #afterEnd(command: 'abort' | 'finalise'): readonly string[] {
+    return this.#spec.traffic.router === 'none' ? [] : [`teal ${command} --stop-proxy`];
   }
 
   #gates(): readonly Gate[] {

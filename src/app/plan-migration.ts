@@ -50,7 +50,7 @@ export async function planMigration({ spec, stateDir }: LoadedSpec, signal: Abor
     {
       id: 'finalise',
       title: 'Finalise (when you say so; there is no way back after it)',
-      steps: pair.removalSteps('green'),
+      steps: pair.removalSteps('green', () => undefined),
     },
   ];
   const plan = planOf(

@@ -7,7 +7,7 @@ import type { AskValue } from '../ports/query.ts';
 import type { SchemaDriver, SchemaPart } from '../ports/schema-driver.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
-import type { Step } from '../ports/step.ts';
+import type { Step, StepFacts } from '../ports/step.ts';
 import { isSelected } from '../model/table-selection.ts';
 import type { Spec } from '../spec/spec.ts';
 import { convergenceOf, rowsStep, schemaStep } from '../stages/copy/copy-steps.ts';
@@ -22,10 +22,10 @@ import { postgresSide } from '../systems/postgres/digest/side.ts';
 import { PostgresFence } from '../systems/postgres/fence.ts';
 import { releaseHolders } from '../systems/postgres/holder.ts';
 import { outlastWriters } from '../systems/postgres/outlast-writers.ts';
-import { identityStep } from '../systems/postgres/identity.ts';
+import { identityBackStep, identityStep, identityStepId } from '../systems/postgres/identity.ts';
 import { KeptSession } from '../systems/postgres/kept-session.ts';
 import { publicationStep } from '../systems/postgres/publication.ts';
-import { removalStep, tealNames, type TealNames } from '../systems/postgres/removal.ts';
+import { originsOf, removalStep, tealNames, type TealNames } from '../systems/postgres/removal.ts';
 import { copyRoles, dropCreatedRoles, probeRoles } from '../systems/postgres/roles.ts';
 import { postgresSchemaDriver } from '../systems/postgres/schema.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
@@ -128,12 +128,20 @@ export class PostgresPair implements AsyncDisposable {
     ];
   }
 
-  /** Takes away what Teal made. The side that is not live any more stays closed unless the file says otherwise. */
-  removalSteps(live: Side): readonly Step[] {
+  /**
+   * Takes away what Teal made, and puts back what it changed. The side that is not live any more stays closed unless the file says otherwise. `remembered`: what a step
+   * had found before it acted, by the step's id.
+   */
+  removalSteps(live: Side, remembered: (step: string) => StepFacts | undefined): readonly Step[] {
     const keepClosed = this.#options.spec.finalise.blue === 'keep';
-    return (['blue', 'green'] as const).map((side) =>
-      removalStep(side, this.#sessions[side], this.fences[side], this.names, keepClosed && side !== live),
-    );
+    const { tables } = this.#options.catalog;
+    return (['blue', 'green'] as const).flatMap((side) => {
+      const session = this.#sessions[side];
+      const before = remembered(identityStepId(side));
+      const back = identityBackStep(side, session, tables, before);
+      const removal = removalStep(side, session, this.fences[side], this.names, keepClosed && side !== live);
+      return back === undefined ? [removal] : [removal, back];
+    });
   }
 
   /** Ends the holders of the copy's snapshot, if there are any. */
@@ -145,8 +153,8 @@ export class PostgresPair implements AsyncDisposable {
     const { tables } = this.#options.catalog;
     const { blue, green } = this.#sessions;
     return [
-      tealSchemaStep('blue', blue),
-      tealSchemaStep('green', green),
+      tealSchemaStep('blue', blue, originsOf('blue', this.names)),
+      tealSchemaStep('green', green, originsOf('green', this.names)),
       this.#rolesStep(),
       schemaStep(this.#schema, {
         id: 'prepare:schema',

@@ -127,7 +127,7 @@ async function stepWorld(make: MakeStep): Promise<StepWorld> {
 }
 
 describe.each<[string, MakeStep]>([
-  ['schema teal', (session) => tealSchemaStep('blue', session)],
+  ['schema teal', (session) => tealSchemaStep('blue', session, [])],
   ['identity', (session, tables) => identityStep('blue', session, tables)],
   ['publication', (session, tables) => publicationStep('blue', session, 'teal_contract', tables)],
   ['fence', (session, tables) => fenceStep('blue', new PostgresFence(session, tables), false, tables.length)],

@@ -18,6 +18,7 @@ interface LifecycleArguments extends MigrationArguments {
   readonly yes?: boolean;
   readonly reason?: string;
   readonly early?: boolean;
+  readonly stopProxy?: boolean;
   readonly acceptSchema?: string;
 }
 
@@ -46,17 +47,18 @@ const shapes: readonly CommandShape[] = [
     name: 'finalise',
     summary: 'end the migration: there is no way back after it',
     description:
-      'Takes slots, publications, triggers and schema teal away from both sides and proves it. Blue stays closed to writes (finalise.blue: keep). Refused (exit code 3) until green has been live for soak.for and finalise.after, unless --early.',
+      'Takes slots, publications, triggers and schema teal away from both sides and proves it. Blue stays closed to writes (finalise.blue: keep). Refused (exit code 3) until green has been live for soak.for and finalise.after, unless --early. The proxy goes on until clients are pointed at green and it is ended by --stop-proxy.',
     destroys: 'the way back to blue',
-    work: async (migration, given) => migration.finalise({ early: given.early ?? false }),
+    work: async (migration, given) =>
+      endTraffic(migration, given, await migration.finalise({ early: given.early ?? false })),
   },
   {
     name: 'abort',
     summary: 'undo everything, while blue is live',
     description:
-      'Stops both flows and takes away everything that Teal made: on blue its slot, publication and schema, on green also the tables and rows that were copied.',
+      'Stops both flows and takes away everything that Teal made: on blue its slot, publication and schema, on green also the tables and rows that were copied. The proxy goes on until clients are pointed at blue and it is ended by --stop-proxy.',
     destroys: 'all that was copied to green',
-    work: async (migration, given) => migration.abort(given.reason ?? 'not given'),
+    work: async (migration, given) => endTraffic(migration, given, await migration.abort(given.reason ?? 'not given')),
   },
 ];
 
@@ -70,6 +72,9 @@ export function lifecycleCommands(program: Command): void {
       .option('--json', 'print JSON', false);
     if (shape.destroys !== undefined) command.option('--yes', 'do not ask', false);
     if (shape.name === 'finalise') command.option('--early', 'do not wait for the end of the soak', false);
+    if (shape.destroys !== undefined) {
+      command.option('--stop-proxy', 'end the proxy too; its clients are told that the server shuts down', false);
+    }
     if (shape.name === 'cutover' || shape.name === 'rollback') {
       command.option(
         '--accept-schema <digest>',
@@ -85,6 +90,13 @@ export function lifecycleCommands(program: Command): void {
       });
     });
   }
+}
+
+/** The proxy has clients: it goes on unless it is said that nobody needs it any more. */
+async function endTraffic(migration: Migration, given: LifecycleArguments, outcome: Outcome): Promise<Outcome> {
+  if (given.stopProxy !== true || outcome.outcome !== 'done') return outcome;
+  await migration.closeTraffic();
+  return { ...outcome, next: [] };
 }
 
 async function confirm(name: string, destroys: string): Promise<void> {

@@ -18,9 +18,9 @@ const statementOf: Readonly<Record<Table['replicaIdentitySetting'], string>> = {
  * identity refuses the application's own UPDATE and DELETE at once (correctness.md §1.2.2).
  */
 export function identityStep(side: Side, session: KeptSession, tables: readonly Table[]): Step {
-  const wanting = tables.filter((table) => table.kind === 'table' && table.replicaIdentity.kind === 'nothing');
+  const wanting = withoutIdentity(tables);
   return {
-    id: `prepare:identity-${side}`,
+    id: identityStepId(side),
     does:
       wanting.length === 0
         ? `finds that every table on ${side} says which row a change means`
@@ -45,14 +45,65 @@ export function identityStep(side: Side, session: KeptSession, tables: readonly 
     },
     undo: async ({ before = {} }) => {
       await session.use(async (connection) => {
-        const now = await currentSettings(connection, wanting);
-        for (const [table, setting] of Object.entries(before)) {
-          if (now.get(table) === 'full' && isSetting(setting))
-            await setIdentity(connection, table, statementOf[setting]);
-        }
+        for (const [table, identity] of await notPutBack(connection, wanting, before))
+          await setIdentity(connection, table, identity);
       });
     },
   };
+}
+
+export function identityStepId(side: Side): string {
+  return `prepare:identity-${side}`;
+}
+
+/**
+ * The end of `identityStep`: each table gets the identity back that `before` says (what that step remembered), once no publication needs another. Undefined where there
+ * is nothing to put back.
+ */
+export function identityBackStep(
+  side: Side,
+  session: KeptSession,
+  tables: readonly Table[],
+  before: StepFacts | undefined,
+): Step | undefined {
+  const wanting = withoutIdentity(tables);
+  if (wanting.length === 0) return undefined;
+  const left = async (): Promise<ReadonlyMap<string, string>> =>
+    session.use(async (connection) => notPutBack(connection, wanting, before ?? {}));
+  return {
+    id: `finalise:identity-${side}`,
+    does: `gives ${wanting.length} tables of ${side} the replica identity back that they had: ${namesOf(wanting)}`,
+    locks: 'ACCESS EXCLUSIVE on each of them for a moment; waits at most 500 ms a try',
+    costs: 'nothing',
+    undone: 'not needed',
+    probe: async () =>
+      (await left()).size === 0
+        ? { state: 'done', evidence: `${wanting.length} tables as they were` }
+        : { state: 'not done' },
+    act: async () => {
+      for (const [table, identity] of await left())
+        await session.use(async (connection) => setIdentity(connection, table, identity));
+    },
+    undo: async () => undefined,
+  };
+}
+
+function withoutIdentity(tables: readonly Table[]): readonly Table[] {
+  return tables.filter((table) => table.kind === 'table' && table.replicaIdentity.kind === 'nothing');
+}
+
+/** Tables that have FULL still, with the identity that they had. */
+async function notPutBack(
+  connection: PgConnection,
+  tables: readonly Table[],
+  before: StepFacts,
+): Promise<ReadonlyMap<string, string>> {
+  const now = await currentSettings(connection, tables);
+  const left = new Map<string, string>();
+  for (const [table, setting] of Object.entries(before)) {
+    if (now.get(table) === 'full' && isSetting(setting) && setting !== 'full') left.set(table, statementOf[setting]);
+  }
+  return left;
 }
 
 function namesOf(tables: readonly Table[]): string {

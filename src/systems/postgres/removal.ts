@@ -5,6 +5,7 @@ import type { PgConnection } from './connection.ts';
 import { ddlTriggers, removeDdlNotes } from './ddl-notes.ts';
 import { fenceTrigger } from './fence.ts';
 import type { KeptSession } from './kept-session.ts';
+import { dropOrigins } from './origins.ts';
 import { quoteIdent } from './quote.ts';
 import { dropSlot } from './slot.ts';
 
@@ -20,6 +21,11 @@ export interface TealNames {
 export function tealNames(migration: string): TealNames {
   const base = `teal_${migration.replaceAll('-', '_')}`;
   return { flow: { blue: `${base}_fwd`, green: `${base}_rev` }, repair: `${base}_repair` };
+}
+
+/** The origins under which Teal writes on a side: of the flow that comes to it, and of repairs. */
+export function originsOf(side: Side, names: TealNames): readonly string[] {
+  return [names.flow[otherSide(side)], names.repair];
 }
 
 /**
@@ -55,7 +61,7 @@ export function removalStep(
         await removeDdlNotes(connection);
         await dropSlot(connection, names.flow[side], { terminateReader: true, signal });
         await connection.query(`drop publication if exists ${quoteIdent(names.flow[side])}`);
-        for (const origin of [names.flow[otherSide(side)], names.repair]) await dropOrigin(connection, origin);
+        await dropOrigins(connection, originsOf(side, names), signal);
         if (keepClosed) await dropTables(connection);
         else await connection.query('drop schema if exists teal cascade');
       });
@@ -74,20 +80,14 @@ async function leftovers(
   const { rows } = await connection.query(
     `select 'slot ' || slot_name as what from pg_replication_slots where slot_name = $1
      union all select 'publication ' || pubname from pg_publication where pubname = $1
-     union all select 'origin ' || roname from pg_replication_origin where roname in ($2, $6)
+     union all select 'origin ' || roname from pg_replication_origin where roname = any ($2)
      union all select 'table ' || relname from pg_class where relnamespace = to_regnamespace('teal') and relkind in ('r', 'p')
      union all select 'trigger on ' || tgrelid::regclass::text from pg_trigger where tgname = $3 and not $4
      union all select 'event trigger ' || evtname from pg_event_trigger where evtname = any ($5)
      union all select 'schema teal' where to_regnamespace('teal') is not null and not $4`,
-    [names.flow[side], names.flow[otherSide(side)], fenceTrigger, keepClosed, ddlTriggers, names.repair],
+    [names.flow[side], originsOf(side, names), fenceTrigger, keepClosed, ddlTriggers],
   );
   return rows.map((row) => row['what'] ?? '');
-}
-
-async function dropOrigin(connection: PgConnection, name: string): Promise<void> {
-  await connection.query('select pg_replication_origin_drop(roname) from pg_replication_origin where roname = $1', [
-    name,
-  ]);
 }
 
 async function dropTables(connection: PgConnection): Promise<void> {

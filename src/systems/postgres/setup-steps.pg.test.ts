@@ -45,7 +45,7 @@ test.each([blueMajor(), greenMajor()])(
     const slot = `${database.name}_back`;
     const fence = new PostgresFence(session, tables);
     const steps = [
-      tealSchemaStep('blue', session),
+      tealSchemaStep('blue', session, []),
       identityStep('blue', session, tables),
       publicationStep('blue', session, 'teal_test_fwd', tables),
       ddlNotesStep('blue', session, 'teal_test_fwd'),
@@ -89,7 +89,7 @@ test.each([blueMajor(), greenMajor()])(
       url.username = role;
       url.password = 'p';
       await using session = new KeptSession({ url: url.href, applicationName: 'teal-test' });
-      await tealSchemaStep('blue', session).act(contextOf());
+      await tealSchemaStep('blue', session, []).act(contextOf());
       const step = ddlNotesStep('blue', session, 'teal_test_fwd');
       await threeTimes(step);
       expect(await step.probe(contextOf())).toEqual({

@@ -3,23 +3,31 @@ import type { Fence } from '../../ports/fence.ts';
 import type { Step } from '../../ports/step.ts';
 import { connect } from './connection.ts';
 import type { KeptSession } from './kept-session.ts';
+import { dropOrigins } from './origins.ts';
 import { createSlot, dropSlot, slotStatus } from './slot.ts';
 import { installTealSchema, probeTealSchema, removeTealSchema } from './teal-schema.ts';
 
-/** Schema `teal`: where a side keeps what must be true together with its data. */
-export function tealSchemaStep(side: Side, session: KeptSession): Step {
+/**
+ * Schema `teal`: where a side keeps what must be true together with its data. `origins`: under which Teal writes there; whoever writes creates them, and they go with
+ * the schema, when nobody writes any more.
+ */
+export function tealSchemaStep(side: Side, session: KeptSession, origins: readonly string[]): Step {
   return {
     id: `prepare:teal-schema-${side}`,
     does: `creates schema teal on ${side}: progress, tokens and owner rows live there, in the same transactions as the data`,
     locks: 'nothing of yours',
     costs: 'a few small tables',
-    undone: 'the schema is dropped',
+    undone: 'the schema is dropped, with the origins that mark what Teal writes',
     probe: async () => {
       const found = await session.use(probeTealSchema);
       return found === side ? { state: 'done', evidence: `schema teal of ${side}` } : { state: 'not done' };
     },
     act: async () => session.use(async (connection) => installTealSchema(connection, side)),
-    undo: async () => session.use(removeTealSchema),
+    undo: async ({ signal }) =>
+      session.use(async (connection) => {
+        await dropOrigins(connection, origins, signal);
+        await removeTealSchema(connection);
+      }),
   };
 }
 
