@@ -97,6 +97,37 @@ describe('assessment of real servers', () => {
     expect(codes(blockersOf(await assessUrls(blue.url, green.url)))).toEqual(['ASSESS-WAL-LEVEL']);
   });
 
+  test('a table that 18 would close to changes as soon as it is published, and its mend', async () => {
+    await using blue = await testDatabase(18);
+    await using green = await testDatabase(18);
+    await blue.query(`create table none (a int, g int generated always as (a + 1) stored);
+      create table virt (a int, g int generated always as (a + 1) virtual);
+      create table keyed (a int not null, g int generated always as (a + 1) stored primary key);
+      create table other (a int not null unique, g int generated always as (a + 1) stored primary key);
+      create table chosen (a int primary key, g int generated always as (a + 1) stored);
+      alter table chosen replica identity full;
+      create table fine (a int primary key, g int generated always as (a + 1) stored)`);
+    const names = ['none', 'virt', 'keyed', 'other', 'chosen', 'fine'];
+    for (const name of names) await blue.query(`insert into ${name} values (1)`);
+    // What Teal would do: FULL where there is no identity, then a publication.
+    await blue.query('begin; alter table none replica identity full; alter table virt replica identity full');
+    await blue.query(`create publication p for table ${names.join(', ')}`);
+    const refused: string[] = [];
+    for (const name of names) {
+      await blue.query('savepoint s');
+      await blue.query(`update ${name} set a = 2`).catch(() => refused.push(`public.${name}`));
+      await blue.query('rollback to s');
+    }
+    await blue.query('rollback');
+    const found = blockersOf(await assessUrls(blue.url, green.url));
+    expect(codes(found)).toEqual(['ASSESS-GENERATED-IDENTITY']);
+    expect(found.map(({ object }) => object).sort()).toEqual(refused.sort());
+    for (const { mend } of found) await blue.query(mend ?? '');
+    expect(blockersOf(await assessUrls(blue.url, green.url))).toEqual([]);
+    await blue.query(`create publication p for table ${names.join(', ')}`);
+    for (const name of names) await blue.query(`update ${name} set a = 2; delete from ${name}`);
+  });
+
   test('a role that lacks everything: each mend, run as it stands, gives what it says', async () => {
     // From 15 on all rights can be granted; before, only a superuser may set session_replication_role.
     await using blue = await testDatabase(greenMajor());

@@ -66,6 +66,7 @@ const sequence = (changes: Partial<Sequence>, lastValue: bigint): SideChanges =>
   },
   facts: { sequencePositions: known([{ schema: 'public', name: 'ticket', lastValue }]) },
 });
+const generated = { ...column('doubled', 'bigint'), generated: 'stored' } as const;
 const customer = { schema: 'public', name: 'customer' };
 const role: Role = {
   name: 'app',
@@ -428,6 +429,29 @@ const cases: readonly Case[] = [
     name: 'identity nothing',
     blue: tables({ replicaIdentity: { kind: 'nothing' }, replicaIdentitySetting: 'nothing' }),
     finds: ['ASSESS-IDENTITY-NOTHING'],
+  },
+  {
+    name: 'no key and a generated column, where 18 publishes it',
+    blue: tables({ replicaIdentity: { kind: 'nothing' }, columns: [column('a', 'bigint'), generated], uniqueKeys: [] }),
+    finds: ['ASSESS-GENERATED-IDENTITY', 'ASSESS-NO-KEY'],
+    says: ['doubled', 'PostgreSQL 18 (green)', 'USING INDEX "customer_row_id_key";'],
+  },
+  {
+    name: 'no key and a generated column below 18',
+    blue: tables({ replicaIdentity: { kind: 'nothing' }, columns: [generated] }),
+    green: { identity: { major: 17 } },
+    finds: ['ASSESS-NO-KEY'],
+  },
+  {
+    name: 'FULL, a generated column, and a primary key without it',
+    blue: tables({ replicaIdentity: { kind: 'full' }, columns: [column('id', 'bigint'), generated] }),
+    finds: ['ASSESS-GENERATED-IDENTITY', 'ASSESS-NO-KEY'],
+    says: ['REPLICA IDENTITY DEFAULT;'],
+  },
+  {
+    name: 'a generated column beside the key',
+    blue: tables({ columns: [column('id', 'bigint'), generated] }),
+    finds: [],
   },
   {
     name: 'a partitioned table without a key has no rows of its own',

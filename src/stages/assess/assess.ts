@@ -2,6 +2,7 @@ import { isSelected } from '../../model/table-selection.ts';
 import { checkActivity } from './checks/activity.ts';
 import { checkCapacity } from './checks/capacity.ts';
 import { checkClients } from './checks/clients.ts';
+import { checkGeneratedIdentity } from './checks/generated-identity.ts';
 import { checkGreen } from './checks/green.ts';
 import { checkRights } from './checks/rights.ts';
 import { checkServers } from './checks/servers.ts';
@@ -26,6 +27,7 @@ const checks: readonly ((situation: Situation) => readonly Finding[])[] = [
   checkCapacity,
   checkGreen,
   checkTables,
+  checkGeneratedIdentity,
   checkValues,
   checkClients,
   checkActivity,

@@ -65,6 +65,7 @@ export const findingCodes = Object.freeze({
   'ASSESS-FOREIGN-TABLES': { severity: 'note', summary: 'Foreign tables hold no rows here' },
   'ASSESS-NO-KEY': { severity: 'note', summary: 'Tables have no key that tells their rows apart' },
   'ASSESS-IDENTITY-NOTHING': { severity: 'note', summary: 'Tables keep their old rows out of the log' },
+  'ASSESS-GENERATED-IDENTITY': { severity: 'blocker', summary: 'Published, a table would refuse changes' },
   'ASSESS-EXCLUSION': { severity: 'note', summary: 'Exclusion constraints' },
   'ASSESS-DEFERRABLE': { severity: 'note', summary: 'Deferrable unique constraints' },
   'ASSESS-INHERITANCE': { severity: 'note', summary: 'Tables inherit from tables' },
