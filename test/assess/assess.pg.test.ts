@@ -121,7 +121,7 @@ describe('assessment of real servers', () => {
     await blue.query('rollback');
     const found = blockersOf(await assessUrls(blue.url, green.url));
     expect(codes(found)).toEqual(['ASSESS-GENERATED-IDENTITY']);
-    expect(found.map(({ object }) => object).sort()).toEqual(refused.sort());
+    expect(new Set(found.map(({ object }) => object))).toEqual(new Set(refused));
     for (const { mend } of found) await blue.query(mend ?? '');
     expect(blockersOf(await assessUrls(blue.url, green.url))).toEqual([]);
     await blue.query(`create publication p for table ${names.join(', ')}`);
