@@ -5,7 +5,8 @@ import type { PgConnection } from '../connection.ts';
 /**
  * Everything beside rows that a migration must bring along, as (kind, name, definition). Names and definitions are the server's own words under Teal's
  * search_path, so that they are qualified. NOT NULL is left to the columns: only 18 keeps it as a constraint. What PostgreSQL makes for itself (partitions'
- * copies of indexes are made, too, by whoever creates the schema) is listed like the rest, but for partitions' copies of triggers: before 15 they are internal.
+ * copies of indexes are made, too, by whoever creates the schema) is listed like the rest, but for partitions' copies of triggers (before 15
+ * they are internal) and of foreign keys (whoever creates the schema gives them names).
  */
 const objectsSql = `
 select o.kind, o.name, o.definition, o.varies, n.nspname as schema, c.relname as "table" from (
@@ -21,7 +22,7 @@ where c.relkind = 'i' and i.indisvalid
 union all
 select 'constraint', format('%s on %s', quote_ident(k.conname), k.conrelid::regclass), pg_get_constraintdef(k.oid), 'f', k.conrelid
 from pg_constraint k join own on own.oid = k.connamespace
-where k.contype in ('p', 'u', 'f', 'c', 'x') and k.conrelid <> 0
+where k.contype in ('p', 'u', 'f', 'c', 'x') and k.conrelid <> 0 and (k.contype <> 'f' or k.conparentid = 0)
   and not exists (select from member m where m.classid = 'pg_class'::regclass and m.objid = k.conrelid)
 union all
 select 'sequence', own.name || '.' || quote_ident(s.sequencename),
