@@ -243,3 +243,48 @@ test('names what to install when there is no pg_dump', async () => {
     isTealError(error, 'TEAL-SYSTEMS-200'),
   );
 });
+
+test('keys are added beside a flow that locks the same tables in another order, and then hold for all rows', async () => {
+  await using sides = await makeSides(blueMajor(), greenMajor());
+  await sides.blue.query(`
+    create table parent (id int primary key);
+    create table child (id int primary key, parent int references parent);
+    create table grandchild (id int primary key, child int references child, parent int references parent);
+    alter table child add constraint old foreign key (id) references parent not valid`);
+  const driver = await driverOf(sides);
+  await driver.apply(['tables', 'keys', 'indexes'], { signal: sides.signal });
+  await sides.green.query(`
+    insert into parent select i from generate_series(1, 1000) i; insert into child select i, i from generate_series(1, 1000) i;
+    insert into child values (5000, 1)`);
+  const flow = await sides.green.connect();
+  let over = false;
+  let transactions = 0;
+  const flowing = (async () => {
+    await flow.query(`set session_replication_role = replica`);
+    for (; !over; transactions += 1) {
+      await flow.query('begin');
+      for (const table of ['parent', 'child', 'grandchild']) {
+        await flow.query(`lock table ${table} in row exclusive mode`);
+        await sleep(5);
+      }
+      await flow.query('commit');
+    }
+  })();
+  try {
+    await driver.apply(['foreignKeys', 'validation'], { signal: sides.signal, workers: 3 });
+  } finally {
+    over = true;
+    await flowing;
+  }
+  // None of the two was a deadlock's victim for good, and the flow went on in between.
+  expect(transactions).toBeGreaterThan(3);
+  const keys = await sides.green.query(
+    `select conname, convalidated::text as valid from pg_constraint where contype = 'f' order by 1`,
+  );
+  expect(keys).toEqual([
+    { conname: 'child_parent_fkey', valid: 'true' },
+    { conname: 'grandchild_child_fkey', valid: 'true' },
+    { conname: 'grandchild_parent_fkey', valid: 'true' },
+    { conname: 'old', valid: 'false' },
+  ]);
+});
