@@ -7,6 +7,7 @@ import {
   isInCopy,
   lastStart,
   noStarts,
+  refuseLateStream,
   refuseSplitCommit,
   startsAfter,
   type TableStarts,
@@ -100,6 +101,18 @@ describe('where a stream begins for each table', () => {
     }
     expect(() => refuseSplitCommit(starts, at(4), at(6))).toThrow(
       expect.toSatisfy((error: unknown) => isTealError(error, 'TEAL-SYNC-117')),
+    );
+  });
+
+  test('a stream that begins after a table was copied does not begin', () => {
+    const starts = new Map([
+      [1, at(5)],
+      [2, at(9)],
+    ]);
+    expect(() => refuseLateStream(starts, at(5))).not.toThrow();
+    expect(() => refuseLateStream(noStarts, at(5))).not.toThrow();
+    expect(() => refuseLateStream(starts, at(6))).toThrow(
+      expect.toSatisfy((error: unknown) => isTealError(error, 'TEAL-SYNC-208')),
     );
   });
 });

@@ -42,3 +42,11 @@ export function refuseSplitCommit(starts: TableStarts, commitsAt: Position, end:
     }
   }
 }
+
+/** TEAL-SYNC-208 when a stream that begins at `first` has not the changes since an earlier table's snapshot: its slot was made anew after the copy. */
+export function refuseLateStream(starts: TableStarts, first: Position): void {
+  const earliest = firstStart(starts);
+  if (earliest !== undefined && earliest < first) {
+    throw new TealError('TEAL-SYNC-208', 'the stream begins after the copy', { copy: earliest, stream: first });
+  }
+}

@@ -339,3 +339,20 @@ test('one holder that is lost is replaced from the other, under the same epoch',
   expect(replaced?.pid).not.toBe(record?.pid);
   expect(replaced?.shows).toBe(record?.shows);
 });
+
+test('a flow whose slot was made anew after the copy does not begin: what lies between is in neither', async () => {
+  await using moving = await Moving.open();
+  await moving.begin();
+  await moving.copy({});
+  await moving.green.query(writtenKeys);
+  const { slot } = moving.snapshotOptions;
+  await moving.blue.query('select pg_drop_replication_slot($1)', [slot]);
+  await moving.blue.query(`insert into side values (-1, 'lost')`);
+  await moving.blue.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
+  await moving.carrier.deploy('forward');
+  const state = await waitFor({ what: 'the flow to refuse', timeoutMs: 20_000 }, async () => {
+    const { now } = await moving.carrier.status('forward');
+    return now.state === 'failed' ? now : undefined;
+  });
+  expect(state.code).toBe('TEAL-SYNC-208');
+});

@@ -257,11 +257,11 @@ test('keys are added beside a flow that locks the same tables in another order, 
     insert into parent select i from generate_series(1, 1000) i; insert into child select i, i from generate_series(1, 1000) i;
     insert into child values (5000, 1)`);
   const flow = await sides.green.connect();
-  let over = false;
+  const over = new AbortController();
   let transactions = 0;
   const flowing = (async () => {
     await flow.query(`set session_replication_role = replica`);
-    for (; !over; transactions += 1) {
+    for (; !over.signal.aborted; transactions += 1) {
       await flow.query('begin');
       for (const table of ['parent', 'child', 'grandchild']) {
         await flow.query(`lock table ${table} in row exclusive mode`);
@@ -273,7 +273,7 @@ test('keys are added beside a flow that locks the same tables in another order, 
   try {
     await driver.apply(['foreignKeys', 'validation'], { signal: sides.signal, workers: 3 });
   } finally {
-    over = true;
+    over.abort();
     await flowing;
   }
   // None of the two was a deadlock's victim for good, and the flow went on in between.

@@ -7,7 +7,7 @@ import { createApplier, type Applier, type ApplierStatus } from '../../sync/appl
 import { errorOfFailure, failureOf, retryPauseMs, type Failure } from '../../sync/receiver.ts';
 import { noteText } from '../../sync/ddl.ts';
 import { SpoolReader } from '../../sync/spool-reader.ts';
-import type { TableStarts } from '../../sync/starts.ts';
+import { refuseLateStream, type TableStarts } from '../../sync/starts.ts';
 import { flowNames, pathsOfFolder, type CarrierConfig } from './config.ts';
 import { forgetStop, keepStop, keptStop, type Stop } from './kept-stop.ts';
 import type { CarrierStatus } from './protocol.ts';
@@ -154,7 +154,8 @@ export class FlowRunner {
     await using lease = await this.#deps.takeLease(signal);
     const ends = AbortSignal.any([signal, lease.lost, this.#attempt.signal]);
     await using sink = await this.#deps.openSink(ends);
-    const { applied } = await this.#readProgress(sink);
+    const starts = await this.#deps.readStarts(ends);
+    const { applied } = await this.#readProgress(sink, starts);
     const receiver = await this.#ensureReceiver(applied);
     const readable = await receiver.ready(ends);
     await using reader = await SpoolReader.open({
@@ -165,7 +166,7 @@ export class FlowRunner {
       onRemoved: (bytes) => receiver.removed(bytes),
     });
     receiver.feed(reader);
-    await this.#apply(reader, sink, await this.#deps.readStarts(ends), ends);
+    await this.#apply(reader, sink, starts, ends);
     // The applier resolves for any abort: which one it was decides.
     if (!signal.aborted) ends.throwIfAborted();
   }
@@ -209,12 +210,13 @@ export class FlowRunner {
     applier.stopAt(stop.position, restMs).catch(() => undefined);
   }
 
-  async #readProgress(sink: Sink): Promise<SinkProgress> {
+  async #readProgress(sink: Sink, starts: TableStarts): Promise<SinkProgress> {
     try {
       this.#progress = await sink.progress();
     } catch (error) {
       if (!isTealError(error, 'TEAL-SYNC-118')) throw error;
       const applied = await this.#deps.probe.firstPosition();
+      refuseLateStream(starts, applied);
       const mode = this.#config.flow === 'forward' ? 'live' : 'shadow';
       this.#progress = await sink.progress({ applied, mode, epoch: 0, rogueTransactions: 0 });
     }

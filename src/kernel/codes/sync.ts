@@ -184,4 +184,12 @@ export const syncCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYNC-208': {
+    summary: 'The stream begins after the copy',
+    happened:
+      'The replication slot is younger than the snapshot of a table that was copied: what was changed between the two is in neither. The flow has not begun, and nothing was applied.',
+    doThis: 'Run `teal abort`, then `teal up`. Find out who dropped the slot, or which state folder was lost.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
 } as const satisfies Record<`TEAL-SYNC-${number}`, ErrorEntry>;
