@@ -60,6 +60,40 @@ describe('the embedded carrier', () => {
     expect(status.lagMs).toBeLessThan(30_000);
   });
 
+  test('only receives until it is told to begin, also after kill -9, and lets its source forget what it has', async () => {
+    await using both = await carrierPair();
+    const confirmed = async (): Promise<string> =>
+      String((await both.blue.query('select confirmed_flush_lsn as at from pg_replication_slots'))[0]?.['at']);
+    await both.carrier.deploy('forward', { begin: false });
+    await both.blue.query(`insert into account select n, 1 from generate_series(1, 500) n`);
+    const written = (await both.blue.query('select pg_current_wal_lsn() as at'))[0]?.['at'];
+    const released = async (): Promise<true | undefined> => {
+      const [row] = await both.blue.query(`select '${await confirmed()}'::pg_lsn >= '${written}'::pg_lsn as past`);
+      return row?.['past'] === 't' ? true : undefined;
+    };
+    await waitFor({ what: 'the slot to move on', timeoutMs: 30_000 }, released);
+    const held = await both.status('forward');
+    expect(held).toMatchObject({ now: { state: 'waiting', code: 'TEAL-CARRIERS-006' }, changes: 0 });
+    expect(held.spoolBytes).toBeGreaterThan(500 * 10);
+
+    process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+    await both.carrier.deploy('forward', { begin: false });
+    await both.blue.query(`update account set balance = 2 where id = 1`);
+    expect(await both.green.query('select count(*) as n from account')).toEqual([{ n: '0' }]);
+
+    await both.carrier.deploy('forward');
+    await caughtUp(both, 'forward');
+    expect(await contents(both.green)).toEqual(await contents(both.blue));
+
+    // It is not held back again: neither as it runs, nor when it is started anew.
+    await both.carrier.deploy('forward', { begin: false });
+    process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+    await both.carrier.deploy('forward', { begin: false });
+    await both.blue.query(`update account set balance = 3 where id = 2`);
+    await caughtUp(both, 'forward');
+    expect(await contents(both.green)).toEqual(await contents(both.blue));
+  });
+
   test('stands still at a position, for its lease or until it may go on, also in a new process', async () => {
     await using both = await carrierPair();
     await both.carrier.deploy('forward');

@@ -12,7 +12,7 @@ import { isSelected } from '../model/table-selection.ts';
 import type { Spec } from '../spec/spec.ts';
 import { convergenceOf, rowsStep, schemaStep } from '../stages/copy/copy-steps.ts';
 import { convergeStep } from '../stages/follow/converge-step.ts';
-import { deployStep } from '../stages/follow/follow-steps.ts';
+import { deployStep, receiveStep } from '../stages/follow/follow-steps.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 import { analyseStep, refreshStep } from '../systems/postgres/after-copy.ts';
 import { postgresCopyTarget } from '../systems/postgres/copy-target.ts';
@@ -123,7 +123,7 @@ export class PostgresPair implements AsyncDisposable {
   stages(carrier: Carrier): readonly Stage[] {
     return [
       { id: 'prepare', title: 'Prepare', steps: this.#prepareSteps() },
-      { id: 'copy', title: 'Copy', steps: this.#copySteps() },
+      { id: 'copy', title: 'Copy', steps: this.#copySteps(carrier) },
       { id: 'follow', title: 'Follow', steps: this.#followSteps(carrier) },
     ];
   }
@@ -191,11 +191,12 @@ export class PostgresPair implements AsyncDisposable {
     };
   }
 
-  #copySteps(): readonly Step[] {
+  #copySteps(carrier: Carrier): readonly Step[] {
     const { catalog, spec } = this.#options;
     const after = { url: spec.green.url, session: this.#sessions.green, workers: spec.copy.indexWorkers };
     return [
       this.#snapshotStep(),
+      receiveStep(carrier),
       rowsStep({
         catalog,
         keeper: snapshotKeeper(this.#snapshotOptions()),

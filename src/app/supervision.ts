@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { waitFor } from '../kernel/clock.ts';
 import { TealError } from '../kernel/errors.ts';
 import type { Side } from '../model/catalog.ts';
-import type { Carrier, Flow } from '../ports/carrier.ts';
+import type { Carrier } from '../ports/carrier.ts';
 import { tryLock } from './process-lock.ts';
 import { programUrl } from './program.ts';
 import {
@@ -61,9 +61,8 @@ export class Supervision {
 
   /** The carrier with its flows under supervision. */
   carrier(inner: Carrier): Carrier {
-    const begin = async (flow: Flow): Promise<void> => this.begin(flow, async () => inner.deploy(flow));
     return {
-      deploy: begin,
+      deploy: async (flow, options) => this.begin(flow, async () => inner.deploy(flow, options)),
       status: async (flow) => inner.status(flow),
       stopAt: async (flow, position, leaseMs, signal) => inner.stopAt(flow, position, leaseMs, signal),
       resume: async (flow) => inner.resume(flow),

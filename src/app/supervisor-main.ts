@@ -49,7 +49,8 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
     },
     start: async (thing) => {
       if (thing === 'proxy') await startProxyOf(stateDir, await proxy(), urls);
-      else await (await carrier()).deploy(thing);
+      // As it was: in mid-copy it must not begin to apply.
+      else await (await carrier()).deploy(thing, { begin: false });
     },
     lock: async (thing: Thing) => startLock(stateDir, thing),
     tell: async (things) => replaceFile(paths.state, { version: 1, pid: process.pid, sinceIso, things }),

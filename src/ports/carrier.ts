@@ -52,8 +52,11 @@ export interface FlowStatus {
 
 /** Who carries a flow. */
 export interface Carrier {
-  /** Starts the flow's worker if it does not run. Idempotent. */
-  deploy(flow: Flow): Promise<void>;
+  /**
+   * Starts the flow's worker if it does not run, and lets it apply. With `begin: false` the worker is as it was: a new one receives what the source commits, keeps it
+   * and applies nothing until a `deploy` lets it, and one that was let apply is not held back again. Idempotent.
+   */
+  deploy(flow: Flow, options?: { readonly begin: boolean }): Promise<void>;
   status(flow: Flow): Promise<FlowStatus>;
   /**
    * Applies everything that committed before `position`, nothing after, and stays there until `resume` or until `leaseMs` have passed.

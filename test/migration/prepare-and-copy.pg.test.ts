@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fillShop } from '../../demo/fill.ts';
+import { connectCarrier } from '../../src/app/connect-carrier.ts';
 import { selectedCatalog } from '../../src/app/kept-catalog.ts';
 import { lookAt } from '../../src/app/look.ts';
 import { PostgresPair } from '../../src/app/postgres-pair.ts';
 import { memoryJournal } from '../../src/journal/journal.ts';
-import type { Carrier } from '../../src/ports/carrier.ts';
 import { parseSpec } from '../../src/spec/parse.ts';
 import { runStages, undoStages, type StagesRun } from '../../src/stages/lifecycle/stages.ts';
 import { verifySamePosition } from '../../src/verify/same-position.ts';
@@ -15,9 +15,6 @@ import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 
 const rows = 20_000;
-
-/** No flow is deployed here: the shop is quiet. */
-const noCarrier = {} as Carrier;
 
 function runOf(): StagesRun {
   const journal = memoryJournal();
@@ -50,7 +47,9 @@ test('the shop arrives whole on an empty green, and an abort leaves nothing on e
   const before = { blue: await leftOf(blue.url), green: await leftOf(green.url) };
   try {
     await using pair = new PostgresPair({ spec, stateDir, catalog, leftOut: [], tools });
-    const stages = pair.stages(noCarrier).filter((stage) => stage.id !== 'follow');
+    const carrier = connectCarrier({ migration: 'shop', stateDir, urls: { blue: blue.url, green: green.url } });
+    // The flow receives and applies nothing: the shop is quiet.
+    const stages = pair.stages(carrier).filter((stage) => stage.id !== 'follow');
     const run = runOf();
     await runStages(stages, run);
 

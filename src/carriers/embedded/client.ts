@@ -5,7 +5,7 @@ import { TealError, isTealError } from '../../kernel/errors.ts';
 import { redact } from '../../kernel/redact.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { Carrier, Flow, FlowStatus } from '../../ports/carrier.ts';
-import { carrierPaths, writeConfig, type CarrierConfig, type CarrierPaths } from './config.ts';
+import { carrierPaths, readConfig, writeConfig, type CarrierConfig, type CarrierPaths } from './config.ts';
 import { askWorker } from './control-client.ts';
 import { forgetSocket } from './control-server.ts';
 import type { CarrierStatus } from './protocol.ts';
@@ -31,11 +31,16 @@ export function embeddedCarrier(options: EmbeddedCarrierOptions): Carrier & {
 } {
   const pathsOf = (flow: Flow): CarrierPaths => carrierPaths(options.stateDir, flow);
   return {
-    async deploy(flow) {
+    async deploy(flow, { begin } = { begin: true }) {
       const paths = pathsOf(flow);
       const status = await statusIfRunning(paths);
-      if (status === undefined) await startWorker(options, flow, paths);
-      else if (status.now.state === 'failed')
+      if (status === undefined) {
+        await startWorker(options, flow, paths, !begin && (await neverBegan(paths)));
+        return;
+      }
+      if (status.receiveOnly && begin)
+        await askWorker(paths.socket, { method: 'begin' }, { timeoutMs: answerTimeoutMs });
+      if (status.now.state === 'failed')
         await askWorker(paths.socket, { method: 'retry' }, { timeoutMs: answerTimeoutMs });
     },
     async status(flow) {
@@ -86,8 +91,23 @@ function notRunning(flow: Flow): FlowStatus {
   };
 }
 
-async function startWorker(options: EmbeddedCarrierOptions, flow: Flow, paths: CarrierPaths): Promise<void> {
-  await writeConfig(paths.config, options.config(flow, paths.folder));
+/** A worker that has been let apply is not held back again: its rows would go on being a state that the source had, but an ever older one. */
+async function neverBegan(paths: CarrierPaths): Promise<boolean> {
+  try {
+    return (await readConfig(paths.config)).receiveOnly;
+  } catch (error) {
+    if (isTealError(error, 'TEAL-CARRIERS-004')) return true;
+    throw error;
+  }
+}
+
+async function startWorker(
+  options: EmbeddedCarrierOptions,
+  flow: Flow,
+  paths: CarrierPaths,
+  receiveOnly: boolean,
+): Promise<void> {
+  await writeConfig(paths.config, { ...options.config(flow, paths.folder), receiveOnly });
   const child = await spawnDetached(options, flow, paths);
   const timeoutMs = options.startTimeoutMs ?? 30_000;
   try {

@@ -18,6 +18,8 @@ export const carrierConfigSchema = z.strictObject({
   walBudgetBytes: z.number().int().positive().optional(),
   /** Share of the budget at which the status says `warn`. */
   walWarnShare: z.number().min(0).max(1),
+  /** Received and kept in the spool; nothing is applied until the worker is told to begin, which it writes down here. */
+  receiveOnly: z.boolean().default(false),
   heartbeatEveryMs: z.number().int().positive(),
   lookEveryMs: z.number().int().positive(),
   /** Pause between two comparisons of the schemas. */
@@ -32,6 +34,7 @@ export type CarrierConfig = Readonly<z.infer<typeof carrierConfigSchema>>;
 export const carrierDefaults = Object.freeze({
   spoolLimitBytes: 20 * 1024 ** 3,
   walWarnShare: 0.7,
+  receiveOnly: false,
   heartbeatEveryMs: 1_000,
   lookEveryMs: 3_000,
   schemaEveryMs: 10_000,

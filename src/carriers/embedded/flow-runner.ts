@@ -16,6 +16,19 @@ import { SchemaWatch } from './schema-watch.ts';
 import { SourceWatch } from './source-watch.ts';
 import type { CarrierDeps } from './worker-ports.ts';
 
+/** Rejects with the signal's reason when it aborts first. */
+async function abortable(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 const maxRetryPauseMs = 10_000;
 /** An attempt that held for so long was a good one: the next pause is short again. */
 const goodAttemptMs = 30_000;
@@ -36,14 +49,17 @@ export class FlowRunner {
   #progress: SinkProgress | undefined;
   #stop: Stop | undefined;
   #lastFailure: Failure | undefined;
-  #state: 'connecting' | 'running' | 'retrying' | 'failed' = 'connecting';
+  #state: 'connecting' | 'receiving' | 'running' | 'retrying' | 'failed' = 'connecting';
   #retry = Promise.withResolvers<void>();
   #attempt = new AbortController();
   #broken: TealError | undefined;
+  readonly #begun = Promise.withResolvers<void>();
+  #receiveOnly: boolean;
 
   constructor(config: CarrierConfig, deps: CarrierDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.#receiveOnly = config.receiveOnly;
     const { heartbeatEveryMs, lookEveryMs, walBudgetBytes, walWarnShare } = config;
     const onBroken = (error: TealError): void => this.#break(error);
     this.#watch = new SourceWatch({
@@ -103,6 +119,12 @@ export class FlowRunner {
     this.#applier?.resume();
   }
 
+  /** Lets it apply what it has received. Idempotent. */
+  begin(): void {
+    this.#receiveOnly = false;
+    this.#begun.resolve();
+  }
+
   retry(): void {
     this.#retry.resolve();
   }
@@ -138,6 +160,7 @@ export class FlowRunner {
       ...(schema === undefined ? {} : { schema }),
       ...(applier?.ddlLast === undefined ? {} : { ddl: noteText(applier.ddlLast) }),
       pid: process.pid,
+      receiveOnly: this.#receiveOnly,
       receiving: receiver?.state ?? 'connecting',
       budget: this.#watch.budget,
       epoch: applier?.epoch ?? this.#progress?.epoch ?? 0,
@@ -158,6 +181,7 @@ export class FlowRunner {
     const { applied } = await this.#readProgress(sink, starts);
     const receiver = await this.#ensureReceiver(applied);
     const readable = await receiver.ready(ends);
+    await this.#mayApply(ends);
     await using reader = await SpoolReader.open({
       folder: pathsOfFolder(this.#config.folder).spool,
       decoder: this.#deps.newDecoder(),
@@ -169,6 +193,14 @@ export class FlowRunner {
     await this.#apply(reader, sink, starts, ends);
     // The applier resolves for any abort: which one it was decides.
     if (!signal.aborted) ends.throwIfAborted();
+  }
+
+  /** From here on the target has its progress: what is acknowledged to the source is in the spool, and the place to go on from is written. */
+  async #mayApply(ends: AbortSignal): Promise<void> {
+    if (!this.#receiveOnly) return;
+    this.#state = 'receiving';
+    this.#deps.log(`the ${this.#config.flow} flow receives`);
+    await abortable(this.#begun.promise, ends);
   }
 
   async #apply(reader: SpoolReader, sink: Sink, starts: TableStarts, ends: AbortSignal): Promise<void> {
@@ -261,8 +293,15 @@ export class FlowRunner {
       if (applier.now.state !== 'running' || broken === undefined) return applier.now;
       return { state: 'waiting', ...broken, position: reached };
     }
+    if (this.#state === 'receiving') return this.#onlyReceives(reached);
     const reason = failure ?? { code: 'TEAL-CARRIERS-005', reason: 'the worker connects' };
     return { state: 'waiting', ...reason, position: reached };
+  }
+
+  #onlyReceives(position: Position): FlowState {
+    const broken = this.#receiver?.failure;
+    const reason = broken ?? { code: 'TEAL-CARRIERS-006', reason: 'receives; applies when the copy is complete' };
+    return { state: 'waiting', ...reason, position };
   }
 
   #break(error: TealError): void {

@@ -16,6 +16,8 @@ export const carrierRequestSchema = z.discriminatedUnion('method', [
     leaseMs: z.number().int().positive(),
   }),
   z.strictObject({ id: z.number().int(), method: z.literal('resume') }),
+  /** A worker that only receives applies from now on, also after it was started anew. */
+  z.strictObject({ id: z.number().int(), method: z.literal('begin') }),
   /** A worker that has failed tries again. */
   z.strictObject({ id: z.number().int(), method: z.literal('retry') }),
   /** Answered when the spool is gone; the process then ends. */
@@ -41,6 +43,8 @@ export type WalBudget = 'ok' | 'warn' | 'exceeded';
 /** The port's status, and what only this carrier has to say. */
 export interface CarrierStatus extends FlowStatus {
   readonly pid: number;
+  /** Nothing is applied until `begin`. */
+  readonly receiveOnly: boolean;
   readonly receiving: 'connecting' | 'streaming' | 'spool full';
   readonly budget: WalBudget;
   readonly epoch: number;

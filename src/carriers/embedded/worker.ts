@@ -3,7 +3,7 @@ import { unreachable } from '../../kernel/assert.ts';
 import { isTealError } from '../../kernel/errors.ts';
 import { askWorker } from './control-client.ts';
 import { startControlServer } from './control-server.ts';
-import { pathsOfFolder, writeAtomically, type CarrierConfig } from './config.ts';
+import { pathsOfFolder, writeAtomically, writeConfig, type CarrierConfig } from './config.ts';
 import { FlowRunner } from './flow-runner.ts';
 import type { CarrierRequest } from './protocol.ts';
 import type { CarrierDeps } from './worker-ports.ts';
@@ -28,6 +28,9 @@ export async function runCarrierWorker(config: CarrierConfig, deps: CarrierDeps,
         return runner.stopAt(request.position, request.leaseMs);
       case 'resume':
         return runner.resume();
+      case 'begin':
+        await writeConfig(paths.config, { ...config, receiveOnly: false });
+        return runner.begin();
       case 'retry':
         return runner.retry();
       case 'retire':

@@ -38,4 +38,11 @@ export const carriersCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-CARRIERS-006': {
+    summary: 'A flow receives and does not apply yet',
+    happened: 'The copy is not complete: what blue commits is kept in the spool on this machine until it is.',
+    doThis: 'Nothing: `teal up` lets it apply when the copy is there.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;

@@ -2,12 +2,44 @@ import { waitFor } from '../../kernel/clock.ts';
 import { isTealError, TealError } from '../../kernel/errors.ts';
 import { flowSource, type Carrier, type Flow } from '../../ports/carrier.ts';
 import { otherSide } from '../../model/catalog.ts';
-import type { Step } from '../../ports/step.ts';
+import type { Probed, Step } from '../../ports/step.ts';
 
 const startTimeoutMs = 60_000;
+export const receiveStepId = 'copy:receive';
 
 export function deployStepId(flow: Flow): string {
   return `follow:deploy-${flow}`;
+}
+
+/**
+ * Starts to receive what blue commits while the copy runs, so that blue need not keep its log for as long as that (correctness.md §1.2.7). What is acknowledged to blue
+ * is on Teal's own disk; nothing is applied until `follow:deploy-forward`.
+ */
+export function receiveStep(carrier: Carrier): Step {
+  const probe = async (): Promise<Probed> => {
+    const { now, spoolBytes } = await carrier.status('forward');
+    const receives = now.state === 'running' || (now.state === 'waiting' && now.code === 'TEAL-CARRIERS-006');
+    return receives ? { state: 'done', evidence: `${spoolBytes} bytes in the spool` } : { state: 'not done' };
+  };
+  return {
+    id: receiveStepId,
+    does: "starts to receive blue's changes: they wait in the spool on Teal's disk until the copy is there",
+    locks: 'nothing',
+    costs: "one session that reads blue's log, and disk for what blue writes while the copy runs",
+    undone: 'the worker is stopped and its spool forgotten',
+    probe,
+    act: async ({ signal }) => {
+      await carrier.deploy('forward', { begin: false });
+      await waitFor({ what: 'the forward flow to receive', timeoutMs: startTimeoutMs, signal }, async () => {
+        const { now } = await carrier.status('forward');
+        if (now.state === 'failed') {
+          throw new TealError('TEAL-STAGES-120', `the forward flow: ${now.reason}`, { flowCode: now.code });
+        }
+        return (await probe()).state === 'done' ? true : undefined;
+      });
+    },
+    undo: async () => carrier.retire('forward'),
+  };
 }
 
 /** Starts the worker of one flow. The reverse one begins in shadow: it reads and checks everything and applies nothing until an owner row tells it to. */
@@ -18,7 +50,7 @@ export function deployStep(flow: Flow, carrier: Carrier): Step {
     id: deployStepId(flow),
     does:
       flow === 'forward'
-        ? `starts the flow ${source} to ${target}: every change of ${source} is applied to ${target}`
+        ? `lets the flow ${source} to ${target} apply: first what came while the copy ran, then every change of ${source} as it comes`
         : `starts the flow ${source} to ${target} in shadow: it proves that the way back works, and would see a stray write on ${source}`,
     locks: 'nothing',
     costs: `one session that reads the log of ${source}, one that writes on ${target}; the spool on Teal's disk`,
