@@ -41,7 +41,9 @@ export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<Asse
     lookAt('blue', spec.blue.url, signal),
     lookAt('green', spec.green.url, signal),
   ]);
-  const assessment = assess(blue, green, spec.tables);
+  const { router, clientAuth, authFile } = spec.traffic;
+  const proxyReadsPasswords = router === 'proxy' && clientAuth === 'scram' && authFile === undefined;
+  const assessment = assess(blue, green, { ...spec.tables, proxyReadsPasswords });
   return {
     assessment,
     blockers: blockersOf(assessment).length,

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { must } from '../kernel/assert.ts';
 import { nowMs } from '../kernel/clock.ts';
 import { TealError } from '../kernel/errors.ts';
+import { tealVersion } from '../kernel/version.ts';
 import { sha256 } from '../journal/canonical.ts';
 import { openJournal, type Journal } from '../journal/journal.ts';
 import type { EventOf } from '../journal/events.ts';
@@ -39,8 +40,6 @@ import { soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
 import { watchFlows } from './watch-flows.ts';
 import { watchSchemas } from './watch-schemas.ts';
-
-export const tealVersion = '0.1.0';
 
 export interface MigrationOptions {
   readonly loaded: LoadedSpec;

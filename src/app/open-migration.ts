@@ -1,14 +1,15 @@
 import { ownerOf } from '../stages/cutover/decide.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
+import { aboutIfThere, ensureProxy, ProxyRouter, type EnsureProxy } from '../traffic/proxy/client.ts';
 import { whoAmI } from './approver.ts';
 import { connectCarrier } from './connect-carrier.ts';
-import { controlPath } from './control-path.ts';
 import type { MigrationEvent } from './events.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
 import { Migration, type ConnectedRouter } from './migration.ts';
 import type { PostgresPair } from './postgres-pair.ts';
-import { startProxyOf, type SupervisorConfig } from './supervisor-config.ts';
+import { proxyOf } from './proxy-config.ts';
+import type { SupervisorConfig } from './supervisor-config.ts';
 import { Supervision } from './supervision.ts';
 
 export interface OpenOptions {
@@ -38,12 +39,13 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
     onEvent: options.onEvent,
     by: options.by ?? whoAmI(),
     connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls })),
-    connectRouter: async (pair) => connectRouter(pair, loaded, config.proxy, supervision),
+    connectRouter: async (pair) => connectRouter(pair, loaded, supervision),
     ...(options.tools === undefined ? {} : { tools: options.tools }),
   });
 }
 
-function supervisorConfig({ spec, stateDir }: LoadedSpec): SupervisorConfig {
+function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
+  const { spec, stateDir } = loaded;
   const { traffic, follow } = spec;
   const carrier = {
     migration: spec.name,
@@ -53,33 +55,32 @@ function supervisorConfig({ spec, stateDir }: LoadedSpec): SupervisorConfig {
     heartbeatEveryMs: follow.heartbeatMs,
     tables: spec.tables,
   };
-  if (traffic.router === 'none') return { version: 1, carrier };
-  const proxy = {
-    listen: { host: traffic.listenHost, port: traffic.listenPort },
-    ...(traffic.tls === undefined ? {} : { tls: { certificateFile: traffic.tls.cert, keyFile: traffic.tls.key } }),
-    clientAuth: traffic.clientAuth === 'trust' ? ('trust' as const) : ('verifier' as const),
-    pinned: traffic.pinned,
-    controlPath: controlPath(stateDir, 'proxy'),
-  };
-  return { version: 1, carrier, proxy };
+  return { version: 1, carrier, ...(traffic.router === 'none' ? {} : { proxy: proxyOf(loaded).config }) };
 }
 
 async function connectRouter(
   pair: PostgresPair,
-  { spec, stateDir }: LoadedSpec,
-  config: SupervisorConfig['proxy'],
+  loaded: LoadedSpec,
   supervision: Supervision,
 ): Promise<ConnectedRouter> {
-  if (config === undefined) {
+  if (loaded.spec.traffic.router === 'none') {
     const owner = async (): Promise<ReturnType<typeof ownerOf>> =>
       ownerOf(await pair.fences.blue.probe(), await pair.fences.green.probe());
     return { router: noRouter(owner), stop: async () => undefined, leave: async () => undefined };
   }
-  const urls = { blue: spec.blue.url, green: spec.green.url };
-  const router = await supervision.begin('proxy', async () => startProxyOf(stateDir, config, urls));
+  const router = await startOrUse(proxyOf(loaded), supervision);
   return {
     router,
     stop: async () => supervision.end('proxy', async () => router.stop()),
     leave: async () => supervision.leave('proxy'),
   };
+}
+
+/** A proxy that its user runs is the user's to start again: a supervisor's would take the place of the one that systemd is about to start. */
+async function startOrUse(wanted: EnsureProxy, supervision: Supervision): Promise<ProxyRouter> {
+  const start = async (): Promise<ProxyRouter> => ensureProxy(wanted);
+  const running = await aboutIfThere(new ProxyRouter(wanted.config.controlPath));
+  if (running?.startedBy !== 'user') return supervision.begin('proxy', start);
+  await supervision.leave('proxy');
+  return start();
 }

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { describeError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { blueUrlVariable, greenUrlVariable, readProxyConfig } from '../traffic/proxy/config.ts';
+import { wordsOf } from '../traffic/proxy/control-words.ts';
 import { startProxy } from '../traffic/proxy/proxy.ts';
 
 /**
@@ -16,9 +17,16 @@ try {
   const config = readProxyConfig(JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')));
   const proxy = await startProxy({ config, blueUrl, greenUrl, log: (event, facts) => logger.info(facts, event) });
   process.on('SIGHUP', () => {});
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void proxy.stop());
+  let asked = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      void proxy.stop(asked ? 0 : undefined);
+      asked = true;
+    });
+  }
   await proxy.stopped;
 } catch (error) {
-  logger.fatal(redact(describeError(error)));
+  // The last line: whoever started it tells it on.
+  logger.fatal({ error: wordsOf(error) }, redact(describeError(error)));
   process.exitCode = 1;
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { tealVersion } from '../app/migration.ts';
 import { isTealError } from '../kernel/errors.ts';
+import { tealVersion } from '../kernel/version.ts';
 import { assessCommand } from './commands/assess.ts';
 import { initCommand } from './commands/init.ts';
 import { journalCommands } from './commands/journal.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
 import { planCommand } from './commands/plan.ts';
+import { proxyCommand } from './commands/proxy.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { exitCodes } from './exit-codes.ts';
 import { errorJson, errorText, printJson } from './print.ts';
@@ -29,6 +30,7 @@ export function buildProgram(): Command {
   planCommand(program);
   lifecycleCommands(program);
   verifyCommand(program);
+  proxyCommand(program);
   journalCommands(program);
   for (const command of program.commands) command.exitOverride();
   return program;

@@ -76,6 +76,11 @@ const traffic = z
       .optional()
       .describe('Files with the certificate and the key that clients see.'),
     clientAuth: z.enum(['scram', 'trust']).default('scram').describe('`trust` only for tests on loopback.'),
+    authFile: text
+      .optional()
+      .describe(
+        'File of SCRAM verifiers, for an administrator who may not read pg_authid (managed services). Format: docs/guide/proxy.md.',
+      ),
     pinned: z
       .enum(['abort', 'close'])
       .default('abort')

@@ -26,6 +26,8 @@ export interface Spec {
     readonly listenPort: number;
     readonly tls?: { readonly cert: string; readonly key: string };
     readonly clientAuth: 'scram' | 'trust';
+    /** Path, as in the file. */
+    readonly authFile?: string;
     readonly pinned: 'abort' | 'close';
   };
   readonly copy: { readonly workers: number; readonly indexWorkers: number };
@@ -57,6 +59,7 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
       listenPort: Number(traffic.listen.slice(colon + 1)),
       ...(traffic.tls === undefined ? {} : { tls: traffic.tls }),
       clientAuth: traffic.clientAuth,
+      ...(traffic.authFile === undefined ? {} : { authFile: traffic.authFile }),
       pinned: traffic.pinned,
     },
     copy: document.copy,

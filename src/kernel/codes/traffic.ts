@@ -55,4 +55,47 @@ export const trafficCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-009': {
+    summary: 'The proxy that answers is not of this migration',
+    happened:
+      'On the control socket of this migration a proxy answers that was started for another migration or for other databases.',
+    doThis:
+      'Give each migration a state folder of its own (`stateDir`). If the addresses in the file were changed, put them back, or end the proxy whose pid is named (`kill`, or stop `teal proxy`): its clients are disconnected, and the next command starts the right one.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-010': {
+    summary: 'The proxy runs with another configuration',
+    happened:
+      'The proxy of this migration was started from a migration file that said something else about traffic, or by a version of Teal that this one cannot talk to.',
+    doThis:
+      'Put the settings that are named back into the file; or, at a moment when clients may be disconnected, end the proxy whose pid is named (`kill`, or restart `teal proxy`): the next command starts it with the new ones.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-011': {
+    summary: 'The proxy cannot listen at its address',
+    happened:
+      'The address and port of `traffic.listen` are taken by another program, are not of this machine, or may not be used.',
+    doThis: 'See who listens there (`ss -ltnp`), or choose another `traffic.listen`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-012': {
+    summary: 'The proxy may not read the stored passwords',
+    happened:
+      'Clients prove their passwords to the proxy by the verifiers in pg_authid, which the role in the address of that side may not read. Managed services allow it to nobody.',
+    doThis:
+      'GRANT SELECT ON pg_catalog.pg_authid to the role; where that cannot be had, name a file of SCRAM verifiers with `traffic.authFile` (docs/guide/proxy.md).',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-013': {
+    summary: 'The proxy of this migration runs already',
+    happened: '`teal proxy` found one that answers on the control socket of this migration.',
+    doThis:
+      'Nothing, if it is the one you want: `teal proxy --status` tells. Otherwise end it first: the pid is named.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

@@ -235,6 +235,13 @@ const cases: readonly Case[] = [
   { name: 'no statistics', blue: rights({ readAllStatistics: false }), finds: ['ASSESS-RIGHT-STATISTICS'] },
   { name: 'no passwords of blue', blue: rights({ readPasswords: false }), finds: ['ASSESS-RIGHT-PASSWORDS'] },
   { name: 'no passwords of green, which nobody needs', green: rights({ readPasswords: false }), finds: [] },
+  {
+    name: 'no passwords of green, which the proxy needs',
+    green: rights({ readPasswords: false }),
+    options: { proxyReadsPasswords: true },
+    finds: ['ASSESS-PROXY-PASSWORDS'],
+    says: ['traffic.authFile'],
+  },
   { name: 'no identity', blue: rights({ identifyCluster: false }), finds: ['ASSESS-RIGHT-IDENTITY'] },
   { name: 'unknown rights', green: { facts: { rights: unknown('nobody knows') } }, finds: ['ASSESS-UNKNOWN'] },
 

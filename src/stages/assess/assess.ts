@@ -37,7 +37,8 @@ const checks: readonly ((situation: Situation) => readonly Finding[])[] = [
 export function assess(blue: SideView, green: SideView, options: AssessOptions = {}): Assessment {
   const managed = blue.catalog.tables.filter((table) => isSelected(table, options));
   const leftOut = blue.catalog.tables.filter((table) => !isSelected(table, options));
-  const situation: Situation = { blue, green, managed, leftOut };
+  const { proxyReadsPasswords = false } = options;
+  const situation: Situation = { blue, green, managed, leftOut, proxyReadsPasswords };
   const findings = withoutRepeats(checks.flatMap((check) => check(situation)));
   return Object.freeze({
     findings: [...findings].sort((a, b) => ranks[a.severity] - ranks[b.severity]),

@@ -39,6 +39,7 @@ export const findingCodes = Object.freeze({
   },
   'ASSESS-RIGHT-STATISTICS': { severity: 'warning', summary: 'Sessions of others cannot be seen' },
   'ASSESS-RIGHT-PASSWORDS': { severity: 'warning', summary: 'Passwords of roles cannot be read' },
+  'ASSESS-PROXY-PASSWORDS': { severity: 'blocker', summary: 'The proxy could not check the passwords of clients' },
   'ASSESS-RIGHT-IDENTITY': { severity: 'warning', summary: 'The identity of the cluster cannot be read' },
   'ASSESS-ROLES': { severity: 'warning', summary: 'Roles of blue are missing on green' },
 

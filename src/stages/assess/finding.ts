@@ -14,6 +14,8 @@ export interface SideView {
 export interface AssessOptions extends TableSelection {
   /** For the estimate of the copy, over heap, TOAST and indexes; default `assumedCopyBytesPerSecond`. */
   readonly copyBytesPerSecond?: number;
+  /** Clients prove their passwords to the proxy by what both sides store of them. */
+  readonly proxyReadsPasswords?: boolean;
 }
 
 /** What the checks look at. */
@@ -23,6 +25,7 @@ export interface Situation {
   /** Tables of blue that the migration is about. */
   readonly managed: readonly Table[];
   readonly leftOut: readonly Table[];
+  readonly proxyReadsPasswords: boolean;
 }
 
 export interface Finding {

@@ -189,7 +189,11 @@ export async function dropSlot(connection: PgConnection, name: string, options: 
     activePid = status.activePid;
     if (activePid !== undefined) {
       if (options.terminateReader === true)
-        await connection.query('select pg_catalog.pg_terminate_backend($1)', [activePid]);
+        // In one look: the number of a reader that has just gone may be another session's by now.
+        await connection.query(
+          'select pg_catalog.pg_terminate_backend(active_pid) from pg_catalog.pg_replication_slots where slot_name = $1 and active',
+          [name],
+        );
       return undefined;
     }
     await connection.query(

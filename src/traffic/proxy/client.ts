@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,8 +11,9 @@ import { isTealError, TealError, type ErrorFacts } from '../../kernel/errors.ts'
 import type { Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
-import type { ControlAnswer, ControlWords } from './control-words.ts';
+import { lastWords, type ControlAnswer, type ControlWords } from './control-words.ts';
 import type { ProxyStats } from './hub.ts';
+import { mismatchOf, wantedIdentity, type ProxyAbout } from './identity.ts';
 
 const answerLimitMs = 15_000;
 
@@ -54,8 +55,14 @@ export class ProxyRouter implements Router {
     return this.#ask<ProxyStats>({ op: 'stats' });
   }
 
-  async about(): Promise<{ readonly pid: number; readonly port: number }> {
-    return this.#ask<{ pid: number; port: number }>({ op: 'about' });
+  /** Whose proxy it is. It may be another migration's: see `mismatchOf`. */
+  async about(): Promise<ProxyAbout> {
+    return this.#ask<ProxyAbout>({ op: 'about' });
+  }
+
+  /** Beyond the port: has `read` tell every session that could not cross. */
+  async look(): Promise<void> {
+    await this.#ask({ op: 'look' });
   }
 
   /** Ends the proxy; its clients are told as a server that shuts down tells them. */
@@ -108,15 +115,26 @@ export interface EnsureProxy {
   readonly greenUrl: string;
 }
 
-/** The router of a running proxy; started, detached from this process, when none answers. Errors: TEAL-TRAFFIC-005. */
+/**
+ * The router of a running proxy, also of one that `teal proxy` runs; started, detached from this process, when none answers. Errors: TEAL-TRAFFIC-005;
+ * -009 and -010 when the one that answers is not the wanted one; those of its start.
+ */
 export async function ensureProxy(options: EnsureProxy): Promise<ProxyRouter> {
   const router = new ProxyRouter(options.config.controlPath);
-  if (await answers(router)) return router;
+  const wanted = wantedIdentity(options);
+  const running = await aboutIfThere(router);
+  if (running !== undefined) {
+    const mismatch = mismatchOf(wanted, running);
+    if (mismatch !== undefined) throw mismatch;
+    return router;
+  }
   const folder = join(options.stateDir, 'proxy');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const configPath = join(folder, 'config.json');
   await writeFile(configPath, `${JSON.stringify(options.config, undefined, 2)}\n`, { mode: 0o600 });
-  const log = openSync(join(folder, 'log'), 'a', 0o600);
+  const logPath = join(folder, 'log');
+  const log = openSync(logPath, 'a', 0o600);
+  const { size: logBefore } = fstatSync(log);
   const child = spawn(process.execPath, [options.entry, configPath], {
     detached: true,
     stdio: ['ignore', log, log],
@@ -132,20 +150,36 @@ export async function ensureProxy(options: EnsureProxy): Promise<ProxyRouter> {
   });
   child.unref();
   await waitFor({ what: 'the proxy to answer', timeoutMs: 30_000 }, async () => {
-    if (ended !== undefined)
-      throw new TealError('TEAL-TRAFFIC-005', 'the proxy ended at once', { exit: ended, log: join(folder, 'log') });
-    return (await answers(router)) || undefined;
+    if (ended !== undefined) throw await whyItEnded(logPath, logBefore, ended);
+    return aboutIfThere(router);
   });
   await writeFile(join(folder, 'pid'), `${child.pid ?? ''}\n`, { mode: 0o600 });
   return router;
 }
 
-async function answers(router: ProxyRouter): Promise<boolean> {
+/** What the proxy at this socket says of itself; undefined when none answers. */
+export async function aboutIfThere(router: ProxyRouter): Promise<ProxyAbout | undefined> {
   try {
-    await router.about();
-    return true;
+    return await router.about();
   } catch (error) {
-    if (isTealError(error, 'TEAL-TRAFFIC-005')) return false;
+    if (isTealError(error, 'TEAL-TRAFFIC-005')) return undefined;
     throw error;
+  }
+}
+
+/** Its last words, when they are an error with a code. */
+async function whyItEnded(logPath: string, from: number, exit: number): Promise<TealError> {
+  const said = (await readFile(logPath)).subarray(from).toString('utf8').trimEnd().split('\n').at(-1) ?? '';
+  const words = lastWords.safeParse(parsed(said));
+  if (words.success) return rebuilt(words.data.error);
+  return new TealError('TEAL-TRAFFIC-005', 'the proxy ended at once', { exit, log: logPath });
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    // Not a line of its log, but of the runtime under it.
+    return undefined;
   }
 }

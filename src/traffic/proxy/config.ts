@@ -3,6 +3,8 @@ import { TealError } from '../../kernel/errors.ts';
 
 /** The proxy's configuration file. It holds no secret: the addresses of both sides, with passwords, come by the environment. */
 const schema = z.strictObject({
+  /** Of which migration it is: a controller takes no other's proxy for its own. */
+  migration: z.string().min(1),
   listen: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }),
   /** PEM files. Without them clients that ask for TLS are told that there is none. */
   tls: z.strictObject({ certificateFile: z.string(), keyFile: z.string() }).optional(),
@@ -11,6 +13,8 @@ const schema = z.strictObject({
    * trust the proxy; for loopback only.
    */
   clientAuth: z.enum(['verifier', 'trust']).default('verifier'),
+  /** Where the verifiers are kept when the administrator may not read pg_authid; see `AuthFile`. Default: they are read from the live side. */
+  authFile: z.string().min(1).optional(),
   /** What becomes of a session whose state cannot cross: the cut is given up, or the session is closed between two transactions. */
   pinned: z.enum(['abort', 'close']).default('abort'),
   controlPath: z.string().max(100),
@@ -20,6 +24,10 @@ const schema = z.strictObject({
   warmLimitMs: z.int().min(1).max(10_000).default(10_000),
   /** How long a statement that met the fence may wait for the new owner before its error is passed on. */
   stragglerMs: z.int().min(0).default(30_000),
+  /** How long transactions that run may take to end when the proxy is told to end. */
+  stopGraceMs: z.int().min(0).default(5_000),
+  /** The decision that is known from elsewhere, such as the journal of a migration that is finalised and whose owner rows are gone. */
+  known: z.strictObject({ side: z.enum(['blue', 'green']), epoch: z.int().min(0) }).optional(),
 });
 
 export type ProxyConfig = z.output<typeof schema>;
@@ -27,8 +35,18 @@ export type ProxyConfigInput = z.input<typeof schema>;
 
 export function readProxyConfig(value: unknown): ProxyConfig {
   const read = schema.safeParse(value);
-  if (read.success) return read.data;
-  throw new TealError('TEAL-TRAFFIC-006', z.prettifyError(read.error));
+  if (!read.success) throw new TealError('TEAL-TRAFFIC-006', z.prettifyError(read.error));
+  const { listen, clientAuth } = read.data;
+  if (clientAuth === 'trust' && !isLoopback(listen.host)) {
+    throw new TealError('TEAL-TRAFFIC-006', 'clientAuth: trust is for an address of loopback only', {
+      host: listen.host,
+    });
+  }
+  return read.data;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 export const blueUrlVariable = 'TEAL_PROXY_BLUE_URL';

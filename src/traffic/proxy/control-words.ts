@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { describeError, isTealError } from '../../kernel/errors.ts';
+import { redact } from '../../kernel/redact.ts';
 
 /** What may be said on the control socket: one JSON object a line, answered by one line with the same `id`. */
 const side = z.enum(['blue', 'green']);
@@ -7,6 +9,7 @@ export const requestSchema = z.discriminatedUnion('op', [
   z.strictObject({ id: z.int(), op: z.literal('read') }),
   z.strictObject({ id: z.int(), op: z.literal('about') }),
   z.strictObject({ id: z.int(), op: z.literal('stats') }),
+  z.strictObject({ id: z.int(), op: z.literal('look') }),
   z.strictObject({ id: z.int(), op: z.literal('warm') }),
   z.strictObject({
     id: z.int(),
@@ -38,3 +41,14 @@ export type ControlAnswer =
     };
 
 export const lineLimitBytes = 1 << 20;
+
+/** The last line of the log of a proxy that could not start. */
+export const lastWords = z.object({
+  error: z.object({ code: z.string(), detail: z.string(), facts: z.record(z.string(), z.unknown()) }),
+});
+
+/** An error as a line of JSON carries it. */
+export function wordsOf(error: unknown): z.output<typeof lastWords>['error'] {
+  if (!isTealError(error)) return { code: 'TEAL-KERNEL-001', detail: redact(describeError(error)), facts: {} };
+  return { code: error.code, detail: redact(error.message.slice(error.code.length + 2)), facts: error.facts };
+}

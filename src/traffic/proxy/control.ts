@@ -1,15 +1,16 @@
 import { once } from 'node:events';
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { unreachable } from '../../kernel/assert.ts';
-import { describeError, isTealError } from '../../kernel/errors.ts';
-import { requestSchema, type ControlAnswer, type ControlRequest } from './control-words.ts';
+import { requestSchema, wordsOf, type ControlAnswer, type ControlRequest } from './control-words.ts';
 import type { Hub } from './hub.ts';
+import type { ProxyAbout } from './identity.ts';
 
 export interface Controlled {
   readonly hub: Hub;
-  readonly about: () => Readonly<Record<string, unknown>>;
+  readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
 
@@ -28,6 +29,7 @@ export class ControlServer {
 
   async listen(): Promise<void> {
     // A file left by a proxy that was killed; a live one would have kept its port, on which this one would have failed before.
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     await rm(this.#path, { force: true });
     this.#server.listen(this.#path);
     await once(this.#server, 'listening');
@@ -60,9 +62,7 @@ export class ControlServer {
       id = request.id;
       return { id, ok: true, result: (await this.#act(request)) ?? null };
     } catch (error) {
-      const code = isTealError(error) ? error.code : 'TEAL-KERNEL-001';
-      const detail = isTealError(error) ? error.message.slice(code.length + 2) : describeError(error);
-      return { id, ok: false, error: { code, detail, facts: isTealError(error) ? error.facts : {} } };
+      return { id, ok: false, error: wordsOf(error) };
     }
   }
 
@@ -75,6 +75,8 @@ export class ControlServer {
         return about();
       case 'stats':
         return hub.stats();
+      case 'look':
+        return hub.look();
       case 'warm':
         return hub.warm();
       case 'hold':

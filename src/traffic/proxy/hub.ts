@@ -19,6 +19,8 @@ export interface HubOptions {
   readonly stragglerMs: number;
   /** How long sessions may be made ready before clients are held. */
   readonly warmLimitMs: number;
+  /** A decision that is known from elsewhere; no earlier one is followed. */
+  readonly known?: Ownership | undefined;
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -38,6 +40,7 @@ export interface ProxyStats {
 const preparedAtOnce = 16;
 const pointLimitMs = 10_000;
 const lookAgainMs = 1_000;
+const lookLimitMs = 5_000;
 
 /**
  * Directs all sessions of the proxy: which side is live, whether the gate is open, and what happens when it is closed. Implements the Router port.
@@ -51,8 +54,10 @@ export class Hub implements Traffic, Router {
   readonly #sessions = new Map<number, Session>();
   readonly #bell = new Bell();
   readonly #stopped = new AbortController();
-  #owner: Ownership = beforeAnyCut;
+  #owner: Ownership;
   #holding = false;
+  /** Sessions end at their next boundary. */
+  #ending = false;
   /** Where held sessions are made ready to go. None once they were told to go. */
   #target: Side | undefined;
   #leaseUntilMs = 0;
@@ -66,6 +71,7 @@ export class Hub implements Traffic, Router {
   constructor(options: HubOptions) {
     this.#options = options;
     this.stragglerMs = options.stragglerMs;
+    this.#owner = options.known ?? beforeAnyCut;
   }
 
   get side(): Side {
@@ -83,7 +89,21 @@ export class Hub implements Traffic, Router {
     this.#watchLease();
   }
 
-  stop(): void {
+  /** Nothing new begins. Idle sessions end at once, others when what runs has ended; after `graceMs` all of them. */
+  async stop(graceMs: number): Promise<void> {
+    this.#ending = true;
+    this.#holding = true;
+    this.#target = undefined;
+    const untilMs = monotonicMs() + graceMs;
+    for (const session of this.#sessions.values()) {
+      session.refresh();
+      this.#endAtBoundary(session);
+    }
+    for (let leftMs = graceMs; leftMs > 0 && this.#sessions.size > 0; leftMs = untilMs - monotonicMs()) {
+      await this.#bell.heard(leftMs);
+    }
+    if (this.#sessions.size > 0)
+      this.log('sessions are ended in their transactions', { sessions: this.#sessions.size });
     this.#stopped.abort(new TealError('TEAL-KERNEL-003', 'the proxy stops'));
     for (const session of this.#sessions.values()) session.close(shuttingDown);
     for (const desk of Object.values(this.#options.desks)) desk.stop();
@@ -158,7 +178,7 @@ export class Hub implements Traffic, Router {
   }
 
   async release(): Promise<void> {
-    if (!this.#holding) return;
+    if (!this.#holding || this.#ending) return;
     this.#holding = false;
     this.#target = undefined;
     this.#alarm = undefined;
@@ -178,6 +198,19 @@ export class Hub implements Traffic, Router {
     const { warmLimitMs } = this.#options;
     await endsWithin(this.#makeReady(monotonicMs() + warmLimitMs), warmLimitMs);
     void this.#coolLater();
+  }
+
+  /**
+   * Asks the backend of every session that stands at a boundary for the session's state, so that `read` tells those that could not cross, and why. One query
+   * for each that has run something since it was last asked; what its client sends meanwhile waits for the answer.
+   */
+  async look(): Promise<void> {
+    const untilMs = monotonicMs() + lookLimitMs;
+    await this.#learnSettings();
+    const work = this.#eachSession(async (session) => {
+      if (monotonicMs() < untilMs) await session.look();
+    });
+    await endsWithin(work, lookLimitMs);
   }
 
   stats(): ProxyStats {
@@ -245,6 +278,7 @@ export class Hub implements Traffic, Router {
 
   changed(session: Session): void {
     if (session.gone) this.#sessions.delete(session.key.pid);
+    else if (this.#ending) this.#endAtBoundary(session);
     else if (this.#holding) this.#tend(session);
     this.#bell.ring();
   }
@@ -313,6 +347,10 @@ export class Hub implements Traffic, Router {
       if (this.#preparing >= preparedAtOnce) return;
       this.#tend(session);
     }
+  }
+
+  #endAtBoundary(session: Session): void {
+    if (!session.inFlight) session.close(shuttingDown);
   }
 
   #inFlight(): number {
@@ -425,11 +463,15 @@ export class Hub implements Traffic, Router {
     const other = otherSide(this.side);
     await this.#learnSettings();
     for (const session of this.#sessions.values()) session.mover.forgetHindrance();
+    await this.#eachSession(async (session) => {
+      if (monotonicMs() < untilMs && !session.mover.isReady(other)) await session.prepare(other);
+    });
+  }
+
+  async #eachSession(work: (session: Session) => Promise<void>): Promise<void> {
     const waiting = [...this.#sessions.values()];
     const worker = async (): Promise<void> => {
-      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-        if (monotonicMs() < untilMs && !next.gone && !next.mover.isReady(other)) await next.prepare(other);
-      }
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) if (!next.gone) await work(next);
     };
     await Promise.all(Array.from({ length: preparedAtOnce }, worker));
   }

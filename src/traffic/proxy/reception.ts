@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { describeError, isTealError } from '../../kernel/errors.ts';
+import { describeError, isTealError, TealError } from '../../kernel/errors.ts';
 import {
   encodeAuthenticationOk,
   encodeError,
@@ -69,10 +69,15 @@ export class Reception {
   async listen(): Promise<number> {
     const { host, port } = this.#options.config.listen;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once('error', reject);
+    this.#server.once('error', (error) => {
+      const code = String(Reflect.get(error, 'code'));
+      reject(
+        new TealError('TEAL-TRAFFIC-011', `${host}:${port} cannot be listened at (${code})`, { host, port, code }),
+      );
+    });
     this.#server.listen({ host, port, backlog: 1_024 }, resolve);
     await promise;
-    this.#server.off('error', reject);
+    this.#server.removeAllListeners('error');
     this.#server.on('error', (error) => this.#options.log('the listener failed', { because: error.message }));
     return (this.#server.address() as AddressInfo).port;
   }
@@ -80,7 +85,7 @@ export class Reception {
   /** Takes no more connections. Sessions are the hub's. */
   stop(): void {
     this.#stopped.abort(new Error('the proxy stops'));
-    this.#server.close();
+    if (this.#server.listening) this.#server.close();
     for (const socket of this.#arriving) socket.destroy();
   }
 

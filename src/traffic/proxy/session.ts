@@ -225,7 +225,16 @@ export class Session implements LinkOwner {
    * what hinders is in `mover`.
    */
   async prepare(side: Side): Promise<void> {
-    this.#preparing ??= this.#prepare(side).finally(() => {
+    return this.#alone(async () => this.#prepare(side));
+  }
+
+  /** Asks the present backend for the session's state when that may have changed; what cannot cross is in `mover` then. Safe to call at any time. */
+  async look(): Promise<void> {
+    return this.#alone(async () => this.#readState());
+  }
+
+  async #alone(work: () => Promise<void>): Promise<void> {
+    this.#preparing ??= work().finally(() => {
       this.#preparing = undefined;
       if (this.#ended.signal.aborted) return;
       this.refresh();
@@ -517,14 +526,18 @@ export class Session implements LinkOwner {
       mover.drop();
       return;
     }
-    const link = this.#link;
-    if (link !== undefined && mover.dirty && this.atBoundary) {
-      await this.#askWith(async () => mover.read(link, this.#traffic.settings.names));
-      this.#statements.unnamedLost();
-    }
+    await this.#readState();
     if (mover.dirty || mover.pins.length > 0) return;
     if (!(await this.#checkStatements(this.#lastSide, side))) return;
     await mover.write(this.#shown);
+  }
+
+  async #readState(): Promise<void> {
+    const mover = this.#mover;
+    const link = this.#link;
+    if (link === undefined || !mover.dirty || !this.atBoundary) return;
+    await this.#askWith(async () => mover.read(link, this.#traffic.settings.names));
+    this.#statements.unnamedLost();
   }
 
   async #checkStatements(from: Side, to: Side): Promise<boolean> {

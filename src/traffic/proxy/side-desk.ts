@@ -12,6 +12,8 @@ const evidenceSql = `select pg_catalog.to_regclass('teal.owner') is not null,
   exists (select from pg_catalog.pg_trigger where tgname = 'teal_fence' and tgenabled <> 'D')`;
 const ownerSql = 'select owner, epoch from teal.owner order by epoch desc limit 1';
 const verifierSql = 'select rolpassword from pg_catalog.pg_authid where rolname = $1';
+const mayReadSql = `select pg_catalog.has_column_privilege('pg_catalog.pg_authid', 'rolname', 'select')
+  and pg_catalog.has_column_privilege('pg_catalog.pg_authid', 'rolpassword', 'select')`;
 const settingNamesSql = `select distinct m[1] from pg_catalog.pg_proc p,
   lateral pg_catalog.regexp_matches(p.prosrc, '''([a-zA-Z_][a-zA-Z0-9_]*\\.[a-zA-Z0-9_.]+)''', 'g') m
   where p.prosrc ilike '%set_config%' limit 1000`;
@@ -50,6 +52,10 @@ export class SideDesk {
   async verifier(user: string): Promise<string | undefined> {
     const rows = await this.ask(verifierSql, [user]);
     return rows[0]?.[0] ?? undefined;
+  }
+
+  async mayReadVerifiers(): Promise<boolean> {
+    return (await this.ask(mayReadSql))[0]?.[0] === 't';
   }
 
   /** Dotted names in the bodies of functions that set settings. */

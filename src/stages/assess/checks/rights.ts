@@ -22,6 +22,7 @@ export function checkRights(situation: Situation): readonly Finding[] {
         ...checkDuties(side, rights, role, database, view.identity.major),
         ...checkTables(rights, role, situation, side),
         ...checkComforts(side, rights, role),
+        ...(situation.proxyReadsPasswords ? checkPasswords(side, rights, role) : []),
       ];
     }),
   );
@@ -173,4 +174,18 @@ function checkComforts(side: Side, rights: Rights, role: string): readonly Findi
     );
   }
   return found;
+}
+
+/** Otherwise found when the proxy starts (TEAL-TRAFFIC-012). */
+function checkPasswords(side: Side, rights: Rights, role: string): readonly Finding[] {
+  if (rights.readPasswords) return [];
+  return [
+    finding('ASSESS-PROXY-PASSWORDS', {
+      side,
+      object: rights.user,
+      what: `${rights.user} may not read pg_authid on ${side}, where the proxy finds what clients prove their passwords by.`,
+      why: 'The proxy would not start: no client could log in through it.',
+      mend: `GRANT SELECT ON pg_catalog.pg_authid TO ${role};\n-- where nobody may (managed services): traffic.authFile, a file of SCRAM verifiers`,
+    }),
+  ];
 }

@@ -37,6 +37,9 @@ export async function proxied(
   await green.query(ownerTable);
   const controlPath = join(tmpdir(), `teal-proxy-${randomBytes(6).toString('hex')}.sock`);
   const config = readProxyConfig({
+    migration: 'test',
+    // What a test leaves in a transaction is not waited for.
+    stopGraceMs: 0,
     listen: { host: '127.0.0.1', port: 0 },
     clientAuth: 'trust',
     controlPath,

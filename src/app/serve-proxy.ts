@@ -1,0 +1,71 @@
+import { pino } from 'pino';
+import { TealError } from '../kernel/errors.ts';
+import type { RouterState } from '../ports/router.ts';
+import { aboutIfThere, ProxyRouter } from '../traffic/proxy/client.ts';
+import { readProxyConfig } from '../traffic/proxy/config.ts';
+import type { ProxyStats } from '../traffic/proxy/hub.ts';
+import { mismatchOf, wantedIdentity, type ProxyAbout } from '../traffic/proxy/identity.ts';
+import { startProxy } from '../traffic/proxy/proxy.ts';
+import type { LoadedSpec } from './load-spec.ts';
+import { proxyOf } from './proxy-config.ts';
+
+/**
+ * Runs the proxy of a migration file in this process until a signal of the process ends it: SIGTERM or SIGINT let transactions that run end, a second one does
+ * not. Logs JSON lines to standard output. Errors: TEAL-TRAFFIC-013 it runs already, -006 the file has none, those of its start.
+ */
+export async function serveProxy(loaded: LoadedSpec): Promise<void> {
+  const { config: input, blueUrl, greenUrl } = ofFile(loaded);
+  const config = readProxyConfig(input);
+  const running = await aboutIfThere(new ProxyRouter(config.controlPath));
+  if (running !== undefined) {
+    throw new TealError('TEAL-TRAFFIC-013', `the proxy of ${config.migration} runs already (pid ${running.pid})`, {
+      pid: running.pid,
+    });
+  }
+  const logger = pino({ base: { process: 'proxy', migration: config.migration } });
+  const log = (event: string, facts: Readonly<Record<string, unknown>>): void => logger.info(facts, event);
+  const proxy = await startProxy({ config, blueUrl, greenUrl, startedBy: 'user', log });
+  let asked = false;
+  const stop = (signal: string): void => {
+    logger.info({ signal, now: asked }, 'ending');
+    void proxy.stop(asked ? 0 : undefined);
+    asked = true;
+  };
+  const hangUp = (): void => undefined;
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', hangUp);
+  try {
+    await proxy.stopped;
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', hangUp);
+  }
+  logger.info('ended');
+}
+
+export type ProxyStatus =
+  | { readonly running: false; readonly listen: string }
+  | {
+      readonly running: true;
+      /** Why a controller would not take it; absent when it would. */
+      readonly mismatch?: string;
+      readonly about: ProxyAbout;
+      readonly state: RouterState;
+      readonly stats: ProxyStats;
+    };
+
+/** What the proxy of a migration file says of itself. Asks every idle session's backend for its state, so that sessions that cannot cross are told. */
+export async function proxyStatus(loaded: LoadedSpec): Promise<ProxyStatus> {
+  const options = ofFile(loaded);
+  const router = new ProxyRouter(options.config.controlPath);
+  const about = await aboutIfThere(router);
+  const { listenHost, listenPort } = loaded.spec.traffic;
+  if (about === undefined) return { running: false, listen: `${listenHost}:${listenPort}` };
+  const mismatch = mismatchOf(wantedIdentity(options), about);
+  await router.look();
+  const [state, stats] = [await router.read(), await router.stats()];
+  return { running: true, ...(mismatch === undefined ? {} : { mismatch: mismatch.message }), about, state, stats };
+}
+
+function ofFile(loaded: LoadedSpec): ReturnType<typeof proxyOf> {
+  if (loaded.spec.traffic.router === 'proxy') return proxyOf(loaded);
+  throw new TealError('TEAL-TRAFFIC-006', 'the file says `traffic.router: none`: it has no proxy');
+}

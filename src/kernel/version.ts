@@ -1,0 +1,2 @@
+/** Of this installation, as package.json has it. */
+export const tealVersion = '0.1.0';
