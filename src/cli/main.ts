@@ -47,8 +47,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     if (argv.includes('--json')) printJson(errorJson(error));
     else process.stderr.write(`${errorText(error)}\n`);
-    return isTealError(error) && error.code.startsWith('TEAL-SPEC') ? exitCodes.usage : exitCodes.failed;
+    return exitCodeOf(error);
   }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (!isTealError(error)) return exitCodes.failed;
+  if (error.code === 'TEAL-APP-001') return exitCodes.no;
+  return error.code.startsWith('TEAL-SPEC') ? exitCodes.usage : exitCodes.failed;
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

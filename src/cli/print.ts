@@ -40,8 +40,10 @@ export function errorText(error: unknown): string {
     ['data may differ', differ],
   ];
   const head = `${tone('red', code, process.stderr)} ${tone('bold', entry.summary, process.stderr)}`;
+  const { findings } = error.facts;
+  const listed = Array.isArray(findings) ? findings.map((each: string) => wrap(`- ${each}`, 78, '    ')) : [];
   const body = rows.map(([name, text]) => `${tone('dim', `  ${name}:`, process.stderr)}\n${wrap(text, 78, '    ')}`);
-  return [head, ...body].join('\n');
+  return [head, ...body.slice(0, 1), ...listed, ...body.slice(1)].join('\n');
 }
 
 /** The same for a program that reads it. */

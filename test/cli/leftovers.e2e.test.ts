@@ -52,7 +52,7 @@ async function nothingRuns(place: TealPlace): Promise<void> {
 async function socketsOf(place: TealPlace): Promise<readonly string[]> {
   const inState = await readdir(join(place.folder, '.teal'), { recursive: true, withFileTypes: true });
   const names = await readdir(tmpdir());
-  const proxy = controlPath(join(place.folder, '.teal'), 'proxy').slice(tmpdir().length + 1);
+  const proxy = controlPath(join(place.folder, '.teal', 'shop'), 'proxy').slice(tmpdir().length + 1);
   return [
     ...inState.filter((each) => each.isSocket()).map(({ name }) => name),
     ...names

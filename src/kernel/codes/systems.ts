@@ -192,7 +192,8 @@ export const systemsCodes = {
   },
   'TEAL-SYSTEMS-302': {
     summary: 'The server is not a PostgreSQL that Teal knows',
-    happened: 'The server gave no version number in the form of PostgreSQL.',
+    happened:
+      'What answers at the address speaks another protocol, or gave no version number in the form of PostgreSQL.',
     doThis: 'Check that the address leads to PostgreSQL 14 to 18 itself, not to a pooler or to another product.',
     retry: 'operator',
     dataMayDiffer: 'no',

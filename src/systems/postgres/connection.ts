@@ -69,6 +69,8 @@ export interface PgConnection extends AsyncDisposable {
 /** Bytes of the protocol after the start-up phase, decrypted. The caller listens to `error` and `close`. */
 export type RawSocket = Socket;
 
+/** How every answer to a start-up packet or an SSLRequest begins (manual, "Message Formats"): authentication, error, version, N and S. */
+const firstBytes: ReadonlySet<string> = new Set(['R', 'E', 'v', 'N', 'S']);
 const defaultConnectTimeoutMs = 10_000;
 const closeTimeoutMs = 2_000;
 
@@ -140,7 +142,7 @@ const asText = { getTypeParser: () => (value: string) => value };
 
 /**
  * Opens a session. Errors: TEAL-SYSTEMS-001 not reachable, -002 the login was refused, -003 no such database, -004 TLS, -005 no free connection,
- * -006 lost or still starting up, -009 not an address.
+ * -006 lost or still starting up, -009 not an address, -302 not PostgreSQL.
  */
 export async function connect(options: ConnectOptions): Promise<PgConnection> {
   options.signal?.throwIfAborted();
@@ -159,12 +161,24 @@ export async function connect(options: ConnectOptions): Promise<PgConnection> {
   const abort = (): void => {
     internals.connection.stream.destroy(new Error('aborted'));
   };
+  let isStranger = false;
+  internals.connection.stream.once('data', (bytes: Buffer) => {
+    isStranger = !firstBytes.has(String.fromCharCode(bytes[0] ?? 0));
+    if (isStranger) internals.connection.stream.destroy(new Error('another protocol'));
+  });
   options.signal?.addEventListener('abort', abort, { once: true });
   try {
     await client.connect();
   } catch (error) {
     internals.connection.stream.destroy();
     options.signal?.throwIfAborted();
+    if (isStranger) {
+      const { host, port } = client;
+      throw new TealError('TEAL-SYSTEMS-302', `what answers at ${host}:${port} speaks another protocol`, {
+        host,
+        port,
+      });
+    }
     throw asTealError(error, 'connecting', { host: client.host, port: client.port, database: client.database ?? '' });
   } finally {
     options.signal?.removeEventListener('abort', abort);
