@@ -32,6 +32,8 @@ export interface SchemaReport {
   readonly created: number;
   /** Made by an earlier attempt, or there before Teal came and the same by nature (a schema, an extension). */
   readonly found: number;
+  /** What the target's role may not do, in words: it was left out, or belongs to somebody else than on the source. */
+  readonly left: readonly string[];
 }
 
 /** Brings the schema of one database to another. Every method may be repeated after a crash at any place. */

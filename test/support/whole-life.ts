@@ -19,6 +19,8 @@ export interface LifeOptions {
   readonly gates?: string;
   /** More lines of the migration file. */
   readonly spec?: string;
+  /** Default `3s`, as the file's own. */
+  readonly maxPause?: string;
   /** Default `trust`. */
   readonly clientAuth?: 'trust' | 'scram';
   /** Work of clients, through the proxy: called while blue, green, blue and green again are live. */
@@ -55,7 +57,7 @@ export class Life implements AsyncDisposable {
       file,
       `teal: 1\nname: ${options.name}\nblue: { url: "\${BLUE_URL}" }\ngreen: { url: "\${GREEN_URL}" }\n` +
         `traffic: { router: proxy, listen: "127.0.0.1:${port}", clientAuth: ${options.clientAuth ?? 'trust'} }\n` +
-        `cutover: { gates: ${options.gates ?? '[{ verify: full }, { person: tester }]'} }\n${options.spec ?? ''}`,
+        `cutover: { maxPause: ${options.maxPause ?? '3s'}, gates: ${options.gates ?? '[{ verify: full }, { person: tester }]'} }\n${options.spec ?? ''}`,
     );
     const clock = new LifeClock();
     try {

@@ -194,7 +194,7 @@ const cases: readonly Case[] = [
     name: 'no session_replication_role on 14',
     blue: rights({ setReplicationRole: false }),
     finds: ['ASSESS-RIGHT-APPLY'],
-    says: ['SUPERUSER'],
+    says: ['SET session_replication_role = replica'],
   },
   {
     name: 'no session_replication_role on 18',

@@ -29,7 +29,8 @@ export function schemaStep(driver: SchemaDriver, options: SchemaStepOptions): St
     act: async ({ signal, progress }) => {
       await driver.capture({ signal, progress });
       const report = await driver.apply(parts, { signal, progress, workers: options.workers });
-      return { created: report.created, found: report.found };
+      const left = report.left.length === 0 ? {} : { left: report.left.join('; ').slice(0, 4_000) };
+      return { created: report.created, found: report.found, ...left };
     },
     // The tables' own step takes everything with it that hangs on them.
     undo: async ({ signal }) => (parts.includes('tables') ? driver.revert({ signal }) : undefined),

@@ -17,6 +17,8 @@ export interface ConnectOptions {
   /** Default 10 000; 0 waits for ever. */
   readonly lockTimeoutMs?: number;
   readonly connectTimeoutMs?: number;
+  /** Triggers, rules and foreign keys stay out of what the session writes, and a fence lets it pass (`session_replication_role`). Errors: TEAL-SYSTEMS-010. */
+  readonly asReplica?: boolean;
   /** More settings of the session, set before the first statement: `{ synchronous_commit: 'off' }`. */
   readonly extraOptions?: Readonly<Record<string, string>>;
 }
@@ -186,7 +188,22 @@ export async function connect(options: ConnectOptions): Promise<PgConnection> {
   const connection = new Session(client, internals, Number.parseInt(serverVersion, 10), ended.signal);
   // Since 17; unknown before, and an unknown setting in the start-up packet refuses the connection.
   if (connection.serverMajor >= 17) await connection.query('SET transaction_timeout = 0');
+  if (options.asReplica === true) await becomeReplica(connection);
   return connection;
+}
+
+/** `local`: for one statement only, to see whether it may. A role of which it is the default already need not be allowed to set it: before 15 nobody else than a superuser is. */
+export function becomeReplicaSql(local: boolean): string {
+  return `select case current_setting('session_replication_role') when 'replica' then 'replica' else set_config('session_replication_role', 'replica', ${local}) end as mode`;
+}
+
+async function becomeReplica(connection: PgConnection): Promise<void> {
+  try {
+    await connection.query(becomeReplicaSql(false));
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
 }
 
 function newClient(options: ConnectOptions, connectionString: string, startup: string): Client {

@@ -83,7 +83,8 @@ class Target implements CopyTarget {
       url: this.#url,
       applicationName: 'teal copy writer',
       signal,
-      extraOptions: { session_replication_role: 'replica', row_security: 'off' },
+      asReplica: true,
+      extraOptions: { row_security: 'off' },
     });
     return new Writer(session, run, attempt);
   }

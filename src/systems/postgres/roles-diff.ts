@@ -39,9 +39,23 @@ export interface DatabaseGrant {
   readonly grantable: boolean;
 }
 
+/** What the role of the address may give to others. */
+export interface RoleGiver {
+  readonly name: string;
+  readonly superuser: boolean;
+  readonly createDb: boolean;
+  readonly replication: boolean;
+  readonly bypassRls: boolean;
+}
+
 export interface RoleState {
   readonly major: number;
   readonly database: string;
+  readonly databaseOwner: string;
+  /** Who asks. */
+  readonly giver: RoleGiver;
+  /** Roles that own something in the database. */
+  readonly owners: ReadonlySet<string>;
   readonly roles: readonly Role[];
   /** Names of all roles, the system's own too. */
   readonly names: ReadonlySet<string>;
@@ -52,6 +66,10 @@ export interface RoleState {
 
 export interface RolesPlan {
   readonly create: readonly Role[];
+  /** Of those, the ones that Teal must be a member of to make them owners: who creates a role without being a superuser is none by itself. */
+  readonly join: readonly string[];
+  /** Attributes that they get less than on the source, in words. */
+  readonly lessened: readonly string[];
   /** Memberships, settings and grants, after the roles. */
   readonly statements: readonly string[];
   /** What is there and is otherwise than on the source, in words: Teal leaves it. */
@@ -60,8 +78,10 @@ export interface RolesPlan {
 
 /** Pure: what the target lacks. What it has is never changed, because somebody else made it. */
 export function planRoles(source: RoleState, target: RoleState): RolesPlan {
-  const create = source.roles.filter((role) => !target.names.has(role.name));
-  const findings = [...differingRoles(source, target)];
+  const missing = source.roles.filter((role) => !target.names.has(role.name));
+  const create = missing.map((role) => givable(role, target));
+  const less = [...lessened(missing, create)];
+  const findings = [...less, ...differingRoles(source, target)];
   const names = new Set([...target.names, ...create.map((role) => role.name)]);
   const statements: string[] = [];
   const has = new Set(target.memberships.map(membershipKey));
@@ -74,12 +94,45 @@ export function planRoles(source: RoleState, target: RoleState): RolesPlan {
   const settings = new Map(target.settings.map((setting) => [settingKey(setting), setting.value]));
   for (const setting of source.settings) {
     const is = settings.get(settingKey(setting));
+    // Of Teal's own role, before 15: how it applies is between it and its server.
+    if (setting.name === 'session_replication_role') continue;
     if (is === undefined) statements.push(setSql(setting, target.database));
     else if (is !== setting.value) findings.push(`setting ${setting.name} of ${whose(setting)} differs`);
   }
   statements.push(...missingGrants(source, target, names));
   findings.push(...extraGrants(source, target));
-  return { create, statements, findings };
+  const join = target.giver.superuser ? [] : create.map(({ name }) => name).filter((name) => source.owners.has(name));
+  return { create, join, lessened: less, statements, findings };
+}
+
+/** Nobody but a superuser gives what he has not; before 16 not even all of what he has (manual: CREATE ROLE). */
+function givable(role: Role, { giver, major }: RoleState): Role {
+  if (giver.superuser) return role;
+  const has = major >= 16 ? giver : { createDb: true, replication: false, bypassRls: false };
+  return {
+    ...role,
+    superuser: false,
+    createDb: role.createDb && has.createDb,
+    replication: role.replication && has.replication,
+    bypassRls: role.bypassRls && has.bypassRls,
+  };
+}
+
+function* lessened(wanted: readonly Role[], given: readonly Role[]): Generator<string> {
+  for (const [index, role] of wanted.entries()) {
+    const is = given[index];
+    const lacks = (['superuser', 'createDb', 'replication', 'bypassRls'] as const).filter(
+      (it) => role[it] && !is?.[it],
+    );
+    if (lacks.length > 0)
+      yield `role ${role.name} is without ${lacks.join(', ').toLowerCase()}, which Teal's role may not give`;
+  }
+}
+
+/** From 16 on the creator of a role has ADMIN on it and nothing else; before, CREATEROLE alone lets it join. */
+export function joinSql(role: string, { giver, major }: RoleState): string {
+  const suffix = major >= 16 ? ' with inherit true, set true' : '';
+  return `grant ${quoteIdent(role)} to ${quoteIdent(giver.name)}${suffix}`;
 }
 
 function* differingRoles(source: RoleState, target: RoleState): Generator<string> {
@@ -159,10 +212,22 @@ function grantKey(grant: DatabaseGrant): string {
   return JSON.stringify([grant.grantee, grant.privilege]);
 }
 
+/** What it may do by being the owner it may not lose by being none on the target. */
+function ownersGrants({ databaseOwner, roles }: RoleState): readonly DatabaseGrant[] {
+  // The bootstrap superuser is no role of this list, and needs nothing.
+  if (!roles.some(({ name, superuser }) => name === databaseOwner && !superuser)) return [];
+  return ['create', 'connect', 'temporary'].map((privilege) => ({
+    grantee: databaseOwner,
+    privilege,
+    grantable: false,
+  }));
+}
+
 function missingGrants(source: RoleState, target: RoleState, names: ReadonlySet<string>): readonly string[] {
   const has = new Set(target.grants.map(grantKey));
-  return source.grants
+  return [...ownersGrants(source), ...source.grants]
     .filter((grant) => !has.has(grantKey(grant)) && (grant.grantee === null || names.has(grant.grantee)))
+    .filter((grant) => grant.grantee !== target.databaseOwner)
     .map((grant) => {
       const grantee = grant.grantee === null ? 'public' : quoteIdent(grant.grantee);
       return `grant ${grant.privilege} on database ${quoteIdent(target.database)} to ${grantee}${grant.grantable ? ' with grant option' : ''}`;

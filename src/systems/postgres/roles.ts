@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { TealError } from '../../kernel/errors.ts';
 import type { Probed, StepProgress } from '../../ports/step.ts';
 import { connect, type PgConnection } from './connection.ts';
 import { sqlStateOf } from './errors.ts';
 import { quoteIdent, quoteLiteral } from './quote.ts';
-import { createRoleSql, planRoles, type Role, type RoleState, type RolesPlan } from './roles-diff.ts';
+import { createRoleSql, joinSql, planRoles, type Role, type RoleState, type RolesPlan } from './roles-diff.ts';
 
 export interface RolesOptions {
   readonly sourceUrl: string;
@@ -32,13 +33,16 @@ export async function copyRoles(options: RolesOptions): Promise<RolesReport> {
   const from = await readRoles(source);
   const report = await target.transaction(async () => {
     await keepOutOfLog(target);
-    await target.query('create table if not exists teal.role_made (name text primary key)');
-    const plan = planRoles(from, await readRoles(target));
-    await carryOut(target, plan, options);
+    await target.query(`create table if not exists teal.role_made (name text primary key);
+      create table if not exists teal.role_left (digest text primary key, what text not null)`);
+    const to = await readRoles(target);
+    const plan = withoutLeft(planRoles(from, to), await readLeft(target));
+    const refused = await carryOut(target, plan, to, options);
+    for (const what of plan.lessened) await keepLeft(target, what);
     return {
       created: plan.create.map((role) => role.name),
-      statements: plan.statements.length,
-      findings: plan.findings,
+      statements: plan.statements.length - refused.length,
+      findings: [...plan.findings, ...refused],
     };
   });
   return { ...report, findings: [...unreadable(from), ...report.findings] };
@@ -48,11 +52,37 @@ export async function copyRoles(options: RolesOptions): Promise<RolesReport> {
 export async function probeRoles(urls: Pick<RolesOptions, 'sourceUrl' | 'targetUrl'>): Promise<Probed> {
   await using source = await connect({ url: urls.sourceUrl, applicationName: 'teal roles' });
   await using target = await connect({ url: urls.targetUrl, applicationName: 'teal roles' });
-  const plan = planRoles(await readRoles(source), await readRoles(target));
+  const from = await readRoles(source);
+  const left = await readLeft(target);
+  const plan = withoutLeft(planRoles(from, await readRoles(target)), left);
   const missing = plan.create.length + plan.statements.length;
-  return missing === 0
-    ? { state: 'done', evidence: `all roles are there, ${plan.findings.length} differ` }
-    : { state: 'not done' };
+  if (missing > 0) return { state: 'not done' };
+  const told = [...unreadable(from), ...left.values()];
+  const but = told.length === 0 ? '' : `; but ${told.join('; ')}`;
+  return { state: 'done', evidence: `all roles are there, ${plan.findings.length} differ${but}`.slice(0, 2_000) };
+}
+
+/** What an earlier run was refused, and was told of: by the digest of the statement. */
+async function readLeft(target: PgConnection): Promise<ReadonlyMap<string, string>> {
+  const { rows: exists } = await target.query(`select to_regclass('teal.role_left') is not null as there`);
+  if (exists[0]?.['there'] !== 't') return new Map();
+  const { rows } = await target.query('select digest, what from teal.role_left order by what');
+  return new Map(rows.map((row) => [row['digest'] ?? '', row['what'] ?? '']));
+}
+
+async function keepLeft(target: PgConnection, what: string, statement = what): Promise<void> {
+  await target.query('insert into teal.role_left (digest, what) values ($1, $2) on conflict do nothing', [
+    digestOf(statement),
+    what,
+  ]);
+}
+
+function digestOf(statement: string): string {
+  return createHash('sha256').update(statement).digest('hex');
+}
+
+function withoutLeft(plan: RolesPlan, left: ReadonlyMap<string, string>): RolesPlan {
+  return { ...plan, statements: plan.statements.filter((statement) => !left.has(digestOf(statement))) };
 }
 
 /** Drops the roles that Teal made; after the schema was reverted, because a role that owns something cannot go. Idempotent. */
@@ -74,7 +104,14 @@ export async function dropCreatedRoles(url: string, signal: AbortSignal): Promis
   });
 }
 
-async function carryOut(target: PgConnection, plan: RolesPlan, options: RolesOptions): Promise<void> {
+/** Returns in words what the target refused to a role that is no superuser: memberships in roles that it may not give, settings that it may not make. */
+async function carryOut(
+  target: PgConnection,
+  plan: RolesPlan,
+  to: RoleState,
+  options: RolesOptions,
+): Promise<readonly string[]> {
+  const refused: string[] = [];
   const total = plan.create.length + plan.statements.length;
   let done = 0;
   for (const role of plan.create) {
@@ -82,10 +119,32 @@ async function carryOut(target: PgConnection, plan: RolesPlan, options: RolesOpt
     await createRole(target, role);
     options.progress?.({ text: `created role ${role.name}`, done: ++done, total, unit: 'items' });
   }
+  for (const role of plan.join) await target.query(joinSql(role, to));
   for (const statement of plan.statements) {
     options.signal.throwIfAborted();
-    await target.query(statement);
+    const what = await grantOrSet(target, statement, to);
+    if (what !== undefined) refused.push(what);
     options.progress?.({ text: 'granting and setting', done: ++done, total, unit: 'items' });
+  }
+  return refused;
+}
+
+async function grantOrSet(target: PgConnection, statement: string, to: RoleState): Promise<string | undefined> {
+  if (to.giver.superuser) {
+    await target.query(statement);
+    return undefined;
+  }
+  await target.query('savepoint role_statement');
+  try {
+    await target.query(`${statement}; release savepoint role_statement`);
+    return undefined;
+  } catch (error) {
+    if (sqlStateOf(error) !== '42501') throw error;
+    await target.query('rollback to savepoint role_statement; release savepoint role_statement');
+    // Of a setting the value stays out: it may be a secret of an extension.
+    const what = `${statement.replace(/ to '.*$/s, ' …').replace(/^select .*?; (alter .*? from current).*$/s, '$1')} is refused to Teal's role`;
+    await keepLeft(target, what, statement);
+    return what;
   }
 }
 
@@ -116,7 +175,10 @@ function unreadable(state: RoleState): readonly string[] {
 
 async function readRoles(connection: PgConnection): Promise<RoleState> {
   const asked = await connection.query(
-    `select has_table_privilege('pg_catalog.pg_authid', 'select') as verifiers, current_database() as database`,
+    `select has_table_privilege('pg_catalog.pg_authid', 'select') as verifiers, current_database() as database, u.rolname as giver,
+            (select pg_get_userbyid(datdba) from pg_database where datname = current_database()) as owner,
+            u.rolsuper as superuser, u.rolcreatedb as createdb, u.rolreplication as replication, u.rolbypassrls as bypassrls
+     from pg_roles u where u.rolname = current_user`,
   );
   const mayRead = asked.rows[0]?.['verifiers'] === 't';
   const roles = await connection.query(
@@ -125,6 +187,11 @@ async function readRoles(connection: PgConnection): Promise<RoleState> {
      from ${mayRead ? 'pg_authid' : 'pg_roles'} r where r.rolname !~ '^pg_' and r.oid <> 10 order by 1`,
   );
   const names = await connection.query('select rolname as name from pg_roles');
+  const owners = await connection.query(
+    `select distinct r.rolname as name from pg_shdepend d join pg_roles r on r.oid = d.refobjid
+     where d.refclassid = 'pg_authid'::regclass and d.deptype = 'o'
+     and d.dbid = (select oid from pg_database where datname = current_database())`,
+  );
   return {
     major: connection.serverMajor,
     database: asked.rows[0]?.['database'] ?? '',
@@ -141,6 +208,15 @@ async function readRoles(connection: PgConnection): Promise<RoleState> {
       validUntil: row['rolvaliduntil'] ?? null,
       verifier: mayRead ? (row['verifier'] ?? null) : undefined,
     })),
+    databaseOwner: asked.rows[0]?.['owner'] ?? '',
+    giver: {
+      name: asked.rows[0]?.['giver'] ?? '',
+      superuser: asked.rows[0]?.['superuser'] === 't',
+      createDb: asked.rows[0]?.['createdb'] === 't',
+      replication: asked.rows[0]?.['replication'] === 't',
+      bypassRls: asked.rows[0]?.['bypassrls'] === 't',
+    },
+    owners: new Set(owners.rows.map((row) => row['name'] ?? '')),
     names: new Set(names.rows.map((row) => row['name'] ?? '')),
     memberships: await readMemberships(connection),
     settings: await readSettings(connection),

@@ -11,6 +11,7 @@ import { archiveExists, dropStatements, dumpSchema, readArchive } from './schema
 import { SchemaBoard } from './schema-board.ts';
 import { additionOf, validationsOf } from './schema-foreign-keys.ts';
 import { orderItems, type OrderedItem } from './schema-order.ts';
+import { makeAsFarAsAllowed } from './schema-rights.ts';
 import { fingerprintOf, preambleFor, type SchemaItem } from './schema-script.ts';
 import type { PgTools } from './schema-tools.ts';
 
@@ -115,7 +116,7 @@ class Driver implements SchemaDriver {
     // What another part brings is for the caller to order; inside of these parts the board does.
     const ids = new Set(wanted.map(({ item }) => item.dumpId));
     for (const { item } of items) if (!ids.has(item.dumpId)) there.add(item.dumpId);
-    const run = new Run(work, wanted, there, await readNames(first));
+    const run = new Run(work, wanted, there, await readNames(first), await isSuperuser(first));
     await run.inOrder(first);
     await run.byWorkers(first, async () => this.#open(preamble, work.signal));
     return run.report();
@@ -208,16 +209,30 @@ async function readPartitioned(connection: PgConnection): Promise<ReadonlySet<st
   return new Set(rows.map((row) => tableKey({ schema: row['schema'] ?? '', name: row['name'] ?? '' })));
 }
 
+async function isSuperuser(connection: PgConnection): Promise<boolean> {
+  const { rows } = await connection.query(`select current_setting('is_superuser') = 'on' as superuser`);
+  return rows[0]?.['superuser'] === 't';
+}
+
 class Run {
   readonly #work: ApplyWork;
   readonly #wanted: readonly OrderedItem[];
   readonly #there: Set<number>;
   readonly #names: ReadonlySet<string>;
   readonly #foundBefore: number;
+  readonly #anyStatement: boolean;
+  readonly #left: string[] = [];
   #created = 0;
   #found = 0;
 
-  constructor(work: ApplyWork, wanted: readonly OrderedItem[], there: Set<number>, names: ReadonlySet<string>) {
+  constructor(
+    work: ApplyWork,
+    wanted: readonly OrderedItem[],
+    there: Set<number>,
+    names: ReadonlySet<string>,
+    anyStatement: boolean,
+  ) {
+    this.#anyStatement = anyStatement;
     this.#work = work;
     this.#wanted = wanted;
     this.#there = there;
@@ -226,7 +241,7 @@ class Run {
   }
 
   report(): SchemaReport {
-    return { created: this.#created, found: this.#found + this.#foundBefore };
+    return { created: this.#created, found: this.#found + this.#foundBefore, left: this.#left };
   }
 
   /** Tables and what they are made of, as pg_restore orders them: one session, because catalog changes do not go faster side by side. */
@@ -282,7 +297,10 @@ class Run {
       const isBeside = besideTheFlow.has(part);
       const settings = isBeside ? `set local lock_timeout = ${besideTheFlowLockMs};\n` : '';
       const attempts = isBeside ? besideTheFlowAttempts : attemptsPerItem;
-      await withLockRetry({ signal, attempts }, async () => connection.query(`${settings}${sql}\n${record}`));
+      const run = async (text: string): Promise<unknown> =>
+        withLockRetry({ signal, attempts }, async () => connection.query(`${settings}${text}\n${record}`));
+      if (this.#anyStatement) await run(sql);
+      else this.#left.push(...(await makeAsFarAsAllowed(item, sql, run)));
     } catch (error) {
       signal.throwIfAborted();
       throw explain(error, item);

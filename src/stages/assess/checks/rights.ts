@@ -56,7 +56,7 @@ function checkDuties(side: Side, rights: Rights, role: string, database: string,
       'Triggers and foreign keys would fire a second time for rows that are applied, and the fence would stop the way back.',
       major >= 15
         ? `GRANT SET ON PARAMETER session_replication_role TO ${role};`
-        : `ALTER ROLE ${role} SUPERUSER;\n-- before PostgreSQL 15 nothing less allows it`,
+        : `ALTER ROLE ${role} IN DATABASE ${database} SET session_replication_role = replica;\n-- by a superuser: before PostgreSQL 15 nobody else may`,
     );
   }
   if (!rights.useOrigins) {

@@ -57,7 +57,8 @@ async function apply(
   await using connection = await connect({
     url: options.url,
     applicationName: 'teal repair',
-    extraOptions: { session_replication_role: 'replica', lc_monetary: 'C', row_security: 'off' },
+    asReplica: true,
+    extraOptions: { lc_monetary: 'C', row_security: 'off' },
     signal,
   });
   if (options.origin !== undefined) await useOrigin(connection, options.origin);

@@ -83,11 +83,10 @@ const originFunctions = [
   'xact_setup',
 ];
 
-export function rightsSql(major: number): string {
+export function rightsSql(): string {
   const mayCall = (names: readonly string[]): string => `(
     select bool_and(has_function_privilege(p.oid, 'execute')) from pg_proc p
     where p.pronamespace = 'pg_catalog'::regnamespace and p.proname in (${names.map((name) => `'${name}'`).join(', ')}))`;
-  const setReplicationRole = major >= 15 ? `has_parameter_privilege('session_replication_role', 'set')` : 'u.rolsuper';
   const tables = (condition: string, more = ''): string => `(
     select coalesce(json_agg(json_build_object('schema', r.nspname, 'name', r.relname${more}) order by r.nspname, r.relname), '[]')
     from user_relation r where r.relkind in ('r', 'p') and ${condition})`;
@@ -96,7 +95,6 @@ export function rightsSql(major: number): string {
     u.rolsuper or u.rolreplication or ${isMemberOf(replicationRoles)} as replication,
     u.rolsuper or u.rolcreaterole as "createRole",
     has_database_privilege(current_database(), 'create') as "createInDatabase",
-    ${setReplicationRole} or ${isMemberOf(almostSuperusers)} as "setReplicationRole",
     u.rolsuper or ${isMemberOf(almostSuperusers)} as "createEventTriggers",
     has_table_privilege('pg_catalog.pg_authid', 'select') as "readPasswords",
     ${mayCall(originFunctions.map((name) => `pg_replication_origin_${name}`))} as "useOrigins",

@@ -10,6 +10,7 @@ import type {
   SystemFacts,
   WriteCounters,
 } from '../../../model/facts.ts';
+import { becomeReplicaSql } from '../connection.ts';
 import * as sql from './facts-sql.ts';
 import { askRows, type Querier } from './querier.ts';
 
@@ -21,7 +22,10 @@ export async function readFacts(querier: Querier): Promise<SystemFacts> {
   const { major } = await one<{ readonly major: number }>(
     `select current_setting('server_version_num')::int / 10000 as major`,
   );
-  const rights = await factOf(async () => one<Rights>(sql.rightsSql(major)));
+  const rights = await factOf(async () => ({
+    ...(await one<Omit<Rights, 'setReplicationRole'>>(sql.rightsSql())),
+    setReplicationRole: await mayBeReplica(querier),
+  }));
   const mayReadStatistics = rights.known && rights.value.readAllStatistics;
   const other = await factOf(async () => one<OtherObjectsRow>(sql.otherObjectsSql));
   const facts: SystemFacts = {
@@ -70,6 +74,17 @@ export async function readFacts(querier: Querier): Promise<SystemFacts> {
     hasTealSchema: mapFact(other, ({ hasTealSchema }) => hasTealSchema),
   };
   return Object.freeze(facts);
+}
+
+/** By trying, for the length of one statement: vendors let their administrators do more than the catalog tells. */
+async function mayBeReplica(querier: Querier): Promise<boolean> {
+  try {
+    await querier.query(becomeReplicaSql(true));
+    return true;
+  } catch (error) {
+    if (isTealError(error, 'TEAL-SYSTEMS-010')) return false;
+    throw error;
+  }
 }
 
 type Ask = <T>(query: string) => Promise<readonly T[]>;

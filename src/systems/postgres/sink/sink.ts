@@ -31,12 +31,11 @@ export interface PostgresSinkOptions {
 }
 
 /**
- * `replica`: neither triggers nor foreign keys nor rules of the target act, and its fence lets the session through. `synchronous_commit=off`: durability is
+ * As a replica: neither triggers nor foreign keys nor rules of the target act, and its fence lets the session through. `synchronous_commit=off`: durability is
  * tracked by `durable`. The planner has one way left to join a batch: a loop that looks each row up in the key's index. It knows nothing of the batch's
  * table and would now and then read the whole target instead, two to three times slower.
  */
 const sessionSettings: Readonly<Record<string, string>> = Object.freeze({
-  session_replication_role: 'replica',
   synchronous_commit: 'off',
   row_security: 'off',
   enable_hashjoin: 'off',
@@ -58,6 +57,7 @@ export async function openPostgresSink(options: PostgresSinkOptions): Promise<Si
     url: options.url,
     applicationName: `teal apply ${options.stream}`,
     signal: options.signal,
+    asReplica: true,
     extraOptions: sessionSettings,
   });
   try {
