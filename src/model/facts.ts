@@ -34,8 +34,11 @@ export interface Rights {
   readonly superuser: boolean;
   readonly replication: boolean;
   readonly createRole: boolean;
+  readonly bypassRowSecurity: boolean;
   /** Schemas and publications can be created in the database. */
   readonly createInDatabase: boolean;
+  /** Or acts as its owner by being a member. */
+  readonly ownsDatabase: boolean;
   readonly setReplicationRole: boolean;
   readonly createEventTriggers: boolean;
   readonly readPasswords: boolean;
@@ -43,6 +46,10 @@ export interface Rights {
   readonly useOrigins: boolean;
   readonly readAllStatistics: boolean;
   readonly identifyCluster: boolean;
+  /** Roles that own something in the database; the bootstrap superuser is not counted. */
+  readonly owners: readonly string[];
+  /** Roles that it is, or acts as by being a member. */
+  readonly actsAs: readonly string[];
   /** Tables whose rows it may not select. */
   readonly unreadable: readonly TableName[];
   /** Tables whose owner it is not, nor a member of the owner: they cannot be published, fenced or given a replica identity. */

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
+import { lookAt } from '../../src/app/look.ts';
 import { must } from '../../src/kernel/assert.ts';
+import { assess } from '../../src/stages/assess/assess.ts';
+import type { Finding } from '../../src/stages/assess/finding.ts';
 import type { PostgresServer } from '../../tools/servers/postgres.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, onDatabase, ownServer } from '../support/postgres.ts';
@@ -73,6 +76,52 @@ test('roles that are no superusers move a database, with the rights of the page 
   expect(report.evidence).toMatchObject({});
   expect(await inShop(green, 'postgres', [ownersSql])).toEqual([{ owners: 'app', clerk: 'true' }]);
 });
+
+test('what assess finds missing, and the statements that it gives, are all that is needed', async () => {
+  await using blue = await ownServer(blueMajor());
+  await using green = await ownServer(greenMajor());
+  await asSuperuser(blue, [`create role app`, `create role teal login`, `create database shop owner app`]);
+  await asSuperuser(green, [`create role app`, `create role teal login`, `create database shop`]);
+  await inShop(blue, 'postgres', [
+    `create table sale (id int primary key); alter table sale owner to app`,
+    `create table forced (id int primary key); alter table forced owner to app, enable row level security, force row level security`,
+    `create role clerk login password 'clerk'`,
+  ]);
+  const look = async (): Promise<readonly Finding[]> => {
+    const views = [await lookAt('blue', address(blue, 'teal')), await lookAt('green', address(green, 'teal'))] as const;
+    return assess(...views).findings;
+  };
+  const before = (await look()).filter(isAboutRights);
+  for (const { side, mend } of before) await inShop(side === 'green' ? green : blue, 'postgres', [mend ?? '']);
+  const after = (await look()).filter(isAboutRights);
+  expect(before.map(({ code, side }) => `${code} ${side}`).sort()).toEqual([
+    'ASSESS-RIGHT-APPLY blue',
+    'ASSESS-RIGHT-APPLY green',
+    'ASSESS-RIGHT-CREATE blue',
+    'ASSESS-RIGHT-CREATE green',
+    'ASSESS-RIGHT-DATABASE green',
+    'ASSESS-RIGHT-EVENT-TRIGGER blue',
+    'ASSESS-RIGHT-EVENT-TRIGGER green',
+    'ASSESS-RIGHT-ORIGIN blue',
+    'ASSESS-RIGHT-ORIGIN green',
+    'ASSESS-RIGHT-OWNER blue',
+    'ASSESS-RIGHT-PASSWORDS blue',
+    'ASSESS-RIGHT-REPLICATION blue',
+    'ASSESS-RIGHT-REPLICATION green',
+    'ASSESS-RIGHT-ROLES green',
+    'ASSESS-RIGHT-ROLES green',
+    'ASSESS-RIGHT-SELECT blue',
+    'ASSESS-RIGHT-STATISTICS blue',
+    'ASSESS-RIGHT-STATISTICS green',
+    'ASSESS-ROWS-HIDDEN blue',
+    'ASSESS-ROWS-HIDDEN green',
+  ]);
+  expect(after.map(({ code }) => code)).toEqual(['ASSESS-RIGHT-EVENT-TRIGGER', 'ASSESS-RIGHT-EVENT-TRIGGER']);
+});
+
+function isAboutRights({ code }: Finding): boolean {
+  return code.startsWith('ASSESS-RIGHT') || code === 'ASSESS-ROWS-HIDDEN';
+}
 
 const ownersSql = `select string_agg(distinct pg_get_userbyid(relowner), ',') as owners, has_table_privilege('clerk', 'sale', 'insert')::text as clerk
   from pg_class where relnamespace in ('public'::regnamespace, 'stock'::regnamespace) and relkind in ('r', 'p', 'v', 'm', 'S')`;

@@ -226,6 +226,33 @@ const cases: readonly Case[] = [
     says: ['GRANT "app" TO "teal";'],
   },
   {
+    name: "green's database is somebody else's",
+    green: rights({ ownsDatabase: false }),
+    finds: ['ASSESS-RIGHT-DATABASE'],
+    says: ['ALTER DATABASE "shop" OWNER TO "teal";'],
+  },
+  {
+    name: 'an owner of blue is on green, and Teal is none of its members',
+    blue: rights({ owners: ['app'] }),
+    green: { facts: { roles: known([role]) } },
+    finds: ['ASSESS-RIGHT-ROLES'],
+    says: ['GRANT "app" TO "teal";'],
+  },
+  {
+    name: 'an owner of blue is missing on green, and Teal may create none',
+    blue: { facts: { roles: known([role]) } },
+    green: rights({ createRole: false }),
+    finds: ['ASSESS-RIGHT-ROLES', 'ASSESS-ROLES'],
+    says: ['ALTER ROLE "teal" CREATEROLE;'],
+  },
+  {
+    name: 'rows that will be hidden on green',
+    blue: { catalog: { tables: [healthyTable({ rowSecurity: 'forced' })] } },
+    green: rights({ bypassRowSecurity: false }),
+    finds: ['ASSESS-ROWS-HIDDEN'],
+    says: ['ALTER ROLE "teal" BYPASSRLS;'],
+  },
+  {
     name: 'rows hidden',
     blue: rights({ filtered: [customer] }),
     finds: ['ASSESS-ROWS-HIDDEN'],

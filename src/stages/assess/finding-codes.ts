@@ -32,6 +32,8 @@ export const findingCodes = Object.freeze({
   'ASSESS-RIGHT-ORIGIN': { severity: 'blocker', summary: 'The role may not mark what it applies' },
   'ASSESS-RIGHT-SELECT': { severity: 'blocker', summary: 'The role may not read tables' },
   'ASSESS-RIGHT-OWNER': { severity: 'blocker', summary: 'The role does not own tables' },
+  'ASSESS-RIGHT-DATABASE': { severity: 'blocker', summary: 'The role does not own the database of green' },
+  'ASSESS-RIGHT-ROLES': { severity: 'blocker', summary: 'The role may not make owners on green' },
   'ASSESS-ROWS-HIDDEN': { severity: 'blocker', summary: 'Row-level security hides rows from the role' },
   'ASSESS-RIGHT-EVENT-TRIGGER': {
     severity: 'warning',

@@ -1,5 +1,5 @@
 import { tableKey, type Side, type TableName } from '../../../model/catalog.ts';
-import type { Rights } from '../../../model/facts.ts';
+import { valueOr, type Rights } from '../../../model/facts.ts';
 import {
   bothSides,
   countOf,
@@ -14,7 +14,7 @@ import {
 
 /** Each right that is missing, with the statement that gives it. A superuser of a later step must not be needed where an earlier one could have said so. */
 export function checkRights(situation: Situation): readonly Finding[] {
-  return bothSides(situation).flatMap(([side, view]) =>
+  const each = bothSides(situation).flatMap(([side, view]) =>
     look(view.facts.rights, side, 'rights of the role', (rights) => {
       const role = sqlName(rights.user);
       const database = sqlName(view.identity.identity.database.replace(/^\d+\//, ''));
@@ -26,6 +26,58 @@ export function checkRights(situation: Situation): readonly Finding[] {
       ];
     }),
   );
+  return [...each, ...checkOwners(situation), ...checkForced(situation)];
+}
+
+/** A table that hides rows from its owner too will hide them on green, where it is not yet. */
+function checkForced({ green, managed }: Situation): readonly Finding[] {
+  const forced = keysOf(managed.filter(({ rowSecurity }) => rowSecurity === 'forced'));
+  if (forced.length === 0 || !green.facts.rights.known || green.facts.rights.value.bypassRowSecurity) return [];
+  const { user } = green.facts.rights.value;
+  return [
+    finding('ASSESS-ROWS-HIDDEN', {
+      side: 'green',
+      object: forced.join(', '),
+      what: `Row-level security will filter what ${user} sees of ${countOf('table', forced)} on green.`,
+      why: 'It is forced on owners too: the rows there could be neither written nor compared.',
+      mend: `ALTER ROLE ${sqlName(user)} BYPASSRLS;`,
+    }),
+  ];
+}
+
+/** What blue's owners own must become theirs on green: Teal makes the roles that are missing, and must be a member of the others. What is unknown was said above. */
+function checkOwners({ blue, green }: Situation): readonly Finding[] {
+  const [ofBlue, ofGreen, roles] = [blue.facts.rights, green.facts.rights, green.facts.roles];
+  if (!ofBlue.known || !ofGreen.known || !roles.known || ofGreen.value.superuser) return [];
+  const { user, createRole, actsAs } = ofGreen.value;
+  const there = new Set([user, ...roles.value.map(({ name }) => name)]);
+  const wanted = valueOr(blue.facts.roles, []).map(({ name }) => name);
+  const missing = wanted.filter((name) => !there.has(name));
+  const others = ofBlue.value.owners.filter((name) => there.has(name) && !actsAs.includes(name));
+  const found: Finding[] = [];
+  if (missing.length > 0 && !createRole) {
+    found.push(
+      finding('ASSESS-RIGHT-ROLES', {
+        side: 'green',
+        object: missing.join(', '),
+        what: `${user} may not create roles on green, and ${countOf('role', missing)} of blue ${missing.length === 1 ? 'is' : 'are'} missing there.`,
+        why: 'Objects could not get their owner and grants, and clients could not log in after the cut.',
+        mend: `ALTER ROLE ${sqlName(user)} CREATEROLE;\n-- or create the roles yourself, and GRANT those that own something TO ${sqlName(user)}`,
+      }),
+    );
+  }
+  if (others.length > 0) {
+    found.push(
+      finding('ASSESS-RIGHT-ROLES', {
+        side: 'green',
+        object: others.join(', '),
+        what: `${user} is no member of ${countOf('role', others)}, which own objects of blue.`,
+        why: `On green those objects would belong to ${user}, and their owners could not use them.`,
+        mend: others.map((name) => `GRANT ${sqlName(name)} TO ${sqlName(user)};`).join('\n'),
+      }),
+    );
+  }
+  return found;
 }
 
 function checkDuties(side: Side, rights: Rights, role: string, database: string, major: number): readonly Finding[] {
@@ -47,6 +99,14 @@ function checkDuties(side: Side, rights: Rights, role: string, database: string,
       'may not create schemas or publications',
       'Teal keeps its tokens and its fence in a schema of its own, and streams through a publication.',
       `GRANT CREATE ON DATABASE ${database} TO ${role};`,
+    );
+  }
+  if (side === 'green' && !rights.ownsDatabase) {
+    missing(
+      'ASSESS-RIGHT-DATABASE',
+      'does not own the database',
+      "It could neither create tables in schema public nor give the database blue's settings.",
+      `ALTER DATABASE ${database} OWNER TO ${role};`,
     );
   }
   if (!rights.setReplicationRole) {

@@ -93,13 +93,17 @@ export function rightsSql(): string {
   return `${userRelations}
   select current_user as "user", u.rolsuper as superuser,
     u.rolsuper or u.rolreplication or ${isMemberOf(replicationRoles)} as replication,
-    u.rolsuper or u.rolcreaterole as "createRole",
+    u.rolsuper or u.rolcreaterole as "createRole", u.rolsuper or u.rolbypassrls as "bypassRowSecurity",
     has_database_privilege(current_database(), 'create') as "createInDatabase",
+    (select pg_has_role(datdba, 'usage') from pg_database where datname = current_database()) as "ownsDatabase",
     u.rolsuper or ${isMemberOf(almostSuperusers)} as "createEventTriggers",
     has_table_privilege('pg_catalog.pg_authid', 'select') as "readPasswords",
     ${mayCall(originFunctions.map((name) => `pg_replication_origin_${name}`))} as "useOrigins",
     u.rolsuper or pg_has_role('pg_read_all_stats', 'usage') as "readAllStatistics",
     ${mayCall(['pg_control_system', 'pg_control_checkpoint'])} as "identifyCluster",
+    (select coalesce(json_agg(distinct r.rolname), '[]') from pg_shdepend d join pg_roles r on r.oid = d.refobjid
+     where d.refclassid = 'pg_authid'::regclass and d.deptype = 'o' and d.dbid = (select oid from pg_database where datname = current_database())) as owners,
+    (select json_agg(r.rolname order by r.rolname) from pg_roles r where r.rolname !~ '^pg_' and pg_has_role(r.oid, 'usage')) as "actsAs",
     ${tables("not (has_schema_privilege(r.relnamespace, 'usage') and has_table_privilege(r.oid, 'select'))")} as unreadable,
     ${tables("not pg_has_role(r.relowner, 'usage')", ", 'owner', pg_get_userbyid(r.relowner)")} as "notOwned",
     ${tables('row_security_active(r.oid)')} as filtered
