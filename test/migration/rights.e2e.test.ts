@@ -73,7 +73,10 @@ test('roles that are no superusers move a database, with the rights of the page 
     );
     await client.end();
   });
-  expect(report.evidence).toMatchObject({});
+  const evidence = Object.values(report.evidence).join('\n');
+  expect(evidence).toContain('passwords cannot be read');
+  expect(evidence).toContain('role boss is without superuser');
+  expect(evidence).toContain('event trigger of quiet is left out');
   expect(await inShop(green, 'postgres', [ownersSql])).toEqual([{ owners: 'app', clerk: 'true' }]);
 });
 
