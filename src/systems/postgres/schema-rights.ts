@@ -17,7 +17,7 @@ const givenAway = /\n*ALTER ([A-Z ]+?) ([^\n]*) OWNER TO ("(?:[^"]|"")+"|[\w$]+)
 export async function makeAsFarAsAllowed(
   item: SchemaItem,
   sql: string,
-  run: (text: string) => Promise<unknown>,
+  run: (text: string, lacks?: string) => Promise<unknown>,
 ): Promise<readonly string[]> {
   const owner = givenAway.exec(sql);
   const tries = [{ text: sql, left: [] as string[] }];
@@ -36,7 +36,7 @@ export async function makeAsFarAsAllowed(
   }
   for (const [index, { text, left }] of tries.entries()) {
     try {
-      await run(text);
+      await run(text, left[0]);
       return left;
     } catch (error) {
       const state = sqlStateOf(error);

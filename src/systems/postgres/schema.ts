@@ -105,7 +105,7 @@ class Driver implements SchemaDriver {
     const { preamble, items } = await this.#load(work.signal);
     await using first = await this.#open(preamble, work.signal);
     await first.query(
-      `create table if not exists teal.schema_item (key text primary key, type text not null, schema text not null, name text not null, made boolean not null)`,
+      `create table if not exists teal.schema_item (key text primary key, type text not null, schema text not null, name text not null, made boolean not null, lacks text)`,
     );
     const recorded = await readRecorded(first);
     const target = { major: first.serverMajor, partitioned: await readPartitioned(first) };
@@ -129,7 +129,9 @@ class Driver implements SchemaDriver {
     const recorded = await readRecorded(connection);
     const wanted = items.filter(({ part }) => parts.includes(part));
     const made = wanted.filter(({ item }) => recorded.has(item.key)).length;
-    const evidence = `${made} of ${wanted.length} objects are there`;
+    const lacks = wanted.flatMap(({ item }) => recorded.get(item.key)?.lacks ?? []);
+    const but = lacks.length === 0 ? '' : `; but ${lacks.join('; ')}`;
+    const evidence = `${made} of ${wanted.length} objects are there${but}`.slice(0, 2_000);
     if (made === wanted.length) return { state: 'done', evidence };
     return made === 0 ? { state: 'not done' } : { state: 'partly', evidence };
   }
@@ -140,7 +142,7 @@ class Driver implements SchemaDriver {
     if (recorded.size > 0) {
       const { items } = await this.#load(work.signal);
       const made = items
-        .filter(({ item }) => recorded.get(item.key) === true && mustBeDropped(item))
+        .filter(({ item }) => recorded.get(item.key)?.made === true && mustBeDropped(item))
         .map(({ item }) => item.dumpId);
       const statements = await dropStatements(this.#options.tools, this.#file, made, work.signal);
       await dropAll(connection, statements, work);
@@ -185,12 +187,16 @@ function isTeals(item: SchemaItem): boolean {
   return item.type === 'EVENT TRIGGER' && item.name.startsWith('teal_');
 }
 
-/** Keys of what is there, with whether Teal made it. */
-async function readRecorded(connection: PgConnection): Promise<ReadonlyMap<string, boolean>> {
+/** Keys of what is there, with whether Teal made it, and what it lacks. */
+async function readRecorded(
+  connection: PgConnection,
+): Promise<ReadonlyMap<string, { readonly made: boolean; readonly lacks: string | undefined }>> {
   const exists = await connection.query(`select pg_catalog.to_regclass('teal.schema_item') is not null as there`);
   if (exists.rows[0]?.['there'] !== 't') return new Map();
-  const { rows } = await connection.query('select key, made from teal.schema_item');
-  return new Map(rows.map((row) => [row['key'] ?? '', row['made'] === 't']));
+  const { rows } = await connection.query('select key, made, lacks from teal.schema_item');
+  return new Map(
+    rows.map((row) => [row['key'] ?? '', { made: row['made'] === 't', lacks: row['lacks'] ?? undefined }]),
+  );
 }
 
 /** Schemas and extensions that were there before Teal, which are the same by nature. */
@@ -289,7 +295,9 @@ class Run {
     signal.throwIfAborted();
     const made = !this.#names.has(`${item.type} ${item.name}`);
     const sql = made || !item.sql.includes('CREATE SCHEMA') ? item.sql : '';
-    const record = `insert into teal.schema_item (key, type, schema, name, made) values (${[item.key, item.type, item.schema, item.name].map(quoteLiteral).join(', ')}, ${made});`;
+    const values = [item.key, item.type, item.schema, item.name].map(quoteLiteral).join(', ');
+    const record = (lacks?: string): string =>
+      `insert into teal.schema_item (key, type, schema, name, made, lacks) values (${values}, ${made}, ${lacks === undefined ? 'null' : quoteLiteral(lacks)});`;
     const cancel = (): void => void connection.cancel().catch(() => undefined);
     signal.addEventListener('abort', cancel, { once: true });
     try {
@@ -297,8 +305,8 @@ class Run {
       const isBeside = besideTheFlow.has(part);
       const settings = isBeside ? `set local lock_timeout = ${besideTheFlowLockMs};\n` : '';
       const attempts = isBeside ? besideTheFlowAttempts : attemptsPerItem;
-      const run = async (text: string): Promise<unknown> =>
-        withLockRetry({ signal, attempts }, async () => connection.query(`${settings}${text}\n${record}`));
+      const run = async (text: string, lacks?: string): Promise<unknown> =>
+        withLockRetry({ signal, attempts }, async () => connection.query(`${settings}${text}\n${record(lacks)}`));
       if (this.#anyStatement) await run(sql);
       else this.#left.push(...(await makeAsFarAsAllowed(item, sql, run)));
     } catch (error) {
