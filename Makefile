@@ -60,6 +60,7 @@ matrix: setup ## a whole migration for each pair of majors (PAIRS="14-15 18-18")
 
 generate: setup ## write the pages that are made from code
 	node tools/errors-page.ts
+	node tools/cli-page.ts
 	node tools/spec-schema.ts
 
 format: setup ## write the house format into the files

@@ -12,6 +12,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['types', 'tsc', '--noEmit', '-p', '.'],
   ['import rules', 'tools/rooms/node_modules/.bin/depcruise', 'src', 'tools', 'test', 'demo', 'examples'],
   ['error page', 'node', 'tools/errors-page.ts', '--check'],
+  ['command page', 'node', 'tools/cli-page.ts', '--check'],
   ['spec schema', 'node', 'tools/spec-schema.ts', '--check'],
 ];
 

@@ -1,4 +1,4 @@
-/** What a script can rely on. Printed by `teal help exit-codes`, kept in docs/reference/cli.md. */
+/** What a script can rely on. Each command's help says what they mean there (docs/reference/cli.md). */
 export const exitCodes = Object.freeze({
   ok: 0,
   /** Something failed; standard error has a code, what happened and what to do. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { isTealError } from '../kernel/errors.ts';
 import { tealVersion } from '../kernel/version.ts';
 import { assessCommand } from './commands/assess.ts';
@@ -19,11 +19,11 @@ export function buildProgram(): Command {
     )
     .version(tealVersion)
     .showHelpAfterError('(teal --help lists the commands)')
-    .configureHelp({ helpWidth: 80 })
+    .configureHelp({ helpWidth: 80, optionDescription: describeOption })
     .exitOverride()
     .addHelpText(
       'after',
-      `\nExit codes: 0 done, 1 failed, 2 mistakes in the command or the file,\n3 the answer is no (blockers, differences, a gate), 4 a person is awaited.`,
+      `\nExit codes: 0 done, 1 failed, 2 mistakes in the command or the file,\n3 the answer is no (blockers, differences, a gate), 4 a person is awaited,\n130 interrupted. \`teal help up\` tells them, and examples, for one command.`,
     );
   initCommand(program);
   assessCommand(program);
@@ -34,6 +34,11 @@ export function buildProgram(): Command {
   journalCommands(program);
   for (const command of program.commands) command.exitOverride();
   return program;
+}
+
+/** A switch is off by default: that need not be said. */
+function describeOption(this: Help, option: Option): string {
+  return option.defaultValue === false ? option.description : Help.prototype.optionDescription.call(this, option);
 }
 
 /** Runs one command line; returns the exit code. Everything that is thrown ends here, as text for a person or JSON for a program. */

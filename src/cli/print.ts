@@ -16,8 +16,13 @@ export function print(text: string): void {
 }
 
 export function printJson(value: unknown): void {
+  print(jsonText(value, 2));
+}
+
+/** Big integers as text: JSON's readers would round them. */
+export function jsonText(value: unknown, indent?: number): string {
   const plain = (_: string, item: unknown): unknown => (typeof item === 'bigint' ? item.toString() : item);
-  print(JSON.stringify(value, plain, 2));
+  return JSON.stringify(value, plain, indent);
 }
 
 /** Text in lines of at most `width` columns, each with the indent. */

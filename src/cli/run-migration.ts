@@ -3,11 +3,13 @@ import type { Outcome } from '../app/events.ts';
 import { openMigration } from '../app/open-migration.ts';
 import { exitCodes } from './exit-codes.ts';
 import { print, printJson, tone } from './print.ts';
-import { openScreen } from './screen.ts';
+import { eventLines, openScreen } from './screen.ts';
 
 export interface MigrationArguments {
   readonly file: string;
   readonly json: boolean;
+  /** Events as JSON lines, in place of the screen. */
+  readonly events?: boolean;
 }
 
 /** Opens the migration of a file, does one thing with it under the screen, tells the outcome and sets the exit code. */
@@ -46,7 +48,7 @@ async function underScreen<T>(
   signal: AbortSignal,
   work: (migration: Migration) => Promise<T>,
 ): Promise<T> {
-  using screen = openScreen(given.file, 'blue');
+  using screen = given.events === true ? eventLines() : openScreen(given.file, 'blue');
   await using migration = await openMigration({
     file: given.file,
     env: process.env,

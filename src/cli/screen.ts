@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import { isoNow } from '../kernel/clock.ts';
 import type { MigrationEvent } from '../app/events.ts';
-import { tone, type Tone } from './print.ts';
+import { jsonText, tone, type Tone } from './print.ts';
 import { advanceScreen, emptyScreen, track, type ScreenState } from './screen-state.ts';
 
 export interface Screen extends Disposable {
@@ -14,6 +14,14 @@ const tones: Readonly<Record<keyof typeof marks, Tone>> = { ahead: 'dim', now: '
 /** One screen where a person looks, plain lines elsewhere. */
 export function openScreen(name: string, live: 'blue' | 'green', stream: NodeJS.WriteStream = process.stderr): Screen {
   return stream.isTTY ? liveScreen(name, live, stream) : plainLines(stream);
+}
+
+/** Every event as a line of JSON with the time it was heard: for a program that follows. */
+export function eventLines(stream: NodeJS.WriteStream = process.stderr): Screen {
+  return {
+    show: (event) => stream.write(`${jsonText({ at: isoNow(), ...event })}\n`),
+    [Symbol.dispose]: () => undefined,
+  };
 }
 
 function liveScreen(name: string, live: 'blue' | 'green', stream: NodeJS.WriteStream): Screen {

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { loadSpec } from '../../app/load-spec.ts';
 import { assessBoth } from '../../app/look.ts';
+import { explain } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { print, printJson } from '../print.ts';
 
@@ -12,11 +13,11 @@ interface AssessArguments {
 }
 
 export function assessCommand(program: Command): void {
-  program
+  const command = program
     .command('assess')
     .summary('look at both systems and tell what stands in the way')
     .description(
-      'Looks at both systems, changes nothing, and tells every blocker, warning and note with the statement that mends it. Exit code 3 when there are blockers.',
+      'Looks at both systems, changes nothing, and tells every blocker, warning and note with the statement that mends it.',
     )
     .option('-f, --file <path>', 'migration file', 'teal.yaml')
     .option('--out <path>', 'also write the inventory and all findings as Markdown')
@@ -29,4 +30,11 @@ export function assessCommand(program: Command): void {
       else print(assessed.render('text'));
       if (assessed.blockers > 0) process.exitCode = exitCodes.no;
     });
+  explain(command, {
+    exits: { 0: 'nothing stands in the way', 3: 'there are blockers: `teal up` would refuse' },
+    examples: [
+      ['teal assess --out inventory.md', 'tells the findings, and writes them with the inventory of both sides'],
+      [`teal assess --json | jq -r '.findings[].mend // empty'`, 'the statements that mend what was found'],
+    ],
+  });
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { initFile } from '../../app/init.ts';
+import { explain } from '../explain.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { print, printJson } from '../print.ts';
 
@@ -14,7 +15,7 @@ interface InitArguments {
 }
 
 export function initCommand(program: Command): void {
-  program
+  const command = program
     .command('init')
     .summary('write a migration file, from a look at both systems')
     .description(
@@ -32,8 +33,20 @@ export function initCommand(program: Command): void {
       const text = await initFile({ name: given.name, blueUrl, greenUrl });
       write(given, text);
       if (given.json) printJson({ file: given.file });
-      else print(`Wrote ${given.file}. Next: \`export BLUE_URL=… GREEN_URL=…\`, then \`teal assess\`.`);
+      else print(`Wrote ${given.file}. Next: ${nextOf(given)}\`teal assess\`.`);
     });
+  explain(command, {
+    exits: { 0: 'the file is written' },
+    examples: [
+      ['BLUE_URL=postgres://… GREEN_URL=postgres://… teal init --name shop', 'looks at both and writes teal.yaml'],
+    ],
+  });
+}
+
+/** The file takes both URLs from the environment: said where one was given by an option. */
+function nextOf({ blue, green }: InitArguments): string {
+  const missing = [blue === undefined ? [] : ['BLUE_URL'], green === undefined ? [] : ['GREEN_URL']].flat();
+  return missing.length === 0 ? '' : `export ${missing.join(' and ')}, then `;
 }
 
 function urlOf(given: string | undefined, variable: string): string {

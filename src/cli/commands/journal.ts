@@ -4,6 +4,7 @@ import { loadSpec } from '../../app/load-spec.ts';
 import { readReport, renderReport } from '../../app/report.ts';
 import { readFlows } from '../../app/read-flows.ts';
 import { readStatus, type Status } from '../../app/status.ts';
+import { explain } from '../explain.ts';
 import { print, printJson, tone, wrap } from '../print.ts';
 
 interface JournalArguments {
@@ -14,7 +15,7 @@ interface JournalArguments {
 
 /** Commands that read the journal and nothing else. */
 export function journalCommands(program: Command): void {
-  program
+  const statusCommand = program
     .command('status')
     .summary('tell where the migration is')
     .description(
@@ -29,7 +30,14 @@ export function journalCommands(program: Command): void {
       if (given.json) printJson({ ...status, flows });
       else print(renderStatus(status, flows));
     });
-  program
+  explain(statusCommand, {
+    exits: { 0: 'told' },
+    examples: [
+      ['teal status', 'the live side, stages, flows, gates and cuts'],
+      ['teal status --json | jq -r .live', 'blue or green, for a script'],
+    ],
+  });
+  const reportCommand = program
     .command('report')
     .summary("write the migration's story, for an auditor")
     .description(
@@ -44,6 +52,10 @@ export function journalCommands(program: Command): void {
       if (given.out === undefined) print(text);
       else writeFileSync(given.out, text);
     });
+  explain(reportCommand, {
+    exits: { 0: 'written; the chain of hashes is unbroken' },
+    examples: [['teal report --out report.md', 'the document to keep, also after the migration has ended']],
+  });
 }
 
 type FlowsSaid = Awaited<ReturnType<typeof readFlows>>;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { TealError } from '../../kernel/errors.ts';
 import type { Outcome } from '../../app/events.ts';
 import type { Migration } from '../../app/migration.ts';
+import { explain, longOptions, type Explanation } from '../explain.ts';
 import { withMigration, type MigrationArguments } from '../run-migration.ts';
 
 interface CommandShape {
@@ -11,6 +12,7 @@ interface CommandShape {
   readonly description: string;
   /** What is destroyed; then it asks, unless `--yes` was given. */
   readonly destroys?: string;
+  readonly explanation: Explanation;
   readonly work: (migration: Migration, given: LifecycleArguments) => Promise<Outcome>;
 }
 
@@ -27,7 +29,19 @@ const shapes: readonly CommandShape[] = [
     name: 'up',
     summary: 'do everything up to the next thing that needs a person',
     description:
-      'Assesses, prepares, copies, follows, verifies and asks the gates; goes on from wherever an earlier run ended, also after kill -9. Stops where a person is awaited (exit code 4) and says what to type.',
+      'Assesses, prepares, copies, follows, verifies and asks the gates; goes on from wherever an earlier run ended, also after kill -9. Stops where a person is awaited and says what to type.',
+    explanation: {
+      exits: {
+        0: 'green is live already, or every gate said yes and it is now',
+        3: 'blockers were found, or a gate says no',
+        4: 'a person is awaited: the last line says what to type',
+        130: 'interrupted; the same command goes on from there',
+      },
+      examples: [
+        ['teal up', 'goes as far as it can, under a screen that tells where it is'],
+        ['teal up --json --events 2> events.jsonl', 'the same for a program'],
+      ],
+    },
     work: async (migration) => migration.up(),
   },
   {
@@ -35,20 +49,45 @@ const shapes: readonly CommandShape[] = [
     summary: 'say yes, and make green live',
     description:
       'Says yes to the gates that ask a person, and cuts over once all others say yes too. Clients wait for a moment; none fails. Past cutover.maxPause it is given up and blue goes on.',
+    explanation: {
+      exits: {
+        0: 'green is live',
+        3: 'a gate says no, or blockers were found; blue is live',
+        130: 'interrupted; the same command goes on from there',
+      },
+      examples: [['teal cutover', 'green is live when it ends; `teal rollback` goes back']],
+    },
     work: async (migration) => migration.cutover(),
   },
   {
     name: 'rollback',
     summary: 'make blue live again, with every write that green took',
     description: 'A cut in the other direction. No new snapshot, no lost write; `teal cutover` goes forward again.',
+    explanation: {
+      exits: { 0: 'blue is live', 3: 'blue was live already', 130: 'interrupted; the same command goes on from there' },
+      examples: [
+        [`teal rollback --reason 'slow reports'`, 'blue is live when it ends, and the reason is in the report'],
+      ],
+    },
     work: async (migration, given) => migration.rollback(given.reason ?? 'not given'),
   },
   {
     name: 'finalise',
     summary: 'end the migration: there is no way back after it',
     description:
-      'Takes slots, publications, triggers and schema teal away from both sides and proves it. Blue stays closed to writes (finalise.blue: keep). Refused (exit code 3) until green has been live for soak.for and finalise.after, unless --early. The proxy goes on until clients are pointed at green and it is ended by --stop-proxy.',
+      'Takes slots, publications, triggers and schema teal away from both sides and proves it. Blue stays closed to writes (finalise.blue: keep). Refused until green has been live for soak.for and finalise.after, unless --early. The proxy goes on until clients are pointed at green and it is ended by --stop-proxy.',
     destroys: 'the way back to blue',
+    explanation: {
+      exits: {
+        0: 'nothing of Teal is left but the fence on blue',
+        3: 'green is not live, or not for long enough',
+        130: 'interrupted; the same command goes on from there',
+      },
+      examples: [
+        ['teal finalise', 'asks, then ends the migration'],
+        ['teal finalise --yes --stop-proxy', 'the same without a question, when no client needs the proxy any more'],
+      ],
+    },
     work: async (migration, given) =>
       endTraffic(migration, given, await migration.finalise({ early: given.early ?? false })),
   },
@@ -58,18 +97,22 @@ const shapes: readonly CommandShape[] = [
     description:
       'Stops both flows and takes away everything that Teal made: on blue its slot, publication and schema, on green also the tables and rows that were copied. The proxy goes on until clients are pointed at blue and it is ended by --stop-proxy.',
     destroys: 'all that was copied to green',
+    explanation: {
+      exits: {
+        0: 'nothing of Teal is left on either side',
+        3: 'green is live: go back first',
+        130: 'interrupted; the same command goes on from there',
+      },
+      examples: [[`teal abort --yes --reason 'another day'`, 'both sides are as they were before `teal up`']],
+    },
     work: async (migration, given) => endTraffic(migration, given, await migration.abort(given.reason ?? 'not given')),
   },
 ];
 
 export function lifecycleCommands(program: Command): void {
   for (const shape of shapes) {
-    const command = program
-      .command(shape.name)
-      .summary(shape.summary)
-      .description(shape.description)
-      .option('-f, --file <path>', 'migration file', 'teal.yaml')
-      .option('--json', 'print JSON', false);
+    const command = longOptions(program.command(shape.name).summary(shape.summary).description(shape.description));
+    explain(command, shape.explanation);
     if (shape.destroys !== undefined) command.option('--yes', 'do not ask', false);
     if (shape.name === 'finalise') command.option('--early', 'do not wait for the end of the soak', false);
     if (shape.destroys !== undefined) {

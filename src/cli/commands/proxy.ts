@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadSpec } from '../../app/load-spec.ts';
 import { proxyStatus, serveProxy, type ProxyStatus } from '../../app/serve-proxy.ts';
+import { explain } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { print, printJson, tone, wrap } from '../print.ts';
 
@@ -11,7 +12,7 @@ interface ProxyArguments {
 }
 
 export function proxyCommand(program: Command): void {
-  program
+  const command = program
     .command('proxy')
     .summary('run the proxy here, for systemd or a container; or tell how it is')
     .description(
@@ -20,10 +21,6 @@ export function proxyCommand(program: Command): void {
     .option('-f, --file <path>', 'migration file', 'teal.yaml')
     .option('--status', 'tell where the proxy that runs points, its clients, and which of them could not cross', false)
     .option('--json', 'print JSON (the log is JSON always)', false)
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 ended when told to; 1 could not start; 2 mistakes in the file.\nWith --status: 0 it runs; 3 none runs, or it was started from another file.',
-    )
     .action(async (given: ProxyArguments) => {
       const loaded = loadSpec(given.file, process.env);
       if (!given.status) return serveProxy(loaded);
@@ -32,6 +29,16 @@ export function proxyCommand(program: Command): void {
       else print(renderProxyStatus(status));
       if (!status.running || status.mismatch !== undefined) process.exitCode = exitCodes.no;
     });
+  explain(command, {
+    exits: {
+      0: 'ended when told to; with --status: it runs',
+      3: 'with --status: none runs, or it was started from another file',
+    },
+    examples: [
+      ['teal proxy', 'serves clients until it is told to end'],
+      ['teal proxy --status', 'where it points, and which sessions could not cross a cut'],
+    ],
+  });
 }
 
 export function renderProxyStatus(status: ProxyStatus): string {

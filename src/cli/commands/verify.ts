@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Migration, Verification } from '../../app/migration.ts';
 import { isTealError, TealError } from '../../kernel/errors.ts';
+import { explain, longOptions } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { print, printJson } from '../print.ts';
 import { renderVerified, type Verified } from '../render-verified.ts';
@@ -13,16 +14,14 @@ interface VerifyArguments extends MigrationArguments {
 }
 
 export function verifyCommand(program: Command): void {
-  program
+  const command = program
     .command('verify')
     .summary('compare both sides at one position, and keep the certificate')
     .description(
       'Compares every row of every table at one position of the live side while writes go on. Tells what differs by table, key and column, and prints the SQL that would make the other side equal to the live one.',
     )
-    .option('-f, --file <path>', 'migration file', 'teal.yaml')
     .option('--fix', 'repair the side that is not live, then compare again', false)
     .option('--out <path>', "write the repair's SQL there (mode 0600) in place of printing it")
-    .option('--json', 'print JSON', false)
     .action(async (given: VerifyArguments) => {
       await underMigration(
         'verify',
@@ -31,6 +30,13 @@ export function verifyCommand(program: Command): void {
         (verified) => tell(verified, given.json),
       );
     });
+  explain(longOptions(command), {
+    exits: { 0: 'both sides are equal', 3: 'they differ', 130: 'interrupted' },
+    examples: [
+      ['teal verify', 'compares, and keeps the certificate under the state folder'],
+      ['teal verify --out repair.sql', 'writes the statements that would make the other side equal'],
+    ],
+  });
 }
 
 async function verify(migration: Migration, { fix, out }: VerifyArguments): Promise<Verified> {
