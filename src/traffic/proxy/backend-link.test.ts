@@ -37,3 +37,19 @@ test('a question fails when the server closes', async () => {
   at.there.destroy();
   expect(await asked).toBe('TEAL-TRAFFIC-008');
 });
+
+test('what its owner cannot understand ends the link, and the owner is told why', async () => {
+  using at = await mute();
+  const ended = Promise.withResolvers<unknown>();
+  at.link.attach({
+    data: () => {
+      throw new Error('no such message');
+    },
+    drain: () => {},
+    aside: () => {},
+    closed: (because) => ended.resolve(because),
+  });
+  at.there.write('?');
+  expect(String(await ended.promise)).toContain('no such message');
+  expect(at.link.closed).toBe(true);
+});

@@ -26,7 +26,8 @@ export interface Reply {
 export interface LinkOwner {
   data(chunk: Buffer): void;
   drain(): void;
-  closed(): void;
+  /** `because`: what this end could not understand; absent when the server closed. */
+  closed(because?: unknown): void;
   /** A notification, notice or parameter change that came while the proxy asked something. */
   aside(frame: Buffer): void;
 }
@@ -114,8 +115,9 @@ export class BackendLink {
   #guard(chunk: Buffer): void {
     try {
       this.#onData(chunk);
-    } catch {
+    } catch (error) {
       this.socket.destroy();
+      this.#onClose(error);
     }
   }
 
@@ -140,10 +142,10 @@ export class BackendLink {
     else if (frame.type === backend.notification) this.#early.push(copy);
   }
 
-  #onClose(): void {
+  #onClose(because?: unknown): void {
     if (this.#closed) return;
     this.#close();
-    this.#owner?.closed();
+    this.#owner?.closed(because);
   }
 
   #close(): void {

@@ -2,14 +2,16 @@ import { timingSafeEqual } from 'node:crypto';
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { describeError, TealError } from '../../kernel/errors.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
-import type { HoldRequest, HoldResult, PinnedSession, Router, RouterState } from '../../ports/router.ts';
-import { encodeError } from '../../wire/postgres/backend.ts';
+import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import { Bell, endsWithin } from './bell.ts';
 import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } from './connector.ts';
 import { CustomSettings } from './custom-settings.ts';
 import { beforeAnyCut, decideOwner, type Ownership } from './owner.ts';
-import type { Counters, Session, Traffic } from './session.ts';
+import { shuttingDown } from './last-words.ts';
+import type { Session } from './session.ts';
+import { busyOf, isStuck, longestWaits, pinnedOf, wantsPreparing } from './sessions-seen.ts';
 import type { SideDesk } from './side-desk.ts';
+import type { Counters, Traffic } from './traffic.ts';
 import { sameTypes, translateTypes, type TypeNumbers } from './type-numbers.ts';
 
 export interface HubOptions {
@@ -46,7 +48,7 @@ const lookLimitMs = 5_000;
  * Directs all sessions of the proxy: which side is live, whether the gate is open, and what happens when it is closed. Implements the Router port.
  * It never acts on silence: past a lease it asks the databases, and where they do not tell it goes on holding.
  */
-export class Hub implements Traffic, Router {
+export class Hub implements Traffic<Session>, Router {
   readonly settings = new CustomSettings();
   readonly counters: Counters = { queries: 0, bytesIn: 0, bytesOut: 0 };
   readonly stragglerMs: number;
@@ -118,7 +120,7 @@ export class Hub implements Traffic, Router {
       epoch: this.#owner.epoch,
       clients: this.#sessions.size,
       inFlight: this.#inFlight(),
-      pinned: this.#pinned(),
+      pinned: pinnedOf(this.#sessions.values()),
     };
   }
 
@@ -129,7 +131,7 @@ export class Hub implements Traffic, Router {
   async hold(request: HoldRequest): Promise<HoldResult> {
     if (!this.#holding) {
       await this.warm();
-      const pinned = this.#pinned();
+      const pinned = pinnedOf(this.#sessions.values());
       if (pinned.length > 0 && this.#options.pinned === 'abort') {
         return { drained: false, inFlight: this.#inFlight(), pinned, busy: [], waitedMs: 0 };
       }
@@ -142,7 +144,13 @@ export class Hub implements Traffic, Router {
     const drained = await this.#drain(startedMs + request.drainMs);
     const waitedMs = monotonicMs() - startedMs;
     if (drained) return { drained, clients: this.#sessions.size, waitedMs };
-    return { drained, inFlight: this.#inFlight(), pinned: this.#pinned(), busy: this.#busy(), waitedMs };
+    return {
+      drained,
+      inFlight: this.#inFlight(),
+      pinned: pinnedOf(this.#sessions.values()),
+      busy: busyOf(this.#sessions.values(), otherSide(this.side)),
+      waitedMs,
+    };
   }
 
   /** Prolongs the lease of a hold. */
@@ -214,11 +222,7 @@ export class Hub implements Traffic, Router {
   }
 
   stats(): ProxyStats {
-    const waits = [...this.#sessions.values()]
-      .map((session) => ({ client: session.name, waitMs: Math.round(session.longestWaitMs * 10) / 10 }))
-      .filter((wait) => wait.waitMs > 0)
-      .sort((a, b) => b.waitMs - a.waitMs)
-      .slice(0, 100);
+    const waits = longestWaits(this.#sessions.values());
     const { queries, bytesIn, bytesOut } = this.counters;
     const alarm = this.#alarm === undefined ? {} : { alarm: this.#alarm };
     return { clients: this.#sessions.size, inFlight: this.#inFlight(), queries, bytesIn, bytesOut, waits, ...alarm };
@@ -304,7 +308,7 @@ export class Hub implements Traffic, Router {
     while (!this.#allReady()) {
       const leftMs = untilMs - monotonicMs();
       if (leftMs <= 0 || !this.#holding) return false;
-      if (this.#options.pinned === 'abort' && this.#pinned().length > 0) return false;
+      if (this.#options.pinned === 'abort' && pinnedOf(this.#sessions.values()).length > 0) return false;
       await this.#bell.heard(leftMs);
     }
     // Every transaction has ended, so every notification has been signalled: one more question makes each listener's backend deliver them.
@@ -357,25 +361,6 @@ export class Hub implements Traffic, Router {
     let count = 0;
     for (const session of this.#sessions.values()) if (session.inFlight) count += 1;
     return count;
-  }
-
-  #pinned(): readonly PinnedSession[] {
-    return [...this.#sessions.values()].filter(isStuck).flatMap((session) => {
-      const { pins, hindrance, pinnedForMs } = session.mover;
-      const reasons = hindrance === undefined ? pins : [hindrance.reason];
-      return reasons.map((reason) => ({ client: session.name, reason, forMs: Math.round(pinnedForMs) }));
-    });
-  }
-
-  #busy(): readonly PinnedSession[] {
-    const other = otherSide(this.side);
-    return [...this.#sessions.values()]
-      .filter((session) => !isStuck(session) && !(session.atBoundary && session.mover.isReady(other)))
-      .map((session) => ({
-        client: session.name,
-        reason: session.inFlight ? 'in a transaction or statement' : 'its backends have not answered the proxy yet',
-        forMs: Math.round(session.busyForMs),
-      }));
   }
 
   #unsettled(): number {
@@ -499,20 +484,4 @@ export class Hub implements Traffic, Router {
   #dropStandbys(): void {
     for (const session of this.#sessions.values()) if (session.settledOn) session.mover.drop();
   }
-}
-
-const shuttingDown = encodeError({
-  severity: 'FATAL',
-  code: '57P01',
-  message: 'terminating connection due to administrator command',
-});
-
-function wantsPreparing(session: Session, side: Side): boolean {
-  return session.atBoundary && !session.isPreparing && !session.mover.isReady(side) && !isStuck(session);
-}
-
-/** Its state is known and cannot be had elsewhere, or its next backend cannot be had. */
-function isStuck(session: Session): boolean {
-  const { mover } = session;
-  return mover.hindrance !== undefined || (mover.pins.length > 0 && !mover.dirty);
 }

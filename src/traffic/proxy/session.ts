@@ -4,7 +4,6 @@ import { describeError, isTealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import {
   backend,
-  encodeError,
   encodeParameterStatus,
   encodeReadyForQuery,
   readCommandTag,
@@ -17,60 +16,19 @@ import { encodeQuery, frontend } from '../../wire/postgres/frontend.ts';
 import type { BackendLink, LinkOwner } from './backend-link.ts';
 import { Backlog } from './backlog.ts';
 import { ClientMessages } from './client-messages.ts';
-import type { BackendLogin, ConnectResult } from './connector.ts';
-import type { CustomSettings } from './custom-settings.ts';
+import type { BackendLogin } from './connector.ts';
 import { FrameTap } from './frame-tap.ts';
+import { backendLost, cancelled, movingAway, notUnderstood } from './last-words.ts';
 import { Mover } from './mover.ts';
 import { stableParameters } from './session-state.ts';
 import { Statements, statementLimitBytes } from './statements.ts';
-import type { TypeNumbers } from './type-numbers.ts';
+import type { Traffic } from './traffic.ts';
 import { UnitCopy } from './unit-copy.ts';
 import { UnitDiscard } from './unit-discard.ts';
 import { telling, Units } from './units.ts';
 
-/** What a session asks of those who direct the traffic. */
-export interface Traffic {
-  readonly side: Side;
-  readonly holding: boolean;
-  readonly settings: CustomSettings;
-  readonly counters: Counters;
-  /** How long a statement that met the fence may wait for an owner. */
-  readonly stragglerMs: number;
-  connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult>;
-  types(from: Side, to: Side): Promise<TypeNumbers>;
-  /** The session reached a boundary, became ready, moved or ended. */
-  changed(session: Session): void;
-  log(event: string, facts: Readonly<Record<string, unknown>>): void;
-  /** The session's statement met the fence: who owns the data must be looked up. */
-  fenced(): void;
-}
-
-export interface Counters {
-  queries: number;
-  bytesIn: number;
-  bytesOut: number;
-}
-
 const fenceState = '25006';
 const fenceMessage = 'teal: fenced';
-const movingAway = encodeError({
-  severity: 'FATAL',
-  code: '57P01',
-  message: 'terminating connection: this session cannot be carried to the database that now owns the data',
-  hint: 'Connect again.',
-});
-const backendLost = encodeError({
-  severity: 'FATAL',
-  code: '57P01',
-  message: 'terminating connection: the database ended this session',
-  hint: 'Connect again.',
-});
-const notUnderstood = encodeError({ severity: 'FATAL', code: '08P01', message: 'protocol violation' });
-const cancelled = encodeError({
-  severity: 'ERROR',
-  code: '57014',
-  message: 'canceling statement due to user request',
-});
 
 /**
  * One client and its backend of the moment. While the gate is open, bytes pass in both directions as they come; only enough is looked at to know
@@ -80,7 +38,7 @@ const cancelled = encodeError({
 export class Session implements LinkOwner {
   readonly key: BackendKey;
   readonly name: string;
-  readonly #traffic: Traffic;
+  readonly #traffic: Traffic<Session>;
   readonly #client: Socket;
   readonly #mover: Mover;
   readonly #units = new Units();
@@ -111,7 +69,14 @@ export class Session implements LinkOwner {
   #fence: Buffer | undefined;
   #fencedSinceMs: number | undefined;
 
-  constructor(traffic: Traffic, client: Socket, login: BackendLogin, link: BackendLink, key: BackendKey, name: string) {
+  constructor(
+    traffic: Traffic<Session>,
+    client: Socket,
+    login: BackendLogin,
+    link: BackendLink,
+    key: BackendKey,
+    name: string,
+  ) {
     this.#traffic = traffic;
     this.#client = client;
     this.key = key;
@@ -504,17 +469,23 @@ export class Session implements LinkOwner {
     return this.#units.atBoundary && !this.#mover.dirty && this.#mover.pins.length === 0 && !this.#asking;
   }
 
-  closed(): void {
+  closed(because?: unknown): void {
     if (this.gone) return;
     if (!this.#canReconnect) {
       if (this.#leaving) this.end();
-      else this.close(backendLost);
+      else this.#lose(because);
       return;
     }
     this.#link = undefined;
     this.#backendTap = this.#newBackendTap();
     this.refresh();
     this.#traffic.changed(this);
+  }
+
+  #lose(because: unknown): void {
+    const why = because === undefined ? 'the server closed the connection' : describeError(because);
+    this.#traffic.log('a session is lost with its backend', { client: this.name, side: this.#lastSide, because: why });
+    this.close(backendLost);
   }
 
   // ---- another backend

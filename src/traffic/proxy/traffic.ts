@@ -1,0 +1,27 @@
+import type { Side } from '../../model/catalog.ts';
+import type { BackendLogin, ConnectResult } from './connector.ts';
+import type { CustomSettings } from './custom-settings.ts';
+import type { TypeNumbers } from './type-numbers.ts';
+
+/** What a session asks of those who direct the traffic. */
+export interface Traffic<Session> {
+  readonly side: Side;
+  readonly holding: boolean;
+  readonly settings: CustomSettings;
+  readonly counters: Counters;
+  /** How long a statement that met the fence may wait for an owner. */
+  readonly stragglerMs: number;
+  connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult>;
+  types(from: Side, to: Side): Promise<TypeNumbers>;
+  /** The session reached a boundary, became ready, moved or ended. */
+  changed(session: Session): void;
+  log(event: string, facts: Readonly<Record<string, unknown>>): void;
+  /** The session's statement met the fence: who owns the data must be looked up. */
+  fenced(): void;
+}
+
+export interface Counters {
+  queries: number;
+  bytesIn: number;
+  bytesOut: number;
+}
