@@ -101,6 +101,45 @@ describe('a client proves its password to the proxy, which logs in with it on bo
     }
   });
 
+  test('guesses are bounded, however many come at once, and look the same for a role that is not there', async () => {
+    const databases = await guardedDatabases();
+    await using blue = databases.blue;
+    await using _green = databases.green;
+    await blue.query(`create role app login password 'right'; create role web login password 'right too'`);
+    try {
+      await using at = await proxied({ clientAuth: 'verifier' }, databases);
+      for (const user of ['app', 'nobody']) {
+        const guesses = Array.from({ length: 50 }, (_, n) => codeOfLogin(at, { user, password: `guess ${n}` }));
+        const codes = await Promise.all(guesses);
+        const looked = codes.filter((code) => code === '28P01').length;
+        // One more in two seconds, should it have taken so long.
+        expect(looked).toBeGreaterThanOrEqual(20);
+        expect(looked).toBeLessThan(25);
+        expect(codes.filter((code) => code === '28000').length).toBe(50 - looked);
+      }
+      const right = { user: 'web', password: 'right too' };
+      expect(await codeOfLogin(at, right)).toBe('let in');
+      expect(await Promise.all(Array.from({ length: 40 }, () => codeOfLogin(at, right)))).not.toContain('28000');
+    } finally {
+      await blue.query('drop role app; drop role web');
+    }
+  });
+
+  test('who has not logged in takes a bounded number of connections', async () => {
+    const databases = await guardedDatabases();
+    await using blue = databases.blue;
+    await using green = databases.green;
+    await using at = await proxied({ clientAuth: 'verifier', maxClients: 1 }, databases);
+    expect([blue.name, green.name]).toHaveLength(2);
+    const silent = Array.from({ length: 64 }, () => connect({ host: '127.0.0.1', port: at.proxy.port }));
+    try {
+      await Promise.all(silent.map(async (socket) => once(socket, 'connect')));
+      expect(await codeOfLogin(at, { user: 'app', password: 'any' })).toBe('53300');
+    } finally {
+      for (const socket of silent) socket.destroy();
+    }
+  });
+
   test('a changed password is taken as soon as the server has it', async () => {
     const databases = await guardedDatabases();
     await using blue = databases.blue;

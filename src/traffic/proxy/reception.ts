@@ -19,6 +19,7 @@ import type { BackendLink } from './backend-link.ts';
 import type { BackendLogin, ConnectResult, Credential } from './connector.ts';
 import { greet, type Greeting } from './greeting.ts';
 import type { Hub } from './hub.ts';
+import { LoginLimits, TooManyFailures, type LoginAttempts } from './login-limits.ts';
 import { Session } from './session.ts';
 import type { Verifiers } from './verifiers.ts';
 
@@ -34,6 +35,8 @@ export interface ReceptionOptions {
 
 /** As the server's authentication_timeout. Waiting in a hold does not count. */
 const greetingLimitMs = 60_000;
+/** So many may be about to log in, or as many as may be clients. */
+const arrivingFloor = 64;
 
 /** An answer that ends a login, with its SQLSTATE. */
 class Refusal extends Error {
@@ -52,9 +55,13 @@ export class Reception {
   readonly #tls: SecureContext | undefined;
   readonly #stopped = new AbortController();
   readonly #arriving = new Set<Socket>();
+  readonly #limits: LoginLimits;
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
+    this.#limits = new LoginLimits((user, address) => {
+      options.log('logins are refused for a while: too many wrong passwords', { user: user.slice(0, 63), address });
+    });
     const { tls } = options;
     this.#tls =
       tls === undefined
@@ -90,6 +97,13 @@ export class Reception {
   }
 
   async #receive(plain: Socket): Promise<void> {
+    // Who has not proven anything yet takes memory too.
+    if (this.#arriving.size >= Math.max(arrivingFloor, this.#options.config.maxClients)) {
+      plain.on('error', () => plain.destroy());
+      plain.end(new Refusal('53300', 'sorry, too many clients already').bytes);
+      plain.resume();
+      return;
+    }
     this.#arriving.add(plain);
     const gone = new AbortController();
     // Without a listener an error of a socket would end the process; whoever reads or writes meets it anyway.
@@ -119,6 +133,10 @@ export class Reception {
       socket.end(error.bytes);
       return;
     }
+    if (error instanceof TooManyFailures) {
+      socket.end(new Refusal('28000', 'too many failed logins from this address; try again in a moment').bytes);
+      return;
+    }
     if (socket.destroyed) return;
     this.#options.log('a login failed', { because: describeError(error) });
     if (isTealError(error, 'TEAL-WIRE-001') || isTealError(error, 'TEAL-WIRE-002')) {
@@ -139,9 +157,10 @@ export class Reception {
   ): Promise<void> {
     const { hub } = this.#options;
     const { user, parameters } = this.#checkGreeting(socket, greeting);
-    const proof = await this.#prove(socket, user, greetingSignal);
+    const attempts = this.#limits.attempts(user, socket.remoteAddress ?? '');
+    const proof = await this.#prove(socket, user, attempts, greetingSignal);
     const login: BackendLogin = { user, credential: proof?.credential ?? { kind: 'none' }, parameters };
-    const result = await this.#connect(socket, login, proof !== undefined, signal);
+    const result = await this.#connect(socket, login, proof === undefined ? attempts : undefined, signal);
     const key = { pid: this.#freePid(), secret: randomBytes(4) };
     const words = [...result.parameters].map(([name, value]) => encodeParameterStatus(name, value));
     const last = proof?.last === undefined ? [] : [proof.last];
@@ -178,31 +197,42 @@ export class Reception {
   async #prove(
     socket: Socket,
     user: string,
+    attempts: LoginAttempts,
     signal: AbortSignal,
   ): Promise<{ readonly credential: Credential; readonly last: Buffer | undefined } | undefined> {
     const { config, verifiers } = this.#options;
     if (config.clientAuth === 'trust') return undefined;
+    // Before either side is asked anything.
+    attempts.check();
     const verifier = await verifiers.of(user);
     if (verifier === undefined) return undefined;
-    const proof = await askForProof(socket, verifier, signal);
+    const proof = await askForProof(socket, verifier, attempts, signal);
     if (proof !== undefined) return proof;
     verifiers.forget(user);
     throw wrongPassword(user);
   }
 
-  async #connect(socket: Socket, login: BackendLogin, proven: boolean, signal: AbortSignal): Promise<BackendLink> {
+  /** `unproven`: nothing was proven, so that the server decides. */
+  async #connect(
+    socket: Socket,
+    login: BackendLogin,
+    unproven: LoginAttempts | undefined,
+    signal: AbortSignal,
+  ): Promise<BackendLink> {
     const { verifiers, config } = this.#options;
-    const masked = !proven && config.clientAuth === 'verifier';
+    const masked = config.clientAuth === 'verifier' ? unproven : undefined;
     try {
       const result = await this.#connectOrWait(login, signal);
       if ('link' in result) return result.link;
       verifiers.forget(login.user);
       // Of a role that nobody can log in as, a stranger must not learn whether it exists.
-      if (masked && readError(result.refused).code.startsWith('28')) throw await this.#inVain(socket, login.user);
+      if (masked !== undefined && readError(result.refused).code.startsWith('28')) {
+        throw await this.#inVain(socket, login.user, masked);
+      }
       socket.end(result.refused);
     } catch (error) {
-      if (!masked || !isTealError(error, 'TEAL-TRAFFIC-003')) throw error;
-      throw await this.#inVain(socket, login.user);
+      if (masked === undefined || !isTealError(error, 'TEAL-TRAFFIC-003')) throw error;
+      throw await this.#inVain(socket, login.user, masked);
     }
     throw new Error('the server refused the login');
   }
@@ -222,8 +252,13 @@ export class Reception {
     }
   }
 
-  async #inVain(socket: Socket, user: string): Promise<Refusal> {
-    await askInVain(socket, user, AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(greetingLimitMs)]));
+  async #inVain(socket: Socket, user: string, attempts: LoginAttempts): Promise<Refusal> {
+    await askInVain(
+      socket,
+      user,
+      attempts,
+      AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(greetingLimitMs)]),
+    );
     return wrongPassword(user);
   }
 
