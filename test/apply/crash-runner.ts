@@ -6,8 +6,11 @@ import { asPosition } from '../../src/model/position.ts';
 import { openPostgresSink } from '../../src/systems/postgres/sink/sink.ts';
 import { Feed } from './feed.ts';
 
-/** One life of an applier that reads everything from the slot again: what it has applied in an earlier life it must pass over. Ends when all is applied. */
-const [sourceUrl = '', targetUrl = '', migration = '', start = ''] = process.argv.slice(2);
+/**
+ * One life of an applier that reads everything from the slot again: what it has applied in an earlier life it must pass over. Ends when all is applied, or, with
+ * a number of events, by SIGKILL when it has taken so many of them and asks for more.
+ */
+const [sourceUrl = '', targetUrl = '', migration = '', start = '', killAfter] = process.argv.slice(2);
 await using source = await connect({ url: sourceUrl, applicationName: 'teal test' });
 const stream = `${migration}_fwd`;
 const decoder = new PgoutputDecoder();
@@ -15,7 +18,8 @@ const { rows } = await source.query(
   `select encode(data, 'hex') as data from pg_logical_slot_peek_binary_changes($1, null, null, 'proto_version', '1', 'publication_names', 'teal_test')`,
   [`teal_${stream}`],
 );
-const events = rows.flatMap((row) => decoder.decode(Buffer.from(row['data'] ?? '', 'hex')) ?? []);
+const all = rows.flatMap((row) => decoder.decode(Buffer.from(row['data'] ?? '', 'hex')) ?? []);
+const events = killAfter === undefined ? all : all.slice(0, Number(killAfter));
 const feed = new Feed();
 for (let at = 0; at < events.length; at += 50) feed.push(events.slice(at, at + 50));
 await using sink = await openPostgresSink({ url: targetUrl, stream });
@@ -31,6 +35,10 @@ const applier = createApplier({
 });
 const stop = new AbortController();
 const run = applier.run(stop.signal);
+if (killAfter !== undefined) {
+  await waitFor({ what: 'the events to be taken', timeoutMs: 20_000, everyMs: 1 }, () => feed.isDrained || undefined);
+  process.kill(process.pid, 'SIGKILL');
+}
 const end = events.findLast((event) => event.kind === 'commit')?.end ?? '';
 const done = waitFor({ what: 'everything to be durable', timeoutMs: 20_000, everyMs: 10 }, () => {
   const { durable } = applier.status();

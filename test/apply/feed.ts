@@ -7,6 +7,12 @@ export class Feed implements EventSource {
   readonly #batches: (readonly StreamEvent[])[] = [];
   #arrived = Promise.withResolvers<void>();
   readonly trims: Position[] = [];
+  #isAsked = false;
+
+  /** True when whoever reads has taken everything, is done with it and asks for more. */
+  get isDrained(): boolean {
+    return this.#isAsked && this.#batches.length === 0;
+  }
 
   push(events: readonly StreamEvent[]): void {
     if (events.length === 0) return;
@@ -19,6 +25,7 @@ export class Feed implements EventSource {
     for (;;) {
       signal.throwIfAborted();
       const batch = this.#batches.shift();
+      this.#isAsked = batch === undefined;
       if (batch !== undefined) return batch;
       const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       await Promise.race([this.#arrived.promise, aborted]);
