@@ -2,6 +2,7 @@ import type { StepEvent } from '../engine/run-steps.ts';
 import type { Side } from '../model/catalog.ts';
 import type { MigrationState } from '../journal/state.ts';
 import type { FlowStatus } from '../ports/carrier.ts';
+import type { LogTold } from './log-budget.ts';
 import type { GateAnswer } from '../ports/gate.ts';
 
 /** What a library's user, the screen and the log hear. Names, counts, positions and durations; never a row's values. */
@@ -40,6 +41,8 @@ export type MigrationEvent =
       readonly pauseMs: number | undefined;
     }
   | { readonly kind: 'flow'; readonly status: FlowStatus }
+  /** The log that a source keeps comes near its limit, or the flow was ended because of it. */
+  | ({ readonly kind: 'log' } & LogTold)
   /** While rows are copied: what others change in the schema meanwhile. Empty when nothing is left of it. */
   | { readonly kind: 'schema'; readonly differences: readonly string[] };
 

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { must } from '../kernel/assert.ts';
 import { nowMs } from '../kernel/clock.ts';
-import { TealError } from '../kernel/errors.ts';
 import { tealVersion } from '../kernel/version.ts';
+import { TealError, isTealError } from '../kernel/errors.ts';
 import { sha256 } from '../journal/canonical.ts';
 import { openJournal, type Journal } from '../journal/journal.ts';
 import type { EventOf } from '../journal/events.ts';
@@ -34,6 +34,9 @@ import { gateId, gatesOf } from './gates-of.ts';
 import { keepCertificate } from './keep-certificate.ts';
 import { keepCatalog, keptCatalog, selectedCatalog } from './kept-catalog.ts';
 import type { LoadedSpec } from './load-spec.ts';
+import { whileReceiving } from './while-receiving.ts';
+import { logTold, onceEach } from './log-budget.ts';
+import { deployStepId, receiveStepId } from '../stages/follow/follow-steps.ts';
 import { assessBoth, identify } from './look.ts';
 import { PostgresPair } from './postgres-pair.ts';
 import { soakOf } from './soak.ts';
@@ -92,6 +95,7 @@ export class Migration implements AsyncDisposable {
   readonly #router: Router;
   readonly #stages: readonly Stage[];
   readonly #watch: AsyncDisposable;
+  readonly #tellLog: ReturnType<typeof onceEach>;
 
   private constructor(options: MigrationOptions, journal: Journal, pair: PostgresPair, connected: ConnectedRouter) {
     this.#options = options;
@@ -104,7 +108,17 @@ export class Migration implements AsyncDisposable {
     this.#stages = pair.stages(this.#carrier);
     const { onEvent } = options;
     onEvent(opened(options.loaded.spec.name, journal.state));
-    this.#watch = watchFlows({ carrier: this.#carrier, tell: (status) => onEvent({ kind: 'flow', status }) });
+    this.#tellLog = onceEach((told) => {
+      onEvent({ kind: 'log', ...told });
+      journal.append({ type: 'note', text: told.text });
+    });
+    this.#watch = watchFlows({
+      carrier: this.#carrier,
+      tell: (status) => {
+        onEvent({ kind: 'flow', status });
+        this.#tellLog(status.flow, logTold(status));
+      },
+    });
   }
 
   /**
@@ -147,8 +161,7 @@ export class Migration implements AsyncDisposable {
 
   /** Everything up to the cut, and the cut itself once every gate says yes. Goes on from wherever an earlier run ended. */
   async up(): Promise<Outcome> {
-    await this.#startFlows();
-    await this.#recover();
+    await this.#begin();
     const { phase } = this.state.life;
     if (phase === 'finalised') return this.#done();
     await using _told = watchSchemas({
@@ -157,7 +170,18 @@ export class Migration implements AsyncDisposable {
       isCopying: () => this.state.stages['copy']?.state === 'running',
       tell: (differences) => this.#options.onEvent({ kind: 'schema', differences }),
     });
-    await runStages(this.#stages, this.#run());
+    const copying = {
+      status: async () => this.#carrier.status('forward'),
+      isCopying: () => this.#isDone(receiveStepId) && !this.#isDone(deployStepId('forward')),
+      signal: this.#options.signal,
+    };
+    try {
+      await whileReceiving(copying, async (signal) => runStages(this.#stages, { ...this.#run(), signal }));
+    } catch (error) {
+      // Its snapshot is of no use any more: blue may vacuum.
+      if (isTealError(error, 'TEAL-CARRIERS-007')) await this.#pair.releaseSnapshot();
+      throw error;
+    }
     if (this.live === 'green') return this.#done();
     return await this.#cutWhenReady();
   }
@@ -181,8 +205,7 @@ export class Migration implements AsyncDisposable {
 
   /** Back to blue, with every write that green took. */
   async rollback(reason: string): Promise<Outcome> {
-    await this.#startFlows();
-    await this.#recover();
+    await this.#begin();
     if (this.live === 'blue')
       return { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
     const cut = await cutOver(this.#cutRun());
@@ -297,6 +320,8 @@ export class Migration implements AsyncDisposable {
       return { outcome: 'no', live: 'green', what: 'green is live: go back first', next: ['teal rollback'] };
     }
     await undoStages(this.#stages, this.#run());
+    // Also what was never begun: a flow may have been given up before it had a worker.
+    for (const flow of ['reverse', 'forward'] as const) await this.#carrier.retire(flow);
     await this.#connected.leave();
     this.#journal.append({ type: 'aborted', by: this.#options.by, reason, left: [] });
     return { outcome: 'done', live: 'blue', next: this.#afterEnd('abort') };
@@ -316,6 +341,17 @@ export class Migration implements AsyncDisposable {
       this.#pair.releaseSnapshot(),
     ];
     await Promise.allSettled(ends);
+  }
+
+  /** The flows run, and no cut is half made. A flow that cannot be started must not keep clients from a decision that was made. */
+  async #begin(): Promise<void> {
+    const [started] = await Promise.allSettled([this.#startFlows()]);
+    await this.#recover();
+    if (started.status === 'rejected') throw started.reason;
+  }
+
+  #isDone(step: string): boolean {
+    return this.state.steps[step]?.state === 'done';
   }
 
   async #startFlows(): Promise<void> {

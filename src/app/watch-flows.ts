@@ -20,7 +20,7 @@ export function watchFlows({ carrier, tell, everyMs = 1_000 }: WatchOptions): As
   const ask = async (flow: Flow): Promise<void> => {
     const status = await carrier.status(flow).catch(() => undefined);
     if (status === undefined || stop.signal.aborted) return;
-    if (status.now.state !== 'failed') seen.add(flow);
+    if (status.now.state !== 'failed' || status.now.code !== 'TEAL-CARRIERS-001') seen.add(flow);
     // Before a flow is deployed there is nothing to tell.
     if (seen.has(flow)) tell(status);
   };

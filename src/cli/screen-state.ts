@@ -84,6 +84,8 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
         schema: schema ?? (mode === 'live' ? [] : state.schema),
       };
     }
+    case 'log':
+      return withNote(state, event.text);
     case 'schema':
       return { ...state, schema: event.differences };
   }

@@ -115,6 +115,8 @@ export function plainLine(event: MigrationEvent): string | undefined {
       return `cut ${event.cut}: ${event.to} is live${event.pauseMs === undefined ? '' : `, clients waited ${event.pauseMs} ms`}`;
     case 'opened':
       return `${event.migration}: ${event.live} is live (${event.phase})`;
+    case 'log':
+      return `log: ${event.text}`;
     case 'schema':
       return event.differences.length === 0 ? 'schema: both sides fit' : `schema: ${event.differences.join('; ')}`;
     case 'step started':

@@ -21,6 +21,8 @@ export type FlowState =
   | { readonly state: 'paused'; readonly at: Position }
   | { readonly state: 'failed'; readonly code: string; readonly reason: string };
 
+export type LogBudget = 'ok' | 'warn' | 'exceeded';
+
 export interface FlowStatus {
   readonly flow: Flow;
   readonly mode: FlowMode;
@@ -42,6 +44,10 @@ export interface FlowStatus {
   readonly spoolBytes: number;
   /** WAL that the source keeps for this flow. */
   readonly retainedBytes?: number;
+  /** How much it may keep at most, by the file or by its own limit, whichever is nearer: past it the flow is ended, and its slot dropped. */
+  readonly retainedLimitBytes?: number;
+  /** How near that is; absent while it was not looked at. */
+  readonly budget?: LogBudget;
   /** Local transactions seen on managed tables while in shadow. Must be 0. */
   readonly rogueTransactions: number;
   /** What the schemas of both sides do not share, sentences without values; absent while it was not looked at, and for a flow in shadow. */

@@ -74,6 +74,8 @@ export interface SourceProbe extends AsyncDisposable {
   /** Writes the side's heartbeat row, which comes back through the stream. Passes the fence. */
   heartbeat(): Promise<void>;
   look(): Promise<SourceLook>;
+  /** Lets the source forget: drops the slot, also from under a reader. What was not received can never be had again. Idempotent. */
+  release(): Promise<void>;
   /** Where a stream begins that has never been read: all that ended before is in the copy. Errors: the slot is missing or invalidated. */
   firstPosition(): Promise<Position>;
   /** Log between two positions; 0 when `to` is not after `from`. No question to the source. */

@@ -148,7 +148,9 @@ export const specDocument = z.strictObject({
     .strictObject({
       walBudget: size
         .default(20e9)
-        .describe('How much log blue may keep for Teal. Past it Teal gives up rather than fill the disk of blue.'),
+        .describe(
+          'How much log a source may keep for a flow. Past it the flow is ended and its slot dropped, rather than fill the disk of the source.',
+        ),
       spool: size.default(20e9).describe("How much may wait on Teal's own disk."),
       heartbeat: duration.default(1_000),
     })

@@ -26,6 +26,7 @@ export interface PairOptions {
   readonly blue?: TestServer | PostgresServer;
   readonly green?: TestServer | PostgresServer;
   readonly spoolLimitBytes?: number;
+  readonly walBudgetBytes?: number;
   /** More statements on both sides, before the publications are made. */
   readonly prepare?: string;
 }
@@ -67,6 +68,7 @@ export async function carrierPair(where: PairOptions = {}): Promise<CarrierPair>
     urls: { blue: blue.url, green: green.url },
     schemaEveryMs: 500,
     ...(where.spoolLimitBytes === undefined ? {} : { spoolLimitBytes: where.spoolLimitBytes }),
+    ...(where.walBudgetBytes === undefined ? {} : { walBudgetBytes: where.walBudgetBytes }),
   });
   return {
     blue,

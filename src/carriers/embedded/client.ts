@@ -6,6 +6,8 @@ import { redact } from '../../kernel/redact.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { Carrier, Flow, FlowStatus } from '../../ports/carrier.ts';
 import { carrierPaths, readConfig, writeConfig, type CarrierConfig, type CarrierPaths } from './config.ts';
+import { failureOf } from '../../sync/receiver.ts';
+import { errorOfGivenUp, readGivenUp, type GivenUp } from './given-up.ts';
 import { askWorker } from './control-client.ts';
 import { forgetSocket } from './control-server.ts';
 import type { CarrierStatus } from './protocol.ts';
@@ -34,17 +36,19 @@ export function embeddedCarrier(options: EmbeddedCarrierOptions): Carrier & {
     async deploy(flow, { begin } = { begin: true }) {
       const paths = pathsOf(flow);
       const status = await statusIfRunning(paths);
-      if (status === undefined) {
-        await startWorker(options, flow, paths, !begin && (await neverBegan(paths)));
-        return;
-      }
+      if (status === undefined) await startWorker(options, flow, paths, !begin && (await neverBegan(paths)));
+      const given = await readGivenUp(paths.folder);
+      // The worker runs all the same: it tells, and drops a slot that is still there.
+      if (given !== undefined) throw errorOfGivenUp(given);
+      if (status === undefined) return;
       if (status.receiveOnly && begin)
         await askWorker(paths.socket, { method: 'begin' }, { timeoutMs: answerTimeoutMs });
       if (status.now.state === 'failed')
         await askWorker(paths.socket, { method: 'retry' }, { timeoutMs: answerTimeoutMs });
     },
     async status(flow) {
-      return (await statusIfRunning(pathsOf(flow))) ?? notRunning(flow);
+      const paths = pathsOf(flow);
+      return (await statusIfRunning(paths)) ?? notRunning(flow, await readGivenUp(paths.folder));
     },
     async stopAt(flow, position, leaseMs, signal) {
       const question = { method: 'stopAt', position, leaseMs } as const;
@@ -74,12 +78,14 @@ async function statusIfRunning(paths: CarrierPaths): Promise<CarrierStatus | und
 }
 
 /** A worker that does not run knows nothing; what was applied is in the target and is told again when it runs. */
-function notRunning(flow: Flow): FlowStatus {
+function notRunning(flow: Flow, given: GivenUp | undefined): FlowStatus {
+  // With the slot gone nothing is left for a worker to do.
+  const why = given?.released === true ? failureOf(errorOfGivenUp(given)) : undefined;
   const nowhere: Position = asPosition('');
   return {
     flow,
     mode: 'shadow',
-    now: { state: 'failed', code: 'TEAL-CARRIERS-001', reason: 'the worker does not run' },
+    now: { state: 'failed', ...(why ?? { code: 'TEAL-CARRIERS-001', reason: 'the worker does not run' }) },
     received: nowhere,
     applied: nowhere,
     lagBytes: 0,

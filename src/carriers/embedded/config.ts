@@ -86,7 +86,7 @@ export async function writeConfig(path: string, config: CarrierConfig): Promise<
 /** Whoever reads it sees the old text or the new one, never a part. */
 export async function writeAtomically(path: string, text: string): Promise<void> {
   const next = `${path}.new`;
-  await writeFile(next, text, { mode: 0o600 });
+  await writeFile(next, text, { mode: 0o600, flush: true });
   // The mode counts for a file that is made only.
   await chmod(next, 0o600);
   await rename(next, path);

@@ -1,13 +1,15 @@
 import { monotonicMs, sleep, waitFor } from '../../kernel/clock.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
 import { asPosition, type Position } from '../../model/position.ts';
-import type { FlowState } from '../../ports/carrier.ts';
+import type { SourceLook } from '../../ports/change-source.ts';
+import type { FlowMode, FlowState } from '../../ports/carrier.ts';
 import type { Sink, SinkProgress } from '../../ports/sink.ts';
 import { createApplier, type Applier, type ApplierStatus } from '../../sync/applier.ts';
 import { errorOfFailure, failureOf, retryPauseMs, type Failure } from '../../sync/receiver.ts';
 import { noteText } from '../../sync/ddl.ts';
 import { SpoolReader } from '../../sync/spool-reader.ts';
 import { refuseLateStream, type TableStarts } from '../../sync/starts.ts';
+import { errorOfGivenUp, givenUpNow, keepGivenUp, readGivenUp, type GivenUp } from './given-up.ts';
 import { flowNames, pathsOfFolder, type CarrierConfig } from './config.ts';
 import { forgetStop, keepStop, keptStop, type Stop } from './kept-stop.ts';
 import type { CarrierStatus } from './protocol.ts';
@@ -55,6 +57,9 @@ export class FlowRunner {
   #broken: TealError | undefined;
   readonly #begun = Promise.withResolvers<void>();
   #receiveOnly: boolean;
+  #givenUp: GivenUp | undefined;
+  #releasing: Promise<void> = Promise.resolve();
+  readonly #ends = new AbortController();
 
   constructor(config: CarrierConfig, deps: CarrierDeps) {
     this.#config = config;
@@ -69,6 +74,7 @@ export class FlowRunner {
       walBudgetBytes,
       walWarnShare,
       onBroken,
+      onExceeded: (look, limitBytes) => this.#exceed(givenUpNow(config.flow, this.#mode, look, limitBytes)),
     });
     this.#schemas = new SchemaWatch({
       eyes: deps.eyes,
@@ -81,21 +87,31 @@ export class FlowRunner {
   /** Until the signal aborts; then everything is closed. */
   async run(signal: AbortSignal): Promise<void> {
     this.#stop ??= await keptStop(this.#config.folder);
-    const watching = Promise.all([this.#watch.run(signal), this.#schemas.run(signal)]);
+    const before = await readGivenUp(this.#config.folder);
+    if (before !== undefined) this.#exceed(before);
+    const over = new AbortController();
+    const ending = (): void => this.#ends.abort();
+    signal.addEventListener('abort', ending, { once: true });
+    const watched = AbortSignal.any([signal, over.signal]);
+    const watching = Promise.all([this.#watch.run(watched), this.#schemas.run(watched)]);
     let failures = 0;
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#givenUp === undefined) {
       const began = monotonicMs();
       try {
         await this.#follow(signal);
         break;
       } catch (error) {
-        if (signal.aborted) break;
+        if (signal.aborted || this.#givenUp !== undefined) break;
         failures = monotonicMs() - began > goodAttemptMs ? 1 : failures + 1;
         await this.#afterFailure(error, failures, signal);
       }
     }
     await this.#dropReceiver();
+    over.abort();
     await watching;
+    await this.#releasing;
+    // It stays and tells, until somebody ends it.
+    if (this.#givenUp !== undefined) await aborted(signal);
   }
 
   /**
@@ -107,7 +123,7 @@ export class FlowRunner {
     this.#stop = { position, untilMs };
     await keepStop(this.#config.folder, this.#stop);
     const applier = await waitFor({ what: 'the flow to run', timeoutMs: leaseMs }, () => {
-      if (this.#state === 'failed') throw this.#notNow();
+      if (this.#state === 'failed' || this.#givenUp !== undefined) throw this.#notNow();
       return this.#applier;
     });
     return applier.stopAt(position, Math.max(1, untilMs - monotonicMs()));
@@ -140,7 +156,7 @@ export class FlowRunner {
     const schema = this.#schemas.differences;
     return Object.freeze({
       flow: this.#config.flow,
-      mode: applier?.mode ?? (this.#progress?.mode === 'live' ? 'live' : 'shadow'),
+      mode: this.#mode,
       now: this.#flowState(applier, reached),
       received,
       applied: applier?.durable ?? this.#progress?.applied ?? nowhere,
@@ -155,18 +171,72 @@ export class FlowRunner {
       changes: applier?.changes ?? 0,
       changesPerSecond: this.#applier === undefined ? 0 : (applier?.changesPerSecond ?? 0),
       spoolBytes: receiver?.spoolBytes ?? 0,
-      ...(look?.retainedBytes === undefined ? {} : { retainedBytes: look.retainedBytes }),
       rogueTransactions: applier?.rogueTransactions ?? this.#progress?.rogueTransactions ?? 0,
       ...(schema === undefined ? {} : { schema }),
       ...(applier?.ddlLast === undefined ? {} : { ddl: noteText(applier.ddlLast) }),
       pid: process.pid,
       receiveOnly: this.#receiveOnly,
       receiving: receiver?.state ?? 'connecting',
-      budget: this.#watch.budget,
+      budget: this.#givenUp === undefined ? this.#watch.budget : 'exceeded',
+      ...this.#retained(look),
       epoch: applier?.epoch ?? this.#progress?.epoch ?? 0,
       ...(applier?.rogueFirst === undefined ? {} : { rogueFirst: applier.rogueFirst }),
       ...(failure === undefined ? {} : { lastFailure: failure }),
     });
+  }
+
+  get #mode(): FlowMode {
+    if (this.#givenUp !== undefined) return this.#givenUp.mode;
+    const applier = this.#applier?.status() ?? this.#lastStatus;
+    // Until the target has told: what a flow begins as.
+    const told = this.#progress?.mode ?? (this.#config.flow === 'forward' ? 'live' : 'shadow');
+    return applier?.mode ?? (told === 'live' ? 'live' : 'shadow');
+  }
+
+  #retained(look: SourceLook | undefined): Pick<CarrierStatus, 'retainedBytes' | 'retainedLimitBytes'> {
+    const retainedBytes = look?.retainedBytes ?? this.#givenUp?.retainedBytes;
+    const retainedLimitBytes = this.#watch.limitBytes ?? this.#givenUp?.limitBytes;
+    return {
+      ...(retainedBytes === undefined ? {} : { retainedBytes }),
+      ...(retainedLimitBytes === undefined ? {} : { retainedLimitBytes }),
+    };
+  }
+
+  /** From here on the flow only ends, whatever it does or waits for now: a statement that hangs on the target must not keep the source's log. */
+  #exceed(given: GivenUp): void {
+    if (this.#givenUp !== undefined) return;
+    this.#givenUp = given;
+    this.#tellGivenUp(given);
+    this.#releasing = this.#release(given);
+    this.#attempt.abort(errorOfGivenUp(given));
+    this.#retry.resolve();
+  }
+
+  /**
+   * The evidence first, then the slot: a crash between leaves a slot that the next worker drops, never a flow that goes on without having seen everything.
+   * A source that cannot be asked is asked again until it can.
+   */
+  async #release(given: GivenUp): Promise<void> {
+    const { signal } = this.#ends;
+    for (let attempt = 1; !signal.aborted && this.#givenUp?.released === false; attempt += 1) {
+      try {
+        await keepGivenUp(this.#config.folder, given);
+        await this.#dropReceiver();
+        await this.#deps.probe.release();
+        const released = { ...given, released: true };
+        await keepGivenUp(this.#config.folder, released);
+        this.#givenUp = released;
+        this.#tellGivenUp(released);
+      } catch (error) {
+        this.#deps.log(`the slot cannot be dropped yet: ${failureOf(error).reason}`);
+        await sleep(retryPauseMs(attempt, maxRetryPauseMs), signal).catch(() => undefined);
+      }
+    }
+  }
+
+  #tellGivenUp(given: GivenUp): void {
+    this.#lastFailure = failureOf(errorOfGivenUp(given));
+    this.#deps.log(this.#lastFailure.reason);
   }
 
   /** One attempt: returns when the signal aborts, throws for any other end. */
@@ -174,6 +244,7 @@ export class FlowRunner {
     this.#state = 'connecting';
     this.#attempt = new AbortController();
     if (this.#broken !== undefined) throw this.#broken;
+    if (this.#givenUp !== undefined) throw errorOfGivenUp(this.#givenUp);
     await using lease = await this.#deps.takeLease(signal);
     const ends = AbortSignal.any([signal, lease.lost, this.#attempt.signal]);
     await using sink = await this.#deps.openSink(ends);
@@ -256,6 +327,7 @@ export class FlowRunner {
   }
 
   async #ensureReceiver(applied: Position): Promise<ReceiverSide> {
+    if (this.#givenUp !== undefined) throw errorOfGivenUp(this.#givenUp);
     if (this.#receiver?.ended === true) await this.#dropReceiver();
     this.#receiver ??= new ReceiverSide(applied, this.#deps);
     return this.#receiver;
@@ -287,6 +359,7 @@ export class FlowRunner {
 
   #flowState(applier: ApplierStatus | undefined, reached: Position): FlowState {
     const failure = this.#lastFailure;
+    if (this.#givenUp !== undefined) return { state: 'failed', ...failureOf(errorOfGivenUp(this.#givenUp)) };
     if (this.#state === 'failed' && failure !== undefined) return { state: 'failed', ...failure };
     if (this.#state === 'running' && applier !== undefined) {
       const broken = this.#receiver?.failure;
@@ -314,4 +387,11 @@ export class FlowRunner {
       ? new TealError('TEAL-CARRIERS-005', 'the worker has not connected yet')
       : new TealError('TEAL-CARRIERS-005', this.#lastFailure.reason, {}, errorOfFailure(this.#lastFailure));
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { asPosition, type Position } from '../../model/position.ts';
-import type { FlowStatus } from '../../ports/carrier.ts';
+import type { FlowStatus, LogBudget } from '../../ports/carrier.ts';
 import type { Failure } from '../../sync/receiver.ts';
 
 /** One JSON object a line in both directions. Requests may overlap; `id` brings an answer to its question. */
@@ -37,16 +37,13 @@ export const carrierResponseSchema = z.union([
 /** A longer line is an error: nothing that is asked or answered comes near it. */
 export const maxLineBytes = 64 * 1024;
 
-/** How much of the log that the source may keep for this flow is kept. */
-export type WalBudget = 'ok' | 'warn' | 'exceeded';
-
 /** The port's status, and what only this carrier has to say. */
 export interface CarrierStatus extends FlowStatus {
   readonly pid: number;
   /** Nothing is applied until `begin`. */
   readonly receiveOnly: boolean;
   readonly receiving: 'connecting' | 'streaming' | 'spool full';
-  readonly budget: WalBudget;
+  readonly budget: LogBudget;
   readonly epoch: number;
   /** The first rogue transaction: tables and position, never values. */
   readonly rogueFirst?: string;

@@ -1,7 +1,7 @@
 import { sleep } from '../../kernel/clock.ts';
 import { TealError, describeError } from '../../kernel/errors.ts';
 import type { SourceLook, SourceProbe } from '../../ports/change-source.ts';
-import type { WalBudget } from './protocol.ts';
+import type { LogBudget } from '../../ports/carrier.ts';
 
 export interface SourceWatchOptions {
   readonly probe: SourceProbe;
@@ -11,6 +11,8 @@ export interface SourceWatchOptions {
   readonly walWarnShare: number;
   /** The source leaves changes out of the stream: nothing that is received later can be trusted. */
   readonly onBroken: (error: TealError) => void;
+  /** The source keeps more log than it may. */
+  readonly onExceeded: (look: SourceLook, limitBytes: number) => void;
 }
 
 /**
@@ -35,10 +37,14 @@ export class SourceWatch {
     return this.#failure;
   }
 
-  get budget(): WalBudget {
+  get budget(): LogBudget {
     return this.#look === undefined
       ? 'ok'
       : budgetOf(this.#look, this.#options.walBudgetBytes, this.#options.walWarnShare);
+  }
+
+  get limitBytes(): number | undefined {
+    return this.#look === undefined ? undefined : limitOf(this.#look, this.#options.walBudgetBytes);
   }
 
   /** Until the signal aborts. */
@@ -56,6 +62,7 @@ export class SourceWatch {
     if (look.slot === 'unpublished') {
       this.#options.onBroken(new TealError('TEAL-SYSTEMS-029', 'the publication is gone while the flow runs'));
     }
+    if (this.budget === 'exceeded') this.#options.onExceeded(look, this.limitBytes ?? 0);
   }
 
   async #every(pauseMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
@@ -71,15 +78,23 @@ export class SourceWatch {
   }
 }
 
-/** Against the budget of the file, or against the source's own limit, whichever is nearer. */
-export function budgetOf(look: SourceLook, budgetBytes: number | undefined, warnShare: number): WalBudget {
-  const retained = look.retainedBytes ?? 0;
+/** Of the source's own limit: a little before it would invalidate the slot by itself. */
+const shareOfSourceLimit = 0.95;
+
+/** The budget of the file, or the source's own limit, whichever is nearer; undefined without either. */
+export function limitOf(look: SourceLook, budgetBytes: number | undefined): number | undefined {
+  const { retainedBytes = 0, headroomBytes } = look;
   const limits = [
     ...(budgetBytes === undefined ? [] : [budgetBytes]),
-    ...(look.headroomBytes === undefined ? [] : [retained + Math.max(0, look.headroomBytes)]),
+    ...(headroomBytes === undefined ? [] : [(retainedBytes + Math.max(0, headroomBytes)) * shareOfSourceLimit]),
   ];
-  if (limits.length === 0) return 'ok';
-  const limit = Math.min(...limits);
-  if (retained >= limit) return 'exceeded';
-  return retained >= limit * warnShare ? 'warn' : 'ok';
+  return limits.length === 0 ? undefined : Math.floor(Math.min(...limits));
+}
+
+export function budgetOf(look: SourceLook, budgetBytes: number | undefined, warnShare: number): LogBudget {
+  const limit = limitOf(look, budgetBytes);
+  const { retainedBytes = 0 } = look;
+  if (limit === undefined) return 'ok';
+  if (retainedBytes >= limit) return 'exceeded';
+  return retainedBytes >= limit * warnShare ? 'warn' : 'ok';
 }

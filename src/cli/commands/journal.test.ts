@@ -32,7 +32,7 @@ test('a flow that waits says why, and what the schemas do not share', () => {
   ]);
   expect(stripVTControlCharacters(text)).toBe(`shop: blue is live (blue)
   flow       forward waiting, live, 1200 ms behind: green has no column
-  flow       public.t.a (text) (after ALTER TABLE (table public.t))
+             public.t.a (text) (after ALTER TABLE (table public.t))
   schema     green has no column public.t.a (text)
   ddl        the last that came through: ALTER TABLE (table public.t)`);
 });

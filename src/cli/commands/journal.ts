@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { loadSpec } from '../../app/load-spec.ts';
+import { logTold } from '../../app/log-budget.ts';
 import { readReport, renderReport } from '../../app/report.ts';
 import { readFlows } from '../../app/read-flows.ts';
 import { readStatus, type Status } from '../../app/status.ts';
@@ -66,11 +67,11 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
     tone('bold', `${status.name}: ${status.live} is live (${status.phase})`),
     ...(stages === '' ? [] : [`  stages     ${stages}`]),
     ...status.open.map((it) =>
-      wrap(`${it.step} is ${it.state}${it.why === undefined ? '' : `: ${it.why}`}`, 80, '  open       '),
+      labelled('  open       ', `${it.step} is ${it.state}${it.why === undefined ? '' : `: ${it.why}`}`),
     ),
     ...flows.flatMap(flowLines),
     ...status.gates.map((it) =>
-      wrap(`${it.asks} ${it.answer}${it.evidence === '' ? '' : ` (${it.evidence})`}`, 80, '  gate       '),
+      labelled('  gate       ', `${it.asks} ${it.answer}${it.evidence === '' ? '' : ` (${it.evidence})`}`),
     ),
     ...status.cuts.map(
       (it) =>
@@ -94,22 +95,30 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
   return lines.join('\n');
 }
 
+/** In lines of at most 80 columns; the label stands before the first. */
+function labelled(label: string, text: string): string {
+  return label + wrap(text, 80, ' '.repeat(label.length)).slice(label.length);
+}
+
 function supervisorLines({ pid, lives, things }: NonNullable<Status['supervisor']>): readonly string[] {
   const seen = Object.entries(things).map(([thing, it]) => ({ thing, ...it }));
   const restarts = seen.map(({ thing, restarts: count }) => `${thing} ${count}`).join(', ');
   const head = lives ? `process ${pid}; restarts: ${restarts}` : `process ${pid} is gone; the next command starts it`;
   const failures = seen.flatMap(({ thing, failure }) =>
-    failure === undefined ? [] : [wrap(`${thing}: ${failure.reason}`, 80, '  supervisor ')],
+    failure === undefined ? [] : [labelled('  supervisor ', `${thing}: ${failure.reason}`)],
   );
   return [`  supervisor ${head}`, ...failures];
 }
 
-function flowLines({ flow, mode, now, lagMs, schema, ddl }: FlowsSaid[number]): readonly string[] {
+function flowLines(status: FlowsSaid[number]): readonly string[] {
+  const { flow, mode, now, lagMs, schema, ddl } = status;
+  const told = logTold(status);
   const why = 'reason' in now ? `: ${now.reason}` : '';
   const lag = lagMs === undefined ? '' : `, ${lagMs} ms behind`;
   return [
-    wrap(`${flow} ${now.state}, ${mode}${lag}${why}`, 80, '  flow       '),
-    ...(schema ?? []).map((each) => wrap(each, 80, '  schema     ')),
-    ...(ddl === undefined ? [] : [wrap(`the last that came through: ${ddl}`, 80, '  ddl        ')]),
+    labelled('  flow       ', `${flow} ${now.state}, ${mode}${lag}${why}`),
+    ...(told?.budget === 'warn' ? [labelled('  log        ', told.text)] : []),
+    ...(schema ?? []).map((each) => labelled('  schema     ', each)),
+    ...(ddl === undefined ? [] : [labelled('  ddl        ', `the last that came through: ${ddl}`)]),
   ];
 }

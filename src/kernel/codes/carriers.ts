@@ -45,4 +45,22 @@ export const carriersCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-CARRIERS-007': {
+    summary: 'A flow was ended so that its source may drop its log',
+    happened:
+      'The source kept more log for this flow than it may (follow.walBudget, or its own max_slot_wal_keep_size): the target or the spool could not take changes as fast as they were made. The replication slot was dropped, so that the disk of the source is not in danger. Blue owns the data and is complete; what was copied to green is of no use any more.',
+    doThis:
+      'Run `teal abort`. Look why the flow was slow or stood still, give it a larger follow.walBudget or the source more disk, then run `teal up`: it copies again.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-CARRIERS-008': {
+    summary: 'There is no way back to blue any more',
+    happened:
+      'Green owns the data, and a flow between the sides was ended because its source kept more log for it than it may (follow.walBudget, or its own max_slot_wal_keep_size). Clients go on undisturbed on green; blue does not get what is written there.',
+    doThis:
+      'Do not send clients to blue. Run `teal finalise` when green is to stay, or move green to a new system by a migration of its own.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
 } as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;

@@ -1,5 +1,6 @@
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { TealError } from '../../kernel/errors.ts';
+import { failureOfFlow } from './follow-steps.ts';
 import type { Position } from '../../model/position.ts';
 import type { Carrier, FlowStatus } from '../../ports/carrier.ts';
 import type { Step, StepContext } from '../../ports/step.ts';
@@ -48,7 +49,7 @@ export function convergeStep(carrier: Carrier, position: (context: StepContext) 
 
 function refuseStandstill({ now }: FlowStatus, forMs: number): void {
   if (now.state === 'failed') {
-    throw new TealError('TEAL-STAGES-120', `the forward flow: ${now.reason}`, { flow: 'forward', flowCode: now.code });
+    throw failureOfFlow('forward', now);
   }
   if (forMs > stillMs) {
     const why = now.state === 'waiting' ? now.reason : now.state;

@@ -1,6 +1,6 @@
 import { waitFor } from '../../kernel/clock.ts';
 import { isTealError, TealError } from '../../kernel/errors.ts';
-import { flowSource, type Carrier, type Flow } from '../../ports/carrier.ts';
+import { flowSource, type Carrier, type Flow, type FlowState } from '../../ports/carrier.ts';
 import { otherSide } from '../../model/catalog.ts';
 import type { Probed, Step } from '../../ports/step.ts';
 
@@ -32,14 +32,19 @@ export function receiveStep(carrier: Carrier): Step {
       await carrier.deploy('forward', { begin: false });
       await waitFor({ what: 'the forward flow to receive', timeoutMs: startTimeoutMs, signal }, async () => {
         const { now } = await carrier.status('forward');
-        if (now.state === 'failed') {
-          throw new TealError('TEAL-STAGES-120', `the forward flow: ${now.reason}`, { flowCode: now.code });
-        }
+        if (now.state === 'failed') throw failureOfFlow('forward', now);
         return (await probe()).state === 'done' ? true : undefined;
       });
     },
     undo: async () => carrier.retire('forward'),
   };
+}
+
+/** A flow that was ended for its source's sake is told with its own code: what is to be done about it is another thing. */
+export function failureOfFlow(flow: Flow, { code, reason }: Extract<FlowState, { state: 'failed' }>): TealError {
+  if (code === 'TEAL-CARRIERS-007' || code === 'TEAL-CARRIERS-008')
+    return new TealError(code, reason.replace(`${code}: `, ''), { flow });
+  return new TealError('TEAL-STAGES-120', `the ${flow} flow: ${reason}`, { flow, flowCode: code });
 }
 
 /** Starts the worker of one flow. The reverse one begins in shadow: it reads and checks everything and applies nothing until an owner row tells it to. */
@@ -64,9 +69,7 @@ export function deployStep(flow: Flow, carrier: Carrier): Step {
       let why = '';
       const running = waitFor({ what: `the ${flow} flow to run`, timeoutMs: startTimeoutMs, signal }, async () => {
         const { now } = await carrier.status(flow);
-        if (now.state === 'failed') {
-          throw new TealError('TEAL-STAGES-120', `the ${flow} flow: ${now.reason}`, { flow, flowCode: now.code });
-        }
+        if (now.state === 'failed') throw failureOfFlow(flow, now);
         if (now.state === 'waiting') {
           why = now.reason;
           progress({ text: `the ${flow} flow waits: ${why}` });

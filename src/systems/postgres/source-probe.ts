@@ -4,7 +4,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { SourceLook, SourceProbe } from '../../ports/change-source.ts';
 import { KeptSession } from './kept-session.ts';
 import { lsnOfPosition, positionOfLsnText } from './position.ts';
-import { publicationExists, slotStatus } from './slot.ts';
+import { dropSlot, publicationExists, slotStatus } from './slot.ts';
 
 export interface SourceProbeOptions {
   readonly url: string;
@@ -46,6 +46,9 @@ export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
           ...(status.headroomBytes === undefined ? {} : { headroomBytes: status.headroomBytes }),
         };
       });
+    },
+    async release() {
+      await session.use(async (connection) => dropSlot(connection, options.slot, { terminateReader: true }));
     },
     async firstPosition() {
       const status = await session.use(async (connection) => slotStatus(connection, options.slot));
