@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { waitFor } from '../../src/kernel/clock.ts';
@@ -95,4 +97,6 @@ test('log that piles up during the copy ends the copy', async () => {
   expect((await place.teal('up')).err).toContain('TEAL-CARRIERS-007');
   expect(await slots(place, 'blue')).toBe(0);
   expect(await place.teal('abort', '--yes')).toMatchObject({ code: 0 });
+  // It serves clients on after an abort, and nobody watches it any more.
+  process.kill(Number(await readFile(join(place.folder, '.teal/shop/proxy/pid'), 'utf8')));
 });

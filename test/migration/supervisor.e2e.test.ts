@@ -122,6 +122,7 @@ test('what is killed while no command runs is started again, and all of it ends 
   expect(lives(proxy)).toBe(true);
   expect(readSupervisor(stateOf(place))).toBeUndefined();
   await insert(place, 30);
+  process.kill(proxy);
 });
 
 test('stopProcesses leaves nothing running', async () => {
