@@ -5,7 +5,7 @@ import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 import { Life } from '../support/whole-life.ts';
 
 /** Tables in all: a fifth are partitions of two tables, the rest stand in ten schemas and refer to each other. */
-const tables = Number(process.env['TEAL_TABLES'] ?? 150);
+const tables = Number(process.env['TEAL_TABLES'] ?? 100);
 const isMeasured = process.env['TEAL_TABLES'] !== undefined;
 const schemas = 10;
 

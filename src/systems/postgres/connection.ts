@@ -192,6 +192,14 @@ export async function connect(options: ConnectOptions): Promise<PgConnection> {
   return connection;
 }
 
+/** Afterwards everything that was committed with `synchronous_commit = off` before, by whatever session, is on disk. */
+export async function flushCommits(connection: PgConnection): Promise<void> {
+  // A commit that has written something of its own waits for the whole log up to it; nobody who reads the log asks for messages.
+  await connection.query(
+    `set local synchronous_commit = on; select pg_catalog.pg_logical_emit_message(true, 'teal', '')`,
+  );
+}
+
 /** `local`: for one statement only, to see whether it may. A role of which it is the default already need not be allowed to set it: before 15 nobody else than a superuser is. */
 export function becomeReplicaSql(local: boolean): string {
   return `select case current_setting('session_replication_role') when 'replica' then 'replica' else set_config('session_replication_role', 'replica', ${local}) end as mode`;

@@ -3,7 +3,7 @@ import type { Side, TableName } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Fence, FenceState, OwnerRow, RaiseOptions } from '../../ports/fence.ts';
 import type { SchemaMark } from '../../ports/schemas.ts';
-import { withLockRetry, type PgConnection } from './connection.ts';
+import { flushCommits, withLockRetry, type PgConnection } from './connection.ts';
 import type { KeptSession } from './kept-session.ts';
 import { positionOfLsnText } from './position.ts';
 import { quoteTable } from './quote.ts';
@@ -51,13 +51,9 @@ export class PostgresFence implements Fence {
       const missing = await this.#tablesWhere(connection, 'absent');
       // One short transaction a table: a lock on all of them at once would stop a busy blue for as long as its slowest writer.
       for (const table of missing) {
-        await withLockRetry({}, async () =>
-          connection.transaction(async () => {
-            await connection.query(`set local lock_timeout = '500ms'`);
-            await connection.query(createTrigger(table, closed));
-          }),
-        );
+        await withLockRetry({}, async () => connection.query(`${briefly} ${createTrigger(table, closed)}`));
       }
+      await flushCommits(connection);
       const wrong = await this.#tablesWhere(connection, closed ? 'open' : 'closed');
       if (wrong.length > 0) await connection.query(wrong.map((table) => switchTrigger(table, closed)).join(';\n'));
     });
@@ -120,13 +116,10 @@ export class PostgresFence implements Fence {
     await this.#session.use(async (connection) => {
       const there = await this.#tablesWhere(connection, 'any');
       for (const table of there) {
-        await withLockRetry({}, async () =>
-          connection.transaction(async () => {
-            await connection.query(`set local lock_timeout = '500ms'`);
-            await connection.query(`drop trigger if exists ${fenceTrigger} on ${quoteTable(table)}`);
-          }),
-        );
+        const drop = `${briefly} drop trigger if exists ${fenceTrigger} on ${quoteTable(table)}`;
+        await withLockRetry({}, async () => connection.query(drop));
       }
+      await flushCommits(connection);
       await connection.query('drop function if exists teal.fence()');
     });
   }
@@ -164,6 +157,9 @@ export class PostgresFence implements Fence {
       .map((row) => ({ schema: row['schema'] ?? '', name: row['name'] ?? '' }));
   }
 }
+
+/** Several statements in one text are one transaction. Thousands of these follow each other: the disk is waited for once, by `flushCommits`. */
+const briefly = `set local lock_timeout = '500ms'; set local synchronous_commit = off;`;
 
 function matches(state: 'absent' | 'open' | 'closed' | 'any', enabled: string | null): boolean {
   if (enabled === null) return state === 'absent';

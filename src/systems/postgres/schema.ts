@@ -4,7 +4,7 @@ import { TealError, isTealError } from '../../kernel/errors.ts';
 import { tableKey, type TableName } from '../../model/catalog.ts';
 import type { ApplyWork, SchemaDriver, SchemaPart, SchemaReport, SchemaWork } from '../../ports/schema-driver.ts';
 import type { Probed } from '../../ports/step.ts';
-import { connect, withLockRetry, type PgConnection } from './connection.ts';
+import { connect, flushCommits, withLockRetry, type PgConnection } from './connection.ts';
 import { sqlStateOf } from './errors.ts';
 import { quoteLiteral } from './quote.ts';
 import { archiveExists, dropStatements, dumpSchema, readArchive } from './schema-archive.ts';
@@ -119,6 +119,7 @@ class Driver implements SchemaDriver {
     const run = new Run(work, wanted, there, await readNames(first), await isSuperuser(first));
     await run.inOrder(first);
     await run.byWorkers(first, async () => this.#open(preamble, work.signal));
+    await flushCommits(first);
     return run.report();
   }
 
@@ -165,7 +166,9 @@ class Driver implements SchemaDriver {
     const connection = await connect({ url: this.#options.targetUrl, applicationName: 'teal schema', signal });
     try {
       // pg_restore's settings first, so that Teal's time-outs stand.
-      const settings = Object.entries({ ...this.#options.settings, lock_timeout: String(lockTimeoutMs) });
+      // Thousands of small transactions wait for the disk once, at the end: after a crash of the server an object and its record are both there or both not.
+      const own = { lock_timeout: String(lockTimeoutMs), synchronous_commit: 'off' };
+      const settings = Object.entries({ ...this.#options.settings, ...own });
       const assignments = settings.map(([name, value]) => `set ${name} = ${quoteLiteral(value)};`);
       await connection.query(`${preambleFor(preamble, connection.serverMajor)}\n${assignments.join('\n')}`);
       return connection;
