@@ -18,9 +18,10 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 NPM_INSTALL := npm install --no-audit --no-fund --loglevel=error
 
+TABLES ?= 2000
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check-fast test test-unit test-pg test-e2e matrix generate format build demo clean
+.PHONY: help setup check-fast test test-unit test-pg test-e2e matrix many-tables generate format build demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +58,9 @@ test-e2e: setup ## whole migrations
 
 matrix: setup ## a whole migration for each pair of majors (PAIRS="14-15 18-18")
 	TEAL_PAIRS="$(PAIRS)" vitest run --project e2e test/migration/majors.e2e.test.ts
+
+many-tables: setup ## a whole migration of thousands of tables, with the time of each step (TABLES=2000)
+	TEAL_TABLES="$(TABLES)" vitest run --project e2e test/migration/many-tables.e2e.test.ts
 
 generate: setup ## write the pages that are made from code
 	node tools/errors-page.ts

@@ -1,9 +1,12 @@
+import { must } from '../../kernel/assert.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Sequences } from '../../ports/sequences.ts';
 import type { PgConnection } from './connection.ts';
 import type { KeptSession } from './kept-session.ts';
 import { quoteTable } from './quote.ts';
 import { isBehind, nextAfter, type SequenceRange, type SequenceState } from './sequence-values.ts';
+
+const uncalledAtOnce = 64;
 
 interface Sequence extends SequenceRange {
   readonly schema: string;
@@ -13,7 +16,7 @@ interface Sequence extends SequenceRange {
 
 /**
  * Sequences of PostgreSQL, all of the database but Teal's own: the log does not carry them (manual, "Logical Replication Restrictions"), and one that is left
- * behind gives out numbers twice (pgstream #1203). Two queries a side, however many there are.
+ * behind gives out numbers twice (pgstream #1203). One query a side, and one more for each 64 that were never called.
  */
 export function postgresSequences(sessions: Readonly<Record<Side, KeptSession>>, headroom: number): Sequences {
   const read = async (side: Side): Promise<ReadonlyMap<string, Sequence>> => sessions[side].use(readSequences);
@@ -86,12 +89,15 @@ async function readUncalled(
   connection: PgConnection,
   sequences: readonly { readonly schema: string; readonly name: string }[],
 ): Promise<ReadonlyMap<string, bigint>> {
-  if (sequences.length === 0) return new Map();
-  // One list of subqueries: the planner takes time with the square of the members of a UNION ALL, and clients wait for this.
-  const each = sequences.map((it) => `(select last_value from ${quoteTable(it)})`);
-  const { rows } = await connection.query(`select pg_catalog.to_json(array[${each.join(', ')}]::text[])::text as last`);
-  const last = JSON.parse(rows[0]?.['last'] ?? '[]') as readonly string[];
-  return new Map(sequences.map((it, at) => [keyOf(it), BigInt(last[at] ?? 1)] as const));
+  const found = new Map<string, bigint>();
+  // Some at a time: the planner of 14 takes time with the square of their number, and clients wait for this.
+  for (let at = 0; at < sequences.length; at += uncalledAtOnce) {
+    const some = sequences.slice(at, at + uncalledAtOnce);
+    const each = some.map((it, index) => `select ${index} as index, last_value as last from ${quoteTable(it)}`);
+    const { rows } = await connection.query(each.join('\nunion all\n'));
+    for (const row of rows) found.set(keyOf(must(some[Number(row['index'])], 'sequence')), BigInt(row['last'] ?? 1));
+  }
+  return found;
 }
 
 async function setSequences(
