@@ -17,16 +17,36 @@ export async function makeCertificates(): Promise<Certificates> {
   const path = (name: string): string => join(folder, name);
   const openssl = async (args: readonly string[]): Promise<string> => runProgram('openssl', args, {});
   await openssl([
-    ...['req', '-x509', '-days', '2', '-subj', '/CN=authority', ...newKey],
-    ...['-keyout', path('ca.key'), '-out', path('ca.crt')],
+    'req',
+    '-x509',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=authority',
+    ...newKey,
+    '-keyout',
+    path('ca.key'),
+    '-out',
+    path('ca.crt'),
   ]);
-  await openssl([
-    ...['req', '-subj', '/CN=server', ...newKey, '-keyout', path('server.key'), '-out', path('server.csr')],
-  ]);
+  await openssl(['req', '-subj', '/CN=server', ...newKey, '-keyout', path('server.key'), '-out', path('server.csr')]);
   await writeFile(path('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
   await openssl([
-    ...['x509', '-req', '-CA', path('ca.crt'), '-CAkey', path('ca.key'), '-CAcreateserial', '-days', '2'],
-    ...['-in', path('server.csr'), '-extfile', path('names'), '-out', path('server.crt')],
+    'x509',
+    '-req',
+    '-CA',
+    path('ca.crt'),
+    '-CAkey',
+    path('ca.key'),
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-in',
+    path('server.csr'),
+    '-extfile',
+    path('names'),
+    '-out',
+    path('server.crt'),
   ]);
   return {
     authorityFile: path('ca.crt'),
