@@ -1,5 +1,6 @@
 import { monotonicMs } from '../kernel/clock.ts';
 import { TealError, isTealError } from '../kernel/errors.ts';
+import { failpoint } from '../kernel/failpoints.ts';
 import { asPosition, type Position } from '../model/position.ts';
 import type { HeldSnapshot, SideAccess } from '../ports/digester.ts';
 
@@ -93,6 +94,7 @@ async function holding(
   stack.defer(options.resume);
   const reached = await options.stopAt(position, options.leaseMs, options.signal);
   const heldSince = monotonicMs();
+  failpoint('verify.hold.stopped');
   if (reached > position) {
     throw new TealError('TEAL-VERIFY-002', 'the carrier went past the position', { asked: position, reached });
   }

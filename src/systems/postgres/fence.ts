@@ -13,6 +13,14 @@ import { markDifferences, readMark } from './schema-forms.ts';
 export const fenceMessage = 'teal: fenced';
 export const fenceTrigger = 'teal_fence';
 
+/**
+ * Advisory lock, exclusive in every transaction that switches the fence or writes the owner row, shared by who asks how things are. A commit may be durable for long before anybody
+ * sees it (it waits for a standby), and outlives the controller that sent it: who looked without waiting for it would take a decided cut for an undecided one.
+ */
+const fenceLock = '1952801132, 502';
+const lockFence = `select pg_catalog.pg_advisory_xact_lock(${fenceLock})`;
+const awaitFence = `select pg_catalog.pg_advisory_xact_lock_shared(${fenceLock})`;
+
 const fenceFunction = `
 create or replace function teal.fence() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
@@ -62,7 +70,9 @@ export class PostgresFence implements Fence {
   async raise(options: RaiseOptions): Promise<Position> {
     return this.#session.use(async (connection) => {
       await connection.transaction(async () => {
-        await connection.query(`set local lock_timeout = ${options.lockTimeoutMs}; set local synchronous_commit = on`);
+        await connection.query(
+          `set local lock_timeout = ${options.lockTimeoutMs}; set local synchronous_commit = on; ${lockFence}`,
+        );
         await connection.query(`lock table ${this.#tables.map(only).join(', ')} in share row exclusive mode`);
         await refusePrepared(connection);
         if (options.schema !== undefined) await this.#refuseChanged(connection, options.schema);
@@ -75,10 +85,10 @@ export class PostgresFence implements Fence {
 
   async lower(owner?: OwnerRow): Promise<void> {
     await this.#session.use(async (connection) => {
-      if (owner !== undefined && (await hasOwner(connection, owner))) return;
       await withLockRetry({}, async () =>
         connection.transaction(async () => {
-          await connection.query(`set local lock_timeout = '500ms'; set local synchronous_commit = on`);
+          await connection.query(`set local lock_timeout = '500ms'; set local synchronous_commit = on; ${lockFence}`);
+          if (owner !== undefined && (await hasOwner(connection, owner))) return;
           const closed = await this.#tablesWhere(connection, 'closed');
           if (closed.length > 0) {
             await connection.query(closed.map((table) => switchTrigger(table, false)).join(';\n'));
@@ -94,12 +104,14 @@ export class PostgresFence implements Fence {
     return this.#session.use(async (connection) => {
       const exists = await connection.query(`select to_regclass('teal.cut') is not null as there`);
       if (exists.rows[0]?.['there'] !== 't') return { fence: 'absent', tokens: [] };
+      const oids = `array[${(await this.#oids(connection)).join(', ')}]::oid[]`;
+      // One message and one transaction; each statement sees what was committed when it began.
       const { rows } = await connection.query(
-        `select (select count(*) from pg_trigger t where t.tgname = $1 and t.tgrelid = any ($2::oid[]) and t.tgenabled <> 'D') as raised,
-                (select count(*) from pg_trigger t where t.tgname = $1 and t.tgrelid = any ($2::oid[])) as installed,
+        `${awaitFence};
+         select (select count(*) from pg_trigger t where t.tgname = '${fenceTrigger}' and t.tgrelid = any (${oids}) and t.tgenabled <> 'D') as raised,
+                (select count(*) from pg_trigger t where t.tgname = '${fenceTrigger}' and t.tgrelid = any (${oids})) as installed,
                 (select array_to_json(array_agg(c.token order by c.at))::text from teal.cut c) as tokens,
                 (select array_to_json(array[o.epoch::text, o.owner, o.cut])::text from teal.owner o order by o.epoch desc limit 1) as owner`,
-        [fenceTrigger, await this.#oids(connection)],
       );
       const row = rows[0] ?? {};
       const [raised, installed] = [Number(row['raised']), Number(row['installed'])];
