@@ -15,6 +15,8 @@ const odd = [
   `insert into "${longest}" (at) select now() from generate_series(1, 50)`,
   `create table "a.b" ("$1" uuid primary key default gen_random_uuid(), "Ünï ©" text unique, "--" text)`,
   `insert into "a.b" ("Ünï ©") select 'x' || n from generate_series(1, 50) n`,
+  `create table "back\\slash's" ("\\" serial primary key, "'\\" text default 'a\\b')`,
+  `insert into "back\\slash's" default values`,
   `create table "%I" ("{}" text[])`,
   `insert into "%I" values ('{a,"b c",NULL}'), ('{a,"b c",NULL}')`,
 ];

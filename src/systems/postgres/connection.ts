@@ -91,6 +91,7 @@ const pinnedSettings: Readonly<Record<string, string>> = {
   IntervalStyle: 'postgres',
   bytea_output: 'hex',
   xmloption: 'content',
+  standard_conforming_strings: 'on',
   TimeZone: 'UTC',
   client_encoding: 'UTF8',
   search_path: 'pg_catalog',
