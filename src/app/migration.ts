@@ -112,13 +112,15 @@ export class Migration implements AsyncDisposable {
       onEvent({ kind: 'log', ...told });
       journal.append({ type: 'note', text: told.text });
     });
-    this.#watch = watchFlows({
-      carrier: this.#carrier,
-      tell: (status) => {
-        onEvent({ kind: 'flow', status });
-        this.#tellLog(status.flow, logTold(status));
-      },
-    });
+    this.#watch = this.#hasEnded
+      ? new AsyncDisposableStack()
+      : watchFlows({
+          carrier: this.#carrier,
+          tell: (status) => {
+            onEvent({ kind: 'flow', status });
+            this.#tellLog(status.flow, logTold(status));
+          },
+        });
   }
 
   /**
@@ -132,7 +134,7 @@ export class Migration implements AsyncDisposable {
       const { catalog, leftOut } = await catalogOf(options, journal.state);
       const tools = options.tools ?? (await toolsFor(spec, options.signal));
       const pair = new PostgresPair({ spec, stateDir, catalog, leftOut, tools });
-      journal.append(runStarted(options));
+      if (journal.state.life.phase !== 'finalised') journal.append(runStarted(options));
       const connected = await options.connectRouter(pair, options.loaded);
       // A proxy that starts after the end finds no owner row: a person decides whether it should.
       if (journal.state.life.phase === 'finalised') await connected.leave();
@@ -151,6 +153,10 @@ export class Migration implements AsyncDisposable {
     return liveSide(this.#journal.state);
   }
 
+  get #hasEnded(): boolean {
+    return this.#journal.state.life.phase === 'finalised';
+  }
+
   get router(): Router {
     return this.#router;
   }
@@ -161,6 +167,7 @@ export class Migration implements AsyncDisposable {
 
   /** Everything up to the cut, and the cut itself once every gate says yes. Goes on from wherever an earlier run ended. */
   async up(): Promise<Outcome> {
+    if (this.#hasEnded) return this.#done();
     await this.#begin();
     const { phase } = this.state.life;
     if (phase === 'finalised') return this.#done();
@@ -188,12 +195,14 @@ export class Migration implements AsyncDisposable {
 
   /** A person says yes to the list of differences between the schemas that has this digest (TEAL-STAGES-108 tells it). It holds for one cut. */
   async acceptSchema(digest: string): Promise<void> {
+    this.#refuseEnded();
     await this.#recover();
     this.#journal.append({ type: 'approvalGiven', by: this.#options.by, for: schemaApproval(digest) });
   }
 
   /** `up`, with the caller's yes to every gate that asks a person. */
   async cutover(): Promise<Outcome> {
+    if (this.#hasEnded) return this.#done();
     await this.#recover();
     if (this.live === 'green') return this.#done();
     for (const [index, gate] of this.#spec.cutover.gates.entries()) {
@@ -205,6 +214,7 @@ export class Migration implements AsyncDisposable {
 
   /** Back to blue, with every write that green took. */
   async rollback(reason: string): Promise<Outcome> {
+    if (this.#hasEnded) return this.#ended();
     await this.#begin();
     if (this.live === 'blue')
       return { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
@@ -219,6 +229,7 @@ export class Migration implements AsyncDisposable {
    * `repairScript` can be asked.
    */
   async verify(values = false): Promise<Verification> {
+    this.#refuseEnded();
     await this.#startFlows();
     const { live } = this;
     const other = otherSide(live);
@@ -285,6 +296,7 @@ export class Migration implements AsyncDisposable {
    * (`soak.for`, `finalise.after`), unless `early`.
    */
   async finalise({ early }: { readonly early: boolean }): Promise<Outcome> {
+    if (this.#hasEnded) return this.#done();
     await this.#recover();
     const { phase } = this.state.life;
     if (phase === 'finalised') return this.#done();
@@ -315,6 +327,7 @@ export class Migration implements AsyncDisposable {
 
   /** Undoes everything. Only while blue is live: green and all that is on it is dropped. */
   async abort(reason: string): Promise<Outcome> {
+    if (this.#hasEnded) return this.#ended();
     await this.#recover();
     if (this.live === 'green') {
       return { outcome: 'no', live: 'green', what: 'green is live: go back first', next: ['teal rollback'] };
@@ -406,6 +419,14 @@ export class Migration implements AsyncDisposable {
           ? this.#afterEnd('finalise')
           : ['teal cutover', 'teal abort'];
     return { outcome: 'done', live: this.live, next };
+  }
+
+  #ended(): Outcome {
+    return { outcome: 'no', live: this.live, what: 'the migration has ended: there is no way back', next: [] };
+  }
+
+  #refuseEnded(): void {
+    if (this.#hasEnded) throw new TealError('TEAL-APP-004', 'the journal says that it was finalised');
   }
 
   /** Clients may be on the proxy still: it outlives the migration until somebody says that they are not. */

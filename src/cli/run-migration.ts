@@ -2,7 +2,7 @@ import type { Migration } from '../app/migration.ts';
 import type { Outcome } from '../app/events.ts';
 import { openMigration } from '../app/open-migration.ts';
 import { exitCodes } from './exit-codes.ts';
-import { print, printJson, tone } from './print.ts';
+import { print, printJson, tone, wrap } from './print.ts';
 import { eventLines, openScreen } from './screen.ts';
 
 export interface MigrationArguments {
@@ -72,8 +72,8 @@ function describe(outcome: Outcome): string {
     case 'done':
       return `${tone('bold', `${outcome.live} is live.`)}${next}`;
     case 'waiting':
-      return `${tone('yellow', 'Waits:')} ${outcome.asks}${next}`;
+      return `${tone('yellow', wrap(`Waits: ${outcome.asks}`, 80))}${next}`;
     case 'no':
-      return `${tone('red', 'No:')} ${outcome.what}${next}`;
+      return `${tone('red', wrap(`No: ${outcome.what}`, 80))}${next}`;
   }
 }

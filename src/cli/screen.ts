@@ -114,7 +114,7 @@ export function plainLine(event: MigrationEvent): string | undefined {
     case 'cut':
       return `cut ${event.cut}: ${event.to} is live${event.pauseMs === undefined ? '' : `, clients waited ${event.pauseMs} ms`}`;
     case 'opened':
-      return `${event.migration}: ${event.live} is live (${event.phase})`;
+      return `${event.migration}: ${event.live} is live${event.phase === event.live ? '' : ` (${event.phase})`}`;
     case 'log':
       return `log: ${event.text}`;
     case 'schema':

@@ -84,7 +84,13 @@ test('finalise leaves nothing of Teal but a closed blue, and the identities as t
   const before = { blue: await tracesOn(place, 'blue'), green: await tracesOn(place, 'green') };
   expect(await place.teal('up')).toMatchObject({ code: 4 });
   expect(await place.teal('cutover')).toMatchObject({ code: 0 });
-  expect(await place.teal('finalise', '--yes', '--early', '--stop-proxy')).toMatchObject({ code: 0 });
+  expect(await place.teal('finalise', '--yes', '--early')).toMatchObject({ code: 0 });
+  // Every command has an answer after the end, and what the last one said to type can be typed.
+  expect(await place.teal('up')).toMatchObject({ code: 0, out: expect.stringContaining('green is live') });
+  expect(await place.teal('rollback')).toMatchObject({ code: 3, out: expect.stringContaining('has ended') });
+  expect(await place.teal('verify')).toMatchObject({ code: 1, err: expect.stringContaining('TEAL-APP-004') });
+  expect((await place.teal('status')).out).toContain('green is live (finalised)');
+  expect(await place.teal('finalise', '--yes', '--stop-proxy')).toMatchObject({ code: 0 });
   await nothingRuns(place);
   const added = async (side: 'blue' | 'green'): Promise<readonly string[]> =>
     (await tracesOn(place, side)).filter((what) => !before[side].includes(what));

@@ -30,7 +30,7 @@ test('a flow that waits says why, and what the schemas do not share', () => {
       ddl: 'ALTER TABLE (table public.t)',
     },
   ]);
-  expect(stripVTControlCharacters(text)).toBe(`shop: blue is live (blue)
+  expect(stripVTControlCharacters(text)).toBe(`shop: blue is live
   flow       forward waiting, live, 1200 ms behind: green has no column
              public.t.a (text) (after ALTER TABLE (table public.t))
   schema     green has no column public.t.a (text)

@@ -5,8 +5,9 @@ import { logTold } from '../../app/log-budget.ts';
 import { readReport, renderReport } from '../../app/report.ts';
 import { readFlows } from '../../app/read-flows.ts';
 import { readStatus, type Status } from '../../app/status.ts';
+import { hang } from '../../plan/wrap.ts';
 import { explain } from '../explain.ts';
-import { print, printJson, tone, wrap } from '../print.ts';
+import { print, printJson, tone } from '../print.ts';
 
 interface JournalArguments {
   readonly file: string;
@@ -64,7 +65,7 @@ type FlowsSaid = Awaited<ReturnType<typeof readFlows>>;
 export function renderStatus(status: Status, flows: FlowsSaid = []): string {
   const stages = status.stages.map(({ stage, state }) => `${stage} ${state}`).join(', ');
   const lines = [
-    tone('bold', `${status.name}: ${status.live} is live (${status.phase})`),
+    tone('bold', `${status.name}: ${status.live} is live${phaseNote(status.phase)}`),
     ...(stages === '' ? [] : [`  stages     ${stages}`]),
     ...status.open.map((it) =>
       labelled('  open       ', `${it.step} is ${it.state}${it.why === undefined ? '' : `: ${it.why}`}`),
@@ -80,7 +81,11 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
     ...(status.soak === undefined
       ? []
       : [
-          `  soak       green is live since ${status.soak.sinceIso}; may end ${status.soak.over ? 'now' : status.soak.untilIso}`,
+          ...hang(
+            '  soak       ',
+            `green is live since ${status.soak.sinceIso}; may end ${status.soak.over ? 'now' : status.soak.untilIso}`,
+            80,
+          ),
         ]),
     ...(status.certificate === undefined
       ? []
@@ -97,7 +102,7 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
 
 /** In lines of at most 80 columns; the label stands before the first. */
 function labelled(label: string, text: string): string {
-  return label + wrap(text, 80, ' '.repeat(label.length)).slice(label.length);
+  return hang(label, text, 80).join('\n');
 }
 
 function supervisorLines({ pid, lives, things }: NonNullable<Status['supervisor']>): readonly string[] {
@@ -108,6 +113,17 @@ function supervisorLines({ pid, lives, things }: NonNullable<Status['supervisor'
     failure === undefined ? [] : [labelled('  supervisor ', `${thing}: ${failure.reason}`)],
   );
   return [`  supervisor ${head}`, ...failures];
+}
+
+/** Which side is live is said; here what that does not say. */
+function phaseNote(phase: Status['phase']): string {
+  const notes: Partial<Record<Status['phase'], string>> = {
+    new: ' (nothing was begun)',
+    back: ' (again)',
+    aborted: ' (aborted)',
+    finalised: ' (finalised)',
+  };
+  return notes[phase] ?? '';
 }
 
 function flowLines(status: FlowsSaid[number]): readonly string[] {

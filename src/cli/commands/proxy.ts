@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { loadSpec } from '../../app/load-spec.ts';
 import { proxyStatus, serveProxy, type ProxyStatus } from '../../app/serve-proxy.ts';
+import { hang } from '../../plan/wrap.ts';
 import { explain } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { print, printJson, tone, wrap } from '../print.ts';
+import { print, printJson, tone } from '../print.ts';
 
 interface ProxyArguments {
   readonly file: string;
@@ -52,11 +53,11 @@ export function renderProxyStatus(status: ProxyStatus): string {
     ),
     `  process    ${about.pid}, port ${about.port}, Teal ${about.version}, epoch ${state.epoch}`,
     `  clients    ${state.clients}, ${state.inFlight} in a transaction or statement`,
-    ...(stats.alarm === undefined ? [] : [wrap(stats.alarm, 80, '  alarm      ')]),
+    ...(stats.alarm === undefined ? [] : [hang('  alarm      ', stats.alarm, 80).join('\n')]),
     ...state.pinned.map(({ client, reason, forMs }) =>
-      wrap(`${client}: ${reason}, for ${Math.round(forMs / 1_000)} s`, 80, '  pinned     '),
+      hang('  pinned     ', `${client}: ${reason}, for ${Math.round(forMs / 1_000)} s`, 80).join('\n'),
     ),
-    ...(status.mismatch === undefined ? [] : [wrap(status.mismatch, 80, '  not ours   ')]),
+    ...(status.mismatch === undefined ? [] : [hang('  not ours   ', status.mismatch, 80).join('\n')]),
   ];
   return lines.join('\n');
 }

@@ -26,4 +26,11 @@ export const appCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-004': {
+    summary: 'The migration has ended',
+    happened: 'It was finalised: its flows are gone, so that nothing can be compared or accepted any more.',
+    doThis: '`teal status` and `teal report` tell what was. For another migration give another name in the file.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;

@@ -13,8 +13,9 @@ export const stagesCodes = {
   'TEAL-STAGES-101': {
     summary: 'Sessions hold state that cannot move',
     happened:
-      'Some sessions hold a temporary table, a WITH HOLD cursor or a session advisory lock, which live in one server only. The cut was given up: nothing was closed, what waited goes on where it was.',
-    doThis: 'Let these clients drop that state or disconnect, or set `traffic.pinned: close`; then cut over again.',
+      'Some sessions hold a temporary table, a WITH HOLD cursor or a session advisory lock, which live in one server only; or the other side refuses their login. The cut was given up: nothing was closed, what waited goes on where it was.',
+    doThis:
+      'Let these clients drop that state or disconnect (for a refused login: give the role the same stored password on both sides), or set `traffic.pinned: close`; then cut over again.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

@@ -24,7 +24,7 @@ export function identityStep(side: Side, session: KeptSession, tables: readonly 
     does:
       wanting.length === 0
         ? `finds that every table on ${side} says which row a change means`
-        : `sets REPLICA IDENTITY FULL on ${wanting.length} tables of ${side} without a usable key: ${namesOf(wanting)}`,
+        : `sets REPLICA IDENTITY FULL on ${tablesOf(wanting)} of ${side} without a usable key: ${namesOf(wanting)}`,
     locks:
       wanting.length === 0 ? 'nothing' : 'ACCESS EXCLUSIVE on each of them for a moment; waits at most 500 ms a try',
     costs: wanting.length === 0 ? 'nothing' : 'their updates and deletes write the whole old row to the log',
@@ -33,7 +33,7 @@ export function identityStep(side: Side, session: KeptSession, tables: readonly 
       const settings = await session.use(async (connection) => currentSettings(connection, wanting));
       const missing = wanting.filter((table) => settings.get(quoteTable(table)) !== 'full');
       return missing.length === 0
-        ? { state: 'done', evidence: `${wanting.length} tables with FULL` }
+        ? { state: 'done', evidence: `${tablesOf(wanting)} with FULL` }
         : { state: 'not done' };
     },
     remember: async (): Promise<StepFacts> =>
@@ -72,14 +72,12 @@ export function identityBackStep(
     session.use(async (connection) => notPutBack(connection, wanting, before ?? {}));
   return {
     id: `finalise:identity-${side}`,
-    does: `gives ${wanting.length} tables of ${side} the replica identity back that they had: ${namesOf(wanting)}`,
+    does: `gives ${tablesOf(wanting)} of ${side} the replica identity back that they had: ${namesOf(wanting)}`,
     locks: 'ACCESS EXCLUSIVE on each of them for a moment; waits at most 500 ms a try',
     costs: 'nothing',
     undone: 'not needed',
     probe: async () =>
-      (await left()).size === 0
-        ? { state: 'done', evidence: `${wanting.length} tables as they were` }
-        : { state: 'not done' },
+      (await left()).size === 0 ? { state: 'done', evidence: `${tablesOf(wanting)} as before` } : { state: 'not done' },
     act: async () => {
       for (const [table, identity] of await left())
         await session.use(async (connection) => setIdentity(connection, table, identity));
@@ -104,6 +102,10 @@ async function notPutBack(
     if (now.get(table) === 'full' && isSetting(setting) && setting !== 'full') left.set(table, statementOf[setting]);
   }
   return left;
+}
+
+function tablesOf({ length }: readonly Table[]): string {
+  return length === 1 ? '1 table' : `${length} tables`;
 }
 
 function namesOf(tables: readonly Table[]): string {
