@@ -3,7 +3,7 @@ import { openMigration } from '../../src/app/open-migration.ts';
 import type { Outcome } from '../../src/app/events.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 
-/** One controller, for tests that kill it: `controller.ts <file> <cutover|rollback|finalise> <blue major> <green major>`. Prints the outcome as JSON. */
+/** One controller, for tests that kill it: `controller.ts <file> <cutover|rollback|finalise|abort> <blue major> <green major>`. Prints the outcome as JSON. */
 const [, , file, command, blueMajor, greenMajor] = process.argv;
 await using migration = await openMigration({
   file: must(file, 'a file'),
@@ -16,6 +16,7 @@ await using migration = await openMigration({
 const doIt = async (): Promise<Outcome> => {
   if (command === 'cutover') return migration.cutover();
   if (command === 'rollback') return migration.rollback('a test');
+  if (command === 'abort') return migration.abort('a test');
   return migration.finalise({ early: true });
 };
 process.stdout.write(`${JSON.stringify(await doIt())}\n`);
