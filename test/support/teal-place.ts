@@ -96,7 +96,7 @@ export async function tealPlace(options: TealPlaceOptions = {}): Promise<TealPla
 }
 
 /** Flows, proxy and holders live on when a command has ended. */
-async function stopProcesses(
+export async function stopProcesses(
   options: Pick<Parameters<typeof openMigration>[0], 'file' | 'env' | 'tools'>,
 ): Promise<void> {
   try {
