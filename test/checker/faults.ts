@@ -1,0 +1,185 @@
+/** The steps of a cut in their order; their journal's names end so. */
+export const cutSteps = [
+  'hold',
+  'fence',
+  'token',
+  'sequences',
+  'last-look',
+  'decide',
+  'point',
+  'release',
+  'flow-back',
+] as const;
+export type CutStep = (typeof cutSteps)[number];
+
+/** Where a run is when a fault comes. */
+export const quietPlaces = ['set-up', 'copy', 'follow', 'verify'] as const;
+export type Place = (typeof quietPlaces)[number] | CutStep;
+
+/** Of a step: its intent is journalled and it has not acted; it has acted; it is journalled as done. */
+export const edges = ['before', 'acted', 'journalled'] as const;
+export type StepEdge = (typeof edges)[number];
+
+export const pairs = [
+  'client-proxy',
+  'proxy-blue',
+  'proxy-green',
+  'forward-flow-blue',
+  'forward-flow-green',
+  'controller-green',
+] as const;
+
+export interface FaultKind {
+  readonly name: string;
+  readonly does: string;
+  readonly places: readonly Place[];
+  /** At each edge of a step; otherwise whenever the step is under way. */
+  readonly atEdges?: boolean;
+  /** Clients see errors that Teal is not to blame for, while it lasts. */
+  readonly breaksClients: boolean;
+  /** A cut that it meets must be given up; without it the cut may go either way. */
+  readonly refusesCut?: boolean;
+}
+
+const everywhere: readonly Place[] = [...quietPlaces, ...cutSteps];
+const flowing: readonly Place[] = ['follow', 'verify', ...cutSteps];
+/** Where what is cut off matters: elsewhere it is the same as nearby. */
+const linked: readonly Place[] = ['copy', 'follow', 'hold', 'fence', 'token', 'decide', 'point'];
+
+const kill = (what: string, places: readonly Place[], breaksClients = false): FaultKind => ({
+  name: `kill ${what}`,
+  does: `kill -9 of the ${what}`,
+  places,
+  breaksClients,
+});
+
+const network = pairs.flatMap((pair): FaultKind[] => {
+  const breaksClients = pair === 'client-proxy' || pair.startsWith('proxy-');
+  return [
+    {
+      name: `cut ${pair}`,
+      does: `every connection ${pair} is reset, and none is accepted for a while`,
+      places: linked,
+      breaksClients,
+    },
+    { name: `delay ${pair}`, does: `what goes over ${pair} takes 200 ms more`, places: linked, breaksClients: false },
+    { name: `half-open ${pair}`, does: `${pair} swallows all bytes and says nothing`, places: linked, breaksClients },
+  ];
+});
+
+/** Everything that is done to a run, by name. */
+export const faultKinds: readonly FaultKind[] = [
+  { ...kill('controller', everywhere), atEdges: true },
+  kill('supervisor', ['copy', 'follow', 'decide', 'point']),
+  kill('worker forward', ['copy', ...flowing]),
+  kill('worker reverse', flowing),
+  kill('proxy', ['copy', ...flowing], true),
+  kill('holder', ['copy']),
+  kill('both holders', ['copy']),
+  kill('blue server', everywhere, true),
+  kill('green server', everywhere, true),
+  ...network,
+  { name: 'disk full spool', does: 'no room for the spool', places: ['copy', 'follow', 'token'], breaksClients: false },
+  {
+    name: 'disk full journal',
+    does: 'no room for the journal',
+    places: ['copy', 'follow', 'fence', 'decide'],
+    breaksClients: false,
+  },
+  { name: 'disk full green', does: 'no room on green', places: ['copy', 'follow', 'token'], breaksClients: false },
+  {
+    name: 'torn journal',
+    does: 'the controller is killed and the last record of its journal cut short',
+    places: ['copy', 'follow', 'fence', 'decide', 'point'],
+    breaksClients: false,
+  },
+  {
+    name: 'slot dropped',
+    does: 'the slot of the forward flow is dropped',
+    places: ['copy', 'follow', 'token'],
+    breaksClients: false,
+  },
+  {
+    name: 'slot invalidated',
+    does: 'the slot of the forward flow loses its log',
+    places: ['copy', 'follow'],
+    breaksClients: false,
+  },
+  {
+    name: 'stalled standby',
+    does: 'commits on the live side wait for a synchronous standby that does not answer',
+    places: ['copy', 'follow', 'hold', 'fence'],
+    breaksClients: false,
+  },
+  { name: 'failover', does: 'blue fails over to a physical standby', places: ['copy', 'follow'], breaksClients: true },
+  {
+    name: 'ddl',
+    does: 'a column is added to a table of the live side',
+    places: ['copy', 'follow', 'verify', 'hold', 'fence'],
+    breaksClients: false,
+  },
+  {
+    name: 'long transaction',
+    does: 'a client’s transaction stays open longer than a cut may wait',
+    places: ['set-up', 'hold'],
+    breaksClients: false,
+    refusesCut: true,
+  },
+  {
+    name: 'rogue writer',
+    does: 'somebody writes to the side that is not live, past its fence',
+    places: ['follow', 'verify', 'last-look'],
+    breaksClients: false,
+    refusesCut: true,
+  },
+  {
+    name: 'straggler',
+    does: 'a second proxy does not hear the controller',
+    places: ['hold', 'fence', 'point'],
+    breaksClients: false,
+  },
+  { name: 'deadline', does: 'the step takes longer than its limit', places: cutSteps, breaksClients: false },
+  {
+    name: 'two controllers',
+    does: 'a second controller is started',
+    places: ['copy', 'follow', 'fence', 'decide'],
+    breaksClients: false,
+  },
+];
+
+export interface PlannedFault {
+  readonly fault: string;
+  readonly place: Place;
+  readonly edge?: StepEdge;
+}
+
+export const isCutStep = (place: Place): place is CutStep => (cutSteps as readonly string[]).includes(place);
+
+/** Every fault at every place where it can be, each once. */
+export const allFaults: readonly PlannedFault[] = faultKinds.flatMap(({ name, places, atEdges = false }) =>
+  places.flatMap((place): PlannedFault[] =>
+    atEdges && isCutStep(place) ? edges.map((edge) => ({ fault: name, place, edge })) : [{ fault: name, place }],
+  ),
+);
+
+export function faultText({ fault, place, edge }: PlannedFault): string {
+  return edge === undefined ? `${fault} at ${place}` : `${fault} at ${place} (${edge})`;
+}
+
+/**
+ * How often each fault was injected at each place: rows are faults, columns places. A dash: it cannot be there; 0: it can, and was not. `injected` are those that came to
+ * pass, not those that were planned.
+ */
+export function coverageTable(injected: readonly PlannedFault[]): string {
+  const counts = new Map<string, number>();
+  for (const { fault, place } of injected) counts.set(`${fault} ${place}`, (counts.get(`${fault} ${place}`) ?? 0) + 1);
+  const columns: readonly Place[] = [...quietPlaces, ...cutSteps];
+  const cell = ({ name, places }: FaultKind, place: Place): string =>
+    places.includes(place) ? `${counts.get(`${name} ${place}`) ?? 0}` : '-';
+  const rows = faultKinds.map((kind) => [kind.name].concat(columns.map((place) => cell(kind, place))));
+  const table = [['fault', ...columns], ...rows];
+  const widths = table.reduce<number[]>((most, row) => row.map((cell, at) => Math.max(most[at] ?? 0, cell.length)), []);
+  const line = (row: readonly string[]): string =>
+    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ');
+  return table.map(line).join('\n');
+}

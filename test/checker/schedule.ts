@@ -1,0 +1,234 @@
+import { allFaults, faultKinds, faultText, isCutStep, type PlannedFault } from './faults.ts';
+import { isolations, type Isolation, type MicroOp } from './history.ts';
+import { Random } from './random.ts';
+
+export const drivers = [
+  'psycopg pool',
+  'psycopg pipeline',
+  'SQLAlchemy',
+  'node-postgres',
+  'postgres.js',
+  'pgjdbc HikariCP',
+  'pgx',
+  'tokio-postgres',
+  'pgbench',
+] as const;
+export type Driver = (typeof drivers)[number];
+
+/** What a client's session holds on to, or does beside the plain. `plain` is most of them. */
+export const sessionKinds = [
+  'plain',
+  'named statements',
+  'settings',
+  'temporary table',
+  'cursor with hold',
+  'listen',
+  'advisory lock',
+  'copy in',
+  'long transactions',
+  'savepoints',
+  'two-phase',
+] as const;
+export type SessionKind = (typeof sessionKinds)[number];
+
+export interface ClientGroup {
+  readonly driver: Driver;
+  readonly session: SessionKind;
+  readonly isolation: Isolation;
+  readonly clients: number;
+}
+
+/**
+ * What the runner does, one after another; `afterMs` is the time from the end of the one before. `switch` is a cut or a rollback: to the side that is not live then,
+ * whatever faults made of the switch before it.
+ */
+export type Deed = { readonly afterMs: number } &
+  /** Begins it; the next deeds come while it runs. It is started again when it was killed, and has to come to the end of `follow` before `verify`. */
+  (
+    | { readonly do: 'up' }
+    | { readonly do: 'verify' }
+    | { readonly do: 'switch'; readonly fault?: PlannedFault }
+    | { readonly do: 'fault'; readonly fault: PlannedFault }
+    /** To the end of a migration: finalise on whichever side is live; abort after a switch back to blue if need be; or just stop and look. */
+    | { readonly do: 'finalise' }
+    | { readonly do: 'abort' }
+    | { readonly do: 'stop' }
+  );
+
+export interface Schedule {
+  readonly seed: number;
+  /** Major versions. */
+  readonly blue: number;
+  readonly green: number;
+  readonly sizes: {
+    readonly accounts: number;
+    readonly lists: number;
+    readonly rows: number;
+    readonly values: number;
+    /** Rows that no client touches: what makes the copy take its time. */
+    readonly ballast: number;
+    readonly toastBytes: number;
+  };
+  readonly groups: readonly ClientGroup[];
+  /** How often each micro-operation is chosen, relative to the others. */
+  readonly weights: readonly (readonly [MicroOp['f'], number])[];
+  /** Micro-operations of one transaction, at most. */
+  readonly longest: number;
+  readonly rolledBackShare: number;
+  readonly deeds: readonly Deed[];
+}
+
+export interface ScheduleOptions {
+  /** Those that are installed here; default all. */
+  readonly drivers?: readonly Driver[];
+  readonly majors?: readonly number[];
+  /** `short`: few clients, two switches, one fault: for every run of the tests. */
+  readonly length?: 'short' | 'full';
+}
+
+/** Faults of one full schedule: so many seeds one after another meet every fault at every place. */
+export const faultsEach = 4;
+/** In an order that mixes kinds and places, the same for all seeds. */
+const mixed = new Random(1).shuffled(allFaults);
+
+/** What a run does, from its seed alone: the same seed and options give the same schedule, on every machine. Seeds are counted from 1. */
+export function scheduleOf(seed: number, options: ScheduleOptions = {}): Schedule {
+  const { length = 'full', majors = [14, 15, 16, 17, 18] } = options;
+  const random = new Random(seed);
+  const servers = random.fork('servers');
+  const one = servers.pick(majors);
+  const other = servers.pick(majors);
+  const sizes = random.fork('sizes');
+  const isShort = length === 'short';
+  return {
+    seed,
+    blue: Math.min(one, other),
+    green: Math.max(one, other),
+    sizes: {
+      accounts: sizes.between(3, 20),
+      lists: sizes.between(4, 40),
+      rows: sizes.between(10, 200),
+      values: sizes.between(5, 50),
+      ballast: isShort ? 2_000 : sizes.pick([5_000, 50_000, 200_000]),
+      toastBytes: sizes.pick([3_000, 9_000, 40_000]),
+    },
+    groups: groupsOf(random.fork('clients'), options.drivers ?? drivers, isShort),
+    weights: weightsOf(random.fork('weights')),
+    longest: random.fork('length').pick([1, 3, 6, 12]),
+    rolledBackShare: random.fork('rollback').pick([0, 0.02, 0.1]),
+    deeds: deedsOf(random.fork('deeds'), faultsOf(seed, isShort), isShort),
+  };
+}
+
+function faultsOf(seed: number, isShort: boolean): readonly PlannedFault[] {
+  const count = isShort ? 1 : faultsEach;
+  return Array.from({ length: count }, (_, at) => mixed[(seed * count + at) % mixed.length]).filter(
+    (fault) => fault !== undefined,
+  );
+}
+
+/** One isolation in most runs, since what is promised between transactions is the least of theirs. */
+function groupsOf(random: Random, available: readonly Driver[], isShort: boolean): readonly ClientGroup[] {
+  const common = random.pick(isolations);
+  const isMixed = random.chance(0.25);
+  const chosen = random.shuffled(available).slice(0, isShort ? 2 : random.between(2, Math.max(2, available.length)));
+  return chosen.flatMap((driver) => {
+    const isolation = isMixed ? random.pick(isolations) : common;
+    const plain: ClientGroup = { driver, session: 'plain', isolation, clients: random.between(1, isShort ? 2 : 4) };
+    const session = random.pick(sessionKinds);
+    // pgbench runs scripts: it holds on to nothing.
+    if (session === 'plain' || driver === 'pgbench' || !random.chance(0.5)) return [plain];
+    return [plain, { driver, session, isolation, clients: random.between(1, 2) }];
+  });
+}
+
+const usual: readonly (readonly [MicroOp['f'], number])[] = [
+  ['append', 20],
+  ['r', 15],
+  ['transfer', 10],
+  ['balances', 4],
+  ['claim', 6],
+  ['id', 6],
+  ['insert', 6],
+  ['touch', 10],
+  ['move', 5],
+  ['delete', 4],
+  ['row', 6],
+  ['bag', 6],
+  ['unbag', 3],
+  ['side', 4],
+  ['sweep', 0.2],
+];
+
+/** Each run has its own favourites. */
+function weightsOf(random: Random): readonly (readonly [MicroOp['f'], number])[] {
+  return usual.map(([f, weight]) => [f, Math.round(weight * random.pick([0.3, 1, 1, 3]) * 100) / 100]);
+}
+
+/** The last switch is undisturbed: after all that was done to it, a migration still works. */
+function deedsOf(random: Random, faults: readonly PlannedFault[], isShort: boolean): readonly Deed[] {
+  const pause = (): number => random.between(500, isShort ? 1_500 : 6_000);
+  const at = (...places: readonly PlannedFault['place'][]): readonly PlannedFault[] =>
+    faults.filter(({ place }) => places.includes(place));
+  const alone = (fault: PlannedFault): Deed => ({ afterMs: random.between(0, 2_000), do: 'fault', fault });
+  const disturbed = faults
+    .filter(({ place }) => isCutStep(place))
+    .map((fault): Deed => ({ afterMs: pause(), do: 'switch', fault }));
+  const calm = Array.from({ length: isShort ? 1 : random.between(0, 2) }, (): Deed => ({
+    afterMs: pause(),
+    do: 'switch',
+  }));
+  const verify = (): Deed => ({ afterMs: pause(), do: 'verify' });
+  const middle = random.shuffled([
+    ...disturbed,
+    ...calm,
+    ...at('follow', 'verify').map(alone),
+    ...(random.chance(0.7) ? [verify()] : []),
+  ]);
+  const ends: readonly Deed['do'][] = ['finalise', 'abort', 'stop'];
+  return [
+    { afterMs: pause(), do: 'up' },
+    ...at('set-up', 'copy').map(alone),
+    verify(),
+    ...middle,
+    { afterMs: pause(), do: 'switch' },
+    verify(),
+    { afterMs: pause(), do: random.pick(ends) } as Deed,
+  ];
+}
+
+/** Whether a client may see an error in the time of this deed, and whether a switch has to come off. */
+export function expects(deed: Deed): { readonly errors: boolean; readonly outcome: 'done' | 'aborted' | 'either' } {
+  const fault = deed.do === 'switch' || deed.do === 'fault' ? deed.fault : undefined;
+  const kind = faultKinds.find(({ name }) => name === fault?.fault);
+  if (kind === undefined) return { errors: false, outcome: 'done' };
+  return { errors: kind.breaksClients, outcome: kind.refusesCut === true ? 'aborted' : 'either' };
+}
+
+/** For a terminal and a bug report: the seed first, so that it can be run again. */
+export function scheduleText(schedule: Schedule): string {
+  const { seed, blue, green, sizes, groups, weights, longest, rolledBackShare, deeds } = schedule;
+  const lines = [
+    `seed ${seed}: PostgreSQL ${blue} to ${green}`,
+    `  tables   ${Object.entries(sizes)
+      .map(([name, size]) => `${name} ${size}`)
+      .join(', ')}`,
+    ...groups.map(
+      ({ driver, session, isolation, clients }, at) =>
+        `  ${at === 0 ? 'clients ' : '        '} ${clients} × ${driver}, ${session}, ${isolation}`,
+    ),
+    `  writes   ${weights.map(([f, weight]) => `${f} ${weight}`).join(', ')}`,
+    `  length   up to ${longest}, ${Math.round(rolledBackShare * 100)} % rolled back`,
+    ...deeds.map(
+      (deed, at) =>
+        `  ${at === 0 ? 'then    ' : '        '} after ${(deed.afterMs / 1000).toFixed(1)} s ${deedText(deed)}`,
+    ),
+  ];
+  return lines.join('\n');
+}
+
+function deedText(deed: Deed): string {
+  if (deed.do === 'fault') return faultText(deed.fault);
+  if (deed.do === 'switch' && deed.fault !== undefined) return `switch, with ${faultText(deed.fault)}`;
+  return deed.do;
+}
