@@ -19,9 +19,10 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NPM_INSTALL := npm install --no-audit --no-fund --loglevel=error
 
 TABLES ?= 2000
+MINUTES ?= 5
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check-fast test test-unit test-pg test-e2e matrix many-tables generate format build demo clean
+.PHONY: help setup check-fast test test-unit test-pg test-e2e fuzz matrix many-tables generate format build demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ test-pg: setup ## the tests that need PostgreSQL (TEAL_BLUE=14 TEAL_GREEN=18)
 
 test-e2e: setup ## whole migrations
 	vitest run --project e2e
+
+fuzz: setup ## throw malformed input at every parser (MINUTES=5)
+	node test/fuzz/main.ts $(MINUTES)
 
 matrix: setup ## a whole migration for each pair of majors (PAIRS="14-15 18-18")
 	TEAL_PAIRS="$(PAIRS)" vitest run --project e2e test/migration/majors.e2e.test.ts

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { TealError } from '../kernel/errors.ts';
 import { renderMistakes, type Mistake } from '../spec/mistakes.ts';
@@ -29,7 +29,7 @@ export function loadSpec(file: string, env: Readonly<Record<string, string | und
   const folder = dirname(resolve(file));
   const readText = (path: string): string | undefined => {
     try {
-      return readFileSync(isAbsolute(path) ? path : resolve(folder, path), 'utf8');
+      return readBounded(isAbsolute(path) ? path : resolve(folder, path));
     } catch {
       // Told as a mistake at its place in the file, with every other one.
       return undefined;
@@ -40,4 +40,23 @@ export function loadSpec(file: string, env: Readonly<Record<string, string | und
   const parsed = parseSpec(text, { env, readText });
   if (!parsed.ok) throw new SpecMistakes(file, text, parsed.mistakes);
   return { spec: parsed.spec, file, stateDir: resolve(folder, parsed.spec.stateDir) };
+}
+
+/** Of a migration file, and of a file with a URL in it. */
+const limitBytes = 1 << 20;
+
+/** Also of a pipe; a device without an end is not read to its end. */
+function readBounded(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(limitBytes + 1);
+    let filled = 0;
+    for (let read = -1; read !== 0 && filled < bytes.length; filled += read) {
+      read = readSync(file, bytes, filled, bytes.length - filled, null);
+    }
+    if (filled > limitBytes) throw new Error('not a file of a few megabytes');
+    return bytes.toString('utf8', 0, filled);
+  } finally {
+    closeSync(file);
+  }
 }

@@ -289,3 +289,19 @@ describe('any text at all', () => {
     expect(parse(bomb).ok).toBe(false);
   });
 });
+
+describe('a file that is none is refused at once', () => {
+  const words = Array.from({ length: 2_000 }, (_, n) => `k${n}: 1`);
+
+  test.each([
+    ['too long', `#${'x'.repeat(300_000)}`, /longer than 262144 characters/],
+    ['too many words', words.join('\n'), /more than 500 words/],
+    ['too many words in one line', `{ ${words.join(', ')} }`, /more than 500 words/],
+  ])('%s', (_name, text, expected) => {
+    expect(mistakes(text).join('\n')).toMatch(expected);
+  });
+
+  test.each([500, 1_000, 2_000, 4_000, 20_000])('nested %i times', (depth) => {
+    expect(mistakes(`${'['.repeat(depth)}${']'.repeat(depth)}`)[0]).toMatch(/nested too deeply|expected a mapping/);
+  });
+});

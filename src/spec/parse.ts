@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { z } from 'zod';
 import { specDocument } from './document.ts';
 import { expandEnvironment, type Environment } from './environment.ts';
@@ -19,11 +19,29 @@ export type ParsedSpec =
   | { readonly ok: false; readonly mistakes: readonly Mistake[] };
 
 const maxMistakes = 100;
+/** Far more than anybody's file, in characters: what is longer is another file, and would only be waited for. */
+const maxLength = 256 << 10;
+/** Words in one mapping: the parser compares each with each. */
+const maxWords = 500;
 /** Of one alias bomb: enough for anybody's anchors. */
 const maxAliases = 50;
 
 /** The normal form of a user's file, or every mistake in it. Never throws for what stands in the file. */
 export function parseSpec(text: string, options: ParseOptions): ParsedSpec {
+  try {
+    return parseNested(text, options);
+  } catch (error) {
+    // The parser walks its documents by recursion.
+    if (!(error instanceof RangeError)) throw error;
+    return failed([{ line: 1, column: 1, path: '', message: tooDeep }]);
+  }
+}
+
+const tooDeep = 'lists and mappings are nested too deeply: this is no migration file';
+
+function parseNested(text: string, options: ParseOptions): ParsedSpec {
+  const oversized = oversizedBy(text);
+  if (oversized !== undefined) return failed([{ line: 1, column: 1, path: '', message: oversized }]);
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -46,6 +64,21 @@ export function parseSpec(text: string, options: ParseOptions): ParsedSpec {
   return { ok: true, spec: normalForm(parsed.data, urls) };
 }
 
+/** What would take the parser minutes; undefined for anybody's file. */
+function oversizedBy(text: string): string | undefined {
+  if (text.length > maxLength) return `the file is longer than ${maxLength} characters: this is no migration file`;
+  // Too short for so many words.
+  if (text.length < 4 * maxWords) return undefined;
+  let crowded = false;
+  visit(parseDocument(text, { uniqueKeys: false, logLevel: 'silent' }), {
+    Map: (_, node) => {
+      crowded ||= node.items.length > maxWords;
+      return crowded ? visit.BREAK : undefined;
+    },
+  });
+  return crowded ? `a mapping of more than ${maxWords} words: this is no migration file` : undefined;
+}
+
 function failed(mistakes: readonly Mistake[]): ParsedSpec {
   const inOrder = mistakes.toSorted((a, b) => a.line - b.line || a.column - b.column);
   // Mistakes that follow from others are left out; should that ever leave none, the file is still refused, with a word.
@@ -57,7 +90,9 @@ function failed(mistakes: readonly Mistake[]): ParsedSpec {
 function syntaxMistakes(document: Document.Parsed, places: Places): readonly Mistake[] {
   return [...document.errors, ...document.warnings].map((error) => {
     const { line, column } = places.at(error.pos[0]);
-    return { line, column, path: '', message: error.message.replace(/\s+/g, ' ').trim() };
+    // What the parser met while it was inside of itself it reports as a mistake of the file.
+    const message = /call stack|stack overflow/i.test(error.message) ? tooDeep : error.message;
+    return { line, column, path: '', message: message.replace(/\s+/g, ' ').trim() };
   });
 }
 

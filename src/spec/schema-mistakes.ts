@@ -5,18 +5,21 @@ import type { Mistake } from './mistakes.ts';
 import { hint } from './nearest.ts';
 import { pathText, type Path, type Places } from './places.ts';
 
+/** More mistakes of one kind than are ever shown: finding the place of each takes time. */
+const looked = 200;
 const laterMessage = 'this version of Teal does not do this yet';
 
 /** What the schema has against a document, in words of the file and at its places. `plain` is the document as plain values. */
 export function schemaMistakes(error: z.ZodError, plain: unknown, places: Places): readonly Mistake[] {
-  return error.issues.flatMap((issue) => mistakesOf(issue, plain, places));
+  return error.issues.slice(0, looked).flatMap((issue) => mistakesOf(issue, plain, places));
 }
 
 function mistakesOf(issue: z.core.$ZodIssue, plain: unknown, places: Places): readonly Mistake[] {
   const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
   const given = valueAt(plain, path);
   if (isUnexpanded(given)) return [];
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownWord(path, key, places));
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.slice(0, looked).map((key) => unknownWord(path, key, places));
   const told = { ...places.ofValue(path), path: pathText(path) };
   if (issue.code !== 'invalid_value') {
     const message = given === undefined && path.length > 0 ? 'is missing' : `expected ${expectedOf(issue)}`;

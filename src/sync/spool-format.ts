@@ -89,15 +89,17 @@ function decodeBody(body: Buffer): SpoolRecord | undefined {
     case 'change':
       return { kind, payload: body.subarray(1) };
     case 'schema': {
-      const { text, rest } = splitText(body);
-      return { kind, key: text, payload: rest };
+      const split = splitText(body);
+      return split && { kind, key: split.text, payload: split.rest };
     }
     case 'commit': {
-      const { text, rest } = splitText(body);
-      return { kind, end: asPosition(text), payload: rest };
+      const split = splitText(body);
+      return split && { kind, end: asPosition(split.text), payload: split.rest };
     }
-    case 'mark':
-      return { kind, end: asPosition(splitText(body).text) };
+    case 'mark': {
+      const split = splitText(body);
+      return split && { kind, end: asPosition(split.text) };
+    }
     case undefined:
       return undefined;
     default:
@@ -105,18 +107,31 @@ function decodeBody(body: Buffer): SpoolRecord | undefined {
   }
 }
 
-function splitText(body: Buffer): { readonly text: string; readonly rest: Buffer } {
-  const end = 3 + body.readUInt16BE(1);
+/** Undefined when the body is too short for what it announces. */
+function splitText(body: Buffer): { readonly text: string; readonly rest: Buffer } | undefined {
+  const end = body.length < 3 ? Infinity : 3 + body.readUInt16BE(1);
+  if (end > body.length) return undefined;
   return { text: body.toString('utf8', 3, end), rest: body.subarray(end) };
 }
 
 /** A header that its checksum confirms was written by some Teal: another format than this one is an error, not damage. */
-function decodeHeader(json: Buffer): SpoolRecord {
-  const header = JSON.parse(json.toString('utf8')) as SegmentHeader;
-  if (header.format !== 1) {
-    throw new TealError('TEAL-SYNC-003', 'the spool was written by a newer Teal', { format: header.format });
+function decodeHeader(json: Buffer): SpoolRecord | undefined {
+  const header = parsed(json.toString('utf8'));
+  const { format, identity, after } = Object(header) as Partial<Record<keyof SegmentHeader, unknown>>;
+  if (typeof format === 'number' && format !== 1) {
+    throw new TealError('TEAL-SYNC-003', 'the spool was written by a newer Teal', { format });
   }
-  return { kind: 'header', header };
+  if (format !== 1 || typeof identity !== 'string' || typeof after !== 'string') return undefined;
+  return { kind: 'header', header: { format, identity, after: asPosition(after) } };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    // Its checksum is right and it is no JSON: not written by Teal, which the caller reports as damage.
+    return undefined;
+  }
 }
 
 /** `0000000017.seg`: names order as numbers do. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,11 +53,12 @@ async function nothingRuns(place: TealPlace): Promise<void> {
 async function socketsOf(place: TealPlace): Promise<readonly string[]> {
   const inState = await readdir(join(place.folder, '.teal'), { recursive: true, withFileTypes: true });
   const names = await readdir(tmpdir());
-  const proxy = controlPath(join(place.folder, '.teal', 'shop'), 'proxy').slice(tmpdir().length + 1);
+  const proxy = controlPath(join(place.folder, '.teal', 'shop'), 'proxy');
   return [
     ...inState.filter((each) => each.isSocket()).map(({ name }) => name),
+    ...(existsSync(proxy) ? [proxy] : []),
     ...names
-      .filter((name) => name === proxy || name.includes(place.folder.slice(tmpdir().length + 1)))
+      .filter((name) => name.includes(place.folder.slice(tmpdir().length + 1)))
       .filter((name) => name.endsWith('.sock')),
   ];
 }

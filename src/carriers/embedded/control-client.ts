@@ -1,8 +1,9 @@
 import { createConnection, type Socket } from 'node:net';
 import { TealError } from '../../kernel/errors.ts';
+import { LineSplitter } from '../../kernel/lines.ts';
 import { errorOfFailure, type Failure } from '../../sync/receiver.ts';
 import { readSocketPath } from './control-server.ts';
-import { LineSplitter, carrierResponseSchema, type CarrierRequest } from './protocol.ts';
+import { carrierResponseSchema, maxLineBytes, type CarrierRequest } from './protocol.ts';
 
 type WithoutId<Request> = Request extends { readonly id: number } ? Omit<Request, 'id'> : never;
 export type Question = WithoutId<CarrierRequest>;
@@ -43,13 +44,13 @@ export async function askWorker(socketFile: string, question: Question, options:
 
 /** Undefined when the connection ends without one. */
 async function firstLine(socket: Socket): Promise<string | undefined> {
-  const lines = new LineSplitter();
+  const lines = new LineSplitter(maxLineBytes);
   const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
-    const whole = lines.push(chunk);
-    if (whole === undefined) socket.destroy();
-    else if (whole[0] !== undefined) resolve(whole[0]);
+    const [first] = lines.push(chunk);
+    if (first !== undefined) resolve(first);
+    else if (lines.overflowed) socket.destroy();
   });
   socket.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') {
@@ -60,9 +61,19 @@ async function firstLine(socket: Socket): Promise<string | undefined> {
   return promise;
 }
 
-function readAnswer(line: string): unknown {
-  const parsed = carrierResponseSchema.safeParse(JSON.parse(line));
+/** The result that a worker's line carries. Throws what the worker answers with, and TEAL-CARRIERS-003 for a line that is no answer. */
+export function readAnswer(line: string): unknown {
+  const parsed = carrierResponseSchema.safeParse(jsonOf(line));
   if (!parsed.success) throw new TealError('TEAL-CARRIERS-003', 'the worker answered something else than an answer');
   if ('failure' in parsed.data) throw errorOfFailure(parsed.data.failure as Failure);
   return parsed.data.result;
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    // No answer either: the schema says so.
+    return undefined;
+  }
 }

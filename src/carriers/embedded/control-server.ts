@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { LineSplitter } from '../../kernel/lines.ts';
 import { failureOf } from '../../sync/receiver.ts';
 import { writeAtomically } from './config.ts';
-import { LineSplitter, carrierRequestSchema, type CarrierRequest, type CarrierResponse } from './protocol.ts';
+import { carrierRequestSchema, maxLineBytes, type CarrierRequest, type CarrierResponse } from './protocol.ts';
 
 /** The longest path that a unix socket may have is about 104 bytes (macOS) to 108 (Linux). */
 const maxSocketPathBytes = 100;
+const maxUnreadBytes = 1 << 20;
 
 export type Answer = (request: CarrierRequest) => Promise<unknown>;
 
@@ -72,12 +74,12 @@ async function socketFolder(beside: string): Promise<string> {
 }
 
 function serve(socket: Socket, answer: Answer): void {
-  const lines = new LineSplitter();
+  const lines = new LineSplitter(maxLineBytes);
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
-    const whole = lines.push(chunk);
-    if (whole === undefined) socket.destroy();
-    else for (const line of whole) void respond(socket, line, answer);
+    for (const line of lines.push(chunk)) void respond(socket, line, answer);
+    // Who asks and does not read the answers would have them all kept here.
+    if (lines.overflowed || socket.writableLength > maxUnreadBytes) socket.destroy();
   });
 }
 

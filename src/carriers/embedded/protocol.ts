@@ -50,14 +50,3 @@ export interface CarrierStatus extends FlowStatus {
   /** Why it connects again, when it does. */
   readonly lastFailure?: Failure;
 }
-
-/** Lines of a stream of chunks, at any chunk boundary; undefined once one is longer than the limit. */
-export class LineSplitter {
-  #rest = '';
-
-  push(chunk: string): readonly string[] | undefined {
-    const lines = (this.#rest + chunk).split('\n');
-    this.#rest = lines.pop() ?? '';
-    return this.#rest.length > maxLineBytes ? undefined : lines;
-  }
-}

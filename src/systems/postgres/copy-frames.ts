@@ -25,6 +25,11 @@ export class CopyScanner {
   #body: Buffer | undefined;
   #bodyFilled = 0;
 
+  /** The bytes so far end exactly at a frame's end. */
+  get atFrameEnd(): boolean {
+    return this.#dataLeft === 0 && this.#headerFilled === 0 && this.#body === undefined;
+  }
+
   push(chunk: Buffer): readonly CopyPiece[] {
     const pieces: CopyPiece[] = [];
     // Bytes of other messages are no part of a span; each span starts after the last of them.

@@ -71,7 +71,7 @@ export class CopySession implements AsyncDisposable {
     }
   }
 
-  /** Sends frames to a `COPY … FROM STDIN` and returns its tag. When `spans` throws, the server is told and the statement fails; `spans`' error is thrown. */
+  /** Sends frames to a `COPY … FROM STDIN` and returns its tag. When `spans` throws, the server is told and the statement fails, or the session ends; `spans`' error is thrown. */
   async copyIn(sql: string, spans: AsyncIterable<Buffer>): Promise<string> {
     await this.#send(encodeQuery(sql));
     await this.#expect(backend.copyIn, 'CopyInResponse');
@@ -81,14 +81,18 @@ export class CopySession implements AsyncDisposable {
     });
     // Awaited at the end; until then a refusal must not count as unhandled.
     outcome.catch(() => undefined);
+    const sent = new CopyScanner();
     try {
       for await (const span of spans) {
         // The server reads on after an error and throws away what comes: stopping early only saves time.
         if (isOver) break;
+        sent.push(span);
         await this.#send(span);
       }
     } catch (error) {
-      await this.#send(frame('f', zeroTerminated('the source failed')));
+      // Within half a frame the server would take anything that is said for the rest of it, and wait for more.
+      if (sent.atFrameEnd) await this.#send(frame('f', zeroTerminated('the source failed')));
+      else this.#socket.destroy();
       await outcome.catch(() => undefined);
       throw error;
     }

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { waitFor } from '../../kernel/clock.ts';
 import { errorRegistry, type ErrorCode as RegisteredCode } from '../../kernel/codes/registry.ts';
 import { isTealError, TealError, type ErrorFacts } from '../../kernel/errors.ts';
+import { LineSplitter } from '../../kernel/lines.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
@@ -16,6 +16,8 @@ import type { ProxyStats } from './hub.ts';
 import { mismatchOf, wantedIdentity, type ProxyAbout } from './identity.ts';
 
 const answerLimitMs = 15_000;
+/** `stats` and `look` tell of every session. */
+const answerLimitCharacters = 64 << 20;
 
 /** The Router port over the control socket of a proxy process. Each request has a connection of its own, so none waits for another. */
 export class ProxyRouter implements Router {
@@ -72,12 +74,12 @@ export class ProxyRouter implements Router {
 
   async #ask<T>(words: ControlWords, timeoutMs = answerLimitMs): Promise<T> {
     const signal = AbortSignal.timeout(timeoutMs);
+    await refuseStrangers(this.#path);
     const socket = connect({ path: this.#path });
     try {
       await once(socket, 'connect', { signal });
-      const lines = createInterface({ input: socket });
       socket.write(`${JSON.stringify({ id: 1, ...words })}\n`);
-      const [line] = (await Promise.race([once(lines, 'line', { signal }), closed(socket)])) as [string];
+      const line = await firstLine(socket, signal);
       const answer = JSON.parse(line) as ControlAnswer;
       if (answer.ok) return answer.result as T;
       throw rebuilt(answer.error);
@@ -90,9 +92,31 @@ export class ProxyRouter implements Router {
   }
 }
 
-async function closed(socket: ReturnType<typeof connect>): Promise<never> {
-  await once(socket, 'close');
-  throw new Error('the proxy closed the connection');
+async function firstLine(socket: Socket, signal: AbortSignal): Promise<string> {
+  const lines = new LineSplitter(answerLimitCharacters);
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    const [first] = lines.push(chunk);
+    if (first !== undefined) resolve(first);
+    else if (lines.overflowed) reject(new Error('the answer has no end'));
+  });
+  socket.on('error', reject);
+  socket.on('close', () => reject(new Error('the proxy closed the connection')));
+  const late = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', late, { once: true });
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', late);
+  }
+}
+
+/** A socket that another user has put there is not asked anything: its answers would decide where clients go. */
+async function refuseStrangers(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined || found.uid === process.getuid?.()) return;
+  throw new TealError('TEAL-TRAFFIC-009', 'the control socket belongs to another user', { path, uid: found.uid });
 }
 
 function rebuilt(error: {

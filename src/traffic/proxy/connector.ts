@@ -144,6 +144,8 @@ class Proof {
   readonly #credential: Credential;
   readonly #scram = clientFirst(randomBytes(18).toString('base64'));
   #expectedServerFinal: string | undefined;
+  /** SASL has begun, and the server has not shown yet that it knows the verifier. */
+  #unproven = false;
 
   constructor(user: string, credential: Credential) {
     this.#user = user;
@@ -155,6 +157,8 @@ class Proof {
     const credential = this.#credential;
     switch (request.kind) {
       case 'ok':
+        // As libpq: whoever leaves the last message out may not know the password at all.
+        if (this.#unproven) throw refuse('it ends the exchange before its own proof');
         return undefined;
       case 'cleartext':
         if (credential.kind !== 'password') throw refuse('it wants the password itself');
@@ -167,6 +171,7 @@ class Proof {
       case 'sasl':
         if (!request.mechanisms.includes('SCRAM-SHA-256')) throw refuse('it offers no SCRAM-SHA-256');
         if (credential.kind !== 'scram' && credential.kind !== 'password') throw refuse('it wants SCRAM-SHA-256');
+        this.#unproven = true;
         return encodeSaslInitial('SCRAM-SHA-256', this.#scram.message);
       case 'saslContinue': {
         const { message, expectedServerFinal } = clientFinal(request.message, this.#scram, this.#keys(request.message));
@@ -175,6 +180,7 @@ class Proof {
       }
       case 'saslFinal':
         if (request.message !== this.#expectedServerFinal) throw refuse('it does not know the password itself');
+        this.#unproven = false;
         return undefined;
       case 'unsupported':
         throw refuse(`its method ${request.method} is not known here`);

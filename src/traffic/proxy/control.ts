@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline';
 import { unreachable } from '../../kernel/assert.ts';
-import { requestSchema, wordsOf, type ControlAnswer, type ControlRequest } from './control-words.ts';
+import { TealError } from '../../kernel/errors.ts';
+import { LineSplitter } from '../../kernel/lines.ts';
+import { lineLimitBytes, requestSchema, wordsOf, type ControlAnswer, type ControlRequest } from './control-words.ts';
 import type { Hub } from './hub.ts';
 import type { ProxyAbout } from './identity.ts';
 
@@ -13,6 +14,8 @@ export interface Controlled {
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
+
+const unreadLimitBytes = 8 << 20;
 
 /** The proxy's control socket: only its owner may open it. The proxy serves on when nobody is there. */
 export class ControlServer {
@@ -29,7 +32,7 @@ export class ControlServer {
 
   async listen(): Promise<void> {
     // A file left by a proxy that was killed; a live one would have kept its port, on which this one would have failed before.
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    await privateFolder(dirname(this.#path));
     await rm(this.#path, { force: true });
     this.#server.listen(this.#path);
     await once(this.#server, 'listening');
@@ -47,7 +50,13 @@ export class ControlServer {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    createInterface({ input: socket }).on('line', (line) => void this.#answer(socket, line));
+    const lines = new LineSplitter(lineLimitBytes);
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      for (const line of lines.push(chunk)) void this.#answer(socket, line);
+      // Who asks and does not read the answers would have them all kept here.
+      if (lines.overflowed || socket.writableLength > unreadLimitBytes) socket.destroy();
+    });
   }
 
   async #answer(socket: Socket, line: string): Promise<void> {
@@ -94,4 +103,18 @@ export class ControlServer {
         return unreachable(request, 'control request');
     }
   }
+}
+
+/** Whoever can write into the folder can put another socket in the place of this one, and controllers would obey it. */
+async function privateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { uid, mode } = await stat(folder);
+  if (uid === process.getuid?.() && (mode & 0o022) === 0) return;
+  throw new TealError(
+    'TEAL-TRAFFIC-006',
+    `others may write into the folder of the control socket: chmod 700 ${folder}`,
+    {
+      folder,
+    },
+  );
 }

@@ -10,6 +10,7 @@ export interface Frame {
 }
 
 export const frameHeaderBytes = 5;
+const firstPartialBytes = 64 << 10;
 
 /** The body of a frame, a view without copying. */
 export function frameBody(frame: Frame): Buffer {
@@ -18,7 +19,8 @@ export function frameBody(frame: Frame): Buffer {
 
 /**
  * Splits a byte stream into frames, at any chunk boundary. A frame that lies whole in a chunk is a view of that chunk; one that spans chunks
- * is copied once, into a buffer of its exact length. Memory is bounded by `limitBytes` (the largest frame accepted) and the chunk at hand.
+ * is copied into a buffer that grows with what arrives: a length that is only announced takes no memory. Memory is bounded by `limitBytes` (the largest frame
+ * accepted) and the chunk at hand.
  * Throws TEAL-WIRE-001 for an impossible length and TEAL-WIRE-002 above the limit; the reader is unusable afterwards.
  */
 export class FrameReader {
@@ -27,6 +29,8 @@ export class FrameReader {
   #headerFilled = 0;
   #partial: Buffer | undefined;
   #partialFilled = 0;
+  /** Of the whole frame; the buffer may still be shorter. */
+  #partialLength = 0;
 
   constructor(limitBytes = 1 << 30) {
     this.#limitBytes = limitBytes;
@@ -43,9 +47,8 @@ export class FrameReader {
     while (at < chunk.length) {
       if (this.#partial !== undefined) {
         at = this.#fillPartial(chunk, at, this.#partial);
-        if (this.#partialFilled < this.#partial.length) return;
-        const bytes = this.#partial;
-        this.#partial = undefined;
+        if (this.#partialFilled < this.#partialLength) return;
+        const bytes = this.#takePartial();
         yield { type: bytes.readUInt8(0), bytes };
         continue;
       }
@@ -54,7 +57,7 @@ export class FrameReader {
         if (this.#headerFilled < frameHeaderBytes) return;
         this.#startPartial(this.#header, this.#frameLength(this.#header, 0));
         this.#headerFilled = 0;
-        if (this.#partialFilled === this.#partialLength()) {
+        if (this.#partialFilled === this.#partialLength) {
           const bytes = this.#takePartial();
           yield { type: bytes.readUInt8(0), bytes };
         }
@@ -71,10 +74,6 @@ export class FrameReader {
     }
   }
 
-  #partialLength(): number {
-    return this.#partial === undefined ? -1 : this.#partial.length;
-  }
-
   #takePartial(): Buffer {
     const bytes = this.#partial ?? Buffer.alloc(0);
     this.#partial = undefined;
@@ -82,9 +81,10 @@ export class FrameReader {
   }
 
   #startPartial(header: Buffer, length: number): void {
-    this.#partial = Buffer.allocUnsafe(length);
+    this.#partial = Buffer.allocUnsafe(Math.min(length, firstPartialBytes));
     header.copy(this.#partial, 0, 0, frameHeaderBytes);
     this.#partialFilled = frameHeaderBytes;
+    this.#partialLength = length;
   }
 
   #fillHeader(chunk: Buffer, at: number): number {
@@ -95,10 +95,19 @@ export class FrameReader {
   }
 
   #fillPartial(chunk: Buffer, at: number, partial: Buffer): number {
-    const take = Math.min(partial.length - this.#partialFilled, chunk.length - at);
-    chunk.copy(partial, this.#partialFilled, at, at + take);
-    this.#partialFilled += take;
+    const take = Math.min(this.#partialLength - this.#partialFilled, chunk.length - at);
+    const filled = this.#partialFilled + take;
+    const roomy = filled <= partial.length ? partial : this.#grow(partial, filled);
+    chunk.copy(roomy, this.#partialFilled, at, at + take);
+    this.#partialFilled = filled;
     return at + take;
+  }
+
+  #grow(partial: Buffer, wanted: number): Buffer {
+    const roomy = Buffer.allocUnsafe(Math.min(this.#partialLength, Math.max(wanted, 2 * partial.length)));
+    partial.copy(roomy, 0, 0, this.#partialFilled);
+    this.#partial = roomy;
+    return roomy;
   }
 
   #frameLength(buffer: Buffer, at: number): number {

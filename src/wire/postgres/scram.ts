@@ -98,6 +98,8 @@ export interface ScramClientState {
 }
 
 const noBinding = 'n,,';
+/** Hundreds of times PostgreSQL's default, and about a second of work: a server must not make its client compute for minutes. */
+const iterationLimit = 2_000_000;
 
 /** PostgreSQL takes the user from the start-up packet and ignores the name here, which is therefore empty as libpq sends it. */
 export function clientFirst(nonce: string, name = ''): ScramClientState {
@@ -117,6 +119,9 @@ export function readServerFirst(serverFirst: string, state: ScramClientState): S
     /^r=([^,]+),s=([A-Za-z0-9+/]+={0,2}),i=(\d{1,9})(?:,.*)?$/.exec(serverFirst) ?? [];
   if (nonce === undefined || salt === undefined || iterations === undefined) {
     throw malformed('a SCRAM message', 'server-first-message');
+  }
+  if (Number(iterations) < 1 || Number(iterations) > iterationLimit) {
+    throw malformed('a SCRAM message', `more iterations than ${iterationLimit}, or none`);
   }
   if (!nonce.startsWith(state.nonce) || nonce.length === state.nonce.length) {
     throw malformed('a SCRAM message', 'its nonce does not extend ours');

@@ -1,7 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { Client, type ClientConfig } from 'pg';
 import { blueMajor, greenMajor, testDatabase, type TestDatabase } from '../../../../test/support/postgres.ts';
 import type { Side } from '../../../model/catalog.ts';
@@ -35,7 +34,8 @@ export async function proxied(
   const green = databases?.green ?? (await testDatabase(greenMajor()));
   await blue.query(ownerTable);
   await green.query(ownerTable);
-  const controlPath = join(tmpdir(), `teal-proxy-${randomBytes(6).toString('hex')}.sock`);
+  const folder = await mkdtemp(join(tmpdir(), 'teal-proxied-'));
+  const controlPath = join(folder, 'proxy.sock');
   const config = readProxyConfig({
     migration: 'test',
     // What a test leaves in a transaction is not waited for.
@@ -92,7 +92,7 @@ export async function proxied(
     async [Symbol.asyncDispose]() {
       await Promise.all([...clients].map(async (client) => client.end()));
       await proxy.stop();
-      await rm(controlPath, { force: true });
+      await rm(folder, { recursive: true, force: true });
       if (databases !== undefined) return;
       await blue[Symbol.asyncDispose]();
       await green[Symbol.asyncDispose]();
