@@ -8,7 +8,7 @@ import { quoteTable } from '../../src/systems/postgres/quote.ts';
 import { discardSnapshot, type SnapshotOptions } from '../../src/systems/postgres/snapshot.ts';
 import { installTealSchema } from '../../src/systems/postgres/teal-schema.ts';
 import type { PostgresMajor } from '../../tools/servers/install-postgres.ts';
-import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+import { testDatabase, type TestDatabase, type TestServer } from '../support/postgres.ts';
 
 /** Two databases, a folder for state, and holders that end with the test. */
 export interface Sides extends AsyncDisposable {
@@ -27,9 +27,12 @@ export const holderCommand: readonly string[] = [
   resolve(import.meta.dirname, '../../src/app/holder-main.ts'),
 ];
 
-export async function makeSides(blueMajor: PostgresMajor, greenMajor: PostgresMajor): Promise<Sides> {
-  const blue = await testDatabase(blueMajor);
-  const green = await testDatabase(greenMajor);
+export async function makeSides(
+  blueServer: PostgresMajor | TestServer,
+  greenServer: PostgresMajor | TestServer,
+): Promise<Sides> {
+  const blue = await testDatabase(blueServer);
+  const green = await testDatabase(greenServer);
   const stateDir = await mkdtemp(join(tmpdir(), 'teal-copy-'));
   await using greenSession = await connect({ url: green.url, applicationName: 'test' });
   await installTealSchema(greenSession, 'green');

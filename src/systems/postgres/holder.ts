@@ -30,7 +30,7 @@ export interface HolderOptions {
   readonly tables: readonly TableName[];
   /** How long a holder lives when nobody renews; default 24 h. */
   readonly leaseMs?: number;
-  /** How long a holder waits for the lock on a table, and to be ready in all; default 60 000. */
+  /** How long a holder may take to be ready; default 60 000. */
   readonly startTimeoutMs?: number;
 }
 
@@ -44,6 +44,11 @@ export interface HeldSnapshot {
 const defaultLeaseMs = 24 * 3_600_000;
 const defaultStartTimeoutMs = 60_000;
 const releaseTimeoutMs = 15_000;
+/**
+ * A statement that rewrites a table may wait for whoever keeps it locked for the holder, and the holder behind that statement: only giving up ends it, and until then every
+ * client of the table waits too.
+ */
+const lockTimeoutMs = 2_000;
 
 /** The holders that really hold it: the process is there, and the server lets its snapshot be imported. Changes nothing. */
 export async function liveHolders(
@@ -81,7 +86,7 @@ async function canImport(connection: PgConnection, candidate: ExportedSnapshot):
 
 /**
  * Two holders afterwards. New ones import `from`, the export of whoever made the snapshot, or else that of a survivor. Idempotent. TEAL-SYNC-203 when there is
- * neither, TEAL-SYSTEMS-212 when a holder does not come up.
+ * neither, TEAL-SYSTEMS-008 when a table's lock is not had, -212 when a holder does not come up.
  */
 export async function ensureHolders(
   options: HolderOptions,
@@ -146,7 +151,7 @@ async function startHolder(
     snapshot: held.snapshot,
     epoch: held.epoch,
     tables: options.tables.map(({ schema, name }) => ({ schema, name })),
-    lockTimeoutMs: timeoutMs,
+    lockTimeoutMs,
     leaseMs: options.leaseMs ?? defaultLeaseMs,
   };
   await writeAtomically(requestFile(options.stateDir, number), request);
@@ -157,6 +162,9 @@ async function startHolder(
     if (record?.token === request.token) return record;
     if (child.exitCode === null && child.signalCode === null) return undefined;
     const said = ((await readIfThere(logFile)) ?? '').trim().split('\n').slice(-3);
+    if (said.some((line) => line.includes('TEAL-SYSTEMS-008'))) {
+      throw new TealError('TEAL-SYSTEMS-008', 'a holder of the snapshot waited for a table', { number });
+    }
     throw new TealError('TEAL-SYSTEMS-212', 'a snapshot holder ended before it was ready', { number, said });
   });
 }

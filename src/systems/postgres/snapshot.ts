@@ -6,6 +6,7 @@ import type { HeldEpoch, SnapshotKeeper, SnapshotSource } from '../../ports/snap
 import type { Probed } from '../../ports/step.ts';
 import { connect, withLockRetry } from './connection.ts';
 import { postgresSnapshotSource } from './copy-source.ts';
+import { giveWay } from './give-way.ts';
 import {
   ensureHolders,
   exportedBy,
@@ -65,34 +66,64 @@ export async function openSnapshot(options: SnapshotOptions, signal: AbortSignal
   return { ...(await makeSnapshot(options, options.slot, signal)), replacedSlot: status.state !== 'absent' };
 }
 
-/** With another slot than the stream's own: that one is temporary, and gone as soon as the holders have its snapshot. */
+/** Begins anew when others wait for the tables. With another slot than the stream's own: that one is temporary, and gone as soon as the holders have its snapshot. */
 async function makeSnapshot(options: SnapshotOptions, slotName: string, signal: AbortSignal): Promise<HeldSnapshot> {
   return withLockRetry({ signal }, async () => {
     await using locker = await connect({ url: options.url, applicationName: 'teal lock', lockTimeoutMs, signal });
+    await using looker = await connect({ url: options.url, applicationName: 'teal', signal });
     return await locker.transaction(
       async () => {
         await lockAccessShare(locker, options.tables);
-        await using walsender = await connect({
-          url: options.url,
-          applicationName: 'teal slot',
-          replication: 'database',
-          signal,
-        });
-        const temporary = slotName !== options.slot;
-        const slot = await createSlot(walsender, slotName, {
-          lockTimeoutMs: options.slotTimeoutMs ?? defaultSlotTimeoutMs,
-          snapshot: 'export',
-          temporary,
-          failover: !temporary && (options.failover ?? false),
-          signal,
-        });
-        const held: HeldSnapshot = { snapshot: slot.consistentPoint, epoch: options.epoch };
-        await ensureHolders(options, held, signal, must(slot.snapshotName, 'the name of the exported snapshot'));
-        return held;
+        await using way = giveWay(looker, locker.processId);
+        const ends = AbortSignal.any([signal, way.signal]);
+        try {
+          return await makeUnderLocks(options, slotName, ends, signal);
+        } catch (error) {
+          // Who waited for something may have said no more than that it was aborted.
+          if (way.signal.aborted && !signal.aborted) throw way.signal.reason;
+          throw error;
+        }
       },
       { readOnly: true },
     );
   });
+}
+
+async function makeUnderLocks(
+  options: SnapshotOptions,
+  slotName: string,
+  ends: AbortSignal,
+  signal: AbortSignal,
+): Promise<HeldSnapshot> {
+  await using walsender = await connect({
+    url: options.url,
+    applicationName: 'teal slot',
+    replication: 'database',
+    signal,
+  });
+  const temporary = slotName !== options.slot;
+  const slot = await createSlot(walsender, slotName, {
+    lockTimeoutMs: options.slotTimeoutMs ?? defaultSlotTimeoutMs,
+    snapshot: 'export',
+    temporary,
+    failover: !temporary && (options.failover ?? false),
+    signal: ends,
+  });
+  const held: HeldSnapshot = { snapshot: slot.consistentPoint, epoch: options.epoch };
+  try {
+    await ensureHolders(options, held, ends, must(slot.snapshotName, 'the name of the exported snapshot'));
+  } catch (error) {
+    // What the next attempt makes is another snapshot.
+    await releaseHolders(options.stateDir, signal);
+    if (!temporary) await dropOwn(options, slotName, signal);
+    throw error;
+  }
+  return held;
+}
+
+async function dropOwn(options: SnapshotOptions, slot: string, signal: AbortSignal): Promise<void> {
+  await using control = await connect({ url: options.url, applicationName: 'teal', signal });
+  await dropSlot(control, slot, { signal });
 }
 
 /** `done` with the facts `snapshot` and `epoch`: the slot is there and at least one holder of this epoch lives. `partly`: one of the two is lost. */
