@@ -148,9 +148,11 @@ describe('assessment of real servers', () => {
       expect(codes(blockersOf(before))).toEqual([
         'ASSESS-RIGHT-APPLY',
         'ASSESS-RIGHT-CREATE',
+        'ASSESS-RIGHT-DATABASE',
         'ASSESS-RIGHT-ORIGIN',
         'ASSESS-RIGHT-OWNER',
         'ASSESS-RIGHT-REPLICATION',
+        'ASSESS-RIGHT-ROLES',
         'ASSESS-RIGHT-SELECT',
         'ASSESS-ROWS-HIDDEN',
       ]);

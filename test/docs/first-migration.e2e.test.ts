@@ -10,7 +10,7 @@ import { waitFor } from '../../src/kernel/clock.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
-import { queryUrl, stopProcesses, type Ran } from '../support/teal-place.ts';
+import { endProcesses, queryUrl, type Ran } from '../support/teal-place.ts';
 
 const page = 'docs/guide/first-migration.md';
 
@@ -36,7 +36,7 @@ test('the first migration goes as its page says, command by command', async () =
   const tools = await pgTools(blueMajor(), greenMajor());
   const env = { PATH: process.env['PATH'] ?? '', HOME: here, NO_COLOR: '1', TEAL_PG_BIN: tools.binDir };
   const urls = { BLUE_URL: blue.url, GREEN_URL: green.url };
-  stack.defer(async () => stopProcesses({ file: join(here, 'teal.yaml'), env: { ...env, ...urls }, tools }));
+  stack.defer(async () => endProcesses(here));
   const program = `${process.execPath} ${resolve('src/cli/main.ts')}`;
   const port = await freePort();
 

@@ -12,7 +12,7 @@ import { stepIds } from '../../src/plan/plan.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
-import { queryUrl, stopProcesses } from '../support/teal-place.ts';
+import { endProcesses, queryUrl } from '../support/teal-place.ts';
 import { KeyedWriters } from './keyed-writers.ts';
 
 const edges = ['before', 'acted', 'journalled'] as const;
@@ -145,7 +145,7 @@ test('a controller killed at every edge of everything that abort undoes ends rig
     expect(await relations(blue.url)).toEqual(rows);
     expect(await relations(green.url)).toEqual([]);
   } finally {
-    await stopProcesses(open);
+    await endProcesses(here);
     await rm(here, { recursive: true, force: true });
   }
 });

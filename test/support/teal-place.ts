@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Client } from 'pg';
-import { openMigration } from '../../src/app/open-migration.ts';
-import { isTealError } from '../../src/kernel/errors.ts';
+import { waitFor } from '../../src/kernel/clock.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import type { PostgresServer } from '../../tools/servers/postgres.ts';
@@ -80,7 +79,7 @@ export async function tealPlace(options: TealPlaceOptions = {}): Promise<TealPla
   const query = async (side: 'blue' | 'green', sql: string): Promise<readonly TextRow[]> =>
     queryUrl(side === 'blue' ? blue.url : green.url, sql);
   if (options.schema !== undefined) await query('blue', options.schema);
-  stack.defer(async () => stopProcesses({ file, env, tools }));
+  stack.defer(async () => endProcesses(folder));
   const kept = stack.move();
   return {
     blue,
@@ -95,21 +94,30 @@ export async function tealPlace(options: TealPlaceOptions = {}): Promise<TealPla
   };
 }
 
-/** Flows, proxy and holders live on when a command has ended. */
-export async function stopProcesses(
-  options: Pick<Parameters<typeof openMigration>[0], 'file' | 'env' | 'tools'>,
-): Promise<void> {
+/** Flows, proxy, holders and supervisor live on when a command has ended; what a test has aborted or broken cannot be opened any more. So: whoever names the folder. */
+export async function endProcesses(folder: string): Promise<void> {
+  await waitFor({ what: 'the processes of a test to end', timeoutMs: 20_000 }, () => {
+    const pids = processesNaming(folder);
+    for (const pid of pids) end(pid);
+    return pids.length === 0 ? true : undefined;
+  });
+}
+
+function processesNaming(folder: string): readonly number[] {
+  const { stdout } = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8', maxBuffer: 64 << 20 });
+  return stdout
+    .split('\n')
+    .filter((line) => line.includes(`${folder}/`) || line.endsWith(folder))
+    .map((line) => Number.parseInt(line, 10))
+    .filter((pid) => pid !== process.pid);
+}
+
+/** One that ended meanwhile is no error. */
+function end(pid: number): void {
   try {
-    await using migration = await openMigration({
-      ...options,
-      command: 'status',
-      signal: AbortSignal.timeout(60_000),
-      onEvent: () => undefined,
-    });
-    await migration.stopProcesses();
+    process.kill(pid, 'SIGKILL');
   } catch (error) {
-    // Never begun, so that nothing runs: a test of a command that refused.
-    if (!isTealError(error)) throw error;
+    if (!(error instanceof Error && Reflect.get(error, 'code') === 'ESRCH')) throw error;
   }
 }
 
