@@ -27,8 +27,6 @@ export default defineConfig({
           name: 'pg',
           include: [`{${everywhere}}/**/*.pg.test.ts`],
           testTimeout: 90_000,
-          // Real servers on a loaded machine: a test that fails once and then passes is listed as such and is to be looked into.
-          retry: 2,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
         },
@@ -39,7 +37,6 @@ export default defineConfig({
           name: 'e2e',
           include: [`{${everywhere}}/**/*.e2e.test.ts`],
           testTimeout: 600_000,
-          retry: 1,
           hookTimeout: 120_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
