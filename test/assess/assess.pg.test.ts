@@ -172,7 +172,10 @@ describe('assessment of real servers', () => {
       await connection.query('create schema teal');
       expect((await connection.query('select id from shop.secret')).rowCount).toBe(2);
     } finally {
-      for (const database of [green, blue]) await database.query(`drop owned by ${role}, ${owner} cascade`);
+      for (const database of [green, blue]) {
+        await database.query(`alter database ${database.name} owner to postgres`);
+        await database.query(`drop owned by ${role}, ${owner} cascade`);
+      }
       await blue.query(`drop role ${role}, ${owner}`);
     }
   });
