@@ -23,6 +23,22 @@ function withUser(url: string, user: string, password: string): string {
   return other.href;
 }
 
+test('a database is found by its name, whatever has to be escaped in a URL', async () => {
+  await using db = await testDatabase(18);
+  const name = `${db.name}/a b?c#d;e&f%41`;
+  await db.query(`create database ${quoteIdent(name)}`);
+  try {
+    const url = new URL(db.url);
+    url.pathname = `/${encodeURIComponent(name)}`;
+    await using session = await connect({ url: url.href, applicationName: 'teal test' });
+    expect((await session.query('select current_database() as name')).rows).toEqual([{ name }]);
+    url.pathname = '/100%';
+    expect((await refusal(connect({ url: url.href, applicationName: 'teal test' }))).code).toBe('TEAL-SYSTEMS-009');
+  } finally {
+    await db.query(`drop database ${quoteIdent(name)} with (force)`);
+  }
+});
+
 describe.each([14, 18] as const)('a session on PostgreSQL %i', (major) => {
   test('pins its settings against those of the database', async () => {
     await using db = await testDatabase(major);

@@ -108,6 +108,8 @@ function startupOptions(settings: Readonly<Record<string, string>>): string {
 
 interface ParsedUrl {
   readonly connectionString: string;
+  /** Empty: the user's name. */
+  readonly database: string;
   readonly options: string;
 }
 
@@ -129,7 +131,8 @@ function parseUrl(options: ConnectOptions): ParsedUrl {
     lock_timeout: String(options.lockTimeoutMs ?? 10_000),
     ...options.extraOptions,
   };
-  return { connectionString: url.href, options: `${ofUrl} ${startupOptions(settings)}`.trim() };
+  const database = decodedName(url.pathname.slice(1));
+  return { connectionString: url.href, database, options: `${ofUrl} ${startupOptions(settings)}`.trim() };
 }
 
 /** `pg` leaves these out of its types; Teal reads them and never writes them. */
@@ -138,6 +141,7 @@ interface ClientInternals {
   readonly secretKey: number;
   readonly host: string;
   readonly port: number;
+  readonly connectionParameters: { database: string };
   readonly connection: { readonly stream: Socket; on(event: string, listener: (message: unknown) => void): void };
 }
 
@@ -149,8 +153,7 @@ const asText = { getTypeParser: () => (value: string) => value };
  */
 export async function connect(options: ConnectOptions): Promise<PgConnection> {
   options.signal?.throwIfAborted();
-  const { connectionString, options: startup } = parseUrl(options);
-  const client = newClient(options, connectionString, startup);
+  const client = newClient(options, parseUrl(options));
   const internals = client as unknown as ClientInternals;
   const ended = new AbortController();
   // Without a listener an idle session that dies would end the whole process.
@@ -215,10 +218,24 @@ async function becomeReplica(connection: PgConnection): Promise<void> {
   }
 }
 
-function newClient(options: ConnectOptions, connectionString: string, startup: string): Client {
+/** As libpq and the proxy read it: `pg` leaves the escapes of `/ ? # ; &` and the like as they are, and would look for a database of another name. */
+function decodedName(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch (error) {
+    throw new TealError(
+      'TEAL-SYSTEMS-009',
+      'a percent sign in the address of a database that escapes nothing',
+      {},
+      error,
+    );
+  }
+}
+
+function newClient(options: ConnectOptions, parsed: ParsedUrl): Client {
   const config = {
-    connectionString,
-    options: startup,
+    connectionString: parsed.connectionString,
+    options: parsed.options,
     application_name: options.applicationName,
     ...(options.replication === undefined ? {} : { replication: options.replication }),
     connectionTimeoutMillis: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
@@ -228,7 +245,12 @@ function newClient(options: ConnectOptions, connectionString: string, startup: s
     types: asText,
   };
   try {
-    return new Client(config);
+    const client = new Client(config);
+    if (parsed.database !== '') {
+      client.database = parsed.database;
+      (client as unknown as ClientInternals).connectionParameters.database = parsed.database;
+    }
+    return client;
   } catch (error) {
     // A bad `sslmode` or a certificate file that is not there.
     throw asTealError(error, 'connecting');
