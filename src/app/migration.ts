@@ -1,43 +1,26 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
-import { must } from '../kernel/assert.ts';
 import { nowMs } from '../kernel/clock.ts';
-import { tealVersion } from '../kernel/version.ts';
 import { TealError, isTealError } from '../kernel/errors.ts';
-import { sha256 } from '../journal/canonical.ts';
 import { openJournal, type Journal } from '../journal/journal.ts';
-import type { EventOf } from '../journal/events.ts';
 import { liveSide, type MigrationState } from '../journal/state.ts';
-import { otherSide, tableKey, type Side } from '../model/catalog.ts';
+import type { Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { Router } from '../ports/router.ts';
 import type { StepFacts } from '../ports/step.ts';
-import { printableSpec, type Spec } from '../spec/spec.ts';
+import type { Spec } from '../spec/spec.ts';
 import { runSteps } from '../engine/run-steps.ts';
 import { askGates } from '../stages/gates/ask-gates.ts';
-import type { Verified } from '../stages/gates/verify-gate.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
-import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
-import { planRepair, repairSamePosition } from '../verify/repair.ts';
-import {
-  verifySamePosition,
-  type VerifyOptions,
-  type VerifyProgress,
-  type VerifyResult,
-} from '../verify/same-position.ts';
-import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
-import { comparedTables, type ComparedTable } from './differences.ts';
+import type { PgTools } from '../systems/postgres/schema-tools.ts';
+import { SideComparison, type Verification } from './compare-sides.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
 import { gateId, gatesOf } from './gates-of.ts';
-import { keepCertificate } from './keep-certificate.ts';
-import { keepCatalog, keptCatalog, selectedCatalog } from './kept-catalog.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
 import { logTold, onceEach } from './log-budget.ts';
 import { deployStepId, receiveStepId } from '../stages/follow/follow-steps.ts';
-import { assessBoth, identify } from './look.ts';
+import { catalogOf, runStarted, toolsFor } from './opening.ts';
 import { PostgresPair } from './postgres-pair.ts';
 import { soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
@@ -65,24 +48,8 @@ export interface ConnectedRouter {
   leave(): Promise<void>;
 }
 
-/** What a comparison came to. */
-export interface Verification {
-  readonly verified: Verified;
-  /** The side that owned the data; the other one is to be repaired. */
-  readonly live: Side;
-  readonly tables: readonly ComparedTable[];
-  readonly result: VerifyResult;
-  /** The certificate, for people; its JSON stands beside it. */
-  readonly file: string;
-}
-
-/** Most rows of one table that are repaired one by one: past it a table is better copied again. */
-const repairLimit = 10_000;
 const gatePatienceMs = 30 * 60_000;
 export const flowBackMs = 60_000;
-
-/** Fact of a side: how many transactions that are not Teal's were there when it was last found equal to the live one. */
-const settledFact = 'settledTransactions';
 
 /** One migration under the hands of one controller: opens its journal as the only writer, and moves it on. */
 export class Migration implements AsyncDisposable {
@@ -94,6 +61,7 @@ export class Migration implements AsyncDisposable {
   readonly #connected: ConnectedRouter;
   readonly #router: Router;
   readonly #stages: readonly Stage[];
+  readonly #comparison: SideComparison;
   readonly #watch: AsyncDisposable;
   readonly #tellLog: ReturnType<typeof onceEach>;
 
@@ -106,6 +74,7 @@ export class Migration implements AsyncDisposable {
     this.#connected = connected;
     this.#router = connected.router;
     this.#stages = pair.stages(this.#carrier);
+    this.#comparison = new SideComparison({ ...options, journal, pair, carrier: this.#carrier });
     const { onEvent } = options;
     onEvent(opened(options.loaded.spec.name, journal.state));
     this.#tellLog = onceEach((told) => {
@@ -224,71 +193,21 @@ export class Migration implements AsyncDisposable {
     return this.#done();
   }
 
-  /**
-   * Compares both sides at one position of the live side's log, and keeps the certificate. `values` keeps the rows that differ in memory, so that
-   * `repairScript` can be asked.
-   */
+  /** See `SideComparison`. */
   async verify(values = false): Promise<Verification> {
     this.#refuseEnded();
     await this.#startFlows();
-    const { live } = this;
-    const other = otherSide(live);
-    const strays = await this.#straysOf(other);
-    const result = await verifySamePosition({
-      ...this.#comparison(),
-      migration: this.#spec.name,
-      flow: flowFrom(live),
-      tables: this.#pair.storedTables,
-      ...(values ? { keep: repairLimit } : {}),
-      values,
-    });
-    if (strays !== undefined && result.certificate.result === 'equal') {
-      this.#journal.append({ type: 'sideFacts', side: other, facts: { [settledFact]: strays } });
-    }
-    return this.#told(live, result);
+    return this.#comparison.verify(this.live, values);
   }
 
-  /**
-   * How many transactions on a side that is not live were not Teal's, all of which any later snapshot of it shows. Undefined when there was none, or when transactions
-   * that run there did not end in time.
-   */
-  async #straysOf(side: Side): Promise<number | undefined> {
-    const { rogueTransactions } = await this.#carrier.status(flowFrom(side));
-    if (rogueTransactions === 0) return undefined;
-    return (await this.#pair.outlastWriters(side, this.#options.signal)) ? rogueTransactions : undefined;
+  async repairScript(found: Verification): Promise<readonly string[]> {
+    return this.#comparison.repairScript(found);
   }
 
-  /** The SQL that would make the other side equal to the live one as they were compared. It holds rows' values. TEAL-VERIFY-006 when it would be too much. */
-  async repairScript({ live, result }: Verification): Promise<readonly string[]> {
-    const other = otherSide(live);
-    const repairs = planRepair(result.tables, await this.#pair.access[other].describe());
-    return repairs.length === 0 ? [] : this.#pair.repairer(other).render(repairs);
-  }
-
-  /**
-   * Makes the rows that differ equal to the live side's, on the side that is not live, at a new position while the flow stands still there. Returns how many
-   * were changed. Proves nothing: verify again. TEAL-VERIFY-005 and -006, with nothing changed.
-   */
-  async repair({ result }: Pick<Verification, 'result'>): Promise<number> {
+  /** Of the side that is not live. Returns how many rows were changed. */
+  async repair(found: Pick<Verification, 'result'>): Promise<number> {
     await this.#recover();
-    const other = otherSide(this.live);
-    const tables = result.tables.filter(({ outcome }) => outcome === 'differs').map(({ name }) => name);
-    if (tables.length === 0) return 0;
-    const names = tables.map(tableKey).join(', ').slice(0, 3_000);
-    const { by } = this.#options;
-    this.#journal.append({ type: 'note', text: `${by} has ${other} repaired: ${names}` });
-    const changed = await repairSamePosition({
-      ...this.#comparison(),
-      tables,
-      repairer: this.#pair.repairer(other),
-      maxRows: repairLimit,
-    });
-    this.#journal.append({
-      type: 'note',
-      text: `${other} is repaired`,
-      facts: { tables: tables.length, rows: changed },
-    });
-    return changed;
+    return this.#comparison.repair(this.live, found);
   }
 
   /**
@@ -464,7 +383,7 @@ export class Migration implements AsyncDisposable {
         carrier: this.#carrier,
         sequences: this.#pair.sequences,
         schemas: this.#pair.schemas,
-        settled: (side) => Number(this.state.sides[side][settledFact] ?? 0),
+        settled: (side) => this.#comparison.settled(side),
       },
       limits: { maxPauseMs, drainMs, lockTimeoutMs, flowBackMs },
     };
@@ -474,50 +393,6 @@ export class Migration implements AsyncDisposable {
     this.#options.onEvent({ kind: 'cut', ...cut });
   }
 
-  /** What a comparison and a repair have in common: the sides, and the flow that stands still between them. */
-  #comparison(): Pick<VerifyOptions, 'live' | 'other' | 'stopAt' | 'resume' | 'signal' | 'onProgress'> {
-    const { live } = this;
-    const flow = flowFrom(live);
-    const { signal, onEvent } = this.#options;
-    return {
-      live: this.#pair.access[live],
-      other: this.#pair.access[otherSide(live)],
-      stopAt: async (position, leaseMs, stop) => this.#carrier.stopAt(flow, position, leaseMs, stop),
-      resume: async () => this.#carrier.resume(flow),
-      signal,
-      onProgress: (progress) => onEvent({ kind: 'verify progress', ...verifyText(progress) }),
-    };
-  }
-
-  #told(live: Side, result: VerifyResult): Verification {
-    const { certificate } = result;
-    const { name, file } = keepCertificate(this.#options.loaded.stateDir, certificate);
-    const equal = certificate.result === 'equal';
-    const rows = certificate.tables.reduce((sum, table) => sum + BigInt(table.rows?.[live] ?? 0), 0n);
-    const different = certificate.tables.filter((table) => table.outcome !== 'equal').length;
-    const positions = {
-      [certificate.live.side]: certificate.live.position,
-      [certificate.other.side]: certificate.other.position,
-    };
-    if (equal) {
-      this.#journal.append({
-        type: 'certificateIssued',
-        certificate: name,
-        blue: must(positions['blue'], 'the position of blue'),
-        green: must(positions['green'], 'the position of green'),
-        tables: certificate.tables.length,
-        rows: String(rows),
-        digest: certificate.sha256,
-      });
-    }
-    const tables = certificate.tables.length;
-    this.#options.onEvent({ kind: 'verified', equal, tables, rows: String(rows), different, file });
-    const evidence = equal
-      ? `${tables} tables, ${rows} rows, equal (${file})`
-      : `${different} of ${tables} tables differ (${file})`;
-    return { verified: { equal, evidence }, live, tables: comparedTables(result.tables, live), result, file };
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#watch[Symbol.asyncDispose]();
     await this.#pair[Symbol.asyncDispose]();
@@ -525,70 +400,7 @@ export class Migration implements AsyncDisposable {
   }
 }
 
-const phaseTexts = { snapshot: 'waits for one position on both', locate: 'finds the rows that differ' } as const;
-
-function verifyText(progress: VerifyProgress): { text: string; done?: number; total?: number } {
-  if (progress.phase === 'snapshot') return { text: phaseTexts.snapshot };
-  const { done, total } = progress;
-  if (progress.phase === 'locate') return { text: `${phaseTexts.locate} in ${tableKey(progress.table)}`, done, total };
-  return { text: `${done} of ${total} tables of the ${progress.side} side`, done, total };
-}
-
 function opened(migration: string, state: MigrationState): MigrationEvent {
   const stages = Object.fromEntries(Object.entries(state.stages).map(([stage, it]) => [stage, it.state]));
   return { kind: 'opened', migration, live: liveSide(state), phase: state.life.phase, stages };
-}
-
-async function toolsFor(spec: Spec, signal: AbortSignal): Promise<PgTools> {
-  const [blue, green] = await Promise.all([
-    identify('blue', spec.blue.url, signal),
-    identify('green', spec.green.url, signal),
-  ]);
-  return findPgTools({ blueMajor: blue.major, greenMajor: green.major });
-}
-
-/** What moves. Written down at the first run, when nothing stands in the way; read back ever after. */
-async function catalogOf(
-  { loaded, signal }: MigrationOptions,
-  state: MigrationState,
-): Promise<{
-  readonly catalog: ReturnType<typeof selectedCatalog>;
-  readonly leftOut: readonly { schema: string; name: string }[];
-}> {
-  const { spec, stateDir } = loaded;
-  const kept = state.life.phase === 'new' || state.life.phase === 'aborted' ? undefined : keptCatalog(stateDir);
-  const whole = kept ?? (await freshCatalog(loaded, signal));
-  const catalog = selectedCatalog(whole, spec.tables);
-  const selected = new Set(catalog.tables);
-  return { catalog, leftOut: whole.tables.filter((table) => !selected.has(table)) };
-}
-
-async function freshCatalog(
-  { spec, stateDir }: LoadedSpec,
-  signal: AbortSignal,
-): Promise<ReturnType<typeof selectedCatalog>> {
-  const assessed = await assessBoth(spec, signal);
-  if (assessed.blockers > 0) {
-    throw new TealError('TEAL-APP-001', `${assessed.blockers} findings stand in the way`, {
-      findings: assessed.assessment.findings
-        .filter((it) => it.severity === 'blocker')
-        .map((it) => `${it.code}: ${it.what}`),
-    });
-  }
-  keepCatalog(stateDir, assessed.blue.catalog);
-  return assessed.blue.catalog;
-}
-
-function runStarted({ loaded, command }: MigrationOptions): EventOf<'runStarted'> {
-  const digest = sha256(JSON.stringify(printableSpec(loaded.spec)));
-  return {
-    type: 'runStarted',
-    migration: loaded.spec.name,
-    run: randomUUID(),
-    command,
-    teal: tealVersion,
-    pid: process.pid,
-    host: hostname(),
-    specDigest: digest,
-  };
 }

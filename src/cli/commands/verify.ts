@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Migration, Verification } from '../../app/migration.ts';
+import type { Verification } from '../../app/compare-sides.ts';
+import type { Migration } from '../../app/migration.ts';
 import { isTealError, TealError } from '../../kernel/errors.ts';
 import { explain, longOptions } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';

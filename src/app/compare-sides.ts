@@ -1,0 +1,175 @@
+import { must } from '../kernel/assert.ts';
+import type { Journal } from '../journal/journal.ts';
+import { otherSide, tableKey, type Side } from '../model/catalog.ts';
+import type { Carrier } from '../ports/carrier.ts';
+import { flowFrom } from '../stages/cutover/cut-steps.ts';
+import type { Verified } from '../stages/gates/verify-gate.ts';
+import { planRepair, repairSamePosition } from '../verify/repair.ts';
+import {
+  verifySamePosition,
+  type VerifyOptions,
+  type VerifyProgress,
+  type VerifyResult,
+} from '../verify/same-position.ts';
+import { comparedTables, type ComparedTable } from './differences.ts';
+import type { MigrationEvent } from './events.ts';
+import { keepCertificate } from './keep-certificate.ts';
+import type { LoadedSpec } from './load-spec.ts';
+import type { PostgresPair } from './postgres-pair.ts';
+
+/** What a comparison came to. */
+export interface Verification {
+  readonly verified: Verified;
+  /** The side that owned the data; the other one is to be repaired. */
+  readonly live: Side;
+  readonly tables: readonly ComparedTable[];
+  readonly result: VerifyResult;
+  /** The certificate, for people; its JSON stands beside it. */
+  readonly file: string;
+}
+
+/** Most rows of one table that are repaired one by one: past it a table is better copied again. */
+const repairLimit = 10_000;
+
+/** Fact of a side: how many transactions that are not Teal's were there when it was last found equal to the live one. */
+const settledFact = 'settledTransactions';
+
+export interface ComparisonOptions {
+  readonly loaded: LoadedSpec;
+  readonly journal: Journal;
+  readonly pair: PostgresPair;
+  readonly carrier: Carrier;
+  /** Who asks, for the journal. */
+  readonly by: string;
+  readonly onEvent: (event: MigrationEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Both sides of one migration under comparison and repair, and what the journal is told of it. */
+export class SideComparison {
+  readonly #options: ComparisonOptions;
+
+  constructor(options: ComparisonOptions) {
+    this.#options = options;
+  }
+
+  /** How many of the transactions on a side that are not Teal's were there already when the sides were last found equal. */
+  settled(side: Side): number {
+    return Number(this.#options.journal.state.sides[side][settledFact] ?? 0);
+  }
+
+  /**
+   * Compares both sides at one position of the live side's log, and keeps the certificate. `values` keeps the rows that differ in memory, so that
+   * `repairScript` can be asked.
+   */
+  async verify(live: Side, values: boolean): Promise<Verification> {
+    const other = otherSide(live);
+    const strays = await this.#straysOf(other);
+    const result = await verifySamePosition({
+      ...this.#sides(live),
+      migration: this.#options.loaded.spec.name,
+      flow: flowFrom(live),
+      tables: this.#options.pair.storedTables,
+      ...(values ? { keep: repairLimit } : {}),
+      values,
+    });
+    if (strays !== undefined && result.certificate.result === 'equal') {
+      this.#options.journal.append({ type: 'sideFacts', side: other, facts: { [settledFact]: strays } });
+    }
+    return this.#told(live, result);
+  }
+
+  /**
+   * How many transactions on a side that is not live were not Teal's, all of which any later snapshot of it shows. Undefined when there was none, or when transactions
+   * that run there did not end in time.
+   */
+  async #straysOf(side: Side): Promise<number | undefined> {
+    const { rogueTransactions } = await this.#options.carrier.status(flowFrom(side));
+    if (rogueTransactions === 0) return undefined;
+    return (await this.#options.pair.outlastWriters(side, this.#options.signal)) ? rogueTransactions : undefined;
+  }
+
+  /** The SQL that would make the other side equal to the live one as they were compared. It holds rows' values. TEAL-VERIFY-006 when it would be too much. */
+  async repairScript({ live, result }: Verification): Promise<readonly string[]> {
+    const other = otherSide(live);
+    const repairs = planRepair(result.tables, await this.#options.pair.access[other].describe());
+    return repairs.length === 0 ? [] : this.#options.pair.repairer(other).render(repairs);
+  }
+
+  /**
+   * Makes the rows that differ equal to the live side's, on the side that is not live, at a new position while the flow stands still there. Returns how many
+   * were changed. Proves nothing: verify again. TEAL-VERIFY-005 and -006, with nothing changed.
+   */
+  async repair(live: Side, { result }: Pick<Verification, 'result'>): Promise<number> {
+    const other = otherSide(live);
+    const tables = result.tables.filter(({ outcome }) => outcome === 'differs').map(({ name }) => name);
+    if (tables.length === 0) return 0;
+    const names = tables.map(tableKey).join(', ').slice(0, 3_000);
+    const { by } = this.#options;
+    this.#options.journal.append({ type: 'note', text: `${by} has ${other} repaired: ${names}` });
+    const changed = await repairSamePosition({
+      ...this.#sides(live),
+      tables,
+      repairer: this.#options.pair.repairer(other),
+      maxRows: repairLimit,
+    });
+    this.#options.journal.append({
+      type: 'note',
+      text: `${other} is repaired`,
+      facts: { tables: tables.length, rows: changed },
+    });
+    return changed;
+  }
+
+  /** What a comparison and a repair have in common: the sides, and the flow that stands still between them. */
+  #sides(live: Side): Pick<VerifyOptions, 'live' | 'other' | 'stopAt' | 'resume' | 'signal' | 'onProgress'> {
+    const flow = flowFrom(live);
+    const { pair, carrier, signal, onEvent } = this.#options;
+    return {
+      live: pair.access[live],
+      other: pair.access[otherSide(live)],
+      stopAt: async (position, leaseMs, stop) => carrier.stopAt(flow, position, leaseMs, stop),
+      resume: async () => carrier.resume(flow),
+      signal,
+      onProgress: (progress) => onEvent({ kind: 'verify progress', ...verifyText(progress) }),
+    };
+  }
+
+  #told(live: Side, result: VerifyResult): Verification {
+    const { certificate } = result;
+    const { name, file } = keepCertificate(this.#options.loaded.stateDir, certificate);
+    const equal = certificate.result === 'equal';
+    const rows = certificate.tables.reduce((sum, table) => sum + BigInt(table.rows?.[live] ?? 0), 0n);
+    const different = certificate.tables.filter((table) => table.outcome !== 'equal').length;
+    const positions = {
+      [certificate.live.side]: certificate.live.position,
+      [certificate.other.side]: certificate.other.position,
+    };
+    if (equal) {
+      this.#options.journal.append({
+        type: 'certificateIssued',
+        certificate: name,
+        blue: must(positions['blue'], 'the position of blue'),
+        green: must(positions['green'], 'the position of green'),
+        tables: certificate.tables.length,
+        rows: String(rows),
+        digest: certificate.sha256,
+      });
+    }
+    const tables = certificate.tables.length;
+    this.#options.onEvent({ kind: 'verified', equal, tables, rows: String(rows), different, file });
+    const evidence = equal
+      ? `${tables} tables, ${rows} rows, equal (${file})`
+      : `${different} of ${tables} tables differ (${file})`;
+    return { verified: { equal, evidence }, live, tables: comparedTables(result.tables, live), result, file };
+  }
+}
+
+const phaseTexts = { snapshot: 'waits for one position on both', locate: 'finds the rows that differ' } as const;
+
+function verifyText(progress: VerifyProgress): { text: string; done?: number; total?: number } {
+  if (progress.phase === 'snapshot') return { text: phaseTexts.snapshot };
+  const { done, total } = progress;
+  if (progress.phase === 'locate') return { text: `${phaseTexts.locate} in ${tableKey(progress.table)}`, done, total };
+  return { text: `${done} of ${total} tables of the ${progress.side} side`, done, total };
+}

@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { TealError } from '../kernel/errors.ts';
+import { tealVersion } from '../kernel/version.ts';
+import { sha256 } from '../journal/canonical.ts';
+import type { EventOf } from '../journal/events.ts';
+import type { MigrationState } from '../journal/state.ts';
+import { printableSpec, type Spec } from '../spec/spec.ts';
+import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
+import { keepCatalog, keptCatalog, selectedCatalog } from './kept-catalog.ts';
+import type { LoadedSpec } from './load-spec.ts';
+import { assessBoth, identify } from './look.ts';
+
+/** What a run begins with. */
+interface Opening {
+  readonly loaded: LoadedSpec;
+  readonly command: string;
+  readonly signal: AbortSignal;
+}
+
+/** PostgreSQL's client programs on this machine, of majors that fit both sides. TEAL-SYSTEMS-200. */
+export async function toolsFor(spec: Spec, signal: AbortSignal): Promise<PgTools> {
+  const [blue, green] = await Promise.all([
+    identify('blue', spec.blue.url, signal),
+    identify('green', spec.green.url, signal),
+  ]);
+  return findPgTools({ blueMajor: blue.major, greenMajor: green.major });
+}
+
+/** What moves. Written down at the first run, when nothing stands in the way; read back ever after. */
+export async function catalogOf(
+  { loaded, signal }: Opening,
+  state: MigrationState,
+): Promise<{
+  readonly catalog: ReturnType<typeof selectedCatalog>;
+  readonly leftOut: readonly { schema: string; name: string }[];
+}> {
+  const { spec, stateDir } = loaded;
+  const kept = state.life.phase === 'new' || state.life.phase === 'aborted' ? undefined : keptCatalog(stateDir);
+  const whole = kept ?? (await freshCatalog(loaded, signal));
+  const catalog = selectedCatalog(whole, spec.tables);
+  const selected = new Set(catalog.tables);
+  return { catalog, leftOut: whole.tables.filter((table) => !selected.has(table)) };
+}
+
+async function freshCatalog(
+  { spec, stateDir }: LoadedSpec,
+  signal: AbortSignal,
+): Promise<ReturnType<typeof selectedCatalog>> {
+  const assessed = await assessBoth(spec, signal);
+  if (assessed.blockers > 0) {
+    throw new TealError('TEAL-APP-001', `${assessed.blockers} findings stand in the way`, {
+      findings: assessed.assessment.findings
+        .filter((it) => it.severity === 'blocker')
+        .map((it) => `${it.code}: ${it.what}`),
+    });
+  }
+  keepCatalog(stateDir, assessed.blue.catalog);
+  return assessed.blue.catalog;
+}
+
+export function runStarted({ loaded, command }: Opening): EventOf<'runStarted'> {
+  const digest = sha256(JSON.stringify(printableSpec(loaded.spec)));
+  return {
+    type: 'runStarted',
+    migration: loaded.spec.name,
+    run: randomUUID(),
+    command,
+    teal: tealVersion,
+    pid: process.pid,
+    host: hostname(),
+    specDigest: digest,
+  };
+}
