@@ -18,10 +18,13 @@ export type Expected =
   | { readonly kind: 'sync' }
   /** A Close; without a name when it is of a portal. */
   | { readonly kind: 'close'; readonly name: string | undefined }
+  /** Not answered: the client has ended a COPY before the server has told that there is one. */
+  | { readonly kind: 'copy end' }
   | ExpectedParse;
 
 const query: Expected = Object.freeze({ kind: 'query' });
 const sync: Expected = Object.freeze({ kind: 'sync' });
+const copyEnd: Expected = Object.freeze({ kind: 'copy end' });
 
 /**
  * Where a session stands between its client and its backend, from message types alone (PostgreSQL manual, "Message Flow"). A *unit* is what is
@@ -77,6 +80,7 @@ export class Units {
         return;
       case frontend.copyDone:
       case frontend.copyFail:
+        if (this.#copyIn === 'no' && (this.#unsynced || this.#outstanding > 0)) this.#expected.push(copyEnd);
         this.#endCopy();
         return;
       default:
@@ -108,17 +112,21 @@ export class Units {
     this.#completed = true;
   }
 
-  /** CopyInResponse. In an extended unit the Syncs that were sent before it belong to the copy, and are ignored by the server. */
+  /**
+   * CopyInResponse. In an extended unit the Syncs that were sent before it belong to the copy, and are ignored by the server; what a client sent behind the copy's end, without
+   * waiting for this answer, does not.
+   */
   copyStarted(): void {
-    const head = this.#expected.find((entry) => entry.kind === 'query' || entry.kind === 'sync');
-    if (head?.kind === 'query') {
-      this.#copyIn = 'simple';
-      return;
-    }
-    this.#copyIn = 'extended';
-    this.#expected = this.#expected.filter((entry) => entry.kind !== 'sync');
-    this.#outstanding = this.#expected.reduce((count, entry) => count + (entry.kind === 'query' ? 1 : 0), 0);
-    this.#unsynced = false;
+    const isSimple = this.#expected.find((entry) => isEnd(entry))?.kind === 'query';
+    const end = this.#expected.indexOf(copyEnd);
+    const ofCopy = end === -1 ? this.#expected : this.#expected.slice(0, end);
+    const behind = end === -1 ? [] : this.#expected.slice(end + 1);
+    this.#expected = [...(isSimple ? ofCopy : ofCopy.filter((entry) => entry.kind !== 'sync')), ...behind];
+    this.#outstanding = this.#expected.reduce((count, entry) => count + (isEnd(entry) ? 1 : 0), 0);
+    if (end === -1) this.#copyIn = isSimple ? 'simple' : 'extended';
+    if (isSimple) return;
+    if (end === -1) this.#unsynced = false;
+    else if (!behind.some((entry) => isEnd(entry))) this.#unsynced = true;
   }
 
   /** ErrorResponse: ends a COPY; in an extended unit the server now waits for a Sync. */
@@ -136,9 +144,9 @@ export class Units {
       return none;
     }
     this.#outstanding -= 1;
-    const head = this.#expected.shift();
-    if (head === undefined || head.kind === 'query' || head.kind === 'sync') return none;
-    return this.#unanswered(head);
+    const lost = this.#unanswered();
+    while (this.#expected[0]?.kind === 'copy end') this.#expected.shift();
+    return lost;
   }
 
   /** A new backend knows nothing of what was expected of the old one. Only at a boundary. */
@@ -157,14 +165,18 @@ export class Units {
     this.#copyIn = 'no';
   }
 
-  #unanswered(first: Expected): readonly ExpectedParse[] {
-    const lost: ExpectedParse[] = [];
-    for (let entry: Expected | undefined = first; entry !== undefined; entry = this.#expected.shift()) {
-      if (entry.kind === 'query' || entry.kind === 'sync') break;
-      if (entry.kind === 'parse') lost.push(entry);
+  #unanswered(): readonly ExpectedParse[] {
+    let lost: ExpectedParse[] | undefined;
+    for (let entry = this.#expected.shift(); entry !== undefined && !isEnd(entry); entry = this.#expected.shift()) {
+      if (entry.kind === 'parse') (lost ??= []).push(entry);
     }
-    return lost;
+    return lost ?? none;
   }
+}
+
+/** It is answered by a ReadyForQuery. */
+function isEnd({ kind }: Expected): boolean {
+  return kind === 'query' || kind === 'sync';
 }
 
 const none: readonly ExpectedParse[] = Object.freeze([]);
