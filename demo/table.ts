@@ -23,14 +23,14 @@ export interface DemoResult {
 /** Prints what happened; true when every figure is as promised. */
 export function closingTable(result: DemoResult, say: (text: string) => void): boolean {
   const { report, verdict, verified } = result;
-  const waits = result.cuts.map((cut) => `${Math.round(longestWait(report, cut))} to ${cut.to}`);
+  const waits = result.cuts.map((cut) => Math.round(longestWait(report, cut)));
   const wrong = verdict.missing + verdict.invented + verdict.doubled;
   const different = verified?.different ?? -1;
   const rows: readonly (readonly [string, string, boolean])[] = [
     ['queries sent by clients', report.queries.toLocaleString('en'), report.queries > 0],
     ['queries failed', String(report.failures.length), report.failures.length === 0],
     ['cuts made', String(result.cuts.length), result.cuts.length === 3],
-    ['longest wait in each cut, ms', waits.join(', '), waits.length > 0],
+    ['longest waits in the cuts, ms', waits.join(', '), waits.length > 0],
     [
       'rows compared at one position',
       verified === undefined ? 'none' : Number(verified.rows).toLocaleString('en'),

@@ -235,6 +235,7 @@ export class Migration implements AsyncDisposable {
     const stage = (state: 'started' | 'finished'): void =>
       this.#options.onEvent({ kind: 'stage', stage: 'finalise', title: 'Finalise', state });
     stage('started');
+    await this.#watch[Symbol.asyncDispose]();
     await this.#carrier.retire('reverse');
     await this.#carrier.retire('forward');
     await this.#connected.leave();
@@ -251,6 +252,7 @@ export class Migration implements AsyncDisposable {
     if (this.live === 'green') {
       return { outcome: 'no', live: 'green', what: 'green is live: go back first', next: ['teal rollback'] };
     }
+    await this.#watch[Symbol.asyncDispose]();
     await undoStages(this.#stages, this.#run());
     // Also what was never begun: a flow may have been given up before it had a worker.
     for (const flow of ['reverse', 'forward'] as const) await this.#carrier.retire(flow);

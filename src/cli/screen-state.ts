@@ -31,6 +31,9 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
     case 'opened':
       return { ...state, name: event.migration, live: event.live, stages: stagesOf(event) };
     case 'stage':
+      // The flows end with it.
+      if (event.stage === 'finalise' && event.state === 'started')
+        return withStage(withStage({ ...state, flows: {} }, 'soak', 'done'), 'finalise', 'now');
       return isTrackStage(event.stage)
         ? withStage(
             state,
@@ -68,7 +71,10 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
     case 'verified': {
       const what = event.equal ? 'equal' : `${event.different} DIFFER`;
       const after = withStage({ ...state, doing: undefined }, 'verify', event.equal ? 'done' : 'now');
-      return withNote(after, `compared ${event.tables} tables, ${event.rows} rows: ${what}`);
+      return withNote(
+        after,
+        `compared ${event.tables} tables, ${Number(event.rows).toLocaleString('en')} rows: ${what}`,
+      );
     }
     case 'cut': {
       const wait = event.pauseMs === undefined ? '' : `; clients waited ${event.pauseMs} ms`;
