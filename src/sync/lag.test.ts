@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { lagOf } from './lag.ts';
 
@@ -11,4 +12,33 @@ test.each([
   ['a source whose clock is ahead is not ahead of itself', { writtenMs: 10_100, appliedMs: 10_000 }, 10_050, 0],
 ])('%s', (_, heartbeat, nowMs, lag) => {
   expect(lagOf(heartbeat, 1_000, nowMs)).toBe(lag);
+});
+
+test('never less than what is known to be late, never more than what was late, and 0 only when nothing is', () => {
+  const everyMs = 1_000;
+  const delays = fc.array(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 20 });
+  fc.assert(
+    fc.property(delays, fc.nat({ max: 30_000 }), (all, nowMs) => {
+      // One heartbeat a second, each comes through some time later and in order.
+      let last = 0;
+      const beats = all.map((delay, at) => ({
+        writtenMs: at * everyMs,
+        appliedMs: (last = Math.max(last, at * everyMs + delay)),
+      }));
+      const there = beats.filter(({ appliedMs }) => appliedMs <= nowMs);
+      const lag = lagOf(there.at(-1), everyMs, nowMs);
+      const [missing] = beats.slice(there.length);
+      if (there.length === 0) {
+        expect(lag).toBeUndefined();
+        return;
+      }
+      const known = lag ?? 0;
+      if (missing !== undefined) expect(known).toBeGreaterThanOrEqual(nowMs - missing.writtenMs);
+      const oldest = missing ?? { writtenMs: all.length * everyMs };
+      const took = Math.max(...there.map(({ writtenMs, appliedMs }) => appliedMs - writtenMs));
+      expect(known).toBeLessThanOrEqual(Math.max(took, nowMs - oldest.writtenMs));
+      expect(known).toBeGreaterThan(0);
+    }),
+    { numRuns: 2_000 },
+  );
 });
