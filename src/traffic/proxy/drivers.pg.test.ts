@@ -8,7 +8,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { blueMajor, greenMajor } from '../../../test/support/postgres.ts';
 import { pgTools, type PgTools } from '../../../tools/servers/pg-tools.ts';
-import { sleep } from '../../kernel/clock.ts';
+import { sleep, waitFor } from '../../kernel/clock.ts';
 import { proxied, type Proxied } from './test-support/proxied.ts';
 
 /** Programs as their users run them, each keeping its own books, while the data goes to green and back. */
@@ -82,13 +82,19 @@ describe('pgbench', () => {
       '-j',
       '1',
       '-T',
-      '2',
+      '3',
       ...args,
       '-f',
       script,
       ...place,
       at.blue.name,
     ]);
+    // While pgbench prepares a statement for one client its thread does nothing else: held there, it could not end the transactions of its others, and no cut would
+    // drain (it is given up, and nobody fails). So all have prepared theirs first.
+    await waitFor({ what: 'every client to have written both its rows', timeoutMs: 30_000 }, async () => {
+      const [row] = await at.blue.query('select count(distinct client) as clients from ledger where n = 2');
+      return row?.['clients'] === '8' ? true : undefined;
+    });
     await thereAndBack(at);
     const { code, output } = await bench;
     expect(output).toContain('number of failed transactions: 0');
