@@ -121,6 +121,7 @@ describe.each([14, 18] as const)('a session on PostgreSQL %i', (major) => {
       [`select 'private'::text::int`, '22P02'],
       [`select 'private' 'private`, '42601'],
       [`do $$ begin raise exception 'row is %', 'private'; end $$`, 'P0001'],
+      [`do $$ begin raise exception 'row is %', 'private' using errcode = 'check_violation'; end $$`, '23514'],
     ] as const;
     for (const [sql, sqlState] of cases) {
       const error = await refusal(session.query(sql));

@@ -195,6 +195,7 @@ function readServerError(bytes: Buffer): TealError {
     column: fields.get('c'),
     dataType: fields.get('d'),
     constraint: fields.get('n'),
+    routine: fields.get('R'),
   });
 }
 

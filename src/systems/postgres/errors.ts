@@ -11,6 +11,8 @@ export interface ServerErrorFields {
   readonly column?: string | undefined;
   readonly dataType?: string | undefined;
   readonly constraint?: string | undefined;
+  /** Of the server's source that reported it. */
+  readonly routine?: string | undefined;
 }
 
 const bySqlState: Readonly<Record<string, ErrorCode>> = {
@@ -29,15 +31,17 @@ const bySqlState: Readonly<Record<string, ErrorCode>> = {
 
 /**
  * Message texts of these conditions repeat values of the statement or are written by a user's own function (`invalid input syntax for type
- * integer: "…"`, RAISE): they stay out. DETAIL and WHERE are never read at all: they hold whole rows.
+ * integer: "…"`, RAISE, which may name any condition): they stay out. DETAIL and WHERE are never read at all: they hold whole rows.
  */
-function mayRepeatValues(sqlState: string): boolean {
-  return sqlState.startsWith('22') || sqlState.startsWith('P0') || sqlState === '42601';
+function mayRepeatValues({ sqlState, routine }: ServerErrorFields): boolean {
+  return (
+    routine === 'exec_stmt_raise' || sqlState.startsWith('22') || sqlState.startsWith('P0') || sqlState === '42601'
+  );
 }
 
 /** The server's own text, where it cannot hold values. */
 export function serverText(fields: ServerErrorFields): string {
-  return mayRepeatValues(fields.sqlState) ? 'the server refused a statement' : redact(fields.message);
+  return mayRepeatValues(fields) ? 'the server refused a statement' : redact(fields.message);
 }
 
 /** The error of Teal for an ErrorResponse. The SQLSTATE is in `facts.sqlState`. Server texts with values in them are left out. */
@@ -99,6 +103,7 @@ export function asTealError(error: unknown, phase: 'connecting' | 'connected', f
         column: textProperty(error, 'column'),
         dataType: textProperty(error, 'dataType'),
         constraint: textProperty(error, 'constraint'),
+        routine: textProperty(error, 'routine'),
       },
       facts,
     );

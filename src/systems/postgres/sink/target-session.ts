@@ -6,7 +6,7 @@ import { backend, readCommandTag, readDataRow, readError } from '../../../wire/p
 import { encodeTerminate } from '../../../wire/postgres/frontend.ts';
 import { FrameReader, frameBody, type Frame } from '../../../wire/postgres/frames.ts';
 import type { PgConnection, RawSocket } from '../connection.ts';
-import { asTealError, serverError } from '../errors.ts';
+import { asTealError, serverError, type ServerErrorFields } from '../errors.ts';
 import { Outgoing } from './outgoing.ts';
 
 /** One statement of a pipeline. `owner` is handed back with its answer, or with the error that it met. */
@@ -270,7 +270,7 @@ function completed(running: Running<unknown>, frame: Frame): void {
 }
 
 /** Names of what the error is about. DETAIL and the like hold values and are not read. */
-function namesIn(frame: Frame): { schema?: string; table?: string; column?: string; constraint?: string } {
+function namesIn(frame: Frame): Pick<ServerErrorFields, 'schema' | 'table' | 'column' | 'constraint' | 'routine'> {
   const fields = new Map<string, string>();
   const body = new BodyReader(frameBody(frame), 'ErrorResponse');
   for (let field = body.byte(); field !== 0; field = body.byte()) fields.set(String.fromCharCode(field), body.text());
@@ -279,6 +279,7 @@ function namesIn(frame: Frame): { schema?: string; table?: string; column?: stri
     table: fields.get('t'),
     column: fields.get('c'),
     constraint: fields.get('n'),
+    routine: fields.get('R'),
   };
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
 }
