@@ -36,6 +36,10 @@ export interface TealPlaceOptions {
   readonly schema?: string;
   /** Lines of the file beside name, addresses and proxy. */
   readonly spec?: string;
+  /** Default `trust`. */
+  readonly clientAuth?: 'trust' | 'scram';
+  /** Of the superuser of each side, who must then prove them. */
+  readonly passwords?: { readonly blue: string; readonly green: string };
 }
 
 /** Runs one program of this checkout to its end. */
@@ -51,7 +55,12 @@ export async function runNode(
 
 export async function tealPlace(options: TealPlaceOptions = {}): Promise<TealPlace> {
   await using stack = new AsyncDisposableStack();
-  const [blue, green] = await Promise.all([ownServer(blueMajor()), ownServer(greenMajor())]);
+  const demanding = (side: 'blue' | 'green'): Parameters<typeof ownServer>[1] =>
+    options.passwords && { auth: 'scram-sha-256', superuserPassword: options.passwords[side] };
+  const [blue, green] = await Promise.all([
+    ownServer(blueMajor(), demanding('blue')),
+    ownServer(greenMajor(), demanding('green')),
+  ]);
   stack.use(blue);
   stack.use(green);
   const folder = await mkdtemp(join(tmpdir(), 'teal-place-'));
@@ -72,7 +81,7 @@ export async function tealPlace(options: TealPlaceOptions = {}): Promise<TealPla
     'name: shop',
     'blue: { url: "${BLUE_URL}" }',
     'green: { url: "${GREEN_URL}" }',
-    `traffic: { listen: "127.0.0.1:${port}", clientAuth: trust }`,
+    `traffic: { listen: "127.0.0.1:${port}", clientAuth: ${options.clientAuth ?? 'trust'} }`,
     options.spec ?? 'cutover: { gates: [{ person: dba }] }',
   ];
   await writeFile(file, `${lines.join('\n')}\n`);
