@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { MicroOp, Txn } from './history.ts';
 import { checkRun, invariants, slopePerHour, type DoorMove, type RunRecord } from './invariants.ts';
-import { judgeRowReads, judgeState, type OwnerState } from './owner-state.ts';
+import { judgeRowReads } from './judge-rows.ts';
+import { judgeState } from './judge-state.ts';
+import type { OwnerState } from './owner-state.ts';
 import { deeds, live, opening, Store, storeOf, type Done } from './test-support/store-model.ts';
 
 describe('states of a store that keeps its promises', () => {

@@ -1,7 +1,9 @@
 import type { Side } from '../../src/model/catalog.ts';
 import { findAnomalies, type AnomalyOptions } from './anomalies.ts';
 import { nameOf, type Txn } from './history.ts';
-import { judgeRowReads, judgeState, judgeSum, type Finding, type OwnerState } from './owner-state.ts';
+import { judgeRowReads } from './judge-rows.ts';
+import { judgeState, judgeSum } from './judge-state.ts';
+import type { Finding, OwnerState } from './owner-state.ts';
 
 /** A side began or ceased to accept writes of clients, at some moment between these two. */
 export interface DoorMove {
