@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { TealError } from '../kernel/errors.ts';
 import type { RawRecord } from './record.ts';
 import { openDatabase, type DatabaseSync } from './sqlite.ts';
@@ -37,6 +37,8 @@ export const IN_MEMORY = ':memory:';
 /** Opens for writing and makes the file if there is none. The caller holds the writer's lock. */
 export function openForWriting(path: string): DatabaseSync {
   return guarded(path, () => {
+    // SQLite would make it for everybody to read, and gives the files beside it the same mode.
+    if (path !== IN_MEMORY) closeSync(openSync(path, 'a', 0o600));
     const database = openDatabase(path, { timeout: 5_000 });
     try {
       // WAL lets readers read while the writer writes; FULL syncs the log at every commit, so that what was acknowledged survives the machine.

@@ -42,6 +42,8 @@ export class SpoolReader implements EventSource, AsyncDisposable {
   /** End of the newest transaction that was read from the open segment. */
   #lastEnd: Position | undefined;
   #headerSeen = false;
+  /** End of the last transaction or mark that was read, in whatever segment: what the next segment must begin after. */
+  #boundary: Position | undefined;
   #insideTransaction = false;
   /** Tables known at a segment's start: told inside the first transaction after it, where a description may be. */
   #known: StreamEvent[] = [];
@@ -163,8 +165,10 @@ export class SpoolReader implements EventSource, AsyncDisposable {
       case 'header':
         this.#refuseHole(record.header.after);
         this.#headerSeen = true;
+        this.#boundary = record.header.after;
         return;
       case 'mark':
+        this.#boundary = record.end;
         return;
       case 'schema':
         this.#takeSchema(record, events);
@@ -181,7 +185,9 @@ export class SpoolReader implements EventSource, AsyncDisposable {
       case 'commit':
         this.#decode(record.payload, events);
         this.#insideTransaction = false;
+        if (this.#lastEnd !== undefined && record.end <= this.#lastEnd) throw this.#damaged();
         this.#lastEnd = record.end;
+        this.#boundary = record.end;
         return;
       default:
         record satisfies never;
@@ -198,6 +204,8 @@ export class SpoolReader implements EventSource, AsyncDisposable {
   }
 
   #refuseHole(after: Position): void {
+    // A segment that was cut short at a record's end looks whole by itself.
+    if (this.#boundary !== undefined && after !== this.#boundary) throw this.#damaged();
     if (this.#headerSeen || after <= this.#options.applied) return;
     throw new TealError('TEAL-SYNC-004', 'the spool begins after what the target holds', {
       spoolAfter: after,
