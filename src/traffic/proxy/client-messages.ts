@@ -1,5 +1,5 @@
 import { frameHeaderBytes } from '../../wire/postgres/frames.ts';
-import { frontend, namedStatement } from '../../wire/postgres/frontend.ts';
+import { frontend, namedStatement, statementKey } from '../../wire/postgres/frontend.ts';
 import { settingScanBytes, type CustomSettings } from './custom-settings.ts';
 import { statementLimitBytes, type Statements } from './statements.ts';
 import { sameTypes, withTypes, type TypeNumbers } from './type-numbers.ts';
@@ -98,7 +98,7 @@ export class ClientMessages {
     const whole = end - start === length && length <= statementLimitBytes;
     const sent = bytes.subarray(start, end);
     const nameEnd = sent.indexOf(0, frameHeaderBytes);
-    const name = nameEnd === -1 ? '' : sent.toString('utf8', frameHeaderBytes, nameEnd);
+    const name = nameEnd === -1 ? '' : statementKey(sent, frameHeaderBytes, nameEnd);
     const knownOn = statements.knownOn(name);
     const right = whole && this.#types.remembered.size > 0 ? (withTypes(sent, this.#types.remembered) ?? sent) : sent;
     statements.parsing(name, this.#backend);

@@ -38,7 +38,7 @@ export function readParse(bytes: Buffer): ParseMessage {
 
 /**
  * The statement that a Bind, or a Describe or Close of a statement, names; undefined for those of a portal, and when the names do not end
- * within `bytes` (which may be the head of the frame only).
+ * within `bytes` (which may be the head of the frame only). One character a byte (`statementKey`).
  */
 export function namedStatement(bytes: Buffer): string | undefined {
   const type = bytes[0];
@@ -52,7 +52,12 @@ export function namedStatement(bytes: Buffer): string | undefined {
 
 function textAt(bytes: Buffer, at: number): string | undefined {
   const end = bytes.indexOf(0, at);
-  return end === -1 ? undefined : bytes.toString('utf8', at, end);
+  return end === -1 ? undefined : statementKey(bytes, at, end);
+}
+
+/** A statement's name as a key: in whatever encoding the client speaks, two names are the same when their bytes are. */
+export function statementKey(bytes: Buffer, start: number, end: number): string {
+  return bytes.toString('latin1', start, end);
 }
 
 /** The mechanism that a client chose, and its first message. */

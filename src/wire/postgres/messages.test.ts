@@ -60,6 +60,12 @@ describe('messages of a client', () => {
     expect(namedStatement(bytes)).toBe(name);
   });
 
+  test('names of statements in any encoding are told apart by their bytes', () => {
+    const named = (byte: number): string | undefined =>
+      namedStatement(frame('B', Buffer.from([0, byte, 0, 0, 0, 0, 0, 0, 0])));
+    expect(new Set([0xe8, 0xe9, 0xff].map(named)).size).toBe(3);
+  });
+
   test('SASL', () => {
     expect(readSaslInitial(encodeSaslInitial('SCRAM-SHA-256', 'n,,n=,r=x'))).toEqual({
       mechanism: 'SCRAM-SHA-256',
