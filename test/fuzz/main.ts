@@ -18,8 +18,7 @@ const poolLimit = 2_000;
 
 interface Pool {
   readonly target: FuzzTarget;
-  /** Each with the file of the corpus that it comes from. */
-  readonly inputs: { readonly bytes: Buffer; readonly seed: Buffer }[];
+  readonly inputs: Buffer[];
   readonly shapes: Set<string>;
   runs: number;
   written: number;
@@ -38,9 +37,9 @@ function randomFrom(seed: number): (below: number) => number {
 }
 
 async function poolOf(target: FuzzTarget): Promise<Pool> {
-  const inputs = corpusOf(target).map((bytes) => ({ bytes, seed: bytes }));
+  const inputs = [...corpusOf(target)];
   const shapes = new Set<string>();
-  for (const { bytes } of inputs) shapes.add(shapeOf(await hold(target, bytes, [], bytes)));
+  for (const bytes of inputs) shapes.add(shapeOf(await hold(target, bytes, [])));
   return { target, inputs, shapes, runs: 0, written: 0, broken: 0 };
 }
 
@@ -54,15 +53,15 @@ async function step(pool: Pool, random: (below: number) => number): Promise<void
     at: random(0xffff),
     value: random(0xffff),
   }));
-  const changed = mutated(from.bytes, changes, other.bytes);
+  const changed = mutated(from, changes, other);
   const input = target.mend?.(changed) ?? changed;
   pool.runs += 1;
   try {
-    const told = await hold(target, input, [random(0xffff), random(0xffff)], from.seed);
+    const told = await hold(target, input, [random(0xffff), random(0xffff)]);
     const shape = shapeOf(told);
     if (pool.shapes.has(shape) || inputs.length >= poolLimit) return;
     pool.shapes.add(shape);
-    inputs.push({ bytes: input, seed: from.seed });
+    inputs.push(input);
     // Of a way that is long in coming: what is found in the first moments is found in the first moments of every run.
     if (input.length > keptBytes || pool.written >= keptOfTarget || pool.runs < 5_000) return;
     pool.written += 1;

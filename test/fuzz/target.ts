@@ -12,7 +12,7 @@ export interface FuzzTarget {
   /** Feeds the chunks to a new parser and tells each thing that came out of it, in words of which none says how the input was cut. Throws what the parser throws. */
   readonly read: (chunks: readonly Buffer[], tell: (what: string) => void) => void | Promise<void>;
   /** What is true of everything that was told, beside what holds for all targets. Throws. */
-  readonly check?: (told: readonly string[], input: Buffer, seed: Buffer) => void;
+  readonly check?: (told: readonly string[]) => void;
   /** Of what was told, what does not depend on the cuts; default: all of it. */
   readonly comparable?: (told: readonly string[]) => readonly string[];
   /** Made whole again after a change, such as checksums. */
@@ -35,12 +35,7 @@ export function corpusOf(target: FuzzTarget): readonly Buffer[] {
  * Holds a parser to what all of them promise: malformed input is a TealError or a clean refusal, memory and time are bounded, and the cuts between chunks make
  * no difference. Returns what came out. Throws when a promise is broken.
  */
-export async function hold(
-  target: FuzzTarget,
-  input: Buffer,
-  cuts: readonly number[],
-  seed: Buffer,
-): Promise<readonly string[]> {
+export async function hold(target: FuzzTarget, input: Buffer, cuts: readonly number[]): Promise<readonly string[]> {
   const whole = await outcome(target, [input]);
   const inPieces = await outcome(target, pieces(input, cuts));
   const comparable = target.comparable ?? ((told: readonly string[]) => told);
@@ -49,7 +44,7 @@ export async function hold(
       `${target.name}: cut at ${cuts.join(', ')} it says\n${tail(inPieces)}\nand in one piece\n${tail(whole)}`,
     );
   }
-  target.check?.(whole, input, seed);
+  target.check?.(whole);
   return whole;
 }
 
