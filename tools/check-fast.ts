@@ -13,6 +13,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['import rules', 'tools/rooms/node_modules/.bin/depcruise', 'src', 'tools', 'test', 'demo', 'examples'],
   ['error page', 'node', 'tools/errors-page.ts', '--check'],
   ['command page', 'node', 'tools/cli-page.ts', '--check'],
+  ['cases page', 'node', 'tools/cases-page.ts'],
   ['spec schema', 'node', 'tools/spec-schema.ts', '--check'],
 ];
 

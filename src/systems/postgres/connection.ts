@@ -160,9 +160,11 @@ export async function connect(options: ConnectOptions): Promise<PgConnection> {
   client.on('error', (error) => ended.abort(asTealError(error, 'connected')));
   client.on('end', () => ended.abort(new TealError('TEAL-SYSTEMS-006', 'the session has ended')));
   let serverVersion = '';
+  let serverEncoding = '';
   internals.connection.on('parameterStatus', (message) => {
     const { parameterName, parameterValue } = message as { parameterName: string; parameterValue: string };
     if (parameterName === 'server_version') serverVersion = parameterValue;
+    if (parameterName === 'server_encoding') serverEncoding = parameterValue;
   });
   const abort = (): void => {
     internals.connection.stream.destroy(new Error('aborted'));
@@ -192,6 +194,8 @@ export async function connect(options: ConnectOptions): Promise<PgConnection> {
   const connection = new Session(client, internals, Number.parseInt(serverVersion, 10), ended.signal);
   // Since 17; unknown before, and an unknown setting in the start-up packet refuses the connection.
   if (connection.serverMajor >= 17) await connection.query('SET transaction_timeout = 0');
+  // Such a database holds any bytes, and would refuse to give those that are no UTF-8 to a client that wants UTF-8.
+  if (serverEncoding === 'SQL_ASCII') await connection.query('SET client_encoding = SQL_ASCII');
   if (options.asReplica === true) await becomeReplica(connection);
   return connection;
 }
