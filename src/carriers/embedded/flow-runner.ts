@@ -248,8 +248,7 @@ export class FlowRunner {
     await using lease = await this.#deps.takeLease(signal);
     const ends = AbortSignal.any([signal, lease.lost, this.#attempt.signal]);
     await using sink = await this.#deps.openSink(ends);
-    const starts = await this.#deps.readStarts(ends);
-    const { applied } = await this.#readProgress(sink, starts);
+    const { applied } = await this.#readProgress(sink, await this.#deps.readStarts(ends));
     const receiver = await this.#ensureReceiver(applied);
     const readable = await receiver.ready(ends);
     await this.#mayApply(ends);
@@ -261,7 +260,8 @@ export class FlowRunner {
       onRemoved: (bytes) => receiver.removed(bytes),
     });
     receiver.feed(reader);
-    await this.#apply(reader, sink, starts, ends);
+    // Asked anew: while it only received the copy went on, perhaps under a later snapshot.
+    await this.#apply(reader, sink, await this.#deps.readStarts(ends), ends);
     // The applier resolves for any abort: which one it was decides.
     if (!signal.aborted) ends.throwIfAborted();
   }
