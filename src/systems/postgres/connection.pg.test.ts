@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { freePort } from '../../../tools/servers/free-port.ts';
 import { testDatabase, testServer } from '../../../test/support/postgres.ts';
+import { waitFor } from '../../kernel/clock.ts';
 import { describeError, isTealError, type TealError } from '../../kernel/errors.ts';
 import { FrameReader } from '../../wire/postgres/frames.ts';
 import { connect, withLockRetry, type PgConnection } from './connection.ts';
@@ -179,6 +180,13 @@ describe.each([14, 18] as const)('a session on PostgreSQL %i', (major) => {
     expect((await refusal(once)).code).toBe('TEAL-SYSTEMS-008');
 
     const slow = refusal(session.query('select pg_sleep(60)'));
+    // A cancel that comes before the statement is for nothing.
+    await waitFor({ what: 'the statement to run', timeoutMs: 20_000 }, async () => {
+      const rows = await db.query(
+        `select from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'`,
+      );
+      return rows.length > 0 || undefined;
+    });
     await session.cancel();
     expect((await slow).facts['sqlState']).toBe('57014');
   });
