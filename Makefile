@@ -22,7 +22,7 @@ TABLES ?= 2000
 MINUTES ?= 5
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check-fast test test-unit test-pg test-e2e fuzz matrix many-tables generate format build demo clean
+.PHONY: help setup check check-fast test test-unit test-pg test-e2e fuzz matrix many-tables generate format build demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-e2e: setup ## whole migrations
 
 fuzz: setup ## throw malformed input at every parser (MINUTES=5)
 	node test/fuzz/main.ts $(MINUTES)
+
+check: setup ## clients' histories of whole migrations, judged (SEEDS=10, FROM=1)
+	node test/checker/run/main.ts
 
 matrix: setup ## a whole migration for each pair of majors (PAIRS="14-15 18-18")
 	TEAL_PAIRS="$(PAIRS)" vitest run --project e2e test/migration/majors.e2e.test.ts

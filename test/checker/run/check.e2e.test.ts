@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest';
+import { blueMajor, greenMajor } from '../../support/postgres.ts';
+import { scheduleOf, scheduleText } from '../schedule.ts';
+import { runSeed } from './run-seed.ts';
+
+/** A few short seeds in every run of the tests; `make check SEEDS=n` runs more of them, and longer ones. */
+describe('what clients saw of a migration, judged', () => {
+  test.each([1, 2])('seed %i', async (seed) => {
+    const schedule = scheduleOf(seed, {
+      drivers: ['node-postgres'],
+      majors: [blueMajor(), greenMajor()],
+      length: 'short',
+    });
+    const { violations, txns, cuts } = await runSeed(schedule);
+    expect(violations, scheduleText(schedule)).toEqual([]);
+    expect(txns.filter(({ outcome }) => outcome === 'ok').length).toBeGreaterThan(100);
+    expect(cuts.filter(({ outcome }) => outcome === 'done').length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('a write that is lost on the owner is found', async () => {
+    const schedule = scheduleOf(3, { drivers: ['node-postgres'], majors: [greenMajor()], length: 'short' });
+    const spoil = `update lists set elements = elements[:cardinality(elements) - 1]
+      where k = (select k from lists where elements <> '{}' limit 1)`;
+    const { violations } = await runSeed(schedule, spoil);
+    expect(violations.map(({ invariant }) => invariant)).toContain(1);
+  });
+});
