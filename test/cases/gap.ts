@@ -8,6 +8,34 @@ import type { TestDatabase } from '../support/postgres.ts';
  */
 export async function stall(database: TestDatabase): Promise<void> {
   await setStandby(database, 'nobody');
+  // Commits wait once the checkpointer has read the setting too (SyncRepUpdateSyncStandbysDefined), which a busy one does late: it is tried.
+  await waitFor({ what: 'commits to wait', timeoutMs: 60_000 }, async () =>
+    (await waits(database)) ? true : undefined,
+  );
+}
+
+/** Whether a commit waits now. The one that is tried is let go. */
+async function waits(database: TestDatabase): Promise<boolean> {
+  const client = await database.connect();
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const pid = rows[0]?.pid ?? 0;
+  let isThrough = false;
+  const tried = (async () => {
+    await client.query(`select pg_logical_emit_message(true, 'tried', '')`);
+    isThrough = true;
+  })();
+  const isWaiting = await waitFor(
+    { what: 'a commit to wait or to be through', timeoutMs: 20_000, everyMs: 5 },
+    async () => {
+      const found = await database.query(`select from pg_stat_activity where wait_event = 'SyncRep' and pid = ${pid}`);
+      if (found.length > 0) return 'yes';
+      return isThrough ? 'no' : undefined;
+    },
+  );
+  if (isWaiting === 'yes') await database.query(`select pg_cancel_backend(${pid})`);
+  await tried;
+  await client.end();
+  return isWaiting === 'yes';
 }
 
 /** Commits that waited are visible afterwards. */
