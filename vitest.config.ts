@@ -23,7 +23,8 @@ export default defineConfig({
           name: 'unit',
           include: [`{${everywhere}}/**/*.test.ts`],
           exclude: ['**/*.pg.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
-          testTimeout: 10_000,
+          // Properties run thousands of times, on machines that do other things too.
+          testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
       },
