@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, writeFileSync, chmodSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client } from 'pg';
 import { loadSpec } from '../src/app/load-spec.ts';
 import { openMigration } from '../src/app/open-migration.ts';
 import type { MigrationEvent, Outcome } from '../src/app/events.ts';
@@ -20,6 +19,7 @@ import type { ClientsOptions, ClientsReport } from './clients.ts';
 import { fillShop } from './fill.ts';
 import { countShop, judge } from './judge.ts';
 import { closingTable, type CutSeen, type DemoResult } from './table.ts';
+import { withClient } from '../tools/servers/with-client.ts';
 
 /**
  * The main job on one machine: a shop moves from PostgreSQL 14 to 18 while its clients write, back, and again. ROWS and CLIENTS set its size.
@@ -158,16 +158,6 @@ async function startClients(world: World): Promise<{ stop(): Promise<void>; repo
     },
     report: () => JSON.parse(readFileSync(options.report, 'utf8')) as ClientsReport,
   };
-}
-
-async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
 
 try {

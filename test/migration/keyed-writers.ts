@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { sleep } from '../../src/kernel/clock.ts';
 import { describeError } from '../../src/kernel/errors.ts';
+import { withClient } from '../../tools/servers/with-client.ts';
 
 const schema = `
   create table written (writer int, seq int, note text, primary key (writer, seq));
@@ -71,16 +72,6 @@ export class KeyedWriters {
       }
       await sleep(25);
     }
-    await client.end();
-  }
-}
-
-async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
     await client.end();
   }
 }

@@ -1,8 +1,9 @@
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 import { Life } from '../support/whole-life.ts';
+import { withClient } from '../../tools/servers/with-client.ts';
 
 /** Tables in all: a fifth are partitions of two tables, the rest stand in ten schemas and refer to each other. */
 const tables = Number(process.env['TEAL_TABLES'] ?? 100);
@@ -13,7 +14,7 @@ test(`${tables} tables move, back, and there again`, async () => {
   const settings = { max_locks_per_transaction: '256', max_connections: '100' };
   await using blue = await ownServer(blueMajor(), { settings });
   await using green = await ownServer(greenMajor(), { settings });
-  await run(blue.url, async (client) => createTables(client, tables));
+  await withClient(blue.url, async (client) => createTables(client, tables));
   await using life = await Life.begin({
     name: 'many',
     blueUrl: blue.url,
@@ -22,12 +23,12 @@ test(`${tables} tables move, back, and there again`, async () => {
     ...(isMeasured ? { maxPause: '60s' } : {}),
   });
   try {
-    await life.live(async (url, turn) => run(url, async (client) => writeEach(client, tables, turn)));
+    await life.live(async (url, turn) => withClient(url, async (client) => writeEach(client, tables, turn)));
   } finally {
     if (isMeasured) process.stdout.write(`${describe(life.report())}\n`);
   }
   expect(life.report().pausesMs).toHaveLength(3);
-  expect(await run(green.url, count)).toBe(await run(blue.url, count));
+  expect(await withClient(green.url, count)).toBe(await withClient(blue.url, count));
 });
 
 function plainTables(all: number): number {
@@ -79,16 +80,6 @@ async function count(client: Client): Promise<string> {
      from pg_tables where schemaname like 'many%' or tablename ~ '^by_(day|key)$'`,
   );
   return rows[0]?.n ?? '';
-}
-
-async function run<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
 
 function describe({ stageMs, stepMs, pausesMs }: ReturnType<Life['report']>): string {

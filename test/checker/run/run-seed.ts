@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client } from 'pg';
 import { sleep } from '../../../src/kernel/clock.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import { asPostgresMajor } from '../../../tools/servers/install-postgres.ts';
@@ -25,6 +24,7 @@ import type { Deed, Schedule } from '../schedule.ts';
 import type { ClientProcess } from './client.ts';
 import { leftoversOf } from './leftovers.ts';
 import { nowUs, opening, readOwnerState, tablesSql, toastText } from './tables.ts';
+import { withClient } from '../../../tools/servers/with-client.ts';
 
 export interface SeedResult {
   readonly violations: readonly Violation[];
@@ -247,14 +247,4 @@ async function startClients(
     },
     histories: async () => Promise.all(files.map(async (file) => parseEvents(await readFile(file, 'utf8')))),
   };
-}
-
-async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
