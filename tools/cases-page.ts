@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { readIfThere } from './generated-page.ts';
 
 const page = 'docs/reference/cases.md';
 const allCases = 42;
@@ -24,15 +25,6 @@ function mistakesOf(section: string, number: string, readTest: (path: string) =>
     const isThere = ["'", '"', '`'].some((quote) => code.includes(`${quote}${title}${quote}`));
     return isThere ? [] : [`case ${number}: ${path} has no test "${title}"`];
   });
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 if (import.meta.main) {

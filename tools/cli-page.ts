@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { buildProgram } from '../src/cli/main.ts';
+import { writeOrCheck } from './generated-page.ts';
 
 const page = 'docs/reference/cli.md';
 
@@ -28,22 +28,4 @@ function fenced(command: Command): readonly string[] {
   return ['```text', help.trimEnd(), '```'];
 }
 
-function current(): string {
-  try {
-    return readFileSync(page, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw error;
-  }
-}
-
-if (import.meta.main) {
-  const wanted = renderCliPage();
-  if (!process.argv.includes('--check')) {
-    mkdirSync('docs/reference', { recursive: true });
-    writeFileSync(page, wanted);
-  } else if (current() !== wanted) {
-    process.stdout.write(`${page} is out of date: run \`node tools/cli-page.ts\`\n`);
-    process.exitCode = 1;
-  }
-}
+if (import.meta.main) writeOrCheck(page, renderCliPage(), 'tools/cli-page.ts');

@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { errorRegistry } from '../src/kernel/codes/registry.ts';
 import type { ErrorEntry } from '../src/kernel/codes/entry.ts';
+import { writeOrCheck } from './generated-page.ts';
 
 const page = 'docs/reference/errors.md';
 
@@ -14,22 +14,4 @@ export function renderErrorsPage(): string {
   return lines.join('\n');
 }
 
-function current(): string {
-  try {
-    return readFileSync(page, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw error;
-  }
-}
-
-if (import.meta.main) {
-  const wanted = renderErrorsPage();
-  if (!process.argv.includes('--check')) {
-    mkdirSync('docs/reference', { recursive: true });
-    writeFileSync(page, wanted);
-  } else if (current() !== wanted) {
-    process.stdout.write(`${page} is out of date: run \`node tools/errors-page.ts\`\n`);
-    process.exitCode = 1;
-  }
-}
+if (import.meta.main) writeOrCheck(page, renderErrorsPage(), 'tools/errors-page.ts');

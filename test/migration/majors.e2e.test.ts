@@ -1,10 +1,10 @@
-import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { asPostgresMajor } from '../../tools/servers/install-postgres.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 import { Life } from '../support/whole-life.ts';
 import { rowsOf, schemaOf, writeAs } from './majors-schema.ts';
+import { execute } from '../../tools/servers/with-client.ts';
 
 /** `14-15,15-16`: pairs of majors; by default the pair of the version matrix. */
 const pairs = (process.env['TEAL_PAIRS'] ?? `${blueMajor()}-${greenMajor()}`)
@@ -26,13 +26,3 @@ test.each(pairs)('what %i knows moves to %i, back, and there again', async (from
   expect(report.pausesMs).toHaveLength(3);
   expect(await rowsOf(green.url, from)).toEqual(await rowsOf(blue.url, from));
 });
-
-async function execute(url: string, statements: readonly string[]): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
-}

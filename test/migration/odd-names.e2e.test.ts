@@ -1,8 +1,8 @@
-import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, onDatabase, ownServer } from '../support/postgres.ts';
 import { Life } from '../support/whole-life.ts';
+import { execute } from '../../tools/servers/with-client.ts';
 
 const longest = 'ä'.repeat(31) + 'x';
 
@@ -45,13 +45,13 @@ test('odd names and hostile settings of a database do no harm', async () => {
   await using green = await ownServer(greenMajor());
   const name = 'Odd "Shop" é';
   for (const server of [blue, green]) {
-    await run(server.url, [`create database "Odd ""Shop"" é"`]);
-    await run(onDatabase(server.url, name), [
+    await execute(server.url, [`create database "Odd ""Shop"" é"`]);
+    await execute(onDatabase(server.url, name), [
       ...(server === blue ? odd : []),
       ...settings.map((setting) => `alter database "Odd ""Shop"" é" set ${setting}`),
     ]);
     // Of the role everywhere: Teal must write although its own role is read-only.
-    await run(server.url, [`alter role postgres set default_transaction_read_only = on`]);
+    await execute(server.url, [`alter role postgres set default_transaction_read_only = on`]);
   }
   await using life = await Life.begin({
     name: 'odd',
@@ -60,7 +60,7 @@ test('odd names and hostile settings of a database do no harm', async () => {
     tools: await pgTools(blueMajor(), greenMajor()),
   });
   const report = await life.live(async (url, turn) =>
-    run(url, [
+    execute(url, [
       `set default_transaction_read_only = off`,
       `set lock_timeout = 0`,
       `insert into "Sales ""2024"""."order" values (${1000 + turn}, 'turn', 0.1, decode('00ff', 'hex'))`,
@@ -71,13 +71,3 @@ test('odd names and hostile settings of a database do no harm', async () => {
   );
   expect(report.pausesMs).toHaveLength(3);
 });
-
-async function run(url: string, statements: readonly string[]): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
-}

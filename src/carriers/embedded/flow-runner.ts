@@ -1,3 +1,4 @@
+import { orAborted } from '../../kernel/abort.ts';
 import { monotonicMs, sleep, waitFor } from '../../kernel/clock.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
 import { asPosition, type Position } from '../../model/position.ts';
@@ -17,19 +18,6 @@ import { ReceiverSide } from './receiver-side.ts';
 import { SchemaWatch } from './schema-watch.ts';
 import { SourceWatch } from './source-watch.ts';
 import type { CarrierDeps } from './worker-ports.ts';
-
-/** Rejects with the signal's reason when it aborts first. */
-async function abortable(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
 
 const maxRetryPauseMs = 10_000;
 /** An attempt that held for so long was a good one: the next pause is short again. */
@@ -271,7 +259,7 @@ export class FlowRunner {
     if (!this.#receiveOnly) return;
     this.#state = 'receiving';
     this.#deps.log(`the ${this.#config.flow} flow receives`);
-    await abortable(this.#begun.promise, ends);
+    await orAborted(this.#begun.promise, ends);
   }
 
   async #apply(reader: SpoolReader, sink: Sink, starts: TableStarts, ends: AbortSignal): Promise<void> {

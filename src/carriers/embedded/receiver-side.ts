@@ -1,3 +1,4 @@
+import { orAborted } from '../../kernel/abort.ts';
 import type { Position } from '../../model/position.ts';
 import { errorOfFailure, type Failure, type ReceiverReport } from '../../sync/receiver.ts';
 import type { SpoolReader } from '../../sync/spool-reader.ts';
@@ -44,16 +45,8 @@ export class ReceiverSide implements AsyncDisposable {
 
   /** Resolves with the place up to which the spool can be read, once there is a spool. Rejects when the receiver has ended, or with the signal's reason. */
   async ready(signal: AbortSignal): Promise<SpoolPlace> {
-    const aborted = Promise.withResolvers<never>();
-    const abort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      signal.throwIfAborted();
-      await Promise.race([this.#ready.promise, aborted.promise]);
-      return this.#readable ?? (await this.#ready.promise);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    await orAborted(this.#ready.promise, signal);
+    return this.#readable ?? (await this.#ready.promise);
   }
 
   /** Tells this reader from now on how far it may read, and that the receiver has ended if it has. */
