@@ -231,9 +231,13 @@ class StreamApplier implements Applier {
   async #orIdle(next: Promise<readonly StreamEvent[]>): Promise<readonly StreamEvent[] | undefined> {
     const idleMs = this.#durable === this.#applied ? quietMs : durableEveryMs;
     const pause = new AbortController();
+    using _ = this.#hold.onChange(() => pause.abort());
     try {
-      const idle = sleep(idleMs, AbortSignal.any([this.#signal, pause.signal])).then(() => undefined);
-      const batch = await Promise.race([next, idle, this.#hold.asked.then(() => undefined)]);
+      const idle = sleep(idleMs, AbortSignal.any([this.#signal, pause.signal])).then(
+        () => undefined,
+        () => this.#signal.throwIfAborted(),
+      );
+      const batch = await Promise.race([next, idle]);
       if (batch !== undefined) return batch;
     } finally {
       pause.abort();

@@ -14,7 +14,7 @@ interface Stop {
  */
 export class Hold {
   #stop: Stop | undefined;
-  #changed = Promise.withResolvers<void>();
+  readonly #listeners = new Set<() => void>();
 
   /** Resolves when the applier stands at the position. A later call replaces an earlier one, which then rejects with TEAL-KERNEL-003. */
   async stopAt(position: Position, leaseMs: number): Promise<Position> {
@@ -54,21 +54,21 @@ export class Hold {
   /** Resolves at the next `stopAt`, `resume` or end of a lease; rejects when aborted. */
   async changed(signal: AbortSignal): Promise<void> {
     const waiting = new AbortController();
-    const stop = this.#stop;
-    try {
-      const ends = [this.#changed.promise];
-      const rest = stop === undefined ? 1 << 30 : Math.max(0, stop.untilMs - monotonicMs());
-      ends.push(sleep(rest, AbortSignal.any([signal, waiting.signal])));
-      await Promise.race(ends);
-      signal.throwIfAborted();
-    } finally {
-      waiting.abort();
-    }
+    const rest = this.#stop === undefined ? 1 << 30 : Math.max(0, this.#stop.untilMs - monotonicMs());
+    using _ = this.onChange(() => waiting.abort());
+    // Woken by either signal; the caller's is looked at below.
+    await sleep(rest, AbortSignal.any([signal, waiting.signal])).catch(() => undefined);
+    signal.throwIfAborted();
   }
 
-  /** Resolves at the next `stopAt` or `resume`. */
-  get asked(): Promise<void> {
-    return this.#changed.promise;
+  /**
+   * Calls at each `stopAt` and `resume`, until it is disposed of. No promise: one that lasts would keep everything that was ever raced against it, which is every batch of
+   * a flow that nobody stops.
+   */
+  onChange(call: () => void): Disposable {
+    const listener = (): void => call();
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
   #expire(): void {
@@ -81,7 +81,6 @@ export class Hold {
     this.#stop = stop;
     // The asker may have gone without waiting; its rejection is nobody's.
     stop?.arrived.promise.catch(() => undefined);
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    for (const call of this.#listeners) call();
   }
 }
