@@ -39,11 +39,11 @@ export interface LifeReport {
 export class Life implements AsyncDisposable {
   readonly migration: Migration;
   readonly proxyUrl: string;
-  readonly #folder: string;
+  readonly folder: string;
   readonly #clock: LifeClock;
 
   private constructor(folder: string, migration: Migration, proxyUrl: string, clock: LifeClock) {
-    this.#folder = folder;
+    this.folder = folder;
     this.migration = migration;
     this.proxyUrl = proxyUrl;
     this.#clock = clock;
@@ -120,7 +120,7 @@ export class Life implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.migration.stopProcesses();
     await this.migration[Symbol.asyncDispose]();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -1,0 +1,5 @@
+import type { Injector } from '../world.ts';
+import { networkFaults } from './network.ts';
+
+/** By the name of the kind of fault. */
+export const injectors: Readonly<Record<string, Injector>> = { ...networkFaults };

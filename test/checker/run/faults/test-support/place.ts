@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import type { Side } from '../../../../../src/model/catalog.ts';
+import { pgTools } from '../../../../../tools/servers/pg-tools.ts';
+import type { PostgresServer } from '../../../../../tools/servers/postgres.ts';
+import { blueMajor, greenMajor, ownServer, type TextRow } from '../../../../support/postgres.ts';
+import { queryUrl } from '../../../../support/teal-place.ts';
+import { Life, type LifeOptions } from '../../../../support/whole-life.ts';
+import { Random } from '../../../random.ts';
+import type { World } from '../../world.ts';
+import { linksOf, pairOfClient, pairOfServer, type FaultProxies } from '../network.ts';
+import { startFaultProxy } from '../tcp-proxy.ts';
+
+/** A small migration on servers of its own, with fault proxies where a run has them. */
+export interface FaultPlace extends AsyncDisposable {
+  readonly world: World;
+  readonly life: Life;
+  readonly proxies: FaultProxies;
+  /** Of clients: through the fault proxy before Teal's. */
+  readonly clientUrl: string;
+  /** Past the links; rows of the last statement. */
+  query(side: Side, sql: string): Promise<readonly TextRow[]>;
+}
+
+export interface FaultPlaceOptions extends Pick<LifeOptions, 'onEvent' | 'spec' | 'gates' | 'maxPause'> {
+  /** What blue holds at first. */
+  readonly schema: string;
+}
+
+export async function faultPlace(options: FaultPlaceOptions): Promise<FaultPlace> {
+  await using stack = new AsyncDisposableStack();
+  const [blue, green] = await Promise.all([ownServer(blueMajor()), ownServer(greenMajor())]);
+  stack.use(blue);
+  stack.use(green);
+  await queryUrl(blue.url, options.schema);
+  const servers: Record<Side, PostgresServer> = { blue, green };
+  const before = async (side: Side) =>
+    stack.use(await startFaultProxy({ upstreamPort: servers[side].port, classify: pairOfServer(side) }));
+  const sides = { blue: await before('blue'), green: await before('green') };
+  const through = (url: string, port: number): string => {
+    const other = new URL(url);
+    other.port = String(port);
+    return other.href;
+  };
+  const life = stack.use(
+    await Life.begin({
+      name: 'faults',
+      gates: '[{ person: tester }]',
+      ...options,
+      blueUrl: through(blue.url, sides.blue.port),
+      greenUrl: through(green.url, sides.green.port),
+      tools: await pgTools(blueMajor(), greenMajor()),
+    }),
+  );
+  const client = stack.use(
+    await startFaultProxy({ upstreamPort: Number(new URL(life.proxyUrl).port), classify: pairOfClient }),
+  );
+  const proxies = { client, ...sides };
+  const url = (side: Side): string => servers[side].url;
+  const kept = stack.move();
+  return {
+    life,
+    proxies,
+    clientUrl: through(life.proxyUrl, client.port),
+    query: async (side, sql) => queryUrl(url(side), sql),
+    world: {
+      random: new Random(1),
+      folder: life.folder,
+      stateDir: join(life.folder, '.teal/faults'),
+      servers,
+      links: linksOf(proxies),
+      url,
+      live: async () => life.migration.live,
+      pids: () => [],
+    },
+    [Symbol.asyncDispose]: async () => kept.disposeAsync(),
+  };
+}
