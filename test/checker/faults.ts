@@ -39,6 +39,12 @@ export interface FaultKind {
   readonly breaksClients: boolean;
   /** A cut that it meets must be given up; without it the cut may go either way. */
   readonly refusesCut?: boolean;
+  /** The migration cannot go on: abort while blue is live, finalise while green is. */
+  readonly ends?: true;
+  /** Afterwards the sides differ: `teal verify --fix` and a comparison, before a cut can come off. */
+  readonly repair?: true;
+  /** From the injection to the healing, where the runner's own time would not do. */
+  readonly lastsMs?: number;
 }
 
 const everywhere: readonly Place[] = [...quietPlaces, ...cutSteps];

@@ -25,11 +25,15 @@ export interface World {
   /** Of the migration; every process of Teal that is not the controller names it in its arguments. */
   readonly folder: string;
   readonly stateDir: string;
-  /** The servers themselves, past the links. A fail-over puts another in the place of one. */
-  readonly servers: Record<Side, PostgresServer>;
+  /** The servers themselves, past the links. */
+  readonly servers: Readonly<Record<Side, PostgresServer>>;
+  /** From now on this server is that side, past the links and through them. It is the run's from now on, and ends with it. */
+  replace(side: Side, server: PostgresServer): void;
   readonly links: Readonly<Record<Pair, Link>>;
   /** Where the migration's tables are; past the links, as a superuser. */
   url(side: Side): string;
+  /** For clients, through Teal's proxy. */
+  readonly clientUrl: string;
   /** The side that the owner row names now; blue without one. */
   live(): Promise<Side>;
   /** Those that run now. */

@@ -1,5 +1,6 @@
 import type { Injector } from '../world.ts';
 import { networkFaults } from './network.ts';
+import { serverFaults } from './servers.ts';
 
 /** By the name of the kind of fault. */
-export const injectors: Readonly<Record<string, Injector>> = { ...networkFaults };
+export const injectors: Readonly<Record<string, Injector>> = { ...networkFaults, ...serverFaults };

@@ -1,40 +1,13 @@
-import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { monotonicMs, waitFor } from '../../../../src/kernel/clock.ts';
 import { must } from '../../../../src/kernel/assert.ts';
 import { withClient } from '../../../../tools/servers/with-client.ts';
 import { pairs } from '../../faults.ts';
-import type { Injection, Pair } from '../world.ts';
-import { injectors } from './index.ts';
+import type { Pair } from '../world.ts';
+import { asked, inject } from './test-support/inject.ts';
 import { faultPlace, type FaultPlace } from './test-support/place.ts';
 
 const longestMs = 60_000;
-
-async function inject(at: FaultPlace, fault: string): Promise<Injection> {
-  return must(injectors[fault], fault)(at.world, { fault, place: 'follow' });
-}
-
-/** Milliseconds of a statement of a new client; what it threw, as text; `silent` when nothing came in two seconds. */
-async function asked(url: string, sql: string): Promise<number | string> {
-  const client = new Client({
-    connectionString: url,
-    application_name: 'shop',
-    connectionTimeoutMillis: 2_000,
-    query_timeout: 2_000,
-  });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    const began = monotonicMs();
-    await client.query(sql);
-    return monotonicMs() - began;
-  } catch (error) {
-    const text = String(error);
-    return text.includes('timeout') ? 'silent' : text;
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
 
 /** A row that comes through the forward flow to green, past all links but the flow's own: milliseconds, or undefined after `patienceMs`. */
 async function carried(at: FaultPlace, n: number, patienceMs: number): Promise<number | undefined> {

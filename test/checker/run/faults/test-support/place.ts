@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { carrierPaths } from '../../../../../src/carriers/embedded/config.ts';
 import type { Side } from '../../../../../src/model/catalog.ts';
 import { pgTools } from '../../../../../tools/servers/pg-tools.ts';
 import type { PostgresServer } from '../../../../../tools/servers/postgres.ts';
@@ -56,22 +58,33 @@ export async function faultPlace(options: FaultPlaceOptions): Promise<FaultPlace
   );
   const proxies = { client, ...sides };
   const url = (side: Side): string => servers[side].url;
+  const clientUrl = through(life.proxyUrl, client.port);
+  const stateDir = join(life.folder, '.teal/faults');
   const kept = stack.move();
   return {
     life,
     proxies,
-    clientUrl: through(life.proxyUrl, client.port),
+    clientUrl,
     query: async (side, sql) => queryUrl(url(side), sql),
     world: {
       random: new Random(1),
       folder: life.folder,
-      stateDir: join(life.folder, '.teal/faults'),
+      stateDir,
       servers,
       links: linksOf(proxies),
+      replace(side, server) {
+        servers[side] = kept.use(server);
+        proxies[side].retarget(server.port);
+      },
       url,
+      clientUrl,
       live: async () => life.migration.live,
-      pids: () => [],
+      pids: (of) => (of === 'worker forward' ? pidIn(carrierPaths(stateDir, 'forward').pid) : []),
     },
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),
   };
+}
+
+function pidIn(file: string): readonly number[] {
+  return existsSync(file) ? [Number(readFileSync(file, 'utf8'))] : [];
 }
