@@ -130,6 +130,7 @@ export const faultKinds: readonly FaultKind[] = [
     places: ['set-up', 'hold'],
     breaksClients: false,
     refusesCut: true,
+    lastsMs: 8_000,
   },
   {
     name: 'rogue writer',
@@ -137,6 +138,7 @@ export const faultKinds: readonly FaultKind[] = [
     places: ['follow', 'verify', 'last-look'],
     breaksClients: false,
     refusesCut: true,
+    repair: true,
   },
   {
     name: 'straggler',

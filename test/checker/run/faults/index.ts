@@ -1,6 +1,11 @@
 import type { Injector } from '../world.ts';
 import { networkFaults } from './network.ts';
+import { peopleFaults } from './people.ts';
 import { serverFaults } from './servers.ts';
 
 /** By the name of the kind of fault. */
-export const injectors: Readonly<Record<string, Injector>> = { ...networkFaults, ...serverFaults };
+export const injectors: Readonly<Record<string, Injector>> = {
+  ...networkFaults,
+  ...serverFaults,
+  ...peopleFaults,
+};
