@@ -92,6 +92,12 @@ export const faultKinds: readonly FaultKind[] = [
     places: ['copy', 'follow', 'fence', 'decide'],
     breaksClients: false,
   },
+  {
+    name: 'power cut worker',
+    does: 'kill -9 of the worker whose source is live, and of its spool is lost what no sync had made durable',
+    places: ['copy', 'follow', 'token'],
+    breaksClients: false,
+  },
   { name: 'disk full green', does: 'no room on green', places: ['copy', 'follow', 'token'], breaksClients: false },
   {
     name: 'torn journal',

@@ -1,4 +1,5 @@
 import type { Injector } from '../world.ts';
+import { diskFaults } from './disks.ts';
 import { networkFaults } from './network.ts';
 import { peopleFaults } from './people.ts';
 import { serverFaults } from './servers.ts';
@@ -8,4 +9,5 @@ export const injectors: Readonly<Record<string, Injector>> = {
   ...networkFaults,
   ...serverFaults,
   ...peopleFaults,
+  ...diskFaults,
 };
