@@ -1,3 +1,5 @@
+import { must } from '../../src/kernel/assert.ts';
+
 /** The steps of a cut in their order; their journal's names end so. */
 export const cutSteps = [
   'hold',
@@ -43,7 +45,7 @@ export interface FaultKind {
   readonly ends?: true;
   /** Afterwards the sides differ: `teal verify --fix` and a comparison, before a cut can come off. */
   readonly repair?: true;
-  /** From the injection to the healing, where the runner's own time would not do. */
+  /** From the injection to the healing, where the runner's own time (1 500) would not do. */
   readonly lastsMs?: number;
 }
 
@@ -165,6 +167,13 @@ export interface PlannedFault {
   readonly fault: string;
   readonly place: Place;
   readonly edge?: StepEdge;
+}
+
+export function faultKindOf({ fault }: Pick<PlannedFault, 'fault'>): FaultKind {
+  return must(
+    faultKinds.find(({ name }) => name === fault),
+    `the fault ${fault}`,
+  );
 }
 
 export const isCutStep = (place: Place): place is CutStep => (cutSteps as readonly string[]).includes(place);

@@ -84,6 +84,8 @@ export interface ScheduleOptions {
   readonly majors?: readonly number[];
   /** `short`: few clients, two switches, one fault: for every run of the tests. */
   readonly length?: 'short' | 'full';
+  /** Of all faults these kinds alone, by name; default all. */
+  readonly faults?: readonly string[];
 }
 
 /** Faults of one full schedule: so many seeds one after another meet every fault at every place. */
@@ -116,13 +118,14 @@ export function scheduleOf(seed: number, options: ScheduleOptions = {}): Schedul
     weights: weightsOf(random.fork('weights')),
     longest: random.fork('length').pick([1, 3, 6, 12]),
     rolledBackShare: random.fork('rollback').pick([0, 0.02, 0.1]),
-    deeds: deedsOf(random.fork('deeds'), faultsOf(seed, isShort), isShort),
+    deeds: deedsOf(random.fork('deeds'), faultsOf(seed, isShort, options.faults), isShort),
   };
 }
 
-function faultsOf(seed: number, isShort: boolean): readonly PlannedFault[] {
-  const count = isShort ? 1 : faultsEach;
-  return Array.from({ length: count }, (_, at) => mixed[(seed * count + at) % mixed.length]).filter(
+function faultsOf(seed: number, isShort: boolean, only?: readonly string[]): readonly PlannedFault[] {
+  const chosen = only === undefined ? mixed : mixed.filter(({ fault }) => only.includes(fault));
+  const count = Math.min(isShort ? 1 : faultsEach, chosen.length);
+  return Array.from({ length: count }, (_, at) => chosen[(seed * count + at) % chosen.length]).filter(
     (fault) => fault !== undefined,
   );
 }
@@ -167,10 +170,10 @@ function weightsOf(random: Random): readonly (readonly [MicroOp['f'], number])[]
 
 /** The last switch is undisturbed: after all that was done to it, a migration still works. */
 function deedsOf(random: Random, faults: readonly PlannedFault[], isShort: boolean): readonly Deed[] {
-  const pause = (): number => random.between(500, isShort ? 1_500 : 6_000);
+  const pause = (): number => random.between(200, isShort ? 1_000 : 2_500);
   const at = (...places: readonly PlannedFault['place'][]): readonly PlannedFault[] =>
     faults.filter(({ place }) => places.includes(place));
-  const alone = (fault: PlannedFault): Deed => ({ afterMs: random.between(0, 2_000), do: 'fault', fault });
+  const alone = (fault: PlannedFault): Deed => ({ afterMs: random.between(0, 1_000), do: 'fault', fault });
   const disturbed = faults
     .filter(({ place }) => isCutStep(place))
     .map((fault): Deed => ({ afterMs: pause(), do: 'switch', fault }));

@@ -21,7 +21,7 @@ describe('what clients saw of a migration, judged', () => {
     const schedule = scheduleOf(3, { drivers: ['node-postgres'], majors: [greenMajor()], length: 'short' });
     const spoil = `update lists set elements = elements[:cardinality(elements) - 1]
       where k = (select k from lists where elements <> '{}' limit 1)`;
-    const { violations } = await runSeed(schedule, spoil);
+    const { violations } = await runSeed(schedule, { spoil });
     expect(violations.map(({ invariant }) => invariant)).toContain(1);
   });
 });

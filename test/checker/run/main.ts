@@ -1,37 +1,106 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { monotonicMs } from '../../../src/kernel/clock.ts';
-import { describeError } from '../../../src/kernel/errors.ts';
-import { scheduleOf, scheduleText } from '../schedule.ts';
-import { runSeed } from './run-seed.ts';
+import { coverageTable, type PlannedFault } from '../faults.ts';
+import { scheduleOf, scheduleText, type ScheduleOptions } from '../schedule.ts';
+import type { SeedReport, SeedTask } from './seed-report.ts';
 
-/** `make check SEEDS=n FROM=m`: so many seeds one after another; exit code 1 when an invariant was violated, with the schedule to run it again. */
+/**
+ * `make check SEEDS=n FROM=m JOBS=j`: so many seeds, some beside each other; then the faults that were injected, by place. Exit code 1 when an invariant was
+ * violated or a seed did not come to its end, with the schedule to run it again.
+ */
 const seeds = Number(process.env['SEEDS'] ?? 10);
 const first = Number(process.env['FROM'] ?? 1);
-let bad = 0;
-let transactions = 0;
-let switches = 0;
-for (let seed = first; seed < first + seeds; seed += 1) {
-  const schedule = scheduleOf(seed, { drivers: ['node-postgres'] });
-  const began = monotonicMs();
-  const seconds = (): string => `${((monotonicMs() - began) / 1_000).toFixed(0)} s`;
-  try {
-    const { violations, txns, cuts } = await runSeed(schedule);
-    transactions += txns.length;
-    switches += cuts.filter(({ outcome }) => outcome === 'done').length;
-    const word = violations.length === 0 ? 'ok  ' : 'BAD ';
-    process.stdout.write(
-      `${word} seed ${seed}: ${schedule.blue} to ${schedule.green}, ${txns.length} transactions, ${cuts.length} switches, ${seconds()}\n`,
+const jobs = Number(process.env['JOBS'] ?? 2);
+const traces = resolve(process.env['TRACES'] ?? '.cache/check');
+/** Kinds of faults by name, separated by commas; default all. */
+const only = process.env['FAULTS']?.split(',');
+const options: ScheduleOptions = { drivers: ['node-postgres'], ...(only === undefined ? {} : { faults: only }) };
+const isLoud = process.env['LOUD'] === 'yes';
+/** What hangs longer than this is a failure of its own. */
+const longestMs = 6 * 60_000;
+
+async function runOne(seed: number): Promise<SeedReport> {
+  const task: SeedTask = { seed, options, tracesTo: join(traces, `seed-${seed}`), environment: {} };
+  const child = fork(fileURLToPath(new URL('seed-main.ts', import.meta.url)), [JSON.stringify(task)]);
+  const limit = setTimeout(() => child.kill('SIGKILL'), longestMs);
+  let report: SeedReport | undefined;
+  const told: string[] = [];
+  child.on('message', (message) => {
+    if (typeof message !== 'string') report = message as SeedReport;
+    else if (isLoud) say(`  ${seed} ${message}`);
+    else told.push(message);
+  });
+  await once(child, 'exit');
+  clearTimeout(limit);
+  return (
+    report ?? {
+      violations: [],
+      failure: 'its process ended without a word',
+      transactions: 0,
+      acknowledged: 0,
+      switches: 0,
+      refused: 0,
+      injected: [],
+      told,
+    }
+  );
+}
+
+class Totals {
+  readonly injected: PlannedFault[] = [];
+  bad = 0;
+  transactions = 0;
+  acknowledged = 0;
+  switches = 0;
+  refused = 0;
+
+  take(seed: number, report: SeedReport, seconds: number): void {
+    const isBad = report.violations.length > 0 || report.failure !== undefined;
+    if (isBad) this.bad += 1;
+    this.injected.push(...report.injected);
+    this.transactions += report.transactions;
+    this.acknowledged += report.acknowledged;
+    this.switches += report.switches;
+    this.refused += report.refused;
+    const schedule = scheduleOf(seed, options);
+    say(
+      `${isBad ? 'BAD ' : 'ok  '} seed ${seed}: ${schedule.blue} to ${schedule.green}, ${report.transactions} transactions, ` +
+        `${report.switches} switches and ${report.refused} refused, ${report.injected.length} faults, ${seconds} s`,
     );
-    if (violations.length === 0) continue;
-    bad += 1;
-    process.stdout.write(`${scheduleText(schedule)}\n`);
-    for (const { invariant, text } of violations.slice(0, 20))
-      process.stdout.write(`  invariant ${invariant}: ${text}\n`);
-  } catch (error) {
-    bad += 1;
-    process.stdout.write(
-      `BAD  seed ${seed} did not come to its end, ${seconds()}: ${describeError(error)}\n${scheduleText(schedule)}\n`,
-    );
+    if (!isBad) return;
+    say(scheduleText(schedule));
+    if (report.failure !== undefined) say(`  did not come to its end: ${report.failure}`);
+    for (const { invariant, text } of report.violations.slice(0, 20)) say(`  invariant ${invariant}: ${text}`);
+    for (const line of report.told) say(`    ${line}`);
+    say(`  traces: ${join(traces, `seed-${seed}`)}`);
   }
 }
-process.stdout.write(`${seeds} seeds, ${transactions} transactions, ${switches} switches, ${bad} seeds bad\n`);
-process.exitCode = bad === 0 ? 0 : 1;
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+const totals = new Totals();
+let next = first;
+await Promise.all(
+  Array.from({ length: jobs }, async () => {
+    while (next < first + seeds) {
+      const seed = next;
+      next += 1;
+      const began = monotonicMs();
+      const report = await runOne(seed);
+      totals.take(seed, report, Math.round((monotonicMs() - began) / 1_000));
+    }
+  }),
+);
+say('');
+say(coverageTable(totals.injected));
+say('');
+say(
+  `${seeds} seeds, ${totals.transactions} transactions (${totals.acknowledged} acknowledged), ${totals.switches} switches, ` +
+    `${totals.refused} cuts given up, ${totals.injected.length} faults, ${totals.bad} seeds bad`,
+);
+process.exitCode = totals.bad === 0 ? 0 : 1;

@@ -2,12 +2,14 @@ import type { Injector } from '../world.ts';
 import { diskFaults } from './disks.ts';
 import { networkFaults } from './network.ts';
 import { peopleFaults } from './people.ts';
+import { processFaults } from './processes.ts';
 import { serverFaults } from './servers.ts';
 
-/** By the name of the kind of fault. */
+/** By the name of the kind of fault. Those that need the controller's own failpoints are in `inject.ts`. */
 export const injectors: Readonly<Record<string, Injector>> = {
   ...networkFaults,
   ...serverFaults,
   ...peopleFaults,
   ...diskFaults,
+  ...processFaults,
 };

@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { openMigration } from '../../../src/app/open-migration.ts';
+import type { Migration } from '../../../src/app/migration.ts';
+import type { MigrationEvent, Outcome } from '../../../src/app/events.ts';
+import { must } from '../../../src/kernel/assert.ts';
+import { describeError, isTealError } from '../../../src/kernel/errors.ts';
+import { pgTools } from '../../../tools/servers/pg-tools.ts';
+import type { Comparison } from '../invariants.ts';
+import { nowUs } from './tables.ts';
+
+/** What a controller of a run is told, as JSON in its first argument. */
+export interface ControllerTask {
+  readonly file: string;
+  readonly command: 'look' | 'up' | 'cutover' | 'rollback' | 'verify' | 'fix' | 'finalise' | 'abort' | 'stop';
+  readonly majors: readonly [blue: number, green: number];
+}
+
+/** What it tells, a JSON line each. The last line is an outcome, a comparison or an error; a killed one has none of them. */
+export type ControllerLine =
+  | { readonly atUs: number; readonly event: MigrationEvent }
+  | { readonly outcome: Outcome }
+  | { readonly comparison: Comparison }
+  | { readonly error: { readonly code: string; readonly text: string } };
+
+const longestMs = 240_000;
+
+async function obey(migration: Migration, { command }: ControllerTask): Promise<ControllerLine> {
+  switch (command) {
+    case 'look':
+      return { outcome: { outcome: 'done', live: migration.live, next: [] } };
+    case 'up':
+      return { outcome: await migration.up() };
+    case 'cutover':
+      return { outcome: await migration.cutover() };
+    case 'rollback':
+      return { outcome: await migration.rollback('the schedule says so') };
+    case 'finalise':
+      return { outcome: await migration.finalise({ early: true }) };
+    case 'abort':
+      return { outcome: await migration.abort('the schedule says so') };
+    case 'stop':
+      await migration.stopProcesses();
+      return { outcome: { outcome: 'done', live: migration.live, next: [] } };
+    case 'fix': {
+      const found = await migration.verify(true);
+      if (!found.verified.equal) await migration.repair(found);
+      return { outcome: { outcome: 'done', live: migration.live, next: [] } };
+    }
+    case 'verify':
+      return { comparison: comparisonOf(await migration.verify()) };
+  }
+}
+
+function comparisonOf({ live, result }: Awaited<ReturnType<Migration['verify']>>): Comparison {
+  const { certificate } = result;
+  return {
+    position: certificate.live.position,
+    direction: live === 'blue' ? 'forward' : 'reverse',
+    tables: certificate.tables.map((table) => ({
+      table: `${table.schema}.${table.name}`,
+      rows: [table.rows?.blue ?? '?', table.rows?.green ?? '?'],
+      digest: [table.digest?.blue ?? 'blue alone', table.digest?.green ?? 'green alone'],
+    })),
+  };
+}
+
+/** Resolves when it has left this process: what comes after may be a kill. */
+async function tell(line: ControllerLine): Promise<void> {
+  if (!process.stdout.write(`${JSON.stringify(line)}\n`)) await once(process.stdout, 'drain');
+}
+
+async function main(task: ControllerTask): Promise<void> {
+  try {
+    await using migration = await openMigration({
+      file: task.file,
+      env: process.env,
+      command: task.command,
+      by: 'checker',
+      signal: AbortSignal.timeout(longestMs),
+      onEvent: (event) => {
+        // Many, and about nothing that a run is judged by.
+        if (event.kind !== 'flow') void tell({ atUs: nowUs(), event });
+      },
+      tools: await pgTools(...task.majors),
+    });
+    await tell(await obey(migration, task));
+  } catch (error) {
+    await tell({ error: { code: isTealError(error) ? error.code : 'none', text: describeError(error) } });
+    process.exitCode = 1;
+  }
+}
+
+if (import.meta.main) await main(JSON.parse(must(process.argv[2], 'a task as JSON')) as ControllerTask);

@@ -1,0 +1,221 @@
+import { monotonicMs, sleep } from '../../../src/kernel/clock.ts';
+import type { Side } from '../../../src/model/catalog.ts';
+import { withClient } from '../../../tools/servers/with-client.ts';
+import { faultKindOf, faultText, type PlannedFault } from '../faults.ts';
+import type { Comparison, CutTold, DoorMove, Excuse } from '../invariants.ts';
+import type { OwnerState } from '../owner-state.ts';
+import type { Deed } from '../schedule.ts';
+import type { Controller, Ended } from './controllers.ts';
+import type { ControllerTask } from './controller.ts';
+import { readDoors } from './doors.ts';
+import { Faults } from './inject.ts';
+import { answers, type Place } from './place.ts';
+import { nowUs, readOwnerState } from './tables.ts';
+
+/** A run that does not do what its schedule asks for, though no fault explains it. */
+export class Refused extends Error {}
+
+/** So often a command is given again before it counts as refused: a controller was killed, a cut met a long transaction, a flow was still on its way back. */
+const attempts = 12;
+const pauseMs = 500;
+
+/** The migration's side of a run: does the deeds, brings the faults about, and keeps what was seen. */
+export class Run {
+  readonly #place: Place;
+  readonly #faults: Faults;
+  readonly #say: (line: string) => void;
+  readonly states: OwnerState[] = [];
+  readonly cuts: CutTold[] = [];
+  readonly comparisons: Comparison[] = [];
+  readonly excuses: Excuse[] = [];
+  readonly injected: PlannedFault[] = [];
+  /** For people: everything in its order. */
+  readonly told: string[] = [];
+  doors: readonly DoorMove[] = [];
+  end: 'running' | 'aborted' | 'finalised' = 'running';
+  /** A fault after which a migration cannot go on: only its end is left. */
+  #isOver = false;
+
+  /** `say` hears what happens at once. */
+  constructor(place: Place, say: (line: string) => void = () => undefined) {
+    this.#say = say;
+    this.#place = place;
+    this.#faults = new Faults(place);
+  }
+
+  /** Starts the proxy, and nothing else. */
+  async open(): Promise<void> {
+    await this.#until('look', ({ kind }) => kind === 'outcome');
+    await answers(this.#place.clientUrl, 30_000);
+  }
+
+  async do(deeds: readonly Deed[]): Promise<void> {
+    for (let at = 0; at < deeds.length && this.end === 'running'; at += 1) {
+      const deed = deeds[at] as Deed;
+      const following = deeds.slice(at + 1);
+      const next = following.findIndex((each) => !isSetUpFault(each));
+      const early = following.slice(0, next === -1 ? following.length : next);
+      await sleep(deed.afterMs);
+      this.#tell(deed.do);
+      if (deed.do === 'up') {
+        await this.#up(early.flatMap((each) => (each.do === 'fault' ? [each.fault] : [])));
+        at += early.length;
+      } else if (!this.#isOver) await this.#deed(deed);
+      else if (at === deeds.length - 1) await this.#giveUp();
+    }
+  }
+
+  async #deed(deed: Deed): Promise<void> {
+    switch (deed.do) {
+      case 'verify':
+        return this.#verify();
+      case 'switch':
+        return this.#switch(deed.fault);
+      case 'finalise':
+        if ((await this.#place.live()) === 'blue') await this.#switch();
+        return this.#finish('finalise');
+      case 'abort':
+        if ((await this.#place.live()) === 'green') await this.#switch();
+        return this.#finish('abort');
+      case 'fault':
+        return this.#alone(deed.fault);
+      case 'up':
+      case 'stop':
+        return;
+    }
+  }
+
+  /** Until it waits for a person; faults one after another, each with a controller that is under way. */
+  async #up(faults: readonly PlannedFault[]): Promise<void> {
+    for (const fault of faults) {
+      if (this.#isOver) break;
+      await this.#disturbed(fault, 'up');
+    }
+    if (this.#isOver) return;
+    await this.#until('up', (ended) => ended.kind === 'outcome' && ended.outcome.outcome === 'waiting');
+  }
+
+  async #switch(fault?: PlannedFault): Promise<void> {
+    const before = await this.#place.owner();
+    const command = before.side === 'blue' ? 'cutover' : 'rollback';
+    const cut = `of ${before.side}, epoch ${before.epoch + 1}`;
+    const moved = async (): Promise<boolean> => (await this.#place.owner()).epoch > before.epoch;
+    if (fault === undefined) await this.#until(command, async () => moved());
+    else await this.#disturbed(fault, command);
+    const outcome = (await moved()) ? 'done' : 'aborted';
+    this.cuts.push({ cut, conditionsMet: fault === undefined || faultKindOf(fault).refusesCut !== true, outcome });
+    this.#tell(`switch ${cut}: ${outcome}`);
+    await this.lookAtOwner();
+  }
+
+  async #verify(): Promise<void> {
+    const ended = await this.#until('verify', ({ kind }) => kind === 'comparison');
+    if (ended.kind === 'comparison') this.comparisons.push(ended.comparison);
+  }
+
+  async #alone(fault: PlannedFault): Promise<void> {
+    await this.#disturbed(fault, fault.place === 'verify' ? 'verify' : undefined);
+  }
+
+  async #finish(command: 'finalise' | 'abort'): Promise<void> {
+    this.doors = await readDoors(this.#urls());
+    await this.lookAtOwner();
+    await this.#until(command, (ended) => ended.kind === 'outcome' && ended.outcome.outcome === 'done');
+    this.end = command === 'abort' ? 'aborted' : 'finalised';
+  }
+
+  /** What a person does when a flow is lost for good: back to blue alone, or on with green alone. */
+  async #giveUp(): Promise<void> {
+    await this.#finish((await this.#place.live()) === 'blue' ? 'abort' : 'finalise');
+  }
+
+  /** One controller that meets the fault, whatever becomes of it; without a command nothing runs but the flows and the proxy. */
+  async #disturbed(fault: PlannedFault, command: ControllerTask['command'] | undefined): Promise<void> {
+    const kind = faultKindOf(fault);
+    const fromUs = nowUs();
+    const { injection, controller } = await this.#faults.bring(fault, command);
+    if (injection === undefined) {
+      this.#tell(`${faultText(fault)}: did not come to pass`);
+    } else {
+      this.injected.push(fault);
+      this.#tell(`${faultText(fault)}: ${injection.what}`);
+      if (kind.ends === true) this.#isOver = true;
+    }
+    const ended = await controller?.ended;
+    if (ended !== undefined && controller !== undefined) this.#heard(controller, ended);
+    await answers(this.#place.clientUrl, 60_000);
+    if (injection !== undefined && kind.breaksClients) {
+      this.excuses.push({ fromUs, untilUs: nowUs() + 500_000, why: faultText(fault) });
+    }
+    if (ended?.kind === 'comparison') this.comparisons.push(ended.comparison);
+  }
+
+  /** Gives a command until it does what it must; a fault may have left much to be put right. */
+  async #until(
+    command: ControllerTask['command'],
+    isDone: (ended: Ended) => boolean | Promise<boolean>,
+  ): Promise<Ended> {
+    let last: Ended = { kind: 'killed' };
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      const controller = this.#place.control(command);
+      last = await controller.ended;
+      this.#heard(controller, last);
+      if (await isDone(last)) return last;
+      if (controller.tookTooLong) break;
+      await sleep(pauseMs);
+    }
+    throw new Refused(`${command} did not come off: ${textOf(last)}`);
+  }
+
+  #heard(controller: Controller, ended: Ended): void {
+    this.#tell(`${controller.task.command}: ${textOf(ended)}${controller.tookTooLong ? ' (it took too long)' : ''}`);
+  }
+
+  async lookAtOwner(): Promise<void> {
+    const { side, epoch } = await this.#place.owner();
+    this.states.push(await withClient(this.#place.url(side), async (client) => readOwnerState(client, side, epoch)));
+  }
+
+  async readDoors(): Promise<void> {
+    if (this.end === 'running') this.doors = await readDoors(this.#urls());
+  }
+
+  #urls(): Readonly<Record<Side, string>> {
+    return { blue: this.#place.url('blue'), green: this.#place.url('green') };
+  }
+
+  #tell(text: string): void {
+    const line = `${(monotonicMs() / 1_000).toFixed(1)} ${text}`;
+    this.told.push(line);
+    this.#say(line);
+  }
+}
+
+/** Comes while `up` runs: it is armed before that begins. */
+function isSetUpFault(deed: Deed): boolean {
+  if (deed.do !== 'fault') return false;
+  const { fault, place } = deed.fault;
+  if (place === 'set-up' || place === 'copy') return true;
+  return place === 'follow' && needsController.has(fault);
+}
+
+/** Where no controller would run otherwise. */
+const needsController: ReadonlySet<string> = new Set([
+  'kill controller',
+  'two controllers',
+  'torn journal',
+  'disk full journal',
+]);
+
+function textOf(ended: Ended): string {
+  switch (ended.kind) {
+    case 'outcome':
+      return ended.outcome.outcome === 'no' ? `no: ${ended.outcome.what}` : ended.outcome.outcome;
+    case 'comparison':
+      return 'compared';
+    case 'error':
+      return `${ended.code} ${ended.text.slice(0, 600)}`;
+    case 'killed':
+      return 'killed';
+  }
+}

@@ -1,0 +1,24 @@
+import type { PlannedFault } from '../faults.ts';
+import type { Violation } from '../invariants.ts';
+import type { ScheduleOptions } from '../schedule.ts';
+
+export interface SeedTask {
+  readonly seed: number;
+  readonly options: ScheduleOptions;
+  readonly tracesTo: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** What becomes known of one seed. */
+export interface SeedReport {
+  readonly violations: readonly Violation[];
+  /** Why it did not come to its end. */
+  readonly failure?: string;
+  readonly transactions: number;
+  readonly acknowledged: number;
+  readonly switches: number;
+  /** Cuts that were given up. */
+  readonly refused: number;
+  readonly injected: readonly PlannedFault[];
+  readonly told: readonly string[];
+}
