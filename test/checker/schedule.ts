@@ -168,6 +168,19 @@ function weightsOf(random: Random): readonly (readonly [MicroOp['f'], number])[]
   return usual.map(([f, weight]) => [f, Math.round(weight * random.pick([0.3, 1, 1, 3]) * 100) / 100]);
 }
 
+/** Where no controller would run otherwise. */
+const ofControllers: ReadonlySet<string> = new Set([
+  'kill controller',
+  'two controllers',
+  'torn journal',
+  'disk full journal',
+]);
+
+/** Faults that a controller meets on its way to the first gate: `up` and these are one deed for a runner. */
+export function comesDuringUp({ fault, place }: PlannedFault): boolean {
+  return place === 'set-up' || place === 'copy' || (place === 'follow' && ofControllers.has(fault));
+}
+
 /** The last switch is undisturbed: after all that was done to it, a migration still works. */
 function deedsOf(random: Random, faults: readonly PlannedFault[], isShort: boolean): readonly Deed[] {
   const pause = (): number => random.between(200, isShort ? 1_000 : 2_500);
@@ -185,13 +198,15 @@ function deedsOf(random: Random, faults: readonly PlannedFault[], isShort: boole
   const middle = random.shuffled([
     ...disturbed,
     ...calm,
-    ...at('follow', 'verify').map(alone),
+    ...at('follow', 'verify')
+      .filter((fault) => !comesDuringUp(fault))
+      .map(alone),
     ...(random.chance(0.7) ? [verify()] : []),
   ]);
   const ends: readonly Deed['do'][] = ['finalise', 'abort', 'stop'];
   return [
     { afterMs: pause(), do: 'up' },
-    ...at('set-up', 'copy').map(alone),
+    ...at('set-up', 'copy', 'follow').filter(comesDuringUp).map(alone),
     verify(),
     ...middle,
     { afterMs: pause(), do: 'switch' },

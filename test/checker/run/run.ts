@@ -1,10 +1,10 @@
 import { monotonicMs, sleep } from '../../../src/kernel/clock.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import { withClient } from '../../../tools/servers/with-client.ts';
-import { faultKindOf, faultText, type PlannedFault } from '../faults.ts';
+import { faultKindOf, faultText, isCutStep, type PlannedFault } from '../faults.ts';
 import type { Comparison, CutTold, DoorMove, Excuse } from '../invariants.ts';
 import type { OwnerState } from '../owner-state.ts';
-import type { Deed } from '../schedule.ts';
+import { comesDuringUp, type Deed } from '../schedule.ts';
 import type { Controller, Ended } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
 import { readDoors } from './doors.ts';
@@ -53,7 +53,7 @@ export class Run {
     for (let at = 0; at < deeds.length && this.end === 'running'; at += 1) {
       const deed = deeds[at] as Deed;
       const following = deeds.slice(at + 1);
-      const next = following.findIndex((each) => !isSetUpFault(each));
+      const next = following.findIndex((each) => each.do !== 'fault' || !comesDuringUp(each.fault));
       const early = following.slice(0, next === -1 ? following.length : next);
       await sleep(deed.afterMs);
       this.#tell(deed.do);
@@ -143,6 +143,8 @@ export class Run {
     }
     const ended = await controller?.ended;
     if (ended !== undefined && controller !== undefined) this.#heard(controller, ended);
+    // Between fence and decision clients wait for a controller: nobody else may say which way it goes.
+    if (ended?.kind === 'killed' && isCutStep(fault.place)) await this.#until('up', ({ kind }) => kind === 'outcome');
     await answers(this.#place.clientUrl, 60_000);
     if (injection !== undefined && kind.breaksClients) {
       this.excuses.push({ fromUs, untilUs: nowUs() + 500_000, why: faultText(fault) });
@@ -190,22 +192,6 @@ export class Run {
     this.#say(line);
   }
 }
-
-/** Comes while `up` runs: it is armed before that begins. */
-function isSetUpFault(deed: Deed): boolean {
-  if (deed.do !== 'fault') return false;
-  const { fault, place } = deed.fault;
-  if (place === 'set-up' || place === 'copy') return true;
-  return place === 'follow' && needsController.has(fault);
-}
-
-/** Where no controller would run otherwise. */
-const needsController: ReadonlySet<string> = new Set([
-  'kill controller',
-  'two controllers',
-  'torn journal',
-  'disk full journal',
-]);
 
 function textOf(ended: Ended): string {
   switch (ended.kind) {
