@@ -149,7 +149,8 @@ export class Run {
     if (injection !== undefined && kind.breaksClients) {
       this.excuses.push({ fromUs, untilUs: nowUs() + 500_000, why: faultText(fault) });
     }
-    if (ended?.kind === 'comparison') this.comparisons.push(ended.comparison);
+    if (injection !== undefined && kind.repair === true) await this.#until('fix', ({ kind: how }) => how === 'outcome');
+    else if (ended?.kind === 'comparison') this.comparisons.push(ended.comparison);
   }
 
   /** Gives a command until it does what it must; a fault may have left much to be put right. */
