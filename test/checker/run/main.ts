@@ -23,7 +23,7 @@ const isLoud = process.env['LOUD'] === 'yes';
 const longestMs = 6 * 60_000;
 
 async function runOne(seed: number): Promise<SeedReport> {
-  const task: SeedTask = { seed, options, tracesTo: join(traces, `seed-${seed}`), environment: {} };
+  const task: SeedTask = { seed, options, tracesTo: join(traces, `seed-${seed}`) };
   const child = fork(fileURLToPath(new URL('seed-main.ts', import.meta.url)), [JSON.stringify(task)]);
   const limit = setTimeout(() => child.kill('SIGKILL'), longestMs);
   let report: SeedReport | undefined;

@@ -11,6 +11,7 @@ import { withClient } from '../../../tools/servers/with-client.ts';
 import { endProcesses } from '../../support/teal-place.ts';
 import { Random } from '../random.ts';
 import type { Schedule } from '../schedule.ts';
+import { seamEnvironment } from '../seams/index.ts';
 import { Controller } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
 import { Failpoints } from './failpoints.ts';
@@ -38,7 +39,8 @@ export class Place implements World, AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   #controller: Controller | undefined;
 
-  static async open(schedule: Schedule, env: Readonly<Record<string, string>> = {}): Promise<Place> {
+  /** `mutant`: of the product, by its name. */
+  static async open(schedule: Schedule, mutant?: string): Promise<Place> {
     await using stack = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'teal-check-'));
     stack.defer(async () => rm(folder, { recursive: true, force: true }));
@@ -65,7 +67,7 @@ export class Place implements World, AsyncDisposable {
       stack: stack.move(),
       env: {
         ...process.env,
-        ...env,
+        ...seamEnvironment({ folder, ...(mutant === undefined ? {} : { mutant }) }),
         ...failpoints.environment,
         TEAL_PG_BIN: binDir,
         BLUE_URL: network.urls.blue,

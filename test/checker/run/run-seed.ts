@@ -28,8 +28,8 @@ export interface SeedResult {
 export interface SeedOptions {
   /** SQL on the owner after the clients have ended, to see that it is found. */
   readonly spoil?: string;
-  /** Of every process of Teal. */
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Of the product, by its name: it must be found. */
+  readonly mutant?: string;
   /** Where the histories, logs and journal of a run that was not right are kept. */
   readonly tracesTo?: string;
   /** Hears what happens at once. */
@@ -47,7 +47,7 @@ const clientsEach = 100;
  */
 export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Promise<SeedResult> {
   await using stack = new AsyncDisposableStack();
-  const place = stack.use(await Place.open(schedule, options.environment));
+  const place = stack.use(await Place.open(schedule, options.mutant));
   const run = new Run(place, options.say);
   try {
     const loaded = await load(place.url('blue'), schedule);

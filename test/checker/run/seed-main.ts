@@ -5,7 +5,7 @@ import { runSeed } from './run-seed.ts';
 import type { SeedReport, SeedTask } from './seed-report.ts';
 
 /** One seed in a process of its own: so many can run beside each other, and one that hangs is ended. */
-async function main({ seed, options, tracesTo, environment }: SeedTask): Promise<SeedReport> {
+async function main({ seed, options, tracesTo, mutant }: SeedTask): Promise<SeedReport> {
   const told: string[] = [];
   const say = (line: string): void => {
     told.push(line);
@@ -13,7 +13,11 @@ async function main({ seed, options, tracesTo, environment }: SeedTask): Promise
   };
   const schedule = scheduleOf(seed, options satisfies ScheduleOptions);
   try {
-    const { violations, txns, cuts, injected } = await runSeed(schedule, { tracesTo, environment, say });
+    const { violations, txns, cuts, injected } = await runSeed(schedule, {
+      tracesTo,
+      say,
+      ...(mutant === undefined ? {} : { mutant }),
+    });
     return {
       violations: [...violations],
       transactions: txns.length,

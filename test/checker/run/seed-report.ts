@@ -6,7 +6,7 @@ export interface SeedTask {
   readonly seed: number;
   readonly options: ScheduleOptions;
   readonly tracesTo: string;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly mutant?: string;
 }
 
 /** What becomes known of one seed. */
