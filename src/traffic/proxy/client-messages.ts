@@ -1,5 +1,5 @@
 import { frameHeaderBytes } from '../../wire/postgres/frames.ts';
-import { frontend, namedStatement, statementKey } from '../../wire/postgres/frontend.ts';
+import { encodeClose, frontend, namedStatement, statementKey } from '../../wire/postgres/frontend.ts';
 import { settingScanBytes, type CustomSettings } from './custom-settings.ts';
 import { statementLimitBytes, type Statements } from './statements.ts';
 import { sameTypes, withTypes, type TypeNumbers } from './type-numbers.ts';
@@ -82,7 +82,7 @@ export class ClientMessages {
         this.#tellStatement(bytes, start, end);
         break;
       case frontend.close:
-        units.expect({ kind: 'close', name: namedStatement(bytes.subarray(start, end)) });
+        units.expect({ kind: 'close', name: namedStatement(bytes.subarray(start, end)), injected: false });
         break;
       case frontend.terminate:
         return true;
@@ -104,21 +104,29 @@ export class ClientMessages {
     statements.parsing(name, this.#backend);
     // The unnamed statement is replaced with every call, so a view of the chunk will do; a named one would keep the chunk for ever.
     const kept = name === '' ? right : Buffer.from(right);
-    units.expect({ kind: 'parse', name, bytes: whole ? kept : undefined, injected: false, knownOn });
+    units.expect({ kind: 'parse', name, bytes: whole ? kept : undefined, injected: false, knownOn, unit: units.unit });
     if (right === sent) return true;
     insert(right);
     return false;
   }
 
-  /** Before a statement is used for the first time on a backend that does not know it, the backend is told. */
+  /**
+   * Before a statement is used for the first time on a backend that does not know it, the backend is told; and again in each later unit, until it has answered: an error of
+   * the client's makes it skip the rest of a unit. With a Close before, so that to tell it twice does no harm.
+   */
   #tellStatement(bytes: Buffer, start: number, end: number): void {
     const { units, statements, insert } = this.#options;
     if (!statements.moved) return;
     const name = namedStatement(bytes.subarray(start, end));
-    const parse = name === undefined ? undefined : statements.missing(name, this.#backend);
+    const { unit } = units;
+    const parse = name === undefined ? undefined : statements.missing(name, this.#backend, unit);
     if (name === undefined || parse === undefined) return;
-    statements.parsing(name, this.#backend);
-    units.expect({ kind: 'parse', name, bytes: parse, injected: true, knownOn: undefined });
+    statements.telling(name, this.#backend, unit);
+    if (name !== '') {
+      units.expect({ kind: 'close', name, injected: true });
+      insert(encodeClose(Buffer.from(name, 'latin1')));
+    }
+    units.expect({ kind: 'parse', name, bytes: parse, injected: true, knownOn: undefined, unit });
     insert(parse);
   }
 

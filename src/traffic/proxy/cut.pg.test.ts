@@ -289,6 +289,18 @@ describe('what is under way', () => {
     expect(await major(client)).toBe(at.blue.major);
   });
 
+  test('a statement that runs for longer than a hold waits is not cancelled', async () => {
+    await using at = await proxied();
+    const client = await at.connect();
+    const running = client.query<{ v: number }>('select pg_sleep(1.2), 1 as v');
+    await waitFor({ what: 'the statement', timeoutMs: 5_000 }, async () =>
+      (await at.router.read()).inFlight === 1 ? true : undefined,
+    );
+    expect(await at.router.hold({ ...hold, drainMs: 100 })).toMatchObject({ drained: false, inFlight: 1 });
+    await at.router.release();
+    expect((await running).rows[0]?.v).toBe(1);
+  });
+
   test('a transaction goes on while others are held, and the hold ends with it', async () => {
     await using at = await proxied();
     for (const side of [at.blue, at.green]) await side.query('create table t (a int)');
@@ -325,6 +337,25 @@ describe('what is under way', () => {
       .slice(1)
       .map((row) => (Number(row.slice(6)) / 10_000) | 0);
     expect(majors).toEqual([at.blue.major, at.green.major, at.green.major]);
+  });
+
+  test('a prepared statement is there behind a unit that failed before it was first used', async () => {
+    await using at = await proxied();
+    await using raw = await RawClient.open(at.proxy.port, at.blue.name);
+    raw.send(encodeParse('s', 'select 1'), encodeSync());
+    await raw.until((types) => types === '1Z');
+    await at.cut('green', 1);
+    raw.forget();
+    const use = [encodeBind('s', []), encodeExecute(), encodeSync()];
+    // Without waiting: the first unit fails before it comes to the statement.
+    raw.send(encodeParse('', 'no sql'), ...use, ...use, ...use);
+    await raw.until((types) => types.split('Z').length === 4);
+    expect([raw.types, raw.bodies('E')]).toEqual(['EZ2DCZ2DCZ', ['42601']]);
+    // As before, when nothing of it is new any more.
+    raw.forget();
+    raw.send(...use);
+    await raw.until((types) => types.endsWith('Z'));
+    expect(raw.types).toBe('2DCZ');
   });
 
   test('an unfinished pipeline is in flight', async () => {

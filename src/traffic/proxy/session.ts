@@ -394,8 +394,9 @@ export class Session implements LinkOwner {
         return parse?.injected !== true;
       }
       case backend.closeComplete: {
-        const name = units.closed();
-        if (name !== undefined) this.#statements.closed(name);
+        const close = units.closed();
+        if (close?.injected === true) return false;
+        if (close?.name !== undefined) this.#statements.closed(close.name);
         return true;
       }
       case backend.copyIn:

@@ -6,27 +6,27 @@ import { translateTypes, withTypes } from './type-numbers.ts';
 import type { ExpectedParse } from './units.ts';
 
 function parse(name: string, sql = 'select 1'): ExpectedParse {
-  return { kind: 'parse', name, bytes: encodeParse(name, sql), injected: false, knownOn: undefined };
+  return { kind: 'parse', name, bytes: encodeParse(name, sql), injected: false, knownOn: undefined, unit: 0 };
 }
 
 describe('prepared statements of a client', () => {
   test('are sent again to a backend that does not know them, once', () => {
     const statements = new Statements();
     statements.parsed(parse('a'), 1);
-    expect(statements.missing('a', 1)).toBeUndefined();
+    expect(statements.missing('a', 1, 0)).toBeUndefined();
     statements.newBackend();
-    expect(statements.missing('a', 2)).toEqual(encodeParse('a', 'select 1'));
+    expect(statements.missing('a', 2, 0)).toEqual(encodeParse('a', 'select 1'));
     statements.parsing('a', 2);
-    expect(statements.missing('a', 2)).toBeUndefined();
-    expect(statements.missing('b', 2)).toBeUndefined();
+    expect(statements.missing('a', 2, 0)).toBeUndefined();
+    expect(statements.missing('b', 2, 0)).toBeUndefined();
   });
 
   test('are sent again after our own Parse failed', () => {
     const statements = new Statements();
     statements.parsed(parse('a'), 1);
-    statements.parsing('a', 2);
+    statements.telling('a', 2, 0);
     statements.failed({ ...parse('a'), injected: true });
-    expect(statements.missing('a', 2)).toBeDefined();
+    expect(statements.missing('a', 2, 0)).toBeDefined();
   });
 
   test('a failed Parse leaves a named one as it was, and takes the unnamed one away', () => {
@@ -35,18 +35,18 @@ describe('prepared statements of a client', () => {
     statements.parsed(parse(''), 1);
     statements.parsing('a', 2);
     statements.failed({ ...parse('a'), knownOn: 1 });
-    expect(statements.missing('a', 2)).toBeDefined();
+    expect(statements.missing('a', 2, 0)).toBeDefined();
     statements.failed(parse(''));
-    expect(statements.missing('', 2)).toBeUndefined();
+    expect(statements.missing('', 2, 0)).toBeUndefined();
   });
 
   test('are forgotten when closed or cleared', () => {
     const statements = new Statements();
     for (const name of ['a', 'b']) statements.parsed(parse(name), 1);
     statements.closed('a');
-    expect([statements.missing('a', 2), statements.missing('b', 2) !== undefined]).toEqual([undefined, true]);
+    expect([statements.missing('a', 2, 0), statements.missing('b', 2, 0) !== undefined]).toEqual([undefined, true]);
     statements.clear();
-    expect(statements.missing('b', 2)).toBeUndefined();
+    expect(statements.missing('b', 2, 0)).toBeUndefined();
   });
 
   test('are kept without their text past the limit, and then cannot move', () => {

@@ -6,6 +6,8 @@ interface KnownStatement {
   bytes: Buffer | undefined;
   /** The number of the backend that has it. */
   knownOn: number | undefined;
+  /** The unit in which the proxy has told `knownOn` of it, while that has not been answered: an error may make the backend skip it. */
+  toldIn: number | undefined;
 }
 
 export const statementLimitBytes = 1 << 20;
@@ -31,14 +33,20 @@ export class Statements {
     return [...this.#byName.values()].some((statement) => statement.bytes === undefined);
   }
 
+  /** For certain. */
   knownOn(name: string): number | undefined {
-    return this.#byName.get(name)?.knownOn;
+    const known = this.#byName.get(name);
+    return known?.toldIn === undefined ? known?.knownOn : undefined;
   }
 
   /** A Parse of this name is on its way to `backend`: no need to send ours before a Bind that follows. */
   parsing(name: string, backend: number): void {
-    const known = this.#byName.get(name);
-    if (known !== undefined) known.knownOn = backend;
+    this.#expect(name, backend, undefined);
+  }
+
+  /** A Parse of the proxy is on its way to `backend`, in this unit. */
+  telling(name: string, backend: number, unit: number): void {
+    this.#expect(name, backend, unit);
   }
 
   /** The server has it. */
@@ -46,7 +54,7 @@ export class Statements {
     const bytes =
       parse.bytes !== undefined && this.#bytes + parse.bytes.length > allStatementsLimitBytes ? undefined : parse.bytes;
     this.#forget(parse.name);
-    this.#byName.set(parse.name, { bytes, knownOn: backend });
+    this.#byName.set(parse.name, { bytes, knownOn: backend, toldIn: undefined });
     this.#bytes += bytes?.length ?? 0;
   }
 
@@ -54,8 +62,11 @@ export class Statements {
   failed(parse: ExpectedParse): void {
     const known = this.#byName.get(parse.name);
     if (known === undefined) return;
-    if (parse.name === '' && !parse.injected) this.#forget('');
-    else known.knownOn = parse.injected ? undefined : parse.knownOn;
+    if (parse.injected) {
+      // Another unit has told it meanwhile, or has had its answer.
+      if (known.toldIn === parse.unit) this.#expect(parse.name, undefined, undefined);
+    } else if (parse.name === '') this.#forget('');
+    else this.#expect(parse.name, parse.knownOn, undefined);
   }
 
   closed(name: string): void {
@@ -68,10 +79,15 @@ export class Statements {
     this.#bytes = 0;
   }
 
-  /** The Parse that `backend` must be sent before it can be asked for this statement; undefined when it has it, or when there is none. */
-  missing(name: string, backend: number): Buffer | undefined {
+  /**
+   * The Parse that `backend` must be sent before it can be asked for this statement in this unit; undefined when it has it, when it is told in this unit already, or when there
+   * is none.
+   */
+  missing(name: string, backend: number, unit: number): Buffer | undefined {
     const known = this.#byName.get(name);
-    return known === undefined || known.knownOn === backend ? undefined : known.bytes;
+    if (known === undefined) return undefined;
+    const hasIt = known.knownOn === backend && (known.toldIn === undefined || known.toldIn === unit);
+    return hasIt ? undefined : known.bytes;
   }
 
   /** Every parameter's type has a number on the next backend. */
@@ -92,13 +108,20 @@ export class Statements {
   unnamedLost(): void {
     const known = this.#byName.get('');
     if (known === undefined) return;
-    known.knownOn = undefined;
+    this.#expect('', undefined, undefined);
     this.#moved = true;
   }
 
   /** The session has another backend, which knows none of these. */
   newBackend(): void {
     this.#moved = this.#byName.size > 0;
+  }
+
+  #expect(name: string, backend: number | undefined, toldIn: number | undefined): void {
+    const known = this.#byName.get(name);
+    if (known === undefined) return;
+    known.knownOn = backend;
+    known.toldIn = toldIn;
   }
 
   #forget(name: string): void {

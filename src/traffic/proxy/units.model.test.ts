@@ -215,7 +215,14 @@ class Session {
     this.#sent += 1;
     if (message.type === frontend.parse) {
       this.#parses.add(`s${id}`);
-      this.units.expect({ kind: 'parse', name: `s${id}`, bytes: undefined, injected: false, knownOn: undefined });
+      this.units.expect({
+        kind: 'parse',
+        name: `s${id}`,
+        bytes: undefined,
+        injected: false,
+        knownOn: undefined,
+        unit: 0,
+      });
     }
     this.units.sent(message.type);
     this.#there.push({ ...message, id });

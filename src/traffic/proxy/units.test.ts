@@ -89,7 +89,7 @@ describe('where a session stands', () => {
   test('answers find the Parse that they answer; those without an answer failed', () => {
     const units = new Units();
     const entry = (name: string, injected = false) =>
-      ({ kind: 'parse', name, bytes: undefined, injected, knownOn: undefined }) as const;
+      ({ kind: 'parse', name, bytes: undefined, injected, knownOn: undefined, unit: 0 }) as const;
     units.expect(entry('a'));
     units.expect(entry('b', true));
     sent(units, parse, bind, sync);

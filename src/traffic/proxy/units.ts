@@ -11,13 +11,22 @@ export interface ExpectedParse {
   readonly injected: boolean;
   /** Which backend knew a statement of this name before: where it still is, should this Parse fail. */
   readonly knownOn: number | undefined;
+  /** The unit that it was sent in (`Units.unit`). */
+  readonly unit: number;
+}
+
+/** A Close; without a name when it is of a portal. */
+export interface ExpectedClose {
+  readonly kind: 'close';
+  readonly name: string | undefined;
+  /** Sent by the proxy, so its answer is not the client's. */
+  readonly injected: boolean;
 }
 
 export type Expected =
   | { readonly kind: 'query' }
   | { readonly kind: 'sync' }
-  /** A Close; without a name when it is of a portal. */
-  | { readonly kind: 'close'; readonly name: string | undefined }
+  | ExpectedClose
   /** Not answered: the client has ended a COPY before the server has told that there is one. */
   | { readonly kind: 'copy end' }
   | ExpectedParse;
@@ -35,6 +44,7 @@ const copyEnd: Expected = Object.freeze({ kind: 'copy end' });
 export class Units {
   #expected: Expected[] = [];
   #outstanding = 0;
+  #unit = 0;
   #unsynced = false;
   #status: number = status.idle;
   #copyIn: 'no' | 'simple' | 'extended' = 'no';
@@ -43,6 +53,11 @@ export class Units {
   /** ReadyForQuery messages that are still to come. */
   get outstanding(): number {
     return this.#outstanding;
+  }
+
+  /** The number of the unit that the next message belongs to. */
+  get unit(): number {
+    return this.#unit;
   }
 
   /** A unit has begun and its end has not been forwarded. */
@@ -100,12 +115,12 @@ export class Units {
     return head;
   }
 
-  /** CloseComplete: the name of the statement that was closed. */
-  closed(): string | undefined {
+  /** CloseComplete: the Close that it answers. */
+  closed(): ExpectedClose | undefined {
     const [head] = this.#expected;
     if (head?.kind !== 'close') return undefined;
     this.#expected.shift();
-    return head.name;
+    return head;
   }
 
   commandCompleted(): void {
@@ -156,6 +171,7 @@ export class Units {
   }
 
   #begin(entry: Expected): void {
+    this.#unit += 1;
     this.#outstanding += 1;
     this.#expected.push(entry);
   }

@@ -97,6 +97,11 @@ export function encodeBind(statement: string, parameters: readonly (Buffer | nul
   return frame('B', zeroTerminated(''), zeroTerminated(statement), int16(0), count, ...values, int16(0));
 }
 
+/** Of a statement. Its name as bytes: it is in whatever encoding the client speaks. */
+export function encodeClose(statement: Buffer): Buffer {
+  return frame('C', Buffer.from('S'), statement, Buffer.from([0]));
+}
+
 export function encodeExecute(): Buffer {
   return frame('E', zeroTerminated(''), int32(0));
 }
