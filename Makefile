@@ -20,9 +20,10 @@ NPM_INSTALL := npm install --no-audit --no-fund --loglevel=error
 
 TABLES ?= 2000
 MINUTES ?= 5
+EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-e2e fuzz matrix many-tables generate format build demo clean
+.PHONY: help setup check check-fast test test-unit test-pg test-e2e fuzz endure matrix many-tables generate format build demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +63,10 @@ fuzz: setup ## throw malformed input at every parser (MINUTES=5)
 
 check: setup ## clients' histories of whole migrations, judged (SEEDS=10, FROM=1)
 	node test/checker/run/main.ts
+
+endure: MINUTES = 60
+endure: setup ## an hour of load with a switch every minute: nothing may grow (MINUTES=60 EVERY=60)
+	MINUTES=$(MINUTES) EVERY=$(EVERY) node test/checker/endure/main.ts
 
 matrix: setup ## a whole migration for each pair of majors (PAIRS="14-15 18-18")
 	TEAL_PAIRS="$(PAIRS)" vitest run --project e2e test/migration/majors.e2e.test.ts

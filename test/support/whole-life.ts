@@ -21,6 +21,8 @@ export interface LifeOptions {
   readonly spec?: string;
   /** Default `3s`, as the file's own. */
   readonly maxPause?: string;
+  /** It is given up after so long; default 500 s. */
+  readonly lifeMs?: number;
   /** Default `trust`. */
   readonly clientAuth?: 'trust' | 'scram';
   /** Work of clients, through the proxy: called while blue, green, blue and green again are live. */
@@ -39,6 +41,7 @@ export interface LifeReport {
 export class Life implements AsyncDisposable {
   readonly migration: Migration;
   readonly proxyUrl: string;
+  /** Everything of it is there, the state folder too. */
   readonly folder: string;
   readonly #clock: LifeClock;
 
@@ -65,7 +68,7 @@ export class Life implements AsyncDisposable {
         file,
         env: { ...process.env, BLUE_URL: options.blueUrl, GREEN_URL: options.greenUrl },
         command: 'up',
-        signal: AbortSignal.timeout(500_000),
+        signal: AbortSignal.timeout(options.lifeMs ?? 500_000),
         onEvent: (event) => {
           clock.hear(event);
           options.onEvent?.(event);
