@@ -8,6 +8,7 @@ import type { TealNames } from '../systems/postgres/removal.ts';
 import { compareSelected, readUnmoved } from '../systems/postgres/schema-eyes.ts';
 import { readColumnRules, readForms, readMark, type ColumnRule } from '../systems/postgres/schema-forms.ts';
 import type { SchemaForm } from '../model/schema-form.ts';
+import { readRefused } from '../systems/postgres/write-rights.ts';
 import { compareObjects } from '../verify/objects.ts';
 
 interface SchemaOfSide {
@@ -16,6 +17,7 @@ interface SchemaOfSide {
   readonly forms: readonly SchemaForm[];
   readonly rules: readonly ColumnRule[];
   readonly objects: readonly SchemaObject[];
+  readonly refused: readonly string[];
 }
 
 /** The two schemas of a migration, whole: what a cut asks before it begins. */
@@ -30,6 +32,7 @@ export function postgresSchemas(
     side,
     major: connection.serverMajor,
     forms: await readForms(connection),
+    refused: await readRefused(connection, managed, side),
     rules: (await readColumnRules(connection)).filter(({ schema, of }) => selected({ schema, name: of })),
     objects: (await readObjects(connection)).filter(({ table }) => table === undefined || selected(table)),
   });
@@ -76,6 +79,7 @@ export function postgresSchemas(
       return {
         ...carried,
         unmoved: live.unmoved,
+        refused: [...live.refused, ...other.refused],
         mark: live.mark,
         objects: objects.map(({ kind, name, what }) => `${kind} ${name} is ${what}`),
       };

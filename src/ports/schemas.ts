@@ -25,6 +25,8 @@ export type SchemaMark = Readonly<Record<string, string>>;
 export interface SchemaComparison extends SchemaLook {
   /** Indexes, constraints, views, functions and the like that the other side lacks or defines otherwise. */
   readonly objects: readonly string[];
+  /** What Teal may not do any more on either side, so that the cut, or going back, would fail. */
+  readonly refused: readonly string[];
   /** Of the live side, read before anything was compared. */
   readonly mark: SchemaMark;
 }

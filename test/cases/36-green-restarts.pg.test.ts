@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TealError } from '../../src/kernel/errors.ts';
 import type { CopyTarget } from '../../src/ports/snapshot-source.ts';
 import { copyTables } from '../../src/sync/copy.ts';
 import { postgresCopyTarget } from '../../src/systems/postgres/copy-target.ts';
@@ -16,6 +17,8 @@ afterAll(async () => green[Symbol.asyncDispose]());
 interface Moments {
   readonly before: (range: number) => boolean;
   readonly after: (range: number) => boolean;
+  /** With the answer that it was written. */
+  readonly answerIsLost?: boolean;
 }
 
 function restarting(target: CopyTarget, moments: Moments, restart: () => Promise<void>): CopyTarget {
@@ -32,7 +35,10 @@ function restarting(target: CopyTarget, moments: Moments, restart: () => Promise
           const number = ranges;
           if (moments.before(number)) await restart();
           const written = await writer.write(range, rows);
-          if (moments.after(number)) await restart();
+          if (moments.after(number)) {
+            await restart();
+            if (moments.answerIsLost === true) throw new TealError('TEAL-SYSTEMS-006', 'the answer to COMMIT is lost');
+          }
           return written;
         },
         [Symbol.asyncDispose]: async () => writer[Symbol.asyncDispose](),
@@ -45,6 +51,10 @@ function restarting(target: CopyTarget, moments: Moments, restart: () => Promise
 test.each<[string, Moments]>([
   ['before ranges', { before: (range) => [1, 4, 9, 10].includes(range), after: () => false }],
   ['right after ranges', { before: () => false, after: (range) => [1, 3, 5].includes(range) }],
+  [
+    'before ranges are known to be there',
+    { before: () => false, after: (range) => [1, 4, 8].includes(range), answerIsLost: true },
+  ],
 ])('36: green is killed and comes back %s: no table is left out, and no row is there twice', async (_, moments) => {
   await using sides = await makeSides(blueMajor(), green);
   const schema = `create table big (id int, v text); create table small (id int); create table none (id int); create table last (id int)`;

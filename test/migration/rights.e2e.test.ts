@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { lookAt } from '../../src/app/look.ts';
 import { must } from '../../src/kernel/assert.ts';
+import { isTealError } from '../../src/kernel/errors.ts';
 import { assess } from '../../src/stages/assess/assess.ts';
 import type { Finding } from '../../src/stages/assess/finding.ts';
 import type { PostgresServer } from '../../tools/servers/postgres.ts';
@@ -78,6 +79,51 @@ test('roles that are no superusers move a database, with the rights of the page 
   expect(evidence).toContain('role boss is without superuser');
   expect(evidence).toContain('event trigger of quiet is left out');
   expect(await inShop(green, 'postgres', [ownersSql])).toEqual([{ owners: 'app', clerk: 'true' }]);
+});
+
+/** The flow back writes nothing before the cut, so it cannot tell by itself that it could not (Vitess #16794). */
+test('21: a right that was taken away on blue, without which nobody could go back, is told before anybody waits', async () => {
+  await using blue = await ownServer(blueMajor());
+  await using green = await ownServer(greenMajor());
+  await asSuperuser(blue, [`create role app login`, `create role other`, `create database shop owner app`]);
+  await asSuperuser(green, [`create database shop`]);
+  if (blueMajor() >= 15) await inShop(blue, 'postgres', ['grant create on schema public to app']);
+  await inShop(blue, 'app', [
+    'create table customer (id int primary key); create table sale (id int primary key); insert into sale values (1)',
+  ]);
+  await grant(blue, 'Blue');
+  await grant(green, 'Green');
+  const began: string[] = [];
+  await using life = await Life.begin({
+    name: 'revoked',
+    blueUrl: address(blue, 'teal'),
+    greenUrl: address(green, 'teal'),
+    tools: await pgTools(blueMajor(), greenMajor()),
+    gates: '[{ person: tester }]',
+    onEvent: (event) => {
+      if (event.kind === 'step started') began.push(event.step);
+    },
+  });
+  expect(await life.migration.up()).toMatchObject({ outcome: 'waiting' });
+  const cases: readonly (readonly [taken: string, given: string, told: RegExp])[] = [
+    [
+      'revoke update, delete on sale from app',
+      'grant update, delete on sale to app',
+      /teal may not UPDATE, DELETE public\.sale on blue/,
+    ],
+    ['alter table sale owner to other', 'alter table sale owner to app', /teal does not own public\.sale on blue/],
+  ];
+  for (const [taken, given, told] of cases) {
+    await inShop(blue, 'postgres', [taken]);
+    const error: unknown = await life.migration.cutover().catch((thrown: unknown) => thrown);
+    expect(isTealError(error, 'TEAL-STAGES-107'), String(error)).toBe(true);
+    expect(String(error)).toMatch(told);
+    expect(life.migration.live).toBe('blue');
+    await inShop(blue, 'postgres', [given]);
+  }
+  expect(began.filter((step) => step.startsWith('cut:'))).toEqual([]);
+  expect(await life.migration.cutover()).toMatchObject({ live: 'green' });
+  expect(await life.migration.rollback('a test')).toMatchObject({ live: 'blue' });
 });
 
 test('what assess finds missing, and the statements that it gives, are all that is needed', async () => {

@@ -95,10 +95,18 @@ export async function checkGuardrails(
     ports.carrier.status(flowFrom(cut.to)),
   ]);
   const reasons = guardrails(cut, { router, losing, gaining, onward, back, settled: ports.settled(cut.to) }, limits);
-  if (reasons.length > 0) throw new TealError('TEAL-STAGES-107', reasons.join('; '), { reasons });
+  if (reasons.length > 0) throw notReady(reasons);
   const found = await ports.schemas.compare(cut.from);
+  if (found.refused.length > 0) throw notReady(found.refused);
   checkSchemas(found, accepted);
   return found.mark;
+}
+
+function notReady(reasons: readonly string[]): TealError {
+  const more = reasons.length > 10 ? `; and ${reasons.length - 10} more` : '';
+  return new TealError('TEAL-STAGES-107', `${reasons.slice(0, 10).join('; ')}${more}`, {
+    reasons: reasons.slice(0, 100),
+  });
 }
 
 const catchUpMs = 60_000;

@@ -91,6 +91,7 @@ export async function endure(options: EnduranceOptions): Promise<Endurance> {
   const report = await load.stop();
   const lost = await missing(urls[finalised.live], report.acknowledged);
   await controller.ask('end');
+  const hasEnded = await controller.ended();
   const leftovers = await leftAt(urls, finalised.live);
   const bounds = standardBounds(watch.seen, {
     steadyFromUs,
@@ -108,6 +109,7 @@ export async function endure(options: EnduranceOptions): Promise<Endurance> {
     ...checkRun(record).map(({ invariant, text }) => `invariant ${invariant}: ${text}`),
     ...report.failures.map((text) => `a client saw: ${text}`),
     ...lost,
+    ...(hasEnded ? [] : ['the controller does not end: something that nobody has closed keeps it alive']),
     ...verified.different.map((table) => `${table} is not equal on both sides`),
     ...[...watch.pids].flatMap(([name, pids]) => (pids.size === 1 ? [] : [`${name} was started ${pids.size} times`])),
     ...(await waitForEnd(folder)),
@@ -201,8 +203,14 @@ async function waitForEnd(folder: string): Promise<readonly string[]> {
 
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+const endMs = 20_000;
+
+/** False when it had to be killed: something that nobody has closed kept it alive. */
+async function ended(child: ChildProcess): Promise<boolean> {
+  const isOver = (): true | undefined => (child.exitCode === null && child.signalCode === null ? undefined : true);
+  const inTime = await waitFor({ what: 'a process to end', timeoutMs: endMs }, isOver).catch(() => false);
+  if (!inTime) child.kill('SIGKILL');
+  return inTime;
 }
 
 class Controller implements AsyncDisposable {
@@ -233,6 +241,10 @@ class Controller implements AsyncDisposable {
     const told = await this.#next();
     if (told.told !== 'done') throw new Error(`${ask} failed: ${JSON.stringify(told)}`);
     return told;
+  }
+
+  async ended(): Promise<boolean> {
+    return ended(this.#child);
   }
 
   async #next(): Promise<Told> {
