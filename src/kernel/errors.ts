@@ -27,6 +27,11 @@ export class TealError extends Error {
   }
 }
 
+/** Of a text that came from elsewhere: another process, a state that was kept. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorRegistry, text);
+}
+
 export function isTealError(error: unknown, code?: ErrorCode): error is TealError {
   return error instanceof TealError && (code === undefined || error.code === code);
 }

@@ -104,7 +104,7 @@ export class FlowRunner {
 
   /**
    * Outlives an applier and a process: what takes over stands still at the same place. While there is none it waits for one, for as long as the lease; a flow that has
-   * failed says so at once (TEAL-CARRIERS-005).
+   * failed says so at once: TEAL-CARRIERS-005, or its own code when it can never go on.
    */
   async stopAt(position: Position, leaseMs: number): Promise<Position> {
     const untilMs = monotonicMs() + leaseMs;
@@ -370,10 +370,12 @@ export class FlowRunner {
     this.#attempt.abort(error);
   }
 
+  /** What can never be is told as what it is; all else may be asked again. */
   #notNow(): TealError {
-    return this.#lastFailure === undefined
-      ? new TealError('TEAL-CARRIERS-005', 'the worker has not connected yet')
-      : new TealError('TEAL-CARRIERS-005', this.#lastFailure.reason, {}, errorOfFailure(this.#lastFailure));
+    const failure = this.#lastFailure;
+    if (failure === undefined) return new TealError('TEAL-CARRIERS-005', 'the worker has not connected yet');
+    const error = errorOfFailure(failure);
+    return error.entry.retry === 'never' ? error : new TealError('TEAL-CARRIERS-005', failure.reason, {}, error);
   }
 }
 

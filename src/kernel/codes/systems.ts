@@ -81,7 +81,8 @@ export const systemsCodes = {
     summary: 'The replication slot is gone',
     happened:
       'The source has no slot of this name: it was dropped, or the server failed over to one that never had it. Changes since then cannot be read.',
-    doThis: 'Start the copy again: what was missed is not in any log that Teal could read.',
+    doThis:
+      'What was missed is in no log any more. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
     retry: 'never',
     dataMayDiffer: 'yes',
   },
@@ -89,7 +90,8 @@ export const systemsCodes = {
     summary: 'The replication slot is invalidated',
     happened:
       'The source removed WAL that the slot still needed (max_slot_wal_keep_size, idle_replication_slot_timeout, wal_level) and marked the slot as lost.',
-    doThis: 'Raise or unset the limit on the source, drop the slot, and start the copy again.',
+    doThis:
+      'Raise or unset the limit on the source. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
     retry: 'never',
     dataMayDiffer: 'yes',
   },
@@ -113,10 +115,11 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-024': {
     summary: 'The source was promoted to another timeline',
     happened:
-      'The source failed over. The new primary may lack the last transactions of the old one that Teal has read already.',
-    doThis: 'Verify both sides, then accept the new timeline; if they differ, start the copy again.',
-    retry: 'operator',
-    dataMayDiffer: 'unknown',
+      'The source failed over. The new primary may lack the last transactions of the old one that Teal has read already, and has no slot that knows what was read.',
+    doThis:
+      'While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
   },
   'TEAL-SYSTEMS-025': {
     summary: 'The stream of changes was refused',
@@ -130,7 +133,8 @@ export const systemsCodes = {
     summary: 'The source would skip changes',
     happened:
       'The slot is already confirmed beyond the position that Teal has safely received. Reading on would leave a hole.',
-    doThis: 'Do not go on: start the copy again. Something else has read from this slot, or a spool was lost.',
+    doThis:
+      'Something else has read from this slot, or a spool was lost. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
     retry: 'never',
     dataMayDiffer: 'yes',
   },
@@ -146,7 +150,8 @@ export const systemsCodes = {
     summary: 'The publication is gone',
     happened:
       'The source has no publication of this name any more. From PostgreSQL 18 on the server then leaves changes out of the stream without an error.',
-    doThis: 'Start the copy again: changes that were made without the publication are not in the stream.',
+    doThis:
+      'Changes that were made without the publication are not in the stream. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
     retry: 'never',
     dataMayDiffer: 'yes',
   },

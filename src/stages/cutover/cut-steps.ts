@@ -1,5 +1,5 @@
-import { monotonicMs, waitFor } from '../../kernel/clock.ts';
-import { TealError } from '../../kernel/errors.ts';
+import { monotonicMs, sleep, waitFor } from '../../kernel/clock.ts';
+import { TealError, isTealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Carrier, Flow } from '../../ports/carrier.ts';
@@ -8,6 +8,7 @@ import type { HoldResult, PinnedSession, Router } from '../../ports/router.ts';
 import type { SchemaMark, Schemas } from '../../ports/schemas.ts';
 import type { Sequences } from '../../ports/sequences.ts';
 import type { Probed, Step, StepContext } from '../../ports/step.ts';
+import { endOfFlow } from '../follow/follow-steps.ts';
 
 export interface CutLimits {
   /** How long clients may be held in all, from the hold to the release. Past it the cut is undone. */
@@ -89,9 +90,16 @@ class PauseClock {
 
   /** Throws TEAL-STAGES-102 once clients have waited too long. */
   check(doing: string): void {
-    if (this.leftMs <= 0) {
-      throw new TealError('TEAL-STAGES-102', `no time was left for: ${doing}`, { maxPauseMs: this.#maxPauseMs });
-    }
+    if (this.leftMs <= 0) throw this.#tooLong(doing);
+  }
+
+  /** What a wait until the end of the clients' patience threw: that it was too long is TEAL-STAGES-102. */
+  late(thrown: unknown, doing: string): unknown {
+    return isTealError(thrown, 'TEAL-KERNEL-002') ? this.#tooLong(doing, thrown) : thrown;
+  }
+
+  #tooLong(doing: string, cause?: unknown): TealError {
+    return new TealError('TEAL-STAGES-102', `no time was left for: ${doing}`, { maxPauseMs: this.#maxPauseMs }, cause);
   }
 }
 
@@ -165,13 +173,33 @@ function tokenStep(cut: Cut, ports: CutPorts, clock: PauseClock, token: TokenOfC
     probe: async () => ((await seenThere()) ? done(`the token is on ${cut.to}`) : notDone),
     act: async (context) => {
       clock.check('the last changes to arrive');
-      await waitFor(
-        { what: `the token on ${cut.to}`, timeoutMs: clock.leftMs, everyMs: 2, signal: context.signal },
+      const over = new AbortController();
+      const signal = AbortSignal.any([context.signal, over.signal]);
+      const arrives = waitFor(
+        { what: `the token on ${cut.to}`, timeoutMs: clock.leftMs, everyMs: 2, signal },
         async () => ((await seenThere()) ? true : undefined),
       );
+      try {
+        await Promise.race([arrives, untilFlowEnds(ports.carrier, flowFrom(cut.from), signal)]);
+      } catch (error) {
+        throw clock.late(error, `the token on ${cut.to}`);
+      } finally {
+        over.abort();
+      }
     },
     undo: nothing,
   };
+}
+
+/** Throws when the flow can never go on: nobody has to wait for what it will not bring. Asked beside the wait, for a worker may be slow to answer. */
+async function untilFlowEnds(carrier: Carrier, flow: Flow, signal: AbortSignal): Promise<never> {
+  for (;;) {
+    await sleep(100, signal);
+    // Of one that does not answer nothing is known: the end of the wait is the clients' limit.
+    const status = await carrier.status(flow).catch(() => undefined);
+    const ended = status === undefined ? undefined : endOfFlow(flow, status.now);
+    if (ended !== undefined) throw ended;
+  }
 }
 
 function sequencesStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {

@@ -6,6 +6,7 @@ import type { Carrier, FlowStatus } from '../../ports/carrier.ts';
 import type { FenceState } from '../../ports/fence.ts';
 import type { RouterState } from '../../ports/router.ts';
 import type { SchemaComparison, SchemaMark } from '../../ports/schemas.ts';
+import { endOfFlow } from '../follow/follow-steps.ts';
 import { flowFrom, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
 import { ownerOf } from './decide.ts';
 
@@ -78,8 +79,8 @@ export function checkSchemas(found: SchemaComparison, accepted: (digest: string)
 }
 
 /**
- * Looks, and throws TEAL-STAGES-107 with every reason at once, or TEAL-STAGES-108 when all but the schemas is ready. Changes nothing. Answers what the losing
- * side's schema was when it was compared.
+ * Looks, and throws TEAL-STAGES-107 with every reason at once, or TEAL-STAGES-108 when all but the schemas is ready; a flow that can never go on is told first, by its
+ * own code. Changes nothing. Answers what the losing side's schema was when it was compared.
  */
 export async function checkGuardrails(
   cut: Cut,
@@ -95,6 +96,8 @@ export async function checkGuardrails(
     ports.carrier.status(flowFrom(cut.to)),
   ]);
   const reasons = guardrails(cut, { router, losing, gaining, onward, back, settled: ports.settled(cut.to) }, limits);
+  const ended = [onward, back].map(({ flow, now }) => endOfFlow(flow, now)).find((error) => error !== undefined);
+  if (ended !== undefined) throw ended;
   if (reasons.length > 0) throw notReady(reasons);
   const found = await ports.schemas.compare(cut.from);
   if (found.refused.length > 0) throw notReady(found.refused);

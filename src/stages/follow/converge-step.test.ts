@@ -39,5 +39,5 @@ test('there is nothing to wait for where nothing was copied, or the flow begins 
 test('a flow that has failed is not waited for', async () => {
   const failed = { state: 'failed', code: 'TEAL-SYNC-110', reason: 'a row too few' } as const;
   const step = convergeStep(carrierAt([1], failed), () => at(4));
-  await expect(step.act(context)).rejects.toSatisfy((error) => isTealError(error, 'TEAL-STAGES-120'));
+  await expect(step.act(context)).rejects.toSatisfy((error) => isTealError(error, 'TEAL-SYNC-110'));
 });

@@ -1,5 +1,5 @@
 import { waitFor } from '../../kernel/clock.ts';
-import { isTealError, TealError } from '../../kernel/errors.ts';
+import { isErrorCode, isTealError, TealError } from '../../kernel/errors.ts';
 import { flowSource, type Carrier, type Flow, type FlowState } from '../../ports/carrier.ts';
 import { otherSide } from '../../model/catalog.ts';
 import type { Probed, Step } from '../../ports/step.ts';
@@ -40,11 +40,19 @@ export function receiveStep(carrier: Carrier): Step {
   };
 }
 
-/** A flow that was ended for its source's sake is told with its own code: what is to be done about it is another thing. */
-export function failureOfFlow(flow: Flow, { code, reason }: Extract<FlowState, { state: 'failed' }>): TealError {
-  if (code === 'TEAL-CARRIERS-007' || code === 'TEAL-CARRIERS-008')
-    return new TealError(code, reason.replace(`${code}: `, ''), { flow });
-  return new TealError('TEAL-STAGES-120', `the ${flow} flow: ${reason}`, { flow, flowCode: code });
+/** A flow that can never go on is told with its own code: what is to be done is another thing than to mend it, and the data may differ. */
+export function failureOfFlow(flow: Flow, now: Extract<FlowState, { readonly reason: string }>): TealError {
+  return (
+    endOfFlow(flow, now) ??
+    new TealError('TEAL-STAGES-120', `the ${flow} flow: ${now.reason}`, { flow, flowCode: now.code })
+  );
+}
+
+/** The error of a flow that can never go on; undefined for every other state. */
+export function endOfFlow(flow: Flow, now: FlowState): TealError | undefined {
+  if (!('reason' in now) || !isErrorCode(now.code)) return undefined;
+  const error = new TealError(now.code, now.reason.replace(`${now.code}: `, ''), { flow });
+  return error.entry.retry === 'never' ? error : undefined;
 }
 
 /** Starts the worker of one flow. The reverse one begins in shadow: it reads and checks everything and applies nothing until an owner row tells it to. */
