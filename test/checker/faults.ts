@@ -112,12 +112,14 @@ export const faultKinds: readonly FaultKind[] = [
     does: 'the slot of the forward flow is dropped',
     places: ['copy', 'follow', 'token'],
     breaksClients: false,
+    ends: true,
   },
   {
     name: 'slot invalidated',
     does: 'the slot of the forward flow loses its log',
     places: ['copy', 'follow'],
     breaksClients: false,
+    ends: true,
   },
   {
     name: 'stalled standby',
@@ -125,7 +127,13 @@ export const faultKinds: readonly FaultKind[] = [
     places: ['copy', 'follow', 'hold', 'fence'],
     breaksClients: false,
   },
-  { name: 'failover', does: 'blue fails over to a physical standby', places: ['copy', 'follow'], breaksClients: true },
+  {
+    name: 'failover',
+    does: 'blue fails over to a physical standby',
+    places: ['copy', 'follow'],
+    breaksClients: true,
+    ends: true,
+  },
   {
     name: 'ddl',
     does: 'a column is added to a table of the live side',

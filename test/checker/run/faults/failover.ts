@@ -1,0 +1,20 @@
+import { execute } from '../../../../tools/servers/with-client.ts';
+import type { Injector } from '../world.ts';
+import { startStandby } from './standby.ts';
+
+/** No commit that was acknowledged is lost. The slots of the flows are: the standby never had them. */
+const failover: Injector = async (world) => {
+  const { blue } = world.servers;
+  const standby = await startStandby(blue);
+  try {
+    await blue.kill9();
+    await execute(standby.url, ['select pg_promote()']);
+  } catch (error) {
+    await standby[Symbol.asyncDispose]();
+    throw error;
+  }
+  world.replace('blue', standby);
+  return { what: 'blue failed over to its standby', heal: async () => undefined };
+};
+
+export const failoverFaults: Readonly<Record<string, Injector>> = { failover };
