@@ -111,7 +111,7 @@ export function scheduleOf(seed: number, options: ScheduleOptions = {}): Schedul
       lists: sizes.between(4, 40),
       rows: sizes.between(10, 200),
       values: sizes.between(5, 50),
-      ballast: isShort ? 2_000 : sizes.pick([5_000, 50_000, 200_000]),
+      ballast: isShort ? 2_000 : sizes.pick([2_000, 20_000, 100_000]),
       toastBytes: sizes.pick([3_000, 9_000, 40_000]),
     },
     groups: groupsOf(random.fork('clients'), options.drivers ?? drivers, isShort),

@@ -83,6 +83,9 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+// Each seed starts some twenty processes of the same program.
+process.env['NODE_COMPILE_CACHE'] ??= resolve('.cache/compile');
+
 const totals = new Totals();
 let next = first;
 await Promise.all(

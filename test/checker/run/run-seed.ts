@@ -76,7 +76,7 @@ export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Pr
       comparisons: run.comparisons,
       samples: [],
       bounds: [],
-      replays: [],
+      replays: run.replays,
     };
     const violations = checkRun(record);
     if (violations.length > 0) await keepTraces(place, run.told, options.tracesTo);

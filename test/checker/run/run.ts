@@ -2,7 +2,7 @@ import { monotonicMs, sleep } from '../../../src/kernel/clock.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import { withClient } from '../../../tools/servers/with-client.ts';
 import { faultKindOf, faultText, isCutStep, type PlannedFault } from '../faults.ts';
-import type { Comparison, CutTold, DoorMove, Excuse } from '../invariants.ts';
+import type { Comparison, CutTold, DoorMove, Excuse, Replay } from '../invariants.ts';
 import type { OwnerState } from '../owner-state.ts';
 import { comesDuringUp, type Deed } from '../schedule.ts';
 import type { Controller, Ended } from './controllers.ts';
@@ -10,6 +10,7 @@ import type { ControllerTask } from './controller.ts';
 import { readDoors } from './doors.ts';
 import { Faults } from './inject.ts';
 import { answers, type Place } from './place.ts';
+import { outsideOf } from './replay.ts';
 import { nowUs, readOwnerState } from './tables.ts';
 
 /** A run that does not do what its schedule asks for, though no fault explains it. */
@@ -31,6 +32,7 @@ export class Run {
   readonly injected: PlannedFault[] = [];
   /** For people: everything in its order. */
   readonly told: string[] = [];
+  readonly replays: Replay[] = [];
   doors: readonly DoorMove[] = [];
   end: 'running' | 'aborted' | 'finalised' = 'running';
   /** A fault after which a migration cannot go on: only its end is left. */
@@ -79,8 +81,9 @@ export class Run {
         return this.#finish('abort');
       case 'fault':
         return this.#alone(deed.fault);
-      case 'up':
       case 'stop':
+        return this.#replay();
+      case 'up':
         return;
     }
   }
@@ -117,7 +120,15 @@ export class Run {
     await this.#disturbed(fault, fault.place === 'verify' ? 'verify' : undefined);
   }
 
+  /** A command that finds everything done does nothing. */
+  async #replay(): Promise<void> {
+    const before = await outsideOf(this.#place);
+    await this.#until('up', ({ kind }) => kind === 'outcome');
+    this.replays.push({ what: '`up` once more', before, after: await outsideOf(this.#place) });
+  }
+
   async #finish(command: 'finalise' | 'abort'): Promise<void> {
+    if (!this.#isOver) await this.#replay();
     this.doors = await readDoors(this.#urls());
     await this.lookAtOwner();
     await this.#until(command, (ended) => ended.kind === 'outcome' && ended.outcome.outcome === 'done');
