@@ -16,10 +16,11 @@ export class Failpoints {
     return { TEAL_FAILPOINTS: this.#ledger, TEAL_FAILPOINT_NAMES: `@${this.#list}` };
   }
 
-  /** `pattern`: a name, `*` for anything. Who meets it is killed, or waits for `go`. What was armed before is no more. */
-  async arm(pattern: string, action: 'kill' | 'wait'): Promise<void> {
+  /** Names, `*` in them for anything: who meets one is killed, or waits for `go`. What was armed before is no more; who waits goes on waiting. */
+  async arm(patterns: readonly string[], action: 'kill' | 'wait'): Promise<void> {
     await this.disarm();
-    await writeFile(this.#list, action === 'wait' ? `${pattern}=wait` : pattern);
+    const suffix = action === 'wait' ? '=wait' : '';
+    await writeFile(this.#list, patterns.map((pattern) => `${pattern}${suffix}`).join(','));
   }
 
   async disarm(): Promise<void> {
@@ -38,7 +39,6 @@ export class Failpoints {
   }
 
   async go(name: string): Promise<void> {
-    await writeFile(this.#list, '');
     await appendFile(`${this.#ledger}.go`, `${name}\n`);
   }
 }

@@ -1,5 +1,5 @@
 import { sleep } from '../../../src/kernel/clock.ts';
-import { edges, faultKindOf, isCutStep, type PlannedFault } from '../faults.ts';
+import { edges, faultKindOf, isCutStep, quietPlaces, type PlannedFault } from '../faults.ts';
 import type { Controller } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
 import { injectors } from './faults/index.ts';
@@ -8,11 +8,14 @@ import { maxPauseMs, type Place } from './place.ts';
 import type { Injection } from './world.ts';
 
 export interface Brought {
+  readonly fault: PlannedFault;
   /** Undefined when the place was never reached. */
   readonly injection?: Injection;
   /** It may still be under way. */
   readonly controller?: Controller;
 }
+
+type Met = Omit<Brought, 'fault'>;
 
 const defaultLastsMs = 1_500;
 const reachMs = 120_000;
@@ -33,6 +36,9 @@ const stops = {
 /** These die, and with them whoever is at the failpoint. */
 const killsController: ReadonlySet<string> = new Set(['kill controller', 'torn journal']);
 
+/** A controller that ended before it came to the place is followed by another, so often. */
+const reachAttempts = 3;
+
 /** Brings faults about at their places. */
 export class Faults {
   readonly #place: Place;
@@ -42,12 +48,29 @@ export class Faults {
     this.#place = place;
   }
 
-  /** With a command: a controller of it meets the fault. Throws when the fault could not be done where its place was reached. */
-  async bring(fault: PlannedFault, command: ControllerTask['command'] | undefined): Promise<Brought> {
-    if (!this.#canBring(fault)) return command === undefined ? {} : { controller: this.#place.control(command) };
-    if (command === undefined) return { injection: await this.#whole(fault) };
-    if (fault.place === 'verify') return this.#duringVerify(fault);
-    return killsController.has(fault.fault) ? this.#killed(fault, command) : this.#met(fault, command);
+  /** While nothing but flows and proxy runs. */
+  async alone(fault: PlannedFault): Promise<Brought> {
+    return this.#canBring(fault) ? { fault, injection: await this.#whole(fault) } : { fault };
+  }
+
+  /**
+   * Controllers of one command meet these faults, one after another: each is armed before the controller goes on from the one before. The last controller may still be
+   * under way. Rejects when a fault could not be done where its place was reached.
+   */
+  async *during(faults: readonly PlannedFault[], command: ControllerTask['command']): AsyncGenerator<Brought> {
+    const planned = inOrder(faults);
+    for (const fault of planned.filter((each) => !this.#canBring(each))) yield { fault };
+    const able = planned.filter((each) => this.#canBring(each));
+    let controller: Controller | undefined;
+    await this.#arm(able[0]);
+    for (const [at, fault] of able.entries()) {
+      const met =
+        fault.place === 'verify'
+          ? await this.#duringVerify(fault)
+          : await this.#reach(fault, command, controller, able[at + 1]);
+      controller = met.controller;
+      yield { fault, ...met };
+    }
   }
 
   async #whole(fault: PlannedFault): Promise<Injection> {
@@ -57,26 +80,62 @@ export class Faults {
     return injection;
   }
 
-  /** The controller stands at the place while the fault is made, and goes on under it. */
-  async #met(fault: PlannedFault, command: ControllerTask['command']): Promise<Brought> {
+  /** Waits for a controller to come to the place, which is armed. Whatever becomes of it, the place of the next fault is armed after it. */
+  async #reach(
+    fault: PlannedFault,
+    command: ControllerTask['command'],
+    before: Controller | undefined,
+    next: PlannedFault | undefined,
+  ): Promise<Met> {
     const { failpoints } = this.#place;
-    await failpoints.arm(this.#pattern(fault, 'before'), 'wait');
-    const controller = this.#place.control(command);
-    const name = await failpoints.met(reachMs, () => controller.hasEnded);
-    if (name === undefined) {
-      await failpoints.disarm();
-      return { controller };
+    let controller = before;
+    for (let attempt = 1; attempt <= reachAttempts; attempt += 1) {
+      if (controller === undefined || controller.hasEnded) controller = this.#place.control(command);
+      const running = controller;
+      const name = await failpoints.met(reachMs, () => running.hasEnded);
+      if (name !== undefined) {
+        if (!killsController.has(fault.fault)) return this.#standing(fault, name, running, next);
+        const injection = await this.#killed(fault, name, running);
+        await this.#arm(next);
+        return { controller: running, injection };
+      }
+      // One that has come to its end did not pass there: another would not either.
+      if ((await running.ended).kind !== 'error') break;
     }
+    await this.#arm(next);
+    return controller === undefined ? {} : { controller };
+  }
+
+  /** It goes on under the fault. */
+  async #standing(
+    fault: PlannedFault,
+    name: string,
+    controller: Controller,
+    next: PlannedFault | undefined,
+  ): Promise<Met> {
+    let injection: Injection;
     try {
-      if (fault.fault === 'deadline') return { injection: await this.#pastDeadline(name), controller };
-      const injection = await this.#inject(fault);
-      await failpoints.go(name);
-      await sleep(faultKindOf(fault).lastsMs ?? defaultLastsMs);
-      await injection.heal();
-      return { injection, controller };
+      injection = fault.fault === 'deadline' ? await this.#pastDeadline(name) : await this.#inject(fault);
     } finally {
-      await failpoints.go(name);
+      await this.#arm(next);
+      await this.#place.failpoints.go(name);
     }
+    await sleep(faultKindOf(fault).lastsMs ?? defaultLastsMs);
+    await injection.heal();
+    return { controller, injection };
+  }
+
+  async #arm(fault: PlannedFault | undefined): Promise<void> {
+    const { failpoints } = this.#place;
+    if (fault === undefined || fault.place === 'verify') return failpoints.disarm();
+    const kills = killsController.has(fault.fault);
+    await failpoints.arm(this.#patterns(fault, kills ? this.#edge(fault) : 'before'), kills ? 'kill' : 'wait');
+  }
+
+  async #killed(fault: PlannedFault, name: string, controller: Controller): Promise<Injection> {
+    await controller.ended;
+    if (fault.fault === 'torn journal') return tearJournal(this.#place);
+    return { what: `killed at ${name}`, heal: async () => undefined };
   }
 
   async #pastDeadline(name: string): Promise<Injection> {
@@ -84,21 +143,13 @@ export class Faults {
     return { what: `${name} took ${maxPauseMs + 300} ms`, heal: async () => undefined };
   }
 
-  async #killed(fault: PlannedFault, command: ControllerTask['command']): Promise<Brought> {
-    const { failpoints, random } = this.#place;
-    const edge = fault.edge ?? random.pick(fault.fault === 'torn journal' ? ['before', 'journalled'] : edges);
-    await failpoints.arm(this.#pattern(fault, edge), 'kill');
-    const controller = this.#place.control(command);
-    const name = await failpoints.met(reachMs, () => controller.hasEnded);
-    await controller.ended;
-    await failpoints.disarm();
-    if (name === undefined) return { controller };
-    if (fault.fault === 'torn journal') return { injection: await tearJournal(this.#place), controller };
-    return { injection: { what: `killed at ${name}`, heal: async () => undefined }, controller };
+  #edge(fault: PlannedFault): string {
+    if (fault.edge !== undefined) return fault.edge;
+    return this.#place.random.pick(fault.fault === 'torn journal' ? ['before', 'journalled'] : edges);
   }
 
   /** No step runs then: somewhere in the comparison. */
-  async #duringVerify(fault: PlannedFault): Promise<Brought> {
+  async #duringVerify(fault: PlannedFault): Promise<Met> {
     const controller = this.#place.control('verify');
     await controller.heard(({ kind }) => kind === 'verify progress' || kind === 'opened', reachMs);
     await sleep(this.#place.random.between(0, 400));
@@ -115,15 +166,21 @@ export class Faults {
     return fault === 'two controllers' || fault === 'deadline' || killsController.has(fault) || fault in injectors;
   }
 
-  #pattern({ fault, place }: PlannedFault, edge: string): string {
-    if (isCutStep(place)) return `step:cut:*:${place}:${edge}`;
+  /** A step that is found done has no `before`: then it is met where it is journalled. */
+  #patterns(fault: PlannedFault, edge: string): readonly string[] {
+    const step = this.#step(fault);
+    return [...new Set([edge, 'journalled'])].map((each) => `step:${step}:${each}`);
+  }
+
+  #step({ fault, place }: PlannedFault): string {
+    if (isCutStep(place)) return `cut:*:${place}`;
     if (place === 'verify') throw new Error('a comparison has no steps');
     const all = stops[place];
     // What is killed there runs from the snapshot to the end of the rows.
     const first = fault.includes('holder') ? 0 : this.#place.random.between(0, 1);
     const at = Math.min(all.length - 1, this.#passed[place] + first);
     this.#passed[place] = at + 1;
-    return `step:${all[at]}:${edge}`;
+    return all[at] ?? '';
   }
 
   async #inject(fault: PlannedFault): Promise<Injection> {
@@ -140,4 +197,11 @@ export class Faults {
     }
     return { what: 'a second controller was refused', heal: async () => undefined };
   }
+}
+
+/** As their places come; what needs the holders first. */
+function inOrder(faults: readonly PlannedFault[]): readonly PlannedFault[] {
+  const rank = ({ fault, place }: PlannedFault): number =>
+    (quietPlaces as readonly string[]).indexOf(place) * 2 + (fault.includes('holder') ? 0 : 1);
+  return faults.toSorted((a, b) => rank(a) - rank(b));
 }

@@ -8,7 +8,7 @@ import { comesDuringUp, type Deed } from '../schedule.ts';
 import type { Controller, Ended } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
 import { readDoors } from './doors.ts';
-import { Faults } from './inject.ts';
+import { Faults, type Brought } from './inject.ts';
 import { answers, type Place } from './place.ts';
 import { outsideOf } from './replay.ts';
 import { nowUs, readOwnerState } from './tables.ts';
@@ -88,12 +88,9 @@ export class Run {
     }
   }
 
-  /** Until it waits for a person; faults one after another, each with a controller that is under way. */
+  /** Until it waits for a person. */
   async #up(faults: readonly PlannedFault[]): Promise<void> {
-    for (const fault of faults) {
-      if (this.#isOver) break;
-      await this.#disturbed(fault, 'up');
-    }
+    await this.#disturbed(faults, 'up');
     if (this.#isOver) return;
     await this.#until('up', (ended) => ended.kind === 'outcome' && ended.outcome.outcome === 'waiting');
   }
@@ -104,7 +101,7 @@ export class Run {
     const cut = `of ${before.side}, epoch ${before.epoch + 1}`;
     const moved = async (): Promise<boolean> => (await this.#place.owner()).epoch > before.epoch;
     if (fault === undefined) await this.#until(command, async () => moved());
-    else await this.#disturbed(fault, command);
+    else await this.#disturbed([fault], command);
     const outcome = (await moved()) ? 'done' : 'aborted';
     this.cuts.push({ cut, conditionsMet: fault === undefined || faultKindOf(fault).refusesCut !== true, outcome });
     this.#tell(`switch ${cut}: ${outcome}`);
@@ -117,7 +114,9 @@ export class Run {
   }
 
   async #alone(fault: PlannedFault): Promise<void> {
-    await this.#disturbed(fault, fault.place === 'verify' ? 'verify' : undefined);
+    if (fault.place === 'verify') return this.#disturbed([fault], 'verify');
+    const fromUs = nowUs();
+    await this.#after(await this.#faults.alone(fault), fromUs);
   }
 
   /** A command that finds everything done does nothing. */
@@ -140,27 +139,37 @@ export class Run {
     await this.#finish((await this.#place.live()) === 'blue' ? 'abort' : 'finalise');
   }
 
-  /** One controller that meets the fault, whatever becomes of it; without a command nothing runs but the flows and the proxy. */
-  async #disturbed(fault: PlannedFault, command: ControllerTask['command'] | undefined): Promise<void> {
+  /** Controllers of a command that meet the faults, whatever becomes of them. */
+  async #disturbed(faults: readonly PlannedFault[], command: ControllerTask['command']): Promise<void> {
+    let fromUs = nowUs();
+    let last: Controller | undefined;
+    for await (const brought of this.#faults.during(faults, command)) {
+      await this.#after(brought, fromUs);
+      fromUs = nowUs();
+      last = brought.controller;
+      if (this.#isOver) break;
+    }
+    const isUnderWay = last?.hasEnded === false;
+    const ended = await last?.ended;
+    if (last !== undefined && ended !== undefined && isUnderWay) this.#heard(last, ended);
+  }
+
+  /** A fault is over, and perhaps its controller. */
+  async #after({ fault, injection, controller }: Brought, fromUs: number): Promise<void> {
     const kind = faultKindOf(fault);
-    const fromUs = nowUs();
-    const { injection, controller } = await this.#faults.bring(fault, command);
-    if (injection === undefined) {
-      this.#tell(`${faultText(fault)}: did not come to pass`);
-    } else {
-      this.injected.push(fault);
-      this.#tell(`${faultText(fault)}: ${injection.what}`);
-      if (kind.ends === true) this.#isOver = true;
-    }
-    const ended = await controller?.ended;
+    this.#tell(`${faultText(fault)}: ${injection?.what ?? 'did not come to pass'}`);
+    // On its way through `up` a controller meets more than one.
+    const ended = isCutStep(fault.place) || fault.place === 'verify' ? await controller?.ended : undefined;
     if (ended !== undefined && controller !== undefined) this.#heard(controller, ended);
+    if (injection === undefined) return;
+    this.injected.push(fault);
+    if (kind.ends === true) this.#isOver = true;
     // Between fence and decision clients wait for a controller: nobody else may say which way it goes.
-    if (ended?.kind === 'killed' && isCutStep(fault.place)) await this.#until('up', ({ kind }) => kind === 'outcome');
+    if (isCutStep(fault.place) && ended?.kind !== 'outcome')
+      await this.#until('up', ({ kind: how }) => how === 'outcome');
     await answers(this.#place.clientUrl, 60_000);
-    if (injection !== undefined && kind.breaksClients) {
-      this.excuses.push({ fromUs, untilUs: nowUs() + 500_000, why: faultText(fault) });
-    }
-    if (injection !== undefined && kind.repair === true) await this.#until('fix', ({ kind: how }) => how === 'outcome');
+    if (kind.breaksClients) this.excuses.push({ fromUs, untilUs: nowUs() + 500_000, why: faultText(fault) });
+    if (kind.repair === true) await this.#until('fix', ({ kind: how }) => how === 'outcome');
     else if (ended?.kind === 'comparison') this.comparisons.push(ended.comparison);
   }
 
