@@ -77,6 +77,15 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-011': {
+    summary: 'The server has no room on its disk',
+    happened:
+      'The server could not make a table, an index or its log longer (SQLSTATE 53100). The statement had no effect.',
+    doThis:
+      'Make room on the disk of the server (its log names the file). A flow goes on by itself then, and keeps what comes meanwhile; otherwise run the command again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYSTEMS-020': {
     summary: 'The replication slot is gone',
     happened:

@@ -19,6 +19,7 @@ const bySqlState: Readonly<Record<string, ErrorCode>> = {
   '28P01': 'TEAL-SYSTEMS-002',
   '28000': 'TEAL-SYSTEMS-002',
   '3D000': 'TEAL-SYSTEMS-003',
+  '53100': 'TEAL-SYSTEMS-011',
   '53300': 'TEAL-SYSTEMS-005',
   '57P01': 'TEAL-SYSTEMS-006',
   '57P02': 'TEAL-SYSTEMS-006',
