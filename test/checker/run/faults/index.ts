@@ -5,6 +5,7 @@ import { networkFaults } from './network.ts';
 import { peopleFaults } from './people.ts';
 import { processFaults } from './processes.ts';
 import { serverFaults } from './servers.ts';
+import { smallDiskFaults } from './small-disk.ts';
 import { slotFaults } from './slots.ts';
 
 /** By the name of the kind of fault. Those that need the controller's own failpoints are in `inject.ts`. */
@@ -13,6 +14,7 @@ export const injectors: Readonly<Record<string, Injector>> = {
   ...serverFaults,
   ...slotFaults,
   ...failoverFaults,
+  ...smallDiskFaults,
   ...peopleFaults,
   ...diskFaults,
   ...processFaults,

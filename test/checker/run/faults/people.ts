@@ -1,40 +1,16 @@
 import { Client } from 'pg';
-import { isTealError } from '../../../../src/kernel/errors.ts';
-import { otherSide, type Side } from '../../../../src/model/catalog.ts';
-import { waitFor } from '../../../../src/kernel/clock.ts';
+import { otherSide } from '../../../../src/model/catalog.ts';
 import { withClient } from '../../../../tools/servers/with-client.ts';
-import type { Injector, World } from '../world.ts';
-
-/** How long a statement of a person's goes on trying for its lock: a copy holds all tables until it is done. */
-const ddlPatienceMs = 120_000;
-
-/** As one who knows: never waits long for a lock, for all others would wait behind him. */
-async function alter(world: World, side: Side, sql: string): Promise<void> {
-  await waitFor({ what: `${sql} on ${side}`, timeoutMs: ddlPatienceMs, everyMs: 200 }, async () =>
-    withClient(world.url(side), async (client) => {
-      await client.query(`set lock_timeout = '200ms'`);
-      try {
-        await client.query(sql);
-        return true;
-      } catch (error) {
-        if (sqlStateOf(error) === '55P03') return undefined;
-        throw error;
-      }
-    }),
-  );
-}
-
-function sqlStateOf(error: unknown): unknown {
-  return error instanceof Error && !isTealError(error) ? Reflect.get(error, 'code') : undefined;
-}
+import type { Injector } from '../world.ts';
+import { alter } from './alter.ts';
 
 /** Then the other side gets it too, as docs/guide/ddl.md says. */
 const ddl: Injector = async (world) => {
   const live = await world.live();
   const table = world.random.pick(['lists', 'accounts', 'rows', 'bag']);
   const sql = `alter table ${table} add column if not exists extra_${world.random.between(1, 1_000_000)} text`;
-  await alter(world, live, sql);
-  return { what: `${sql} on ${live}`, heal: async () => alter(world, otherSide(live), sql) };
+  await alter(world.url(live), sql);
+  return { what: `${sql} on ${live}`, heal: async () => alter(world.url(otherSide(live)), sql) };
 };
 
 /**
