@@ -4,7 +4,10 @@ import type { SchemaMark } from './schemas.ts';
 
 /** What is true of the fence on one side right now, asked of the system in one query. */
 export interface FenceState {
-  /** `raised`: every managed table refuses writes of clients. `partly` must never be seen: raising and lowering are atomic. */
+  /**
+   * `raised`: every managed table refuses writes of clients. `partly`: it was not put on all of them, or some were taken out of it by somebody else; raising and lowering
+   * are atomic.
+   */
   readonly fence: 'absent' | 'installed' | 'raised' | 'partly';
   /** Tokens written on this side by fences, newest last. */
   readonly tokens: readonly string[];

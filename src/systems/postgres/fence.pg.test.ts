@@ -109,6 +109,15 @@ test('gives up with no effect when a writer does not end in time', async () => {
   await it.database.query(`insert into plain values (3, 'after')`);
 });
 
+test('is not in its place while a table has none, as when its lock was not had in time, and is by being installed again', async () => {
+  await using it = await fencedDatabase(blueMajor());
+  await new PostgresFence(it.session, tables.slice(1)).install(false);
+  expect((await it.fence.probe()).fence).toBe('partly');
+  await it.fence.install(false);
+  expect((await it.fence.probe()).fence).toBe('installed');
+  await it.fence.raise(raise);
+});
+
 test('refuses while a prepared transaction is open', async () => {
   await using it = await fencedDatabase(blueMajor());
   await it.fence.install(false);

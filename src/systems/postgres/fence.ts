@@ -181,6 +181,8 @@ function matches(state: 'absent' | 'open' | 'closed' | 'any', enabled: string | 
 
 function fenceWord(raised: number, installed: number, all: number): FenceState['fence'] {
   if (installed === 0) return 'absent';
+  // Its making ended early: a table was busy for too long.
+  if (installed < all) return 'partly';
   if (raised === 0) return 'installed';
   return raised === all ? 'raised' : 'partly';
 }
