@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-e2e fuzz endure matrix many-tables generate format build demo clean
+.PHONY: help setup check check-fast test test-unit test-pg test-e2e fuzz mutants endure matrix many-tables generate format build demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ check: setup ## clients' histories of whole migrations, judged (SEEDS=10, FROM=1
 endure: MINUTES = 60
 endure: setup ## an hour of load with a switch every minute: nothing may grow (MINUTES=60 EVERY=60)
 	MINUTES=$(MINUTES) EVERY=$(EVERY) node test/checker/endure/main.ts
+
+mutants: setup ## bugs put into the product on purpose, each of which the checker must find (MUTANTS=name,name)
+	node test/checker/mutants/main.ts
 
 matrix: setup ## a whole migration for each pair of majors (PAIRS="14-15 18-18")
 	TEAL_PAIRS="$(PAIRS)" vitest run --project e2e test/migration/majors.e2e.test.ts

@@ -284,6 +284,11 @@ describe('each invariant can be violated', () => {
       { txns: [txn(1, [], { outcome: 'info', endedUs: Infinity, doubtedUs: 15, error: 'ECONNRESET' })] },
     ],
     [8, 'a client meets the fence', { txns: [txn(1, [], { outcome: 'fail', error: '25006' })] }],
+    [
+      8,
+      'a sequence gives a number that is taken',
+      { txns: [txn(1, [{ f: 'id', sequence: 's' }], { outcome: 'fail', error: '23505' })] },
+    ],
     [8, 'a cut is made that ought to give up', { cuts: [{ cut: 'e1a1', conditionsMet: false, outcome: 'done' }] }],
     [9, 'a slot is left', { end: 'finalised', leftovers: [{ side: 'blue', kind: 'slot', name: 'teal_a_fwd' }] }],
     [
@@ -344,6 +349,10 @@ describe('what is no violation', () => {
       },
     ],
     ['ends that the workload brings about', { txns: [txn(1, [], { outcome: 'fail', error: '40001' })] }],
+    [
+      'a unique value that somebody else was quicker to take',
+      { txns: [txn(1, [{ f: 'claim', value: 1, was: null, by: 2 }], { outcome: 'fail', error: '23505' })] },
+    ],
     [
       'an error while a fault breaks clients',
       {

@@ -227,11 +227,19 @@ function openTimes(side: Side, doors: readonly DoorMove[]): readonly OpenTime[] 
 
 /** Ends of transactions that the workload brings about itself: serialization, deadlock, a unique value that was taken, and its own words. */
 export const ownErrors: ReadonlySet<string> = new Set(['40001', '40P01', '23505', 'rollback', 'stale']);
+/** What asks for a value that somebody else may have. Ids come from a sequence: of one that is taken only its owner is to blame. */
+const mayBeTaken: ReadonlySet<string> = new Set(['claim', 'insert', 'move']);
+
+function isOwnError({ error, ops }: Txn): boolean {
+  if (error === undefined || !ownErrors.has(error)) return false;
+  return error !== '23505' || ops.some(({ f }) => mayBeTaken.has(f));
+}
 
 function visibleErrors({ txns, cuts, excuses }: RunRecord): readonly string[] {
-  const seen = txns.filter(({ outcome, error, endedUs, doubtedUs, invokedUs }) => {
+  const seen = txns.filter((txn) => {
+    const { outcome, endedUs, doubtedUs, invokedUs } = txn;
     if (outcome === 'ok') return false;
-    if (outcome === 'fail' && error !== undefined && ownErrors.has(error)) return false;
+    if (outcome === 'fail' && isOwnError(txn)) return false;
     // Without an end: the client itself died.
     const atUs = outcome === 'info' ? doubtedUs : endedUs;
     return atUs !== undefined && !excuses.some(({ fromUs, untilUs }) => atUs >= fromUs && invokedUs <= untilUs);
