@@ -13,6 +13,7 @@ import {
   type BackendKey,
 } from '../../wire/postgres/backend.ts';
 import { encodeQuery, frontend } from '../../wire/postgres/frontend.ts';
+import { isAdmitted } from './admission.ts';
 import type { BackendLink, LinkOwner } from './backend-link.ts';
 import { Backlog } from './backlog.ts';
 import { ClientMessages } from './client-messages.ts';
@@ -325,15 +326,10 @@ export class Session implements LinkOwner {
 
   #gate(type: number, at: number): boolean {
     const units = this.#units;
-    if (units.midUnit) return true;
-    if (this.#open) {
-      this.#unit.begin(this.#chunk, at, units.atBoundary);
-      return true;
-    }
-    if (this.#asking || this.#link === undefined || this.#fence !== undefined) return false;
-    if (type === frontend.copyData || type === frontend.copyDone || type === frontend.copyFail) return true;
-    // Not before the unit under way is answered: only then it is known whether a transaction is open, which goes on to its end.
-    return units.outstanding === 0 && units.status !== status.idle;
+    const isFree = !this.#asking && this.#link !== undefined && this.#fence === undefined;
+    if (!isAdmitted(units, this.#open, isFree, type)) return false;
+    if (this.#open && !units.midUnit) this.#unit.begin(this.#chunk, at, units.atBoundary);
+    return true;
   }
 
   #toBackend(bytes: Buffer): void {
