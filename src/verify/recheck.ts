@@ -12,6 +12,8 @@ export interface RecheckOptions {
   readonly waitApplied: (position: Position, signal: AbortSignal) => Promise<void>;
   /** Default 10. */
   readonly rounds?: number;
+  /** Before the second round, doubled before each further one up to 2 s; default 40. */
+  readonly pauseMs?: number;
   readonly signal: AbortSignal;
 }
 
@@ -27,10 +29,10 @@ export type Rechecked = 'equal' | 'different' | 'unsettled';
  * then needs two rounds in succession that agree.
  */
 export async function recheck(options: RecheckOptions): Promise<Rechecked> {
-  const rounds = options.rounds ?? 10;
+  const { rounds = 10, pauseMs = 40 } = options;
   let before: Round | undefined;
   for (let round = 0; round < rounds; round += 1) {
-    if (round > 0) await sleep(Math.min(20 * 2 ** round, 2_000), options.signal);
+    if (round > 0) await sleep(Math.min(pauseMs * 2 ** (round - 1), 2_000), options.signal);
     const now = await lookOnce(options);
     if (isSame(now.other, now.liveAfter)) return 'equal';
     if (isUnchanged(now)) {
