@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { waitFor } from '../../../src/kernel/clock.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import { asPostgresMajor } from '../../../tools/servers/install-postgres.ts';
 import { pgTools } from '../../../tools/servers/pg-tools.ts';
@@ -14,6 +13,7 @@ import type { Schedule } from '../schedule.ts';
 import { seamEnvironment } from '../seams/index.ts';
 import { Controller } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
+import { Crew } from './crew.ts';
 import { Failpoints } from './failpoints.ts';
 import { openNetwork, type Network } from './network.ts';
 import type { Link, Pair, ProcessName, World } from './world.ts';
@@ -31,6 +31,7 @@ export class Place implements World, AsyncDisposable {
   readonly links: Readonly<Record<Pair, Link>>;
   readonly #network: Network;
   readonly failpoints: Failpoints;
+  readonly crew: Crew;
   /** What clients connect to. */
   readonly clientUrl: string;
   readonly file: string;
@@ -89,6 +90,7 @@ export class Place implements World, AsyncDisposable {
     this.random = new Random(parts.schedule.seed).fork('faults');
     this.folder = parts.folder;
     this.stateDir = join(parts.folder, '.teal', 'check');
+    this.crew = new Crew(parts.folder, parts.schedule);
     this.file = parts.file;
     this.failpoints = parts.failpoints;
     this.servers = parts.servers;
@@ -104,6 +106,11 @@ export class Place implements World, AsyncDisposable {
     this.#stack.use(server);
     this.servers[side] = server;
     this.#network.retarget(side, server.port);
+  }
+
+  async moreClients(url: string): Promise<() => Promise<void>> {
+    const child = await this.crew.join(url, 0);
+    return async () => this.crew.leave(child);
   }
 
   url(side: Side): string {
@@ -178,18 +185,5 @@ async function ownerRow(url: string): Promise<{ readonly side: Side; readonly ep
     if (there.rows[0]?.there !== true) return undefined;
     const sql = 'select owner as side, epoch from teal.owner order by epoch desc limit 1';
     return (await client.query<{ side: Side; epoch: number }>(sql)).rows[0];
-  });
-}
-
-/** Resolves when clients get answers through Teal's proxy. */
-export async function answers(url: string, timeoutMs: number): Promise<void> {
-  await waitFor({ what: 'the proxy to answer', timeoutMs, everyMs: 50 }, async () => {
-    try {
-      await withClient(url, async (client) => client.query('select 1'));
-      return true;
-    } catch {
-      // It is what is waited for.
-      return undefined;
-    }
   });
 }

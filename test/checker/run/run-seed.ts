@@ -1,14 +1,8 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { withClient } from '../../../tools/servers/with-client.ts';
 import type { PlannedFault } from '../faults.ts';
 import { formatEvent, pairEvents, parseEvents, type MicroOp, type Txn } from '../history.ts';
 import { checkRun, type CutTold, type RunRecord, type Violation } from '../invariants.ts';
 import type { Schedule } from '../schedule.ts';
-import type { ClientProcess } from './client.ts';
 import { sidesOf } from './ends.ts';
 import { keepTraces } from './traces.ts';
 import { Place } from './place.ts';
@@ -38,8 +32,6 @@ export interface SeedOptions {
 
 /** The loader's history has a number that no client comes near. */
 const loader = 900_000;
-/** Clients of a process are numbered from here on, those of the next one so much higher. */
-const clientsEach = 100;
 
 /**
  * One seed on servers of its own: clients in processes of theirs, through the proxy, while controllers do the schedule's deeds and meet its faults; then all that was seen
@@ -53,16 +45,16 @@ export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Pr
     const loaded = await load(place.url('blue'), schedule);
     // The proxy is there before anything is prepared.
     await run.open();
-    const clients = await startClients(place.clientUrl, place.folder, schedule);
+    await place.crew.start(place.clientUrl);
     try {
       await run.do(schedule.deeds);
     } finally {
-      await clients.stop();
+      await place.crew.stop();
     }
     if (options.spoil !== undefined) await spoil(place, options.spoil);
     if (run.end === 'running' || options.spoil !== undefined) await run.lookAtOwner();
     await run.readDoors();
-    const txns = pairEvents([loaded, ...(await clients.histories())]);
+    const txns = pairEvents([loaded, ...(await place.crew.histories())]);
     const record: RunRecord = {
       txns,
       clocks: { realtime: true },
@@ -117,37 +109,4 @@ async function load(url: string, schedule: Schedule): Promise<ReturnType<typeof 
     formatEvent({ ...head, type: 'invoke', atUs: invoked, ops: [...ops] }) +
       formatEvent({ ...head, type: 'ok', atUs: nowUs(), ops: [...ops] }),
   );
-}
-
-async function startClients(
-  url: string,
-  folder: string,
-  schedule: Schedule,
-): Promise<{ stop(): Promise<void>; histories(): Promise<ReturnType<typeof parseEvents>[]> }> {
-  const files = schedule.groups.map((_, group) => join(folder, `history-${group}.jsonl`));
-  await Promise.all(files.map(async (file) => writeFile(file, '')));
-  const children = await Promise.all(
-    files.map(async (history, group): Promise<ChildProcess> => {
-      const options: ClientProcess = { url, schedule, group, firstClient: (group + 1) * clientsEach, history };
-      const child = fork(fileURLToPath(new URL('client.ts', import.meta.url)), [JSON.stringify(options)], {
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      });
-      await Promise.race([once(child, 'message'), once(child, 'exit')]);
-      return child;
-    }),
-  );
-  return {
-    async stop() {
-      const ended = children.map(async (child) => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        const exit = once(child, 'exit');
-        if (child.connected) child.send('stop');
-        await exit;
-      });
-      await Promise.all(ended);
-      const broken = children.filter((child) => child.exitCode !== 0);
-      if (broken.length > 0) throw new Error(`${broken.length} client processes ended badly`);
-    },
-    histories: async () => Promise.all(files.map(async (file) => parseEvents(await readFile(file, 'utf8')))),
-  };
 }

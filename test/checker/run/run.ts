@@ -8,8 +8,9 @@ import { comesDuringUp, type Deed } from '../schedule.ts';
 import type { Controller, Ended } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
 import { readDoors } from './doors.ts';
+import { answers } from './answers.ts';
 import { Faults, type Brought } from './inject.ts';
-import { answers, type Place } from './place.ts';
+import type { Place } from './place.ts';
 import { outsideOf } from './replay.ts';
 import { nowUs, readOwnerState } from './tables.ts';
 

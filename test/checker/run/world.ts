@@ -34,6 +34,8 @@ export interface World {
   url(side: Side): string;
   /** For clients, through Teal's proxy. */
   readonly clientUrl: string;
+  /** Clients of the first group's kind at another address; they end when what it resolves with is called, or with the run. */
+  moreClients(url: string): Promise<() => Promise<void>>;
   /** The side that the owner row names now; blue without one. */
   live(): Promise<Side>;
   /** Those that run now. */

@@ -4,6 +4,7 @@ import { failoverFaults } from './failover.ts';
 import { networkFaults } from './network.ts';
 import { peopleFaults } from './people.ts';
 import { processFaults } from './processes.ts';
+import { stragglerFaults } from './straggler.ts';
 import { serverFaults } from './servers.ts';
 import { smallDiskFaults } from './small-disk.ts';
 import { slotFaults } from './slots.ts';
@@ -18,4 +19,5 @@ export const injectors: Readonly<Record<string, Injector>> = {
   ...peopleFaults,
   ...diskFaults,
   ...processFaults,
+  ...stragglerFaults,
 };

@@ -1,6 +1,5 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { must } from '../../../../src/kernel/assert.ts';
 import type { Injection, Injector, ProcessName, World } from '../world.ts';
 
 const over = async (): Promise<void> => undefined;
@@ -28,18 +27,6 @@ export async function tearJournal(world: World): Promise<Injection> {
   await file.truncate(size - lost);
   return { what: `the last ${lost} bytes of the journal's log lost`, heal: over };
 }
-
-/** The proxy does not hear anything for a while: it is stopped, and goes on when the fault heals. */
-export const deafProxy: Injector = async (world) => {
-  const pid = must(world.pids('proxy')[0], 'a proxy that runs');
-  process.kill(pid, 'SIGSTOP');
-  return {
-    what: `proxy ${pid} stopped`,
-    heal: async () => {
-      process.kill(pid, 'SIGCONT');
-    },
-  };
-};
 
 export const processFaults: Readonly<Record<string, Injector>> = {
   'kill supervisor': killOf('supervisor'),

@@ -79,7 +79,10 @@ export async function faultPlace(options: FaultPlaceOptions): Promise<FaultPlace
       url,
       clientUrl,
       live: async () => life.migration.live,
-      pids: (of) => (of === 'worker forward' ? pidIn(carrierPaths(stateDir, 'forward').pid) : []),
+      moreClients: async () => {
+      throw new Error('nobody is at work here');
+    },
+    pids: (of) => (of === 'worker forward' ? pidIn(carrierPaths(stateDir, 'forward').pid) : []),
     },
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),
   };
