@@ -158,9 +158,9 @@ export const faultKinds: readonly FaultKind[] = [
   },
   {
     name: 'straggler',
-    does: 'a second proxy does not hear the controller',
+    does: 'a second proxy does not hear the controller; transactions that run there meet the fence',
     places: ['hold', 'fence', 'point'],
-    breaksClients: false,
+    breaksClients: true,
   },
   { name: 'deadline', does: 'the step takes longer than its limit', places: cutSteps, breaksClients: false },
   {

@@ -295,6 +295,13 @@ export class Hub implements Traffic<Session>, Router {
     if (!this.#lookingForOwner) void this.#lookForOwner();
   }
 
+  /** As past a lease: no controller that holds this proxy, or it would not have met the fence. */
+  strayed(): void {
+    if (this.#holding || this.#ending) return;
+    this.#leaseUntilMs = monotonicMs();
+    this.#closeGate('unknown: a transaction met the fence');
+  }
+
   // ---- holding
 
   #closeGate(cut: string): void {

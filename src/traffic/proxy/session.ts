@@ -422,6 +422,7 @@ export class Session implements LinkOwner {
     if (transactionStatus !== status.idle) {
       this.#fence = undefined;
       this.#client.write(error);
+      this.#traffic.strayed();
       return true;
     }
     this.#backlog.putBack(this.#unit.parts);
@@ -439,6 +440,7 @@ export class Session implements LinkOwner {
     }
     const fenced = error.code === fenceState && error.message.startsWith(fenceMessage);
     const untouched = this.#unit.isUntouched && !this.#units.completed && this.#units.outstanding === 1;
+    if (fenced && !untouched) this.#traffic.strayed();
     if (!fenced || !untouched || this.fencedForMs > this.#traffic.stragglerMs) return true;
     this.#fence = Buffer.from(bytes);
     this.#fencedSinceMs ??= monotonicMs();

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
-import { sleep } from '../../kernel/clock.ts';
+import { sleep, waitFor } from '../../kernel/clock.ts';
 import { outcome } from './test-support/outcome.ts';
 import { proxied, type Proxied } from './test-support/proxied.ts';
 
@@ -48,11 +48,35 @@ describe('a statement that meets the fence', () => {
     await client.query('begin');
     await client.query('select 1');
     expect(await outcome(client.query('insert into t values (1)'))).toBe('25006');
+    await at.blue.query('alter table t disable trigger teal_fence');
     await client.query('rollback');
+    await at.blue.query('alter table t enable trigger teal_fence');
     expect(await outcome(client.query('begin; insert into log values (1); commit; insert into t values (1)'))).toBe(
       '25006',
     );
     expect(await at.blue.query('select count(*) as v from log')).toEqual([{ v: '1' }]);
+  });
+
+  test('in a transaction tells the proxy that the data are on their way: what comes next waits, and is run by the new owner', async () => {
+    await using at = await proxied();
+    const client = await withTable(at);
+    const other = await at.connect();
+    await client.query('begin');
+    await client.query('select 1');
+    expect(await outcome(client.query('insert into t values (1)'))).toBe('25006');
+    await client.query('rollback');
+    const late = Promise.all([
+      client.query('begin').then(async () => client.query('insert into t values (1)')),
+      other.query('insert into t values (2)'),
+    ]);
+    await waitFor({ what: 'the proxy to hold', timeoutMs: 5_000 }, async () =>
+      (await at.router.read()).mode === 'holding' ? true : undefined,
+    );
+    await at.decide('green', 1);
+    await late;
+    await client.query('commit');
+    expect(await at.green.query(`select string_agg(a::text, ',' order by a) as v from t`)).toEqual([{ v: '1,2' }]);
+    expect(await at.router.read()).toMatchObject({ mode: 'running', pointsTo: 'green', epoch: 1 });
   });
 
   test('gets its error when nobody becomes the owner in time, and the session goes on', async () => {

@@ -16,8 +16,10 @@ export interface Traffic<Session> {
   /** The session reached a boundary, became ready, moved or ended. */
   changed(session: Session): void;
   log(event: string, facts: Readonly<Record<string, unknown>>): void;
-  /** The session's statement met the fence: who owns the data must be looked up. */
+  /** The session's statement met the fence and waits: who owns the data must be looked up. */
   fenced(): void;
+  /** A transaction met the fence, and its client was told: nothing new may begin here until it is known who owns the data. */
+  strayed(): void;
 }
 
 export interface Counters {
