@@ -80,9 +80,9 @@ export async function faultPlace(options: FaultPlaceOptions): Promise<FaultPlace
       clientUrl,
       live: async () => life.migration.live,
       moreClients: async () => {
-      throw new Error('nobody is at work here');
-    },
-    pids: (of) => (of === 'worker forward' ? pidIn(carrierPaths(stateDir, 'forward').pid) : []),
+        throw new Error('nobody is at work here');
+      },
+      pids: (of) => (of === 'worker forward' ? pidIn(carrierPaths(stateDir, 'forward').pid) : []),
     },
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),
   };
