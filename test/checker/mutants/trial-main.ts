@@ -1,6 +1,7 @@
 import { must } from '../../../src/kernel/assert.ts';
-import { describeError } from '../../../src/kernel/errors.ts';
+import { describeError, isTealError } from '../../../src/kernel/errors.ts';
 import { runSeed } from '../run/run-seed.ts';
+import { Refused } from '../run/run.ts';
 import { runPlanted } from './planted.ts';
 import { trialsOf, type TrialReport, type TrialTask } from './trials.ts';
 
@@ -16,6 +17,8 @@ async function main({ name, seed, majors, isMutated }: TrialTask): Promise<Trial
     });
     return { violations, told };
   } catch (error) {
+    // Anything else is trouble of the checker's own, and must not count as found.
+    if (!(error instanceof Refused) && !isTealError(error)) throw error;
     return { violations: [], failure: describeError(error), told };
   }
 }

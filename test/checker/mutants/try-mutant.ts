@@ -65,8 +65,13 @@ async function inProcess(task: TrialTask): Promise<TrialReport> {
   child.on('message', (message) => {
     report = message as TrialReport;
   });
-  const limit = setTimeout(() => child.kill('SIGKILL'), longestMs);
+  let isLate = false;
+  const limit = setTimeout(() => {
+    isLate = child.kill('SIGKILL');
+  }, longestMs);
   await once(child, 'exit');
   clearTimeout(limit);
-  return report ?? { violations: [], failure: `its process ended without a word: ${said}`, told: [] };
+  if (report !== undefined) return report;
+  if (isLate) return { violations: [], failure: `it took longer than ${longestMs / 1_000} s`, told: [] };
+  throw new Error(`the trial of ${task.name} could not be made: ${said}`);
 }
