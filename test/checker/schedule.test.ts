@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allFaults, coverageTable, faultText, isCutStep, type PlannedFault } from './faults.ts';
 import { Random } from './random.ts';
-import { expects, faultsEach, scheduleOf, scheduleText, type Schedule } from './schedule.ts';
+import { expects, faultsEach, mayBeRefused, scheduleOf, scheduleText, type Schedule } from './schedule.ts';
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
 const faultsOf = ({ deeds }: Schedule): PlannedFault[] =>
@@ -87,6 +87,17 @@ describe('a schedule', () => {
       errors: false,
       outcome: 'aborted',
     });
+  });
+
+  test('says for what a cut may be given up because of what clients hold', () => {
+    const group = { driver: 'pgx', isolation: 'serializable', clients: 1 } as const;
+    expect(
+      mayBeRefused([
+        { ...group, session: 'plain' },
+        { ...group, session: 'settings' },
+      ]),
+    ).toEqual(new Set());
+    expect(mayBeRefused([{ ...group, session: 'advisory lock' }])).toEqual(new Set(['TEAL-STAGES-101']));
   });
 
   test('is told so that a person sees what will be done', () => {

@@ -223,6 +223,23 @@ export function expects(deed: Deed): { readonly errors: boolean; readonly outcom
   return { errors: kind.breaksClients, outcome: kind.refusesCut === true ? 'aborted' : 'either' };
 }
 
+/** Of sessions that hold what cannot move, or that are in the way of the drain or of the fence: for a while only. */
+const refusals: Partial<Record<SessionKind, string>> = {
+  'temporary table': 'TEAL-STAGES-101',
+  'cursor with hold': 'TEAL-STAGES-101',
+  'advisory lock': 'TEAL-STAGES-101',
+  'long transactions': 'TEAL-STAGES-100',
+  'two-phase': 'TEAL-SYSTEMS-500',
+};
+
+/**
+ * The codes with which a switch may be given up because of what its clients do, without a fault and without an error that any of them sees. Asked for again, it comes off: each holds
+ * what is in the way for a moment, now and then. What holds locks (`long transactions`, `two-phase`) may also be in the way of the fence's.
+ */
+export function mayBeRefused(groups: readonly ClientGroup[]): ReadonlySet<string> {
+  return new Set(groups.flatMap(({ session }) => refusals[session] ?? []));
+}
+
 /** For a terminal and a bug report: the seed first, so that it can be run again. */
 export function scheduleText(schedule: Schedule): string {
   const { seed, blue, green, sizes, groups, weights, longest, rolledBackShare, deeds } = schedule;

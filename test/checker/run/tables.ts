@@ -18,6 +18,7 @@ export function tablesSql({ sizes }: Schedule): string {
     create table ids (id bigint generated always as identity primary key, at timestamptz not null default now());
     create table rows (key int primary key, row int not null unique, version int not null, toast text not null);
     alter table rows alter column toast set storage external;
+    create table graves (row int primary key, key int not null, version int not null);
     create table bag (v int not null);
     create table side (v int not null);
     create table ballast (id int primary key, filler text);
@@ -36,10 +37,11 @@ function toastNumber(text: string): number {
 
 export const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);
 
-/** All of the workload's tables in one snapshot. */
+/** All of the workload's tables in one snapshot. TRUNCATE shows through snapshots, so it has to wait until the table has been read. */
 export async function readOwnerState(client: Client, side: Side, epoch: number): Promise<OwnerState> {
   const askedUs = nowUs();
   await client.query('begin isolation level repeatable read read only');
+  await client.query('lock table side in access share mode');
   const all = async (sql: string): Promise<readonly (readonly string[])[]> =>
     (await client.query<string[]>({ text: sql, rowMode: 'array' })).rows;
   const pair = ([a, b]: readonly string[]): readonly [number, number] => [Number(a), Number(b)];

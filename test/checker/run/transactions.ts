@@ -1,13 +1,9 @@
-import type { Client } from 'pg';
+import type { DriverConnection } from '../drivers/driver.ts';
 import type { MicroOp } from '../history.ts';
 import type { Random } from '../random.ts';
 import type { Schedule } from '../schedule.ts';
-import { toastText } from './tables.ts';
 
-/** Its condition met no row: the client takes the transaction back, as an application would that found the row changed. */
-export class Stale extends Error {}
-
-/** Numbers that no other client of the run uses. */
+/** Numbers that no other client of the run uses: a million of them for each client. */
 export class Numbers {
   readonly #base: number;
   #given = 0;
@@ -22,7 +18,7 @@ export class Numbers {
   }
 }
 
-type Maker = (make: Making) => MicroOp | undefined;
+type Maker = (make: Making) => MicroOp;
 
 interface Making {
   readonly random: Random;
@@ -30,8 +26,11 @@ interface Making {
   readonly sizes: Schedule['sizes'];
 }
 
+/** The loader's rows, and a few that are not there in the beginning. */
+const anyRow = ({ random, sizes }: Making): number => random.between(1, Math.ceil(sizes.rows * 1.1));
+
 /** What may be asked without knowing what is there; what is to be replaced `fill` looks up. */
-const makers: Partial<Record<MicroOp['f'], Maker>> = {
+const makers: Readonly<Record<MicroOp['f'], Maker>> = {
   append: ({ random, numbers, sizes }) => ({ f: 'append', k: random.between(1, sizes.lists), v: numbers.next() }),
   r: ({ random, sizes }) => ({ f: 'r', k: random.between(1, sizes.lists) }),
   transfer: ({ random, sizes }) => ({
@@ -48,153 +47,112 @@ const makers: Partial<Record<MicroOp['f'], Maker>> = {
     by: numbers.next(),
   }),
   id: () => ({ f: 'id', sequence: 'ids' }),
-  touch: ({ random, numbers, sizes }) => ({
-    f: 'touch',
-    row: random.between(1, sizes.rows),
-    was: 0,
-    version: numbers.next(),
-  }),
-  move: ({ random, numbers, sizes }) => {
-    const version = numbers.next();
-    return { f: 'move', row: random.between(1, sizes.rows), was: 0, version, key: version };
+  insert: (make) => {
+    const [row, version] = [anyRow(make), make.numbers.next()];
+    return { f: 'insert', row, was: null, version, key: row, toast: version };
   },
-  row: ({ random, sizes }) => ({ f: 'row', row: random.between(1, sizes.rows) }),
+  touch: (make) => ({ f: 'touch', row: anyRow(make), was: 0, version: make.numbers.next() }),
+  move: (make) => {
+    const version = make.numbers.next();
+    return { f: 'move', row: anyRow(make), was: 0, version, key: version };
+  },
+  delete: (make) => ({ f: 'delete', row: anyRow(make), was: 0, version: make.numbers.next() }),
+  row: (make) => ({ f: 'row', row: anyRow(make) }),
   bag: ({ random, sizes }) => ({ f: 'bag', v: random.between(1, sizes.values) }),
+  unbag: ({ random, sizes }) => ({ f: 'unbag', v: random.between(1, sizes.values) }),
   side: ({ numbers }) => ({ f: 'side', v: numbers.next() }),
+  sweep: () => ({ f: 'sweep' }),
 };
 
-/** The micro-operations of one transaction, by the schedule's weights. Those that this runner cannot do are left out. */
+/** The micro-operations of one transaction, by the schedule's weights. */
 export function plan(schedule: Schedule, random: Random, numbers: Numbers): MicroOp[] {
-  const weights = schedule.weights.filter(([f]) => makers[f] !== undefined);
+  const { weights, sizes, longest } = schedule;
   const whole = weights.reduce((sum, [, weight]) => sum + weight, 0);
-  const one = (): MicroOp | undefined => {
+  const one = (): MicroOp[] => {
     let at = (random.next() / 2 ** 32) * whole;
     const chosen = weights.find(([, weight]) => {
       at -= weight;
       return at < 0;
     });
-    return chosen === undefined ? undefined : makers[chosen[0]]?.({ random, numbers, sizes: schedule.sizes });
+    return chosen === undefined ? [] : [makers[chosen[0]]({ random, numbers, sizes })];
   };
-  return Array.from({ length: random.between(1, schedule.longest) }, one).filter((op) => op !== undefined);
+  return Array.from({ length: random.between(1, longest) }, one).flat();
 }
 
-/** Does one micro-operation; answers it as it was done, with what was read. Throws `Stale`. */
-export async function perform(client: Client, op: MicroOp, sizes: Schedule['sizes']): Promise<MicroOp> {
-  switch (op.f) {
-    case 'append':
-      await one(client, 'update lists set elements = elements || $2::int where k = $1', [op.k, op.v]);
-      return op;
-    case 'r': {
-      const [row] = await rows(client, 'select array_to_json(elements)::text as v from lists where k = $1', [op.k]);
-      return { ...op, v: JSON.parse(row?.['v'] ?? '[]') as number[] };
-    }
-    case 'transfer':
-      // In one order, or clients would only wait for each other.
-      for (const account of [op.from, op.to].sort((a, b) => a - b)) {
-        const by = (account === op.to ? op.amount : 0) - (account === op.from ? op.amount : 0);
-        await one(client, 'update accounts set balance = balance + $2 where account = $1', [account, by]);
-      }
-      return op;
-    case 'balances':
-      return {
-        ...op,
-        v: (await rows(client, 'select account, balance from accounts', [])).map((row): [number, number] => [
-          Number(row['account']),
-          Number(row['balance']),
-        ]),
-      };
-    case 'claim':
-      if (op.was === null) await one(client, 'insert into claims (by, value) values ($1, $2)', [op.by, op.value]);
-      else await one(client, 'update claims set by = $3 where value = $1 and by = $2', [op.value, op.was, op.by]);
-      return op;
-    case 'id': {
-      const [row] = await rows(client, 'insert into ids default values returning id', []);
-      return { ...op, v: Number(row?.['id']) };
-    }
-    case 'insert':
-      await one(client, 'insert into rows (row, key, version, toast) values ($1, $2, $3, $4)', [
-        op.row,
-        op.key,
-        op.version,
-        toastText(op.toast, sizes.toastBytes),
-      ]);
-      return op;
-    case 'touch':
-      await one(client, 'update rows set version = $3 where row = $1 and version = $2', [op.row, op.was, op.version]);
-      return op;
-    case 'move':
-      await one(client, 'update rows set version = $3, key = $4 where row = $1 and version = $2', [
-        op.row,
-        op.was,
-        op.version,
-        op.key,
-      ]);
-      return op;
-    case 'row': {
-      const [row] = await rows(
-        client,
-        `select key, version, split_part(toast, ' ', 1) as toast from rows where row = $1`,
-        [op.row],
-      );
-      const v = row === undefined ? null : numbered(row);
-      return { ...op, v };
-    }
-    case 'bag':
-      await one(client, 'insert into bag (v) values ($1)', [op.v]);
-      return op;
-    case 'side':
-      await one(client, 'insert into side (v) values ($1)', [op.v]);
-      return op;
-    case 'delete':
-    case 'unbag':
-    case 'sweep':
-      throw new Error(`this client does not do ${op.f}`);
-  }
+/** Micro-operations that are asked for and taken back within the transaction: nothing of them may ever be seen. They need no look-up. */
+export function planInVain(schedule: Schedule, random: Random, numbers: Numbers): MicroOp {
+  return makers[random.pick(['append', 'transfer', 'id', 'bag', 'side'] as const)]({
+    random,
+    numbers,
+    sizes: schedule.sizes,
+  });
 }
 
-function numbered(row: Row): { key: number; version: number; toast: number } {
-  return { key: Number(row['key']), version: Number(row['version']), toast: Number(row['toast']) };
+/** Of a row, as far as this transaction knows: what is there, or what lay there last; `version` null: nothing ever did. */
+interface Row {
+  readonly isThere: boolean;
+  readonly version: number | null;
+  readonly key: number;
 }
 
 /**
  * Looks up what each write replaces, before the transaction is invoked: the statement's condition then says whether it is still so. What the transaction itself
- * writes counts as there already.
+ * writes counts as there already. Operations that make no sense where it is otherwise are left out.
  */
-export async function fill(client: Client, ops: readonly MicroOp[]): Promise<MicroOp[]> {
-  const versions = new Map<number, number>();
+export async function fill(connection: DriverConnection, ops: readonly MicroOp[]): Promise<MicroOp[]> {
+  const rows = new Map<number, Row>();
   const owners = new Map<number, number>();
   const filled: MicroOp[] = [];
   for (const op of ops) {
-    if (op.f === 'touch' || op.f === 'move') {
-      const was =
-        versions.get(op.row) ?? (await numberOf(client, 'select version as n from rows where row = $1', op.row));
-      if (was === undefined) continue;
-      versions.set(op.row, op.version);
-      filled.push({ ...op, was });
-    } else if (op.f === 'claim') {
-      const was =
-        owners.get(op.value) ?? (await numberOf(client, 'select by as n from claims where value = $1', op.value));
-      owners.set(op.value, op.by);
-      filled.push({ ...op, was: was ?? null });
-    } else {
-      filled.push(op);
+    switch (op.f) {
+      case 'touch':
+      case 'move':
+      case 'delete':
+      case 'insert': {
+        const now = rows.get(op.row) ?? (await rowOf(connection, op.row));
+        const done = onRow(op, now);
+        rows.set(op.row, done === undefined ? now : after(done, now));
+        if (done !== undefined) filled.push(done);
+        break;
+      }
+      case 'claim': {
+        const was = owners.get(op.value) ?? (await ownerOf(connection, op.value));
+        owners.set(op.value, op.by);
+        filled.push({ ...op, was });
+        break;
+      }
+      default:
+        filled.push(op);
     }
   }
   return filled;
 }
 
-async function numberOf(client: Client, text: string, value: number): Promise<number | undefined> {
-  const [row] = await rows(client, text, [value]);
-  return row === undefined ? undefined : Number(row['n']);
+type OnRow = Extract<MicroOp, { readonly f: 'touch' | 'move' | 'delete' | 'insert' }>;
+
+/** A row that was deleted comes again under the key that it had. */
+function onRow(op: OnRow, { isThere, version, key }: Row): OnRow | undefined {
+  if (op.f === 'insert') return isThere ? undefined : { ...op, was: version, key };
+  return isThere && version !== null ? { ...op, was: version } : undefined;
 }
 
-type Row = Readonly<Record<string, string>>;
-
-async function rows(client: Client, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
-  return (await client.query<Row>(text, [...values])).rows;
+function after(op: OnRow, { key }: Row): Row {
+  return { isThere: op.f !== 'delete', version: op.version, key: op.f === 'move' || op.f === 'insert' ? op.key : key };
 }
 
-async function one(client: Client, text: string, values: readonly unknown[]): Promise<void> {
-  const { rowCount } = await client.query(text, [...values]);
-  if (rowCount !== 1) throw new Stale();
+async function rowOf(connection: DriverConnection, row: number): Promise<Row> {
+  const sql = `select 'there', version::text, key::text from rows where row = $1
+    union all select 'grave', version::text, key::text from graves where row = $2`;
+  const [answer] = await connection.run([{ sql, params: [row, row] }]);
+  const [found] = answer?.rows ?? [];
+  if (found === undefined) return { isThere: false, version: null, key: row };
+  const [where, version, key] = found;
+  return { isThere: where === 'there', version: Number(version), key: Number(key) };
+}
+
+async function ownerOf(connection: DriverConnection, value: number): Promise<number | null> {
+  const sql = 'select by::text from claims where value = $1';
+  const [answer] = await connection.run([{ sql, params: [value] }]);
+  const by = answer?.rows[0]?.[0];
+  return by === undefined || by === null ? null : Number(by);
 }

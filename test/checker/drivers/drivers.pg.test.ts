@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { waitFor } from '../../../src/kernel/clock.ts';
+import { greenMajor, ownServer, testDatabase } from '../../support/postgres.ts';
+import { runOnOneServer, scheduleWith } from '../run/one-server.ts';
+import { ownErrors } from '../invariants.ts';
+import type { Txn } from '../history.ts';
+import { sessionKinds, type Driver } from '../schedule.ts';
+import { installedDrivers } from './installed.ts';
+
+const isolation = 'repeatable read';
+
+async function reach(count: number, acknowledged: () => Promise<number>): Promise<void> {
+  await waitFor({ what: `${count} transactions`, timeoutMs: 60_000 }, async () =>
+    (await acknowledged()) >= count ? true : undefined,
+  );
+}
+
+/** Errors that the workload did not bring about itself. */
+const seen = (txns: readonly Txn[]): readonly Txn[] =>
+  txns.filter(({ outcome, error = 'none' }) => outcome !== 'ok' && !ownErrors.has(error));
+
+/** What installs in seconds; the others have their turn in `make check`. */
+const quick: readonly Driver[] = ['node-postgres', 'postgres.js', 'psycopg pool', 'psycopg pipeline', 'SQLAlchemy'];
+const drivers = await installedDrivers(process.env['TEAL_CHECK_DRIVERS'] === 'all' ? undefined : quick);
+
+describe('a driver as its users use it, judged by what it left on one server', () => {
+  test.each(drivers)('%s', async (driver) => {
+    await using database = await testDatabase(greenMajor());
+    const schedule = scheduleWith(11, { driver, session: 'plain', isolation, clients: 3 });
+    const { txns, violations } = await runOnOneServer(database.url, schedule, async (acknowledged) =>
+      reach(100, acknowledged),
+    );
+    expect(violations).toEqual([]);
+    expect(seen(txns)).toEqual([]);
+  });
+});
+
+describe('a kind of session', () => {
+  test.each(sessionKinds)('%s', async (session) => {
+    await using database = await testDatabase(greenMajor());
+    const schedule = scheduleWith(12, { driver: 'node-postgres', session, isolation, clients: 3 });
+    const count = session === 'long transactions' ? 10 : 100;
+    const { txns, violations } = await runOnOneServer(database.url, schedule, async (acknowledged) =>
+      reach(count, acknowledged),
+    );
+    expect(violations).toEqual([]);
+    expect(seen(txns)).toEqual([]);
+  });
+});
+
+describe('a server that goes away under its clients', () => {
+  test.each(drivers.filter((driver) => driver !== 'pgbench'))('%s', async (driver) => {
+    await using server = await ownServer(greenMajor());
+    const schedule = scheduleWith(13, { driver, session: 'plain', isolation, clients: 3 });
+    const { txns, violations } = await runOnOneServer(server.url, schedule, async (acknowledged) => {
+      await reach(50, acknowledged);
+      await server.kill9();
+      await server.restart();
+      await reach((await acknowledged()) + 50, acknowledged);
+    });
+    // Whoever was in a transaction saw it and told so; of what was acknowledged nothing is gone.
+    expect(violations.filter(({ invariant }) => invariant !== 8)).toEqual([]);
+    expect(txns.some(({ client }) => client > 10_000)).toBe(seen(txns).length > 0);
+  });
+});
