@@ -66,6 +66,8 @@ export interface SnapshotKeeper {
    * time, for transactions that write.
    */
   take(epoch: number, signal: AbortSignal): Promise<HeldEpoch>;
+  /** Ends what is held, and its locks: nothing is held when it resolves. */
+  letGo(signal: AbortSignal): Promise<void>;
 }
 
 /** A range that is on the target, durably. All ranges of a table are of one snapshot. */

@@ -27,7 +27,10 @@ const longestPauseMs = 5_000;
  * Copies through the loss of snapshots (correctness.md §1.4, mode H′): what is complete stays as it is, of its own snapshot; all else is copied anew under the
  * snapshot of a new epoch. The tables then stand at different places of the source's log, and the flow has to respect that (see starts.ts).
  *
- * Errors: TEAL-SYNC-203 when snapshots were lost more often than is allowed; those of the keeper; those of `copyTables`.
+ * A snapshot is also let go where somebody wants a table for himself (TRUNCATE, ALTER TABLE) before all of the copy's sessions have it: he waits for the holders, and
+ * the copy would wait behind him.
+ *
+ * Errors: TEAL-SYNC-203 and -209 when that happened more often than is allowed; those of the keeper; those of `copyTables`.
  */
 export async function copyInEpochs(options: EpochOptions): Promise<EpochReport> {
   const allowed = options.losses ?? defaultLosses;
@@ -39,8 +42,11 @@ export async function copyInEpochs(options: EpochOptions): Promise<EpochReport> 
       return Object.freeze({ ...report, epoch: held.epoch, lost });
     } catch (error) {
       options.signal.throwIfAborted();
+      const isInTheWay = isTealError(error, 'TEAL-SYNC-209');
       const isLoss = isTealError(error) && (error.code === 'TEAL-SYNC-203' || error.entry.retry === 'auto');
-      if (!isLoss || lost >= allowed) throw error;
+      if (!(isLoss || isInTheWay) || lost >= allowed) throw error;
+      // Who waits for a table, and everybody behind him, has his turn; then a new snapshot.
+      if (isInTheWay) await options.keeper.letGo(options.signal);
     }
   }
 }

@@ -16,6 +16,7 @@ import { postgresSide } from '../../src/systems/postgres/digest/side.ts';
 import { holderFile, holderNumbers, readHolderRecord } from '../../src/systems/postgres/holder-file.ts';
 import {
   discardSnapshot,
+  heldSource,
   isHeld,
   openSnapshot,
   snapshotKeeper,
@@ -180,6 +181,9 @@ class Moving implements AsyncDisposable {
     await this.#applied(converged);
     expect((await carrier.status('forward')).convergesAt).toBeUndefined();
     await this.green.query(`set lock_timeout = '20s'; ${writtenForeignKey}`);
+    // As holders that live do: a table that is truncated while it is compared is not settled.
+    const guard = await this.blue.connect();
+    await guard.query('begin; lock table side in access share mode');
     const { certificate } = await verifySamePosition({
       migration: this.migration,
       flow: 'forward',
@@ -190,6 +194,7 @@ class Moving implements AsyncDisposable {
       resume: async () => carrier.resume('forward'),
       signal,
     });
+    await guard.query('commit');
     expect(certificate.tables.map(({ name, outcome }) => [name, outcome])).toEqual(
       certificate.tables.map(({ name }) => [name, 'equal']),
     );
@@ -308,12 +313,34 @@ test('the loss of both holders after the last range costs nothing', async () => 
   await moving.followAndCompare();
 });
 
+test('somebody who wants a table for himself before it is copied has his turn, and the copy its own', async () => {
+  await using moving = await Moving.open();
+  await moving.begin();
+  const client = await moving.blue.connect();
+  const truncated = client.query('truncate side');
+  await waitFor({ what: 'TRUNCATE to wait', timeoutMs: 10_000 }, async () => {
+    const rows = await moving.blue.query(
+      `select from pg_locks where not granted and mode = 'AccessExclusiveLock' and relation = 'side'::regclass`,
+    );
+    return rows.length > 0 ? true : undefined;
+  });
+  const { lost } = await moving.copy({});
+  expect(lost).toBe(1);
+  await truncated;
+  await moving.followAndCompare();
+});
+
 test('a table that is emptied after the holders died is not taken for an empty one', async () => {
   await using moving = await Moving.open();
   await moving.begin();
-  const keeper = snapshotKeeper(moving.snapshotOptions);
-  const held = await keeper.held(signal);
-  const reader = await held?.source.open(signal);
+  const held = await snapshotKeeper(moving.snapshotOptions).held(signal);
+  if (held === undefined) throw new Error('nothing is held');
+  // As with many tables: each is locked when it is read.
+  const source = heldSource(
+    { url: moving.blue.url, stateDir: moving.stateDir },
+    { snapshot: held.source.snapshot, epoch: held.epoch },
+  );
+  const reader = await source.open(signal);
   const [side, other] = ['side', 'parent'].map((name) => moving.tables.find((table) => table.name === name));
   if (reader === undefined || side === undefined || other === undefined) throw new Error('no reader');
   await using open = reader;

@@ -192,4 +192,13 @@ export const syncCodes = {
     retry: 'never',
     dataMayDiffer: 'yes',
   },
+  'TEAL-SYNC-209': {
+    summary: 'A session waits to change a table that is to be copied',
+    happened:
+      'TRUNCATE, ALTER TABLE or the like waited for the holders of the snapshot, and the copy waited behind it. Teal lets the snapshot go, so that the statement has its turn, and copies what was not complete from a later one by itself; but a few times in a row only.',
+    doThis:
+      'See that nobody runs such statements while rows are copied, then run `teal up` again: it goes on with the tables that are not complete.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SYNC-${number}`, ErrorEntry>;

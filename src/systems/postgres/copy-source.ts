@@ -26,7 +26,17 @@ export interface PostgresSnapshotOptions {
   readonly exported: () => Promise<readonly ExportedSnapshot[]>;
   /** Tells whoever holds it that it is still needed; called before each range. */
   readonly renew: () => Promise<void>;
+  /**
+   * What will be read. A reader locks all of it when it opens, where that are few: somebody who wants a table for himself waits behind the holders, and whoever asks for
+   * it after him waits behind him.
+   */
+  readonly tables?: readonly TableName[];
 }
+
+/** Locks are a scarce thing on a server: with more tables than that a reader locks each when it comes to it. */
+const lockedAtOnce = 200;
+/** The holders have every table: who waits longer for one waits behind somebody that waits for them. */
+const lockTimeoutMs = 2_000;
 
 /** The tables of a database as the holders' snapshot shows them. */
 export function postgresSnapshotSource(options: PostgresSnapshotOptions): SnapshotSource {
@@ -45,10 +55,14 @@ async function openReader(options: PostgresSnapshotOptions, signal: AbortSignal)
     applicationName: 'teal copy reader',
     signal,
     extraOptions: { row_security: 'off' },
+    lockTimeoutMs,
   });
   try {
     await importSnapshot(session, candidates);
-    return new Reader(session, options);
+    const reader = new Reader(session, options);
+    const { tables = [] } = options;
+    if (tables.length <= lockedAtOnce) await reader.lock(tables);
+    return reader;
   } catch (error) {
     await session[Symbol.asyncDispose]();
     throw error;
@@ -97,7 +111,7 @@ class Reader implements SnapshotReader {
 
   async *#copyOut(table: Table, sql: string, tag: (text: string) => void): AsyncGenerator<Buffer, void, void> {
     await this.#options.renew();
-    await this.#lock(table);
+    await this.lock([table]);
     yield* this.#session.copyOut(sql, tag);
   }
 
@@ -105,16 +119,30 @@ class Reader implements SnapshotReader {
    * The snapshot alone is not enough: a table that was truncated or rewritten since looks empty to it. The holders' locks keep that from happening, and this
    * session's own from the moment on at which one of them is seen to live still. Without that the rows cannot be trusted (TEAL-SYNC-203), though they can be read.
    */
-  async #lock(table: Table): Promise<void> {
-    const name = quoteTable(table);
-    if (this.#locked.has(name)) return;
+  async lock(tables: readonly TableName[]): Promise<void> {
+    const missing = tables.filter((table) => !this.#locked.has(quoteTable(table)));
+    if (missing.length === 0) return;
     const holders = await this.#options.exported();
     const open = isOpenSql(holders.map(({ exported }) => exported));
-    const tags = await this.#session.execute(`lock table only ${name} in access share mode; ${open}`);
+    const names = missing.map((table) => `only ${quoteTable(table)}`);
+    const tags = await orInTheWay(missing, async () =>
+      this.#session.execute(`lock table ${names.join(', ')} in access share mode; ${open}`),
+    );
     if (tags.at(-1) !== oneRow) {
-      throw new TealError('TEAL-SYNC-203', 'no holder keeps the tables from being rewritten', tableFacts(table));
+      const facts = tableFacts(must(missing[0], 'a table'));
+      throw new TealError('TEAL-SYNC-203', 'no holder keeps the tables from being rewritten', facts);
     }
-    this.#locked.add(name);
+    for (const table of missing) this.#locked.add(quoteTable(table));
+  }
+}
+
+async function orInTheWay<T>(tables: readonly TableName[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isTealError(error, 'TEAL-SYSTEMS-008')) throw error;
+    const names = tables.slice(0, 20).map(({ schema, name }) => `${schema}.${name}`);
+    throw new TealError('TEAL-SYNC-209', 'a table was not had within 2 s', { tables: names }, error);
   }
 }
 
@@ -133,13 +161,15 @@ export function tableFacts(table: TableName): { readonly schema: string; readonl
 }
 
 async function readExtents(url: string, tables: readonly Table[]): Promise<readonly TableExtent[]> {
-  await using connection = await connect({ url, applicationName: 'teal copy planner' });
-  const { rows } = await connection.query(
-    `select wanted.place::text as place, (pg_relation_size(c.oid) / current_setting('block_size')::int)::text as pages,
+  await using connection = await connect({ url, applicationName: 'teal copy planner', lockTimeoutMs });
+  const { rows } = await orInTheWay(tables, async () =>
+    connection.query(
+      `select wanted.place::text as place, (pg_relation_size(c.oid) / current_setting('block_size')::int)::text as pages,
             pg_table_size(c.oid)::text as bytes, greatest(c.reltuples, 0)::int8::text as rows
      from unnest($1::text[], $2::text[]) with ordinality as wanted (schema, name, place)
      join pg_namespace n on n.nspname = wanted.schema join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name`,
-    [tables.map((table) => table.schema), tables.map((table) => table.name)],
+      [tables.map((table) => table.schema), tables.map((table) => table.name)],
+    ),
   );
   const found = new Map(rows.map((row) => [Number(row['place']), row]));
   return tables.map((table, index) => {

@@ -164,6 +164,7 @@ export function snapshotKeeper(options: Omit<SnapshotOptions, 'epoch'>): Snapsho
       const temporarySlot = `teal_copy_${randomBytes(6).toString('hex')}`;
       return epochOf(await makeSnapshot({ ...options, epoch }, temporarySlot, signal));
     },
+    letGo: async (signal: AbortSignal) => releaseHolders(options.stateDir, signal),
   });
 }
 
@@ -184,10 +185,11 @@ export async function discardSnapshot(
 
 /** The held snapshot as a source of the copy. */
 export function heldSource(
-  options: { readonly url: string; readonly stateDir: string },
+  options: Pick<SnapshotOptions, 'url' | 'stateDir'> & Partial<Pick<SnapshotOptions, 'tables'>>,
   held: HeldSnapshot,
 ): SnapshotSource {
   return postgresSnapshotSource({
+    ...(options.tables === undefined ? {} : { tables: options.tables }),
     url: options.url,
     snapshot: held.snapshot,
     exported: async () => exportedBy(options.stateDir, held),
