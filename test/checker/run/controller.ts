@@ -57,11 +57,13 @@ function comparisonOf({ live, result }: Awaited<ReturnType<Migration['verify']>>
     position: certificate.live.position,
     direction: live === 'blue' ? 'forward' : 'reverse',
     // Truncated while it was read: nothing can be said of it.
-      tables: certificate.tables.filter(({ outcome }) => outcome !== 'unsettled').map((table) => ({
-      table: `${table.schema}.${table.name}`,
-      rows: [table.rows?.blue ?? '?', table.rows?.green ?? '?'],
-      digest: [table.digest?.blue ?? 'blue alone', table.digest?.green ?? 'green alone'],
-    })),
+    tables: certificate.tables
+      .filter(({ outcome }) => outcome !== 'unsettled')
+      .map((table) => ({
+        table: `${table.schema}.${table.name}`,
+        rows: [table.rows?.blue ?? '?', table.rows?.green ?? '?'],
+        digest: [table.digest?.blue ?? 'blue alone', table.digest?.green ?? 'green alone'],
+      })),
   };
 }
 
