@@ -20,7 +20,14 @@ const seen = (txns: readonly Txn[]): readonly Txn[] =>
   txns.filter(({ outcome, error = 'none' }) => outcome !== 'ok' && !ownErrors.has(error));
 
 /** What installs in seconds; the others have their turn in `make check`. */
-const quick: readonly Driver[] = ['node-postgres', 'postgres.js', 'psycopg pool', 'psycopg pipeline', 'SQLAlchemy'];
+const quick: readonly Driver[] = [
+  'node-postgres',
+  'postgres.js',
+  'psycopg pool',
+  'psycopg pipeline',
+  'SQLAlchemy',
+  'pgbench',
+];
 const drivers = await installedDrivers(process.env['TEAL_CHECK_DRIVERS'] === 'all' ? undefined : quick);
 
 describe('a driver as its users use it, judged by what it left on one server', () => {
@@ -49,7 +56,7 @@ describe('a kind of session', () => {
 });
 
 describe('a server that goes away under its clients', () => {
-  test.each(drivers.filter((driver) => driver !== 'pgbench'))('%s', async (driver) => {
+  test.each(drivers)('%s', async (driver) => {
     await using server = await ownServer(greenMajor());
     const schedule = scheduleWith(13, { driver, session: 'plain', isolation, clients: 3 });
     const { txns, violations } = await runOnOneServer(server.url, schedule, async (acknowledged) => {

@@ -20,9 +20,9 @@ export interface ClientOptions {
 
 const pauseMs = 4;
 /** After a connection was lost or refused. */
-const againMs = [50, 200] as const;
+export const againMs = [50, 200] as const;
 /** Added to a client's number when its connection is lost: the number of a process's clients stay below. */
-const nextLife = 10_000;
+export const nextLife = 10_000;
 
 /** A transaction that was invoked and has no end yet. */
 interface Open {

@@ -3,8 +3,10 @@ import { monotonicMs, sleep } from '../../../src/kernel/clock.ts';
 import { must } from '../../../src/kernel/assert.ts';
 import { openDriver } from '../drivers/installed.ts';
 import { formatEvent, type Event } from '../history.ts';
-import type { Schedule } from '../schedule.ts';
+import type { ClientGroup, Schedule } from '../schedule.ts';
+import { pgTools } from '../../../tools/servers/pg-tools.ts';
 import { CheckedClient } from './checked-client.ts';
+import { Pgbench } from './pgbench.ts';
 
 export interface ClientProcess {
   readonly url: string;
@@ -19,18 +21,13 @@ export interface ClientProcess {
 const stopLimitMs = 20_000;
 
 async function main(options: ClientProcess): Promise<void> {
-  const { schedule, firstClient, url } = options;
   const file = openSync(options.history, 'a', 0o600);
   // Whole: a write may take a part only.
   const log = (event: Event): void => writeFileSync(file, formatEvent(event));
   const stop = new AbortController();
   for (const word of ['SIGTERM', 'SIGINT', 'disconnect', 'message'] as const) process.on(word, () => stop.abort());
-  const group = must(schedule.groups[options.group], 'the group');
-  const driver = await openDriver(group.driver, url, group.clients);
-  const clients = Array.from(
-    { length: group.clients },
-    (_, at) => new CheckedClient({ driver, schedule, group, number: firstClient + at, log }),
-  );
+  const group = must(options.schedule.groups[options.group], 'the group');
+  const { clients, close } = await clientsOf(options, group, log);
   const began = monotonicMs();
   process.send?.('started');
   const running = new Map(clients.map((client) => [client, client.run(stop.signal)]));
@@ -38,9 +35,31 @@ async function main(options: ClientProcess): Promise<void> {
   const ended = Promise.all(running.values());
   await Promise.race([ended, stopped(stop.signal)]);
   for (const client of running.keys()) client.abandon();
-  if (running.size === 0) await driver[Symbol.asyncDispose]();
+  if (running.size === 0) await close();
   process.stdout.write(`${Math.round(monotonicMs() - began)} ms\n`);
   process.exit(0);
+}
+
+interface Clients {
+  readonly clients: readonly (CheckedClient | Pgbench)[];
+  readonly close: () => Promise<void>;
+}
+
+async function clientsOf(
+  { schedule, firstClient, url }: ClientProcess,
+  group: ClientGroup,
+  log: (event: Event) => void,
+): Promise<Clients> {
+  if (group.driver === 'pgbench') {
+    const tools = await pgTools(schedule.blue, schedule.green);
+    return { clients: [new Pgbench({ tools, url, schedule, group, firstClient, log })], close: async () => undefined };
+  }
+  const driver = await openDriver(group.driver, url, group.clients);
+  const clients = Array.from(
+    { length: group.clients },
+    (_, at) => new CheckedClient({ driver, schedule, group, number: firstClient + at, log }),
+  );
+  return { clients, close: async () => driver[Symbol.asyncDispose]() };
 }
 
 async function stopped(signal: AbortSignal): Promise<void> {
