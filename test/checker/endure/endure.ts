@@ -1,10 +1,6 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { must } from '../../../src/kernel/assert.ts';
 import { monotonicMs, sleep, waitFor } from '../../../src/kernel/clock.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import { asPostgresMajor } from '../../../tools/servers/install-postgres.ts';
@@ -14,9 +10,8 @@ import { checkRun, type Bound, type Leftover, type RunRecord, type Sample } from
 import { leftoversOf } from '../run/leftovers.ts';
 import { processesOf, standardBounds } from '../run/samples.ts';
 import { nowUs } from '../run/tables.ts';
-import { beaconFolderVariable } from './beacon.ts';
-import type { Ask, ControllerOptions, Told } from './controller.ts';
-import { loadSql, missing, type LoadOptions, type LoadReport } from './load.ts';
+import { loadSql, missing, type LoadReport } from './load.ts';
+import { Controller, Load } from './processes.ts';
 import { Watch } from './watch.ts';
 
 export interface EnduranceOptions {
@@ -33,6 +28,8 @@ export interface Endurance {
   readonly bounds: readonly Bound[];
   readonly steadyFromUs: number;
   readonly switches: readonly Switch[];
+  /** Attempts that were given up, with the reason: violations when they are more than one, and more than one for ten switches. */
+  readonly givenUp: readonly string[];
   readonly load: LoadReport;
   /** Everything that must not be: each a sentence. */
   readonly violations: readonly string[];
@@ -44,8 +41,6 @@ export interface Switch {
   readonly ms: number;
   readonly pauseMs: number | undefined;
 }
-
-type Done = Extract<Told, { readonly told: 'done' }>;
 
 const clients = { stay: 6, visit: 2, pauseMs: 20 } as const;
 
@@ -81,7 +76,7 @@ export async function endure(options: EnduranceOptions): Promise<Endurance> {
   );
   const fromUs = nowUs();
   const untilUs = fromUs + options.minutes * 60e6;
-  const switches = await switchUntil(untilUs, controller, options);
+  const { switches, givenUp } = await switchUntil(untilUs, controller, options);
   // Samples of the end are part of what is judged, after everything has come to rest.
   await sleep(options.sampleMs);
   await watch[Symbol.asyncDispose]();
@@ -109,12 +104,15 @@ export async function endure(options: EnduranceOptions): Promise<Endurance> {
     ...checkRun(record).map(({ invariant, text }) => `invariant ${invariant}: ${text}`),
     ...report.failures.map((text) => `a client saw: ${text}`),
     ...lost,
+    ...(givenUp.length > Math.max(1, switches.length / 10)
+      ? givenUp.map((why) => `a switch was given up: ${why}`)
+      : []),
     ...(hasEnded ? [] : ['the controller does not end: something that nobody has closed keeps it alive']),
     ...verified.different.map((table) => `${table} is not equal on both sides`),
     ...[...watch.pids].flatMap(([name, pids]) => (pids.size === 1 ? [] : [`${name} was started ${pids.size} times`])),
     ...(await waitForEnd(folder)),
   ];
-  return { samples: watch.samples, bounds, steadyFromUs, switches, load: report, violations };
+  return { samples: watch.samples, bounds, steadyFromUs, switches, givenUp, load: report, violations };
 }
 
 /** A run of which nothing else was seen. */
@@ -149,24 +147,36 @@ const toUrls = (urls: Readonly<Record<Side, string>>): { readonly blueUrl: strin
   greenUrl: urls.green,
 });
 
+/** Attempts that may be given up one after another: a busy machine may keep clients waiting for too long, which ends an attempt and nothing else. */
+const givenUpLimit = 5;
+
 /** The last one makes green live: only then can a migration be finalised. */
 async function switchUntil(
   untilUs: number,
   controller: Controller,
   { everyMs, say }: EnduranceOptions,
-): Promise<readonly Switch[]> {
+): Promise<{ readonly switches: readonly Switch[]; readonly givenUp: readonly string[] }> {
   const switches: Switch[] = [];
+  const givenUp: string[] = [];
   const began = monotonicMs();
-  while (nowUs() < untilUs || switches.at(-1)?.to !== 'green') {
-    const due = began + (switches.length + 1) * everyMs;
+  for (let failures = 0; nowUs() < untilUs || switches.at(-1)?.to !== 'green';) {
+    const due = began + (switches.length + givenUp.length + 1) * everyMs;
     await sleep(Math.max(0, due - monotonicMs()));
-    const { live, ms, pauseMs } = await controller.ask('switch');
+    const told = await controller.attempt('switch');
+    const at = `${seconds(monotonicMs() - began).padStart(7)} s`;
+    if (told.told !== 'done') {
+      failures += 1;
+      givenUp.push(JSON.stringify(told));
+      say(`${at}  given up: ${givenUp.at(-1)}`);
+      if (failures > givenUpLimit) throw new Error(`${failures} attempts in succession were given up`);
+      continue;
+    }
+    failures = 0;
+    const { live, ms, pauseMs } = told;
     switches.push({ atUs: nowUs(), to: live, ms, pauseMs });
-    say(
-      `${seconds(monotonicMs() - began).padStart(7)} s  ${live} is live, switched in ${seconds(ms)} s, clients waited ${pauseMs ?? '?'} ms`,
-    );
+    say(`${at}  ${live} is live, switched in ${seconds(ms)} s, clients waited ${pauseMs ?? '?'} ms`);
   }
-  return switches;
+  return { switches, givenUp };
 }
 
 async function leftAt(urls: Readonly<Record<Side, string>>, live: Side): Promise<readonly Leftover[]> {
@@ -199,96 +209,4 @@ async function waitForEnd(folder: string): Promise<readonly string[]> {
     return left.length === 0 || undefined;
   }).catch(() => undefined);
   return left.map(({ name, pid }) => `the ${name} (process ${pid}) has not ended`);
-}
-
-const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-
-const endMs = 20_000;
-
-/** False when it had to be killed: something that nobody has closed kept it alive. */
-async function ended(child: ChildProcess): Promise<boolean> {
-  const isOver = (): true | undefined => (child.exitCode === null && child.signalCode === null ? undefined : true);
-  const inTime = await waitFor({ what: 'a process to end', timeoutMs: endMs }, isOver).catch(() => false);
-  if (!inTime) child.kill('SIGKILL');
-  return inTime;
-}
-
-class Controller implements AsyncDisposable {
-  readonly #child: ChildProcess;
-
-  constructor(beacons: string, options: ControllerOptions) {
-    const beacon = new URL('beacon.ts', import.meta.url).href;
-    const env = {
-      ...process.env,
-      [beaconFolderVariable]: beacons,
-      NODE_OPTIONS: `--import=${beacon}`,
-    };
-    this.#child = fork(fileOf('controller.ts'), [JSON.stringify(options)], { env });
-  }
-
-  get pid(): number {
-    return must(this.#child.pid, 'the pid of the controller');
-  }
-
-  async began(): Promise<Extract<Told, { readonly told: 'began' }>> {
-    const told = await this.#next();
-    if (told.told !== 'began') throw new Error(`the controller did not begin: ${JSON.stringify(told)}`);
-    return told;
-  }
-
-  async ask(ask: Ask): Promise<Done> {
-    this.#child.send(ask);
-    const told = await this.#next();
-    if (told.told !== 'done') throw new Error(`${ask} failed: ${JSON.stringify(told)}`);
-    return told;
-  }
-
-  async ended(): Promise<boolean> {
-    return ended(this.#child);
-  }
-
-  async #next(): Promise<Told> {
-    const stop = new AbortController();
-    try {
-      const first = await Promise.race([
-        once(this.#child, 'message', { signal: stop.signal }),
-        once(this.#child, 'exit', { signal: stop.signal }).then(() => [
-          { told: 'failed', ask: 'begin', error: 'it has ended' },
-        ]),
-      ]);
-      return first[0] as Told;
-    } finally {
-      stop.abort();
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.connected) this.#child.send('end' satisfies Ask);
-    await ended(this.#child);
-  }
-}
-
-class Load implements AsyncDisposable {
-  readonly #child: ChildProcess;
-
-  constructor(options: LoadOptions) {
-    this.#child = fork(fileOf('load.ts'), [JSON.stringify(options)]);
-  }
-
-  get pid(): number {
-    return must(this.#child.pid, 'the pid of the load');
-  }
-
-  async stop(): Promise<LoadReport> {
-    const reported = once(this.#child, 'message');
-    this.#child.send('stop');
-    const [report] = (await reported) as [LoadReport];
-    await ended(this.#child);
-    return report;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.connected) this.#child.send('stop');
-    await ended(this.#child);
-  }
 }

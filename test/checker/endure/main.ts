@@ -13,7 +13,7 @@ const majors = [
 const write = (line: string): void => void process.stdout.write(`${line}\n`);
 
 write(`PostgreSQL ${majors[0]} to ${majors[1]}, ${minutes} min, a switch every ${every} s`);
-const { samples, bounds, steadyFromUs, switches, load, violations } = await endure({
+const { samples, bounds, steadyFromUs, switches, givenUp, load, violations } = await endure({
   majors,
   minutes,
   everyMs: every * 1_000,
@@ -30,7 +30,7 @@ if (minutes < 60)
   );
 const pauses = switches.map(({ pauseMs }) => pauseMs ?? 0).toSorted((a, b) => a - b);
 write(
-  `${switches.length} switches, clients waited ${pauses[Math.floor(pauses.length / 2)] ?? 0} ms in the middle one and ${pauses.at(-1) ?? 0} ms at most`,
+  `${switches.length} switches, ${givenUp.length} given up, clients waited ${pauses[Math.floor(pauses.length / 2)] ?? 0} ms in the middle one and ${pauses.at(-1) ?? 0} ms at most`,
 );
 write(
   `${load.transactions} transactions of ${load.connections} connections, ${load.failed} failures, the longest transaction took ${load.longestMs} ms`,
