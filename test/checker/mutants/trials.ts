@@ -45,7 +45,6 @@ interface Shape {
 
 const now = 200;
 const up: Deed = { afterMs: now, do: 'up' };
-const verify: Deed = { afterMs: 500, do: 'verify' };
 const change: Deed = { afterMs: 1_500, do: 'switch' };
 const stop: Deed = { afterMs: 500, do: 'stop' };
 
@@ -122,18 +121,8 @@ export function trialsOf(majors: readonly number[]): Readonly<Record<string, Tri
       ],
       longest: 2,
       clients: 2,
-      deeds: [up, verify, change, stop],
+      deeds: [up, change, stop],
     }),
     'ignore rowcount': { by: 'planted', plant: 'missing row', seeds: 1 },
-    'decide before token': by({
-      weights: [
-        ['append', 1],
-        ['r', 1],
-        ['transfer', 1],
-      ],
-      longest: 3,
-      clients: 6,
-      deeds: [up, change, change, stop],
-    }),
   };
 }
