@@ -1,7 +1,7 @@
 import { nowMs } from '../kernel/clock.ts';
 import { TealError, isTealError } from '../kernel/errors.ts';
-import { openJournal, type Journal } from '../journal/journal.ts';
-import { liveSide, type MigrationState } from '../journal/state.ts';
+import type { Journal } from '../journal/journal.ts';
+import { isCutOpen, liveSide, type MigrationState } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
@@ -20,10 +20,11 @@ import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
 import { logTold, onceEach } from './log-budget.ts';
 import { deployStepId, receiveStepId } from '../stages/follow/follow-steps.ts';
-import { catalogOf, runStarted, toolsFor } from './opening.ts';
+import { catalogOf, openJournalInTurn, runStarted, toolsFor } from './opening.ts';
 import { PostgresPair } from './postgres-pair.ts';
 import { soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
+import type { CutMark } from './supervision.ts';
 import { watchFlows } from './watch-flows.ts';
 import { watchSchemas } from './watch-schemas.ts';
 
@@ -34,6 +35,7 @@ export interface MigrationOptions {
   readonly signal: AbortSignal;
   /** Who asks, for the journal. */
   readonly by: string;
+  readonly cutMark: CutMark;
   readonly connectCarrier: (pair: PostgresPair, loaded: LoadedSpec) => Carrier;
   readonly connectRouter: (pair: PostgresPair, loaded: LoadedSpec) => Promise<ConnectedRouter>;
   /** PostgreSQL's client programs; default: looked for on PATH. */
@@ -94,11 +96,11 @@ export class Migration implements AsyncDisposable {
 
   /**
    * Takes the journal's lock, looks at what is there, and assesses both sides when nothing was begun yet. Changes nothing on either side.
-   * Errors: TEAL-JOURNAL-003 another controller, TEAL-APP-001 blockers, those of reaching the systems.
+   * Waits for the end of a recovery that the supervisor has begun. Errors: TEAL-JOURNAL-003 another controller, TEAL-APP-001 blockers, those of reaching the systems.
    */
   static async open(options: MigrationOptions): Promise<Migration> {
     const { spec, stateDir } = options.loaded;
-    const journal = openJournal(stateDir);
+    const journal = await openJournalInTurn(options);
     try {
       const { catalog, leftOut } = await catalogOf(options, journal.state);
       const tools = options.tools ?? (await toolsFor(spec, options.signal));
@@ -187,9 +189,8 @@ export class Migration implements AsyncDisposable {
     await this.#begin();
     if (this.live === 'blue')
       return { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
-    const cut = await cutOver(this.#cutRun());
-    this.#tellCut(cut);
-    this.#journal.append({ type: 'rolledBack', cut: cut.cut, by: this.#options.by, reason });
+    const { cut } = await this.#cutOver();
+    this.#journal.append({ type: 'rolledBack', cut, by: this.#options.by, reason });
     return this.#done();
   }
 
@@ -268,6 +269,7 @@ export class Migration implements AsyncDisposable {
 
   /** Ends every process of this migration on this machine: flows, proxy, holders. The systems keep what they have; \`up\` starts them again. */
   async stopProcesses(): Promise<void> {
+    await this.#options.cutMark.unmark();
     const ends = [
       this.#carrier.halt('forward'),
       this.#carrier.halt('reverse'),
@@ -297,9 +299,38 @@ export class Migration implements AsyncDisposable {
     return known === undefined || known.state === 'undone' ? undefined : known.before;
   };
 
+  /** Ends a cut that another controller left open, by the owner row: forward or back. Begins none, and asks no gate. */
+  async recover(): Promise<void> {
+    try {
+      const cut = await recoverCut(this.#cutRun());
+      if (cut !== undefined) this.#tellCut(cut);
+    } finally {
+      await this.#unmarkCut();
+    }
+  }
+
+  /** The same for a command. The mark is made anew: a supervisor that had given up tries again should this fail; and clients do not wait for that. */
   async #recover(): Promise<void> {
-    const cut = await recoverCut(this.#cutRun());
-    if (cut !== undefined) this.#tellCut(cut);
+    if (!isCutOpen(this.state)) return this.#unmarkCut();
+    const ends = await Promise.allSettled([this.recover(), this.#options.cutMark.mark()]);
+    await this.#unmarkCut();
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
+  async #cutOver(): Promise<CutOutcome> {
+    await this.#options.cutMark.mark();
+    try {
+      const cut = await cutOver(this.#cutRun());
+      this.#tellCut(cut);
+      return cut;
+    } finally {
+      await this.#unmarkCut();
+    }
+  }
+
+  /** Stays where taking back has failed, or what comes after the decision. */
+  async #unmarkCut(): Promise<void> {
+    if (!isCutOpen(this.state)) await this.#options.cutMark.unmark();
   }
 
   async #cutWhenReady(): Promise<Outcome> {
@@ -327,7 +358,7 @@ export class Migration implements AsyncDisposable {
         next: ['teal up'],
       };
     }
-    this.#tellCut(await cutOver(this.#cutRun()));
+    await this.#cutOver();
     return this.#done();
   }
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { ownerOf } from '../stages/cutover/decide.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
@@ -31,13 +32,14 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
   const { spec, stateDir } = loaded;
   const urls = { blue: spec.blue.url, green: spec.green.url };
   const config = supervisorConfig(loaded);
-  const supervision = new Supervision(stateDir, config, urls);
+  const supervision = new Supervision(stateDir, config, urls, options.env);
   return Migration.open({
     loaded,
     command: options.command,
     signal: options.signal,
     onEvent: options.onEvent,
     by: options.by ?? whoAmI(),
+    cutMark: supervision.cutMark,
     connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls })),
     connectRouter: async (pair) => connectRouter(pair, loaded, supervision),
     ...(options.tools === undefined ? {} : { tools: options.tools }),
@@ -55,7 +57,8 @@ function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
     heartbeatEveryMs: follow.heartbeatMs,
     tables: spec.tables,
   };
-  return { version: 1, carrier, ...(traffic.router === 'none' ? {} : { proxy: proxyOf(loaded).config }) };
+  const file = resolve(loaded.file);
+  return { version: 1, file, carrier, ...(traffic.router === 'none' ? {} : { proxy: proxyOf(loaded).config }) };
 }
 
 async function connectRouter(

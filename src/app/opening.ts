@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { TealError } from '../kernel/errors.ts';
+import { waitFor } from '../kernel/clock.ts';
+import { TealError, isTealError } from '../kernel/errors.ts';
 import { tealVersion } from '../kernel/version.ts';
 import { sha256 } from '../journal/canonical.ts';
 import type { EventOf } from '../journal/events.ts';
+import { openJournal, type Journal } from '../journal/journal.ts';
+import { recovering } from '../journal/lock.ts';
 import type { MigrationState } from '../journal/state.ts';
 import { printableSpec, type Spec } from '../spec/spec.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
@@ -16,6 +19,36 @@ interface Opening {
   readonly loaded: LoadedSpec;
   readonly command: string;
   readonly signal: AbortSignal;
+}
+
+/** The command of the process that the supervisor starts when a cut has lost its controller. */
+export const recoverCommand = 'recover';
+
+/** A recovery is a matter of seconds; its longest wait is for the flow back. */
+const recoveryPatienceMs = 30_000;
+
+/** The journal's one writer. A command waits for the end of a recovery, which nobody has asked for; any other holder is an error at once (TEAL-JOURNAL-003). */
+export async function openJournalInTurn(
+  { loaded: { stateDir }, command, signal }: Opening,
+  patienceMs = recoveryPatienceMs,
+): Promise<Journal> {
+  if (command === recoverCommand) return openJournal(stateDir, recovering);
+  let refused: unknown;
+  const waiting = { what: 'the recovery of the cut', timeoutMs: patienceMs, signal };
+  try {
+    return await waitFor(waiting, () => {
+      try {
+        return openJournal(stateDir);
+      } catch (error) {
+        if (!isTealError(error, 'TEAL-JOURNAL-003') || error.facts['what'] !== recovering) throw error;
+        refused = error;
+        return undefined;
+      }
+    });
+  } catch (error) {
+    if (refused !== undefined && isTealError(error, 'TEAL-KERNEL-002')) throw refused;
+    throw error;
+  }
 }
 
 /** PostgreSQL's client programs on this machine, of majors that fit both sides. TEAL-SYSTEMS-200. */

@@ -1,7 +1,13 @@
 import { extname } from 'node:path';
 
 /** Programs that this installation starts as processes or threads of their own. They stand beside this file. */
-export type Program = 'carrier-main' | 'holder-main' | 'proxy-main' | 'receiver-thread' | 'supervisor-main';
+export type Program =
+  | 'carrier-main'
+  | 'holder-main'
+  | 'proxy-main'
+  | 'receiver-thread'
+  | 'recover-main'
+  | 'supervisor-main';
 
 /** Where a program is: TypeScript in the source tree, JavaScript in what is published. */
 export function programUrl(name: Program): URL {

@@ -21,6 +21,13 @@ import { startLock, supervisorFolder, unwant, want, wanted, type Thing } from '.
 const startTimeoutMs = 20_000;
 const endTimeoutMs = 60_000;
 
+/** How a controller says that clients may be waiting for it. Both may be called at any time, also again. */
+export interface CutMark {
+  /** Resolves when it is on disk and somebody looks at it. */
+  mark(): Promise<void>;
+  unmark(): Promise<void>;
+}
+
 /**
  * A command's side of the supervisor: what it starts is written down as wanted first, so that it is started again should it die; what it ends is not wanted
  * any more first, so that nobody starts it again.
@@ -29,22 +36,45 @@ export class Supervision {
   readonly #stateDir: string;
   readonly #config: SupervisorConfig;
   readonly #urls: Readonly<Record<Side, string>>;
+  readonly #env: Readonly<Record<string, string | undefined>>;
   #ensured: Promise<void> = Promise.resolve();
 
-  constructor(stateDir: string, config: SupervisorConfig, urls: Readonly<Record<Side, string>>) {
+  /** `env`: where the migration file's variables were looked up; a supervisor that is started has it too, for the recoveries that it starts. */
+  constructor(
+    stateDir: string,
+    config: SupervisorConfig,
+    urls: Readonly<Record<Side, string>>,
+    env: Readonly<Record<string, string | undefined>>,
+  ) {
     this.#stateDir = stateDir;
     this.#config = config;
     this.#urls = urls;
+    this.#env = env;
   }
 
   async begin<T>(thing: Thing, start: () => Promise<T>): Promise<T> {
     await want(this.#stateDir, thing);
     const started = await this.#alone(thing, start);
-    // One after the other: two flows are started at once.
+    await this.#ensureInTurn();
+    return started;
+  }
+
+  /** A cut begins, or is ended: should this process die before it is, the supervisor has it ended. Marked under the lock, so that nobody takes the mark for an old one. */
+  get cutMark(): CutMark {
+    return {
+      mark: async () => {
+        await this.#alone('cut', async () => want(this.#stateDir, 'cut'));
+        await this.#ensureInTurn();
+      },
+      unmark: async () => unwant(this.#stateDir, 'cut'),
+    };
+  }
+
+  /** One after the other: two flows are started at once. */
+  async #ensureInTurn(): Promise<void> {
     const ensured = this.#ensured.then(async () => this.#ensure());
     this.#ensured = ensured.catch(() => undefined);
     await ensured;
-    return started;
   }
 
   async end<T>(thing: Thing, stop: () => Promise<T>): Promise<T> {
@@ -99,7 +129,12 @@ export class Supervision {
         detached: true,
         cwd: '/',
         stdio: ['ignore', log.fd, log.fd],
-        env: { ...process.env, [supervisorBlueUrl]: this.#urls.blue, [supervisorGreenUrl]: this.#urls.green },
+        env: {
+          ...process.env,
+          ...this.#env,
+          [supervisorBlueUrl]: this.#urls.blue,
+          [supervisorGreenUrl]: this.#urls.green,
+        },
       });
       child.on('error', () => child.emit('exit', 127, null));
       let code: number | null | undefined;

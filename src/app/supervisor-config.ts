@@ -11,6 +11,8 @@ import { supervisorFolder } from './wanted.ts';
 /** What a supervisor must know to start things, without secrets: addresses go by the environment of its process. */
 export interface SupervisorConfig {
   readonly version: 1;
+  /** The migration file, absolute: a recovery reads it. */
+  readonly file: string;
   readonly carrier: Omit<CarrierConnection, 'urls'>;
   /** Absent where clients pass through something else. */
   readonly proxy?: ProxyConfigInput;

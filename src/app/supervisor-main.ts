@@ -6,6 +6,7 @@ import type { Carrier } from '../ports/carrier.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import { takeLock, tryLock } from './process-lock.ts';
+import { isCutTended, runRecovery } from './recover-cut.ts';
 import {
   readSupervisorConfig,
   replaceFile,
@@ -20,7 +21,7 @@ import { startLock, wanted, type Thing } from './wanted.ts';
 
 /**
  * The supervisor of one migration: `supervisor-main.ts <state folder>`, addresses of both sides by the environment. It starts again what ought to run and died,
- * and ends when nothing ought to run, or by SIGTERM, which leaves alone what runs. A second one ends at once. Standard error is its log.
+ * has a cut ended that has lost its controller, and ends when nothing ought to run, or by SIGTERM, which leaves alone what runs. A second one ends at once. Standard error is its log.
  */
 const log = (text: string): void => {
   process.stderr.write(`${isoNow()} ${redact(text)}\n`);
@@ -43,12 +44,14 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
   return {
     wanted: async () => wanted(stateDir),
     lives: async (thing) => {
+      if (thing === 'cut') return isCutTended(stateDir);
       if (thing === 'proxy') return answers(async () => new ProxyRouter((await proxy()).controlPath).about());
       const { now } = await (await carrier()).status(thing);
       return now.state !== 'failed' || now.code !== 'TEAL-CARRIERS-001';
     },
     start: async (thing) => {
-      if (thing === 'proxy') await startProxyOf(stateDir, await proxy(), urls);
+      if (thing === 'cut') await runRecovery((await config()).file, stateDir);
+      else if (thing === 'proxy') await startProxyOf(stateDir, await proxy(), urls);
       // As it was: in mid-copy it must not begin to apply.
       else await (await carrier()).deploy(thing, { begin: false });
     },

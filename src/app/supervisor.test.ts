@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { sleep, waitFor } from '../kernel/clock.ts';
 import { Supervisor, deathsAllowed, pauseAfter, type SupervisorPorts } from './supervisor.ts';
 import type { Thing } from './wanted.ts';
 
@@ -90,6 +91,41 @@ test('gives up after too many deaths, says so, and begins anew when it is asked 
   await new Supervisor(instant, 1, () => 0).run(never);
   expect(here.starts.length).toBe(deathsAllowed + 1);
   expect(told.filter((code) => code === 'TEAL-APP-002')).toHaveLength(1);
+});
+
+test('a start that lasts keeps nobody else from being started, and is not begun twice', async () => {
+  const here = world('cut', 'reverse');
+  const started = Promise.withResolvers<void>();
+  here.onStart = async (thing) => {
+    here.living.add(thing);
+    // A recovery waits for the flow back, which only this supervisor can start again.
+    if (thing === 'cut') await started.promise;
+    else started.resolve();
+    here.marks.delete(thing);
+  };
+  here.living.add('reverse');
+  const run = new Supervisor(here.ports, 1).run(never);
+  await waitFor({ what: 'the recovery to begin', timeoutMs: 5_000, everyMs: 1 }, () => here.starts.length || undefined);
+  here.living.clear();
+  await run;
+  expect(here.starts).toEqual(['cut', 'reverse']);
+});
+
+test('ends only when a start that lasts has ended, though nothing ought to run any more', async () => {
+  const here = world('cut');
+  const [begun, goes] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  here.onStart = async () => {
+    here.marks.clear();
+    begun.resolve();
+    await goes.promise;
+  };
+  let ended = false;
+  const run = new Supervisor(here.ports, 1).run(never).then(() => (ended = true));
+  await begun.promise;
+  await sleep(20);
+  expect(ended).toBe(false);
+  goes.resolve();
+  await run;
 });
 
 test('pauses grow to a bound', () => {

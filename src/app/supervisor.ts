@@ -60,6 +60,8 @@ export class Supervisor {
   readonly #everyMs: number;
   readonly #pause: (deaths: number) => number;
   readonly #watched = new Map<Thing, Watched>();
+  /** A recovery takes its time, and may itself wait for a flow that must be started meanwhile: nothing waits for another's look. */
+  readonly #looks = new Map<Thing, Promise<void>>();
   #told = '';
 
   constructor(ports: SupervisorPorts, everyMs = 500, pause = pauseAfter) {
@@ -73,11 +75,19 @@ export class Supervisor {
     while (!signal.aborted) {
       const marks = await this.#ports.wanted();
       for (const thing of this.#watched.keys()) if (!marks.has(thing)) this.#watched.delete(thing);
-      if (marks.size === 0) return;
-      await Promise.all([...marks].map(async ([thing, mark]) => this.#look(thing, mark)));
+      if (marks.size === 0) break;
+      for (const [thing, mark] of marks) this.#begin(thing, mark);
+      await Promise.race([Promise.all(this.#looks.values()), sleep(this.#everyMs)]);
       await this.#tell();
       await sleep(this.#everyMs, signal).catch(() => undefined);
     }
+    await Promise.all(this.#looks.values());
+  }
+
+  #begin(thing: Thing, mark: string): void {
+    if (this.#looks.has(thing)) return;
+    const look = this.#look(thing, mark).finally(() => this.#looks.delete(thing));
+    this.#looks.set(thing, look);
   }
 
   async #look(thing: Thing, mark: string): Promise<void> {
@@ -103,11 +113,11 @@ export class Supervisor {
     watched.deaths = [...watched.deaths.filter((at) => now - at < deathWindowMs), now];
     if (watched.deaths.length > deathsAllowed) {
       const windowMs = deathWindowMs;
-      throw new TealError('TEAL-APP-002', `${thing} died ${watched.deaths.length} times`, { thing, windowMs });
+      throw new TealError('TEAL-APP-002', `${describe(thing)} ${watched.deaths.length} times`, { thing, windowMs });
     }
     watched.lastIso = isoNow();
     watched.restarts += 1;
-    this.#ports.log(`${thing} does not run: start ${watched.restarts}`);
+    this.#ports.log(`${describe(thing)}: start ${watched.restarts}`);
     try {
       await this.#ports.start(thing);
       delete watched.failure;
@@ -137,6 +147,10 @@ export class Supervisor {
     await this.#ports.tell(things);
     this.#told = text;
   }
+}
+
+function describe(thing: Thing): string {
+  return thing === 'cut' ? 'a cut was left by who was to end it' : `${thing} died`;
 }
 
 /** Does not run, as against: does not answer in time. */

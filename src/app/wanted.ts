@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { takeLock } from './process-lock.ts';
+import { takeLock, tryLock } from './process-lock.ts';
 
-/** What a migration runs beside its commands. */
-export const things = Object.freeze(['forward', 'reverse', 'proxy'] as const);
+/**
+ * What a migration runs beside its commands. `cut` is wanted while a cut is under way, from before its first record to after its last: it needs somebody who ends it,
+ * and lives while there is one.
+ */
+export const things = Object.freeze(['forward', 'reverse', 'proxy', 'cut'] as const);
 export type Thing = (typeof things)[number];
 
 /** A start waits for a worker that is just being ended, and for the start of another process. */
@@ -48,11 +51,16 @@ export async function wanted(stateDir: string): Promise<ReadonlyMap<Thing, strin
 export async function startLock(stateDir: string, thing: Thing): Promise<Disposable> {
   const folder = supervisorFolder(stateDir);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  return takeLock(
-    join(folder, `start-${thing}.lock`),
-    `the start or end of ${thing} by another process`,
-    startPatienceMs,
-  );
+  return takeLock(startLockFile(stateDir, thing), `the start or end of ${thing} by another process`, startPatienceMs);
+}
+
+/** The same, for who does not wait: undefined when another has it. The folder must be there. */
+export function tryStartLock(stateDir: string, thing: Thing): Disposable | undefined {
+  return tryLock(startLockFile(stateDir, thing));
+}
+
+function startLockFile(stateDir: string, thing: Thing): string {
+  return join(supervisorFolder(stateDir), `start-${thing}.lock`);
 }
 
 function absent(error: unknown): undefined {

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JournalEvent } from './events.ts';
 import { journalPath, memoryJournal, openJournal, openJournalReader } from './journal.ts';
+import { hasWriter, readHolder, recovering } from './lock.ts';
 import { openDatabase } from './sqlite.ts';
 import { runStarted } from './test-support/events.ts';
 
@@ -140,6 +141,54 @@ describe('one writer', { timeout: 30_000 }, () => {
     await kill(child);
     using journal = openJournal(folder);
     expect(journal.state.seq).toBeGreaterThanOrEqual(acknowledged());
+  });
+
+  test('is seen from another process by its lock, whatever the holder’s file says', async () => {
+    expect(hasWriter(folder)).toBe(false);
+    const { child } = await startWriter(3);
+    expect(hasWriter(folder)).toBe(true);
+    await kill(child);
+    expect(readHolder(folder)?.pid).toBe(child.pid);
+    expect(hasWriter(folder)).toBe(false);
+  });
+
+  test('keeps its place when this process asks whether there is one', () => {
+    const first = openJournal(folder);
+    expect([hasWriter(folder), hasWriter(folder)]).toEqual([true, true]);
+    const script = `import(process.argv[1]).then(({ hasWriter }) => process.stdout.write(String(hasWriter(process.argv[2]))))`;
+    const lock = fileURLToPath(new URL('lock.ts', import.meta.url));
+    const elsewhere = spawnSync(process.execPath, ['-e', script, lock, folder], { encoding: 'utf8' });
+    expect(elsewhere).toMatchObject({ stdout: 'true', stderr: '' });
+    first[Symbol.dispose]();
+    expect(hasWriter(folder)).toBe(false);
+  });
+
+  test('is not refused because somebody asks in that moment', async () => {
+    {
+      using _made = openJournal(folder);
+    }
+    // A loop of questions, without a pause, for as long as the openings last.
+    const script = `import(process.argv[1]).then(({ hasWriter }) => { process.stdout.write('asks'); for (;;) hasWriter(process.argv[2]); })`;
+    const lock = fileURLToPath(new URL('lock.ts', import.meta.url));
+    const asker = spawn(process.execPath, ['-e', script, lock, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(asker);
+    await once(asker.stdout, 'data');
+    for (let n = 0; n < 50; n += 1) openJournal(folder)[Symbol.dispose]();
+  });
+
+  test('tells what it does where others may wait for it; a file of an older Teal is read', () => {
+    {
+      using _recovery = openJournal(folder, recovering);
+      expect(readHolder(folder)).toMatchObject({ pid: process.pid, what: recovering });
+      expect(() => openJournal(folder)).toThrow(
+        expect.objectContaining({ facts: expect.objectContaining({ what: recovering }) }),
+      );
+    }
+    const old = { pid: 1, host: 'there', sinceIso: '2026-01-01T00:00:00.000Z' };
+    writeFileSync(join(folder, 'journal.holder'), JSON.stringify(old));
+    expect(readHolder(folder)).toEqual(old);
+    writeFileSync(join(folder, 'journal.holder'), JSON.stringify({ ...old, what: 1 }));
+    expect(readHolder(folder)).toBeUndefined();
   });
 
   test('is read beside while it writes', async () => {

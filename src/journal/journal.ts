@@ -32,11 +32,11 @@ export function journalPath(stateDir: string): string {
 }
 
 /**
- * Opens the journal of a state directory as its one writer, makes it if it is not there, and verifies all of it.
+ * Opens the journal of a state directory as its one writer, makes it if it is not there, and verifies all of it. `what`: see `Holder`.
  * Errors: TEAL-JOURNAL-001 altered, -002 newer format, -003 another writer, -005 damaged, -006 unknown record.
  */
-export function openJournal(stateDir: string): Journal {
-  const lock = takeWriterLock(stateDir);
+export function openJournal(stateDir: string, what?: string): Journal {
+  const lock = takeWriterLock(stateDir, what);
   try {
     return new SqliteJournal(journalPath(stateDir), openForWriting(journalPath(stateDir)), lock);
   } catch (error) {

@@ -144,6 +144,11 @@ export interface MigrationState {
   readonly lastIso: string | undefined;
 }
 
+/** A cut was begun and has neither ended nor been taken back: whoever comes next ends it, by the owner row. */
+export function isCutOpen({ life }: Pick<MigrationState, 'life'>): boolean {
+  return life.phase === 'cutting' || life.phase === 'crossing';
+}
+
 /** The side that owns the data, as far as the journal knows. During a cut the owner row on the gaining side is the truth. */
 export function liveSide(state: Pick<MigrationState, 'life'>): Side {
   const { life } = state;

@@ -43,6 +43,11 @@ export class KeyedWriters {
     return all;
   }
 
+  /** How many transactions were told to be committed. */
+  get count(): number {
+    return this.#acknowledged.length;
+  }
+
   async stop(): Promise<{ readonly failures: readonly string[]; readonly acknowledged: readonly string[] }> {
     this.#stop.abort();
     await this.#running;

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { openMigration } from '../../src/app/open-migration.ts';
 import { loadSpec } from '../../src/app/load-spec.ts';
 import { planMigration } from '../../src/app/plan-migration.ts';
@@ -15,6 +15,9 @@ import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 import { endProcesses, queryUrl } from '../support/teal-place.ts';
 import { KeyedWriters } from './keyed-writers.ts';
 
+/** Some hundred controllers, one after another. */
+const limitMs = 1_200_000;
+vi.setConfig({ testTimeout: limitMs });
 const edges = ['before', 'acted', 'journalled'] as const;
 /** Up to and with the decision; a kill before it takes the attempt back, and the next attempt has another name. */
 const untilDecision = ['hold', 'fence', 'token', 'sequences', 'last-look', 'decide'];
@@ -36,7 +39,8 @@ function cutFailpoints(epoch: number): readonly string[] {
 
 /**
  * The second cut forward runs the same steps as the first: killed with the fence raised, at the decision, and after each step past it. Whether a killed one acts again there
- * is a matter of time: a proxy past its lease has followed the owner row by itself.
+ * is a matter of time: a proxy past its lease has followed the owner row by itself. Who is killed there, the next controller or a recovery that the supervisor has started, is
+ * one too.
  */
 const secondCut = [
   'step:cut:e3a1:fence:acted',
@@ -76,10 +80,10 @@ test('a controller killed at every edge of every step ends right: nothing lost, 
     ...ends,
   ];
   const controlled = { ...env, TEAL_FAILPOINTS: ledger, TEAL_FAILPOINT_NAMES: names.join(',') };
-  const open = { file, env, command: 'up', signal: AbortSignal.timeout(600_000), onEvent: () => undefined, tools };
+  const open = { file, env, command: 'up', signal: AbortSignal.timeout(limitMs), onEvent: () => undefined, tools };
   try {
-    // The proxy first: clients are on it before anything is prepared.
-    await (await openMigration(open))[Symbol.asyncDispose]();
+    // The proxy first: clients are on it before anything is prepared. The supervisor that is started with it has the failpoints, and so have its recoveries.
+    await (await openMigration({ ...open, env: controlled }))[Symbol.asyncDispose]();
     const direct = new URL(blue.url);
     direct.port = String(port);
     const writers = await KeyedWriters.start(direct.href, 4);
@@ -93,7 +97,8 @@ test('a controller killed at every edge of every step ends right: nothing lost, 
       .filter((name) => !killedAt.includes(name) && !foundDone.has(name));
     expect(books.failures).toEqual([]);
     expect(missed).toEqual([]);
-    expect(kills + back + again).toBe(killedAt.length);
+    const recoveries = await killedRecoveries(here);
+    expect(kills + back + again + recoveries).toBe(killedAt.length);
     expect(secondCut.filter((name) => !killedAt.includes(name))).toEqual([]);
     expect(kills).toBeGreaterThan(before.length * 2);
     {
@@ -149,6 +154,12 @@ test('a controller killed at every edge of everything that abort undoes ends rig
     await rm(here, { recursive: true, force: true });
   }
 });
+
+/** How many recoveries were killed in their turn, by the supervisor's log. */
+async function killedRecoveries(here: string): Promise<number> {
+  const log = await readFile(join(here, '.teal', 'killed', 'supervisor', 'log'), 'utf8');
+  return log.split('\n').filter((line) => line.includes('TEAL-APP-005') && line.includes('ended by SIGKILL')).length;
+}
 
 async function traces(url: string): Promise<readonly string[]> {
   const rows = await queryUrl(

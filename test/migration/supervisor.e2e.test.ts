@@ -11,7 +11,9 @@ import { tealPlace, type TealPlace } from '../support/teal-place.ts';
 
 const schema = 'create table item (id int primary key, what text not null); insert into item values (1, $$first$$)';
 
-async function pidOf(place: TealPlace, thing: Thing | 'supervisor'): Promise<number> {
+type Process = Exclude<Thing, 'cut'>;
+
+async function pidOf(place: TealPlace, thing: Process | 'supervisor'): Promise<number> {
   const stateDir = stateOf(place);
   if (thing === 'supervisor') return readSupervisor(stateDir)?.pid ?? 0;
   const file = thing === 'proxy' ? join(stateDir, 'proxy', 'pid') : carrierPaths(stateDir, thing).pid;
@@ -31,14 +33,14 @@ function lives(pid: number): boolean {
   }
 }
 
-async function killed(place: TealPlace, thing: Thing | 'supervisor'): Promise<number> {
+async function killed(place: TealPlace, thing: Process | 'supervisor'): Promise<number> {
   const pid = await pidOf(place, thing);
   process.kill(pid, 'SIGKILL');
   await waitFor({ what: `${thing} to be gone`, timeoutMs: 10_000 }, () => (lives(pid) ? undefined : true));
   return pid;
 }
 
-async function startedAgain(place: TealPlace, thing: Thing, after: number): Promise<void> {
+async function startedAgain(place: TealPlace, thing: Process, after: number): Promise<void> {
   await waitFor({ what: `${thing} to be started again`, timeoutMs: 60_000 }, async () => {
     const pid = await pidOf(place, thing).catch(() => after);
     return pid !== after && lives(pid) ? true : undefined;

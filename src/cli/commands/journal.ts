@@ -107,7 +107,11 @@ function labelled(label: string, text: string): string {
 
 function supervisorLines({ pid, lives, things }: NonNullable<Status['supervisor']>): readonly string[] {
   const seen = Object.entries(things).map(([thing, it]) => ({ thing, ...it }));
-  const restarts = seen.map(({ thing, restarts: count }) => `${thing} ${count}`).join(', ');
+  // A cut is no process: it is told of when it had to be ended for its controller.
+  const restarts = seen
+    .filter((it) => it.thing !== 'cut' || it.restarts > 0)
+    .map(({ thing, restarts: count }) => `${thing} ${count}`)
+    .join(', ');
   const head = lives ? `process ${pid}; restarts: ${restarts}` : `process ${pid} is gone; the next command starts it`;
   const failures = seen.flatMap(({ thing, failure }) =>
     failure === undefined ? [] : [labelled('  supervisor ', `${thing}: ${failure.reason}`)],

@@ -12,9 +12,9 @@ export const appCodes = {
   'TEAL-APP-002': {
     summary: 'A process of the migration dies again and again',
     happened:
-      'A flow or the proxy was found dead and started anew more than eight times within ten minutes. The supervisor does not start it any more; everything else goes on.',
+      'A flow or the proxy was found dead and started anew more than eight times within ten minutes, or as many recoveries of a cut have failed. The supervisor does not start it any more; everything else goes on. Behind a cut that is not ended clients may wait.',
     doThis:
-      'Read the end of its log in the state folder (`carrier-forward/worker.log`, `carrier-reverse/worker.log`, `proxy/log`), mend the cause and run `teal up`: it starts it and counts anew.',
+      'Read the end of its log in the state folder (`carrier-forward/worker.log`, `carrier-reverse/worker.log`, `proxy/log`; of a recovery `supervisor/log`), mend the cause and run `teal up`: it starts it, or ends the cut, and counts anew.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -31,6 +31,15 @@ export const appCodes = {
     happened: 'It was finalised: its flows are gone, so that nothing can be compared or accepted any more.',
     doThis: '`teal status` and `teal report` tell what was. For another migration give another name in the file.',
     retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-005': {
+    summary: 'A cut that lost its controller could not be ended',
+    happened:
+      'The controller of a cut was killed before the end of it, and the recovery that the supervisor started has failed. The owner row decides as ever: the side that is live is the one it names. Clients may wait until the cut is taken back or finished. It is tried again with growing pauses.',
+    doThis:
+      'The cause is in the message (most often a side that does not answer) and in `supervisor/log` in the state folder. Mend it; `teal up` does the same at once.',
+    retry: 'auto',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;

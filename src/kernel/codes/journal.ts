@@ -20,7 +20,7 @@ export const journalCodes = {
   'TEAL-JOURNAL-003': {
     summary: 'Another controller holds this migration',
     happened:
-      'A journal has one writer at a time, and the process in the facts is it. The operating system takes the lock back when that process ends, however it ends.',
+      'A journal has one writer at a time, and the process in the facts is it. The operating system takes the lock back when that process ends, however it ends. For the recovery of a cut, which the supervisor starts, a command has waited 30 s.',
     doThis:
       'Use the running one (`teal status` may read beside it), or stop it first: its process id and machine are in the facts.',
     retry: 'operator',
