@@ -15,6 +15,12 @@ export const drivers = [
 ] as const;
 export type Driver = (typeof drivers)[number];
 
+export function asDriver(text: string): Driver {
+  const driver = drivers.find((known) => known === text);
+  if (driver === undefined) throw new RangeError(`no driver ${text} among ${drivers.join(', ')}`);
+  return driver;
+}
+
 /** What a client's session holds on to, or does beside the plain. `plain` is most of them. */
 export const sessionKinds = [
   'plain',

@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { monotonicMs } from '../../../src/kernel/clock.ts';
 import { coverageTable, type PlannedFault } from '../faults.ts';
-import { scheduleOf, scheduleText, type ScheduleOptions } from '../schedule.ts';
+import { installedDrivers } from '../drivers/installed.ts';
+import { asDriver, scheduleOf, scheduleText, type ScheduleOptions } from '../schedule.ts';
 import type { SeedReport, SeedTask } from './seed-report.ts';
 
 /**
@@ -17,7 +18,12 @@ const jobs = Number(process.env['JOBS'] ?? 2);
 const traces = resolve(process.env['TRACES'] ?? '.cache/check');
 /** Kinds of faults by name, separated by commas; default all. */
 const only = process.env['FAULTS']?.split(',');
-const options: ScheduleOptions = { drivers: ['node-postgres'], ...(only === undefined ? {} : { faults: only }) };
+/** By name, separated by commas, or `all` that can be used here; default node-postgres. */
+const named = process.env['DRIVERS'] ?? 'node-postgres';
+const options: ScheduleOptions = {
+  drivers: await installedDrivers(named === 'all' ? undefined : named.split(',').map(asDriver)),
+  ...(only === undefined ? {} : { faults: only }),
+};
 const isLoud = process.env['LOUD'] === 'yes';
 /** What hangs longer than this is a failure of its own. */
 const longestMs = 6 * 60_000;
