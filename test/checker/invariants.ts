@@ -228,7 +228,7 @@ function openTimes(side: Side, doors: readonly DoorMove[]): readonly OpenTime[] 
 /** Ends of transactions that the workload brings about itself: serialization, deadlock, a unique value that was taken, and its own words. */
 export const ownErrors: ReadonlySet<string> = new Set(['40001', '40P01', '23505', 'rollback', 'stale']);
 /** What asks for a value that somebody else may have. Ids come from a sequence: of one that is taken only its owner is to blame. */
-const mayBeTaken: ReadonlySet<string> = new Set(['claim', 'insert', 'move']);
+const mayBeTaken: ReadonlySet<string> = new Set(['claim', 'insert', 'move', 'delete']);
 
 function isOwnError({ error, ops }: Txn): boolean {
   if (error === undefined || !ownErrors.has(error)) return false;

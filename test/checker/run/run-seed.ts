@@ -7,6 +7,7 @@ import { sidesOf } from './ends.ts';
 import { keepTraces } from './traces.ts';
 import { Place } from './place.ts';
 import { Run } from './run.ts';
+import { boundsOf } from './samples.ts';
 import { nowUs, opening, tablesSql, toastText } from './tables.ts';
 
 export interface SeedResult {
@@ -66,8 +67,8 @@ export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Pr
       end: run.end,
       ...(await sidesOf(place, run.end)),
       comparisons: run.comparisons,
-      samples: [],
-      bounds: [],
+      samples: run.samples,
+      bounds: boundsOf(run.samples),
       replays: run.replays,
     };
     const violations = checkRun(record);

@@ -2,7 +2,7 @@ import { monotonicMs, sleep } from '../../../src/kernel/clock.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import { withClient } from '../../../tools/servers/with-client.ts';
 import { faultKindOf, faultText, isCutStep, type PlannedFault } from '../faults.ts';
-import type { Comparison, CutTold, DoorMove, Excuse, Replay } from '../invariants.ts';
+import type { Comparison, CutTold, DoorMove, Excuse, Replay, Sample } from '../invariants.ts';
 import type { OwnerState } from '../owner-state.ts';
 import { comesDuringUp, type Deed } from '../schedule.ts';
 import type { Controller, Ended } from './controllers.ts';
@@ -12,6 +12,7 @@ import { answers } from './answers.ts';
 import { Faults, type Brought } from './inject.ts';
 import type { Place } from './place.ts';
 import { outsideOf } from './replay.ts';
+import { sampleServers } from './samples.ts';
 import { nowUs, readOwnerState } from './tables.ts';
 
 /** A run that does not do what its schedule asks for, though no fault explains it. */
@@ -34,6 +35,7 @@ export class Run {
   /** For people: everything in its order. */
   readonly told: string[] = [];
   readonly replays: Replay[] = [];
+  readonly samples: Sample[] = [];
   doors: readonly DoorMove[] = [];
   end: 'running' | 'aborted' | 'finalised' = 'running';
   /** A fault after which a migration cannot go on: only its end is left. */
@@ -65,6 +67,7 @@ export class Run {
         at += early.length;
       } else if (!this.#isOver) await this.#deed(deed);
       else if (at === deeds.length - 1) await this.#giveUp();
+      await this.#sample();
     }
   }
 
@@ -193,6 +196,14 @@ export class Run {
 
   #heard(controller: Controller, ended: Ended): void {
     this.#tell(`${controller.task.command}: ${textOf(ended)}${controller.tookTooLong ? ' (it took too long)' : ''}`);
+  }
+
+  async #sample(): Promise<void> {
+    const { blue, green } = this.#urls();
+    const both = withClient(blue, async (one) =>
+      withClient(green, async (other) => sampleServers({ blue: one, green: other })),
+    );
+    this.samples.push(...(await both));
   }
 
   async lookAtOwner(): Promise<void> {
