@@ -168,9 +168,7 @@ export class Run {
     if (injection === undefined) return;
     this.injected.push(fault);
     if (kind.ends === true) this.#isOver = true;
-    // Between fence and decision clients wait for a controller: nobody else may say which way it goes.
-    if (isCutStep(fault.place) && ended?.kind !== 'outcome')
-      await this.#until('up', ({ kind: how }) => how === 'outcome');
+    // A cut whose controller was killed is ended by the supervisor, one way or the other: nobody gives a command here.
     await answers(this.#place.clientUrl, 60_000);
     if (kind.breaksClients) this.excuses.push({ fromUs, untilUs: nowUs() + 500_000, why: faultText(fault) });
     if (kind.repair === true) await this.#until('fix', ({ kind: how }) => how === 'outcome');
