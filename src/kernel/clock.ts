@@ -48,3 +48,34 @@ export async function waitFor<T>(waiting: Waiting, look: () => Promise<T | undef
     await sleep(waiting.everyMs ?? 50, waiting.signal);
   }
 }
+
+/** What the work brings, or the signal's reason if that comes first. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Work that is left off after a time: its signal is then aborted with the error that `late` makes, and that is thrown at once. */
+export async function within<T>(ms: number, late: () => Error, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const [over, ended] = [new AbortController(), new AbortController()];
+  void sleep(ms, ended.signal).then(
+    () => over.abort(late()),
+    // The work was quicker.
+    () => undefined,
+  );
+  try {
+    return await orAborted(work(over.signal), over.signal);
+  } catch (error) {
+    over.signal.throwIfAborted();
+    throw error;
+  } finally {
+    ended.abort();
+  }
+}

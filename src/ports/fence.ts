@@ -29,11 +29,15 @@ export interface RaiseOptions {
   readonly lockTimeoutMs: number;
   /** The schema for which the cut was allowed: with another one in the fence's own transaction, `raise` fails with no effect (TEAL-SYSTEMS-502). */
   readonly schema?: SchemaMark;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Closes one side of a system to the writes of clients, provably: a write that was accepted before is committed before the token, a write that comes later
  * fails and has no effect. Carriers pass through it.
+ *
+ * An abort of `signal` ends a call at once with its reason, also where the system does not answer. What is known then is what is known of a controller that was killed there:
+ * `raise` and `lower` may have had their effect, or have it later, all of it or nothing; `probe` waits for such a one.
  */
 export interface Fence {
   /** Puts the closed gate in place without closing it (or closed, for a side that has no clients yet). Idempotent. */
@@ -41,8 +45,8 @@ export interface Fence {
   /** One transaction: lock, close, write the token. Returns a position at or after the token's commit. Fails with no effect when a lock is not had in time. */
   raise(options: RaiseOptions): Promise<Position>;
   /** One transaction: open the gate; with `owner`, also write the owner row (the decision). Idempotent. */
-  lower(owner?: OwnerRow): Promise<void>;
-  probe(): Promise<FenceState>;
+  lower(owner?: OwnerRow, signal?: AbortSignal): Promise<void>;
+  probe(signal?: AbortSignal): Promise<FenceState>;
   /** Takes all of it away, tokens and owner rows included. Idempotent. */
   remove(): Promise<void>;
 }

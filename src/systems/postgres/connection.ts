@@ -64,6 +64,11 @@ export interface PgConnection extends AsyncDisposable {
    * The session takes no statements afterwards; `close` destroys the socket.
    */
   takeOver(): RawSocket;
+  /**
+   * Ends the session at once, whatever it waits for: for a server that does not answer. The statement that runs rejects with `reason`, and so does every later one; whether the
+   * server has done it, or will yet, is not known.
+   */
+  abandon(reason: Error): void;
   /** Twice is harmless. Never throws: a session that is gone is closed. */
   close(): Promise<void>;
 }
@@ -191,13 +196,35 @@ export async function connect(options: ConnectOptions): Promise<PgConnection> {
   } finally {
     options.signal?.removeEventListener('abort', abort);
   }
-  const connection = new Session(client, internals, Number.parseInt(serverVersion, 10), ended.signal);
-  // Since 17; unknown before, and an unknown setting in the start-up packet refuses the connection.
-  if (connection.serverMajor >= 17) await connection.query('SET transaction_timeout = 0');
-  // Such a database holds any bytes, and would refuse to give those that are no UTF-8 to a client that wants UTF-8.
-  if (serverEncoding === 'SQL_ASCII') await connection.query('SET client_encoding = SQL_ASCII');
-  if (options.asReplica === true) await becomeReplica(connection);
+  const connection = new Session(client, internals, Number.parseInt(serverVersion, 10), ended);
+  await untilAborted(connection, options.signal, async () => {
+    // Since 17; unknown before, and an unknown setting in the start-up packet refuses the connection.
+    if (connection.serverMajor >= 17) await connection.query('SET transaction_timeout = 0');
+    // Such a database holds any bytes, and would refuse to give those that are no UTF-8 to a client that wants UTF-8.
+    if (serverEncoding === 'SQL_ASCII') await connection.query('SET client_encoding = SQL_ASCII');
+    if (options.asReplica === true) await becomeReplica(connection);
+  });
   return connection;
+}
+
+/** Work on a session that is abandoned when the signal is aborted: the work then ends with the signal's reason. */
+export async function untilAborted<T>(
+  connection: PgConnection,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (signal === undefined) return work();
+  const abandon = (): void => connection.abandon(signal.reason as Error);
+  if (signal.aborted) abandon();
+  signal.addEventListener('abort', abandon, { once: true });
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abandon);
+  }
 }
 
 /** Afterwards everything that was committed with `synchronous_commit = off` before, by whatever session, is on disk. */
@@ -264,18 +291,22 @@ function newClient(options: ConnectOptions, parsed: ParsedUrl): Client {
 class Session implements PgConnection {
   readonly serverMajor: number;
   readonly processId: number;
-  readonly ended: AbortSignal;
+  readonly #ended: AbortController;
   readonly #client: Client;
   readonly #internals: ClientInternals;
   #state: 'idle' | 'busy' | 'taken over' | 'closed' = 'idle';
   #inTransaction = false;
 
-  constructor(client: Client, internals: ClientInternals, serverMajor: number, ended: AbortSignal) {
+  constructor(client: Client, internals: ClientInternals, serverMajor: number, ended: AbortController) {
     this.#client = client;
     this.#internals = internals;
     this.serverMajor = serverMajor;
     this.processId = internals.processID;
-    this.ended = ended;
+    this.#ended = ended;
+  }
+
+  get ended(): AbortSignal {
+    return this.#ended.signal;
   }
 
   async query<Row extends PgRow = PgRow>(sql: string, parameters?: readonly PgParameter[]): Promise<PgResult<Row>> {
@@ -347,6 +378,12 @@ class Session implements PgConnection {
     // The driver's reader is the only listener to data; its listeners to `error` and `close` stay and feed `ended`.
     stream.removeAllListeners('data');
     return stream;
+  }
+
+  abandon(reason: Error): void {
+    // First: nothing that this session was about to send goes out any more, a COMMIT above all.
+    this.#ended.abort(reason);
+    this.#internals.connection.stream.destroy(reason);
   }
 
   async close(): Promise<void> {

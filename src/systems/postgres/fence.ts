@@ -80,10 +80,10 @@ export class PostgresFence implements Fence {
         await writeToken(connection, options.token, 'fence', options.cut, options.epoch);
       });
       return currentPosition(connection);
-    });
+    }, options.signal);
   }
 
-  async lower(owner?: OwnerRow): Promise<void> {
+  async lower(owner?: OwnerRow, signal?: AbortSignal): Promise<void> {
     await this.#session.use(async (connection) => {
       await withLockRetry({}, async () =>
         connection.transaction(async () => {
@@ -97,10 +97,10 @@ export class PostgresFence implements Fence {
           else if (closed.length > 0) await writeReopened(connection);
         }),
       );
-    });
+    }, signal);
   }
 
-  async probe(): Promise<FenceState> {
+  async probe(signal?: AbortSignal): Promise<FenceState> {
     return this.#session.use(async (connection) => {
       const exists = await connection.query(`select to_regclass('teal.cut') is not null as there`);
       if (exists.rows[0]?.['there'] !== 't') return { fence: 'absent', tokens: [] };
@@ -121,7 +121,7 @@ export class PostgresFence implements Fence {
         tokens: JSON.parse(row['tokens'] ?? '[]') as string[],
         ...(owner === undefined ? {} : { owner }),
       };
-    });
+    }, signal);
   }
 
   async remove(): Promise<void> {

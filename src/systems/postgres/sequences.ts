@@ -19,21 +19,22 @@ interface Sequence extends SequenceRange {
  * behind gives out numbers twice (pgstream #1203). One query a side, and one more for each 64 that were never called.
  */
 export function postgresSequences(sessions: Readonly<Record<Side, KeptSession>>, headroom: number): Sequences {
-  const read = async (side: Side): Promise<ReadonlyMap<string, Sequence>> => sessions[side].use(readSequences);
+  const read = async (side: Side, signal: AbortSignal | undefined): Promise<ReadonlyMap<string, Sequence>> =>
+    sessions[side].use(readSequences, signal);
   return {
-    async handOver(from, to) {
-      const [source, target] = await Promise.all([read(from), read(to)]);
+    async handOver(from, to, signal) {
+      const [source, target] = await Promise.all([read(from, signal), read(to, signal)]);
       const moves: { readonly sequence: Sequence; readonly state: SequenceState }[] = [];
       for (const [key, sequence] of target) {
         const given = source.get(key);
         const state = given && nextAfter(given.state, sequence.state, sequence, BigInt(headroom));
         if (state !== undefined) moves.push({ sequence, state });
       }
-      if (moves.length > 0) await sessions[to].use(async (connection) => setSequences(connection, moves));
+      if (moves.length > 0) await sessions[to].use(async (connection) => setSequences(connection, moves), signal);
       return { sequences: target.size, moved: moves.length };
     },
-    async behind(from, to) {
-      const [source, target] = await Promise.all([read(from), read(to)]);
+    async behind(from, to, signal) {
+      const [source, target] = await Promise.all([read(from, signal), read(to, signal)]);
       return [...target].filter(([key, sequence]) => {
         const given = source.get(key);
         return given !== undefined && isBehind(given.state, sequence.state, sequence) && !isUsedUp(given, sequence);
@@ -100,18 +101,21 @@ async function readUncalled(
   return found;
 }
 
+/** Only those that stand where they were seen: a statement of which Teal gave up the answer may reach the server when clients use the sequence already. */
 async function setSequences(
   connection: PgConnection,
   moves: readonly { readonly sequence: Sequence; readonly state: SequenceState }[],
 ): Promise<void> {
   await connection.query(
     `select pg_catalog.setval(pg_catalog.format('%I.%I', m.schema, m.name)::regclass, m.value::bigint, m.called::boolean)
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as m (schema, name, value, called)`,
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as m (schema, name, value, called, was)
+     where pg_catalog.pg_sequence_last_value(pg_catalog.format('%I.%I', m.schema, m.name)::regclass) is not distinct from m.was::bigint`,
     [
       moves.map(({ sequence }) => sequence.schema),
       moves.map(({ sequence }) => sequence.name),
       moves.map(({ state }) => String(state.last)),
       moves.map(({ state }) => String(state.called)),
+      moves.map(({ sequence }) => (sequence.state.called ? String(sequence.state.last) : null)),
     ],
   );
 }
