@@ -78,6 +78,15 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-STAGES-109': {
+    summary: 'A side does not answer in a cut',
+    happened:
+      'Half a minute passed without an answer of a side, or of the network to it. The message says to what. Before clients are asked to wait nothing was begun. Later the cut is left as it is: whether it was decided cannot be known, or the losing side cannot be opened again, before that side answers, and clients that wait go on waiting.',
+    doThis:
+      'Bring the side, or the network between it and Teal, back. Then `teal up`: a cut that was decided is finished, one that was not is taken back.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-STAGES-120': {
     summary: 'A flow does not run',
     happened:

@@ -1,14 +1,15 @@
-import { monotonicMs, sleep, waitFor } from '../../kernel/clock.ts';
-import { TealError, isTealError } from '../../kernel/errors.ts';
+import { sleep, waitFor } from '../../kernel/clock.ts';
+import { TealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Carrier, Flow } from '../../ports/carrier.ts';
-import type { Fence } from '../../ports/fence.ts';
+import type { Fence, FenceState } from '../../ports/fence.ts';
 import type { HoldResult, PinnedSession, Router } from '../../ports/router.ts';
 import type { SchemaMark, Schemas } from '../../ports/schemas.ts';
 import type { Sequences } from '../../ports/sequences.ts';
 import type { Probed, Step, StepContext } from '../../ports/step.ts';
 import { endOfFlow } from '../follow/follow-steps.ts';
+import { answered, PauseClock } from './patience.ts';
 
 export interface CutLimits {
   /** How long clients may be held in all, from the hold to the release. Past it the cut is undone. */
@@ -69,40 +70,6 @@ interface TokenOfCut {
   readonly schema: SchemaMark | undefined;
 }
 
-/** How long clients have been waiting. Lives in memory on purpose: a controller that was killed never goes on with a cut that is not decided. */
-class PauseClock {
-  readonly #maxPauseMs: number;
-  #startedMs: number | undefined;
-
-  constructor(maxPauseMs: number) {
-    this.#maxPauseMs = maxPauseMs;
-  }
-
-  /** They have been waiting for so long already; before it the router made itself ready, which cost them nothing. */
-  start(waitedMs: number): void {
-    this.#startedMs = monotonicMs() - waitedMs;
-  }
-
-  get leftMs(): number {
-    if (this.#startedMs === undefined) return 0;
-    return this.#maxPauseMs - (monotonicMs() - this.#startedMs);
-  }
-
-  /** Throws TEAL-STAGES-102 once clients have waited too long. */
-  check(doing: string): void {
-    if (this.leftMs <= 0) throw this.#tooLong(doing);
-  }
-
-  /** What a wait until the end of the clients' patience threw: that it was too long is TEAL-STAGES-102. */
-  late(thrown: unknown, doing: string): unknown {
-    return isTealError(thrown, 'TEAL-KERNEL-002') ? this.#tooLong(doing, thrown) : thrown;
-  }
-
-  #tooLong(doing: string, cause?: unknown): TealError {
-    return new TealError('TEAL-STAGES-102', `no time was left for: ${doing}`, { maxPauseMs: this.#maxPauseMs }, cause);
-  }
-}
-
 function stepId(cut: Cut, what: string): string {
   return `cut:${cut.name}:${what}`;
 }
@@ -144,49 +111,55 @@ function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClo
     costs: 'a few milliseconds a hundred tables',
     undone: `the tables of ${cut.from} take writes again`,
     probe: async () => {
-      const seen = await fence.probe();
+      const seen = await clock.within(`a look at the fence of ${cut.from}`, async (signal) => fence.probe(signal));
       return seen.fence === 'raised' && seen.tokens.includes(token.name) ? done(`token ${token.name}`) : notDone;
     },
     act: async () => {
       clock.check('closing the tables');
-      token.position = await fence.raise({
-        cut: cut.name,
-        token: token.name,
-        epoch: cut.epoch,
-        lockTimeoutMs: Math.max(1, Math.min(limits.lockTimeoutMs, Math.floor(clock.leftMs))),
-        ...(token.schema === undefined ? {} : { schema: token.schema }),
-      });
+      // Not cut short when the clients' patience ends: where this side is silent nobody can open it to them, and a commit that waits for a standby is best awaited.
+      token.position = await answered(`closing the tables of ${cut.from}`, async (signal) =>
+        fence.raise({
+          cut: cut.name,
+          token: token.name,
+          epoch: cut.epoch,
+          lockTimeoutMs: Math.max(1, Math.min(limits.lockTimeoutMs, Math.floor(clock.leftMs))),
+          ...(token.schema === undefined ? {} : { schema: token.schema }),
+          signal,
+        }),
+      );
       return { position: token.position };
     },
-    undo: async () => fence.lower(),
+    undo: async () =>
+      answered(`opening the tables of ${cut.from} again; its clients wait until that is done`, async (signal) =>
+        fence.lower(undefined, signal),
+      ),
   };
 }
 
 function tokenStep(cut: Cut, ports: CutPorts, clock: PauseClock, token: TokenOfCut): Step {
-  const seenThere = async (): Promise<boolean> => (await ports.fences[cut.to].probe()).tokens.includes(token.name);
+  const what = `the token on ${cut.to}`;
+  const seenThere = async (signal: AbortSignal): Promise<boolean> =>
+    (await ports.fences[cut.to].probe(signal)).tokens.includes(token.name);
   return {
     id: stepId(cut, 'token'),
     does: `waits until the token has come through the flow and is on ${cut.to}: then ${cut.to} holds all that ${cut.from} ever accepted`,
     locks: 'nothing',
     costs: 'the lag of the flow',
     undone: 'nothing to undo',
-    probe: async () => ((await seenThere()) ? done(`the token is on ${cut.to}`) : notDone),
-    act: async (context) => {
-      clock.check('the last changes to arrive');
-      const over = new AbortController();
-      const signal = AbortSignal.any([context.signal, over.signal]);
-      const arrives = waitFor(
-        { what: `the token on ${cut.to}`, timeoutMs: clock.leftMs, everyMs: 2, signal },
-        async () => ((await seenThere()) ? true : undefined),
-      );
-      try {
-        await Promise.race([arrives, untilFlowEnds(ports.carrier, flowFrom(cut.from), signal)]);
-      } catch (error) {
-        throw clock.late(error, `the token on ${cut.to}`);
-      } finally {
-        over.abort();
-      }
-    },
+    probe: async () => ((await clock.within(what, seenThere)) ? done(`the token is on ${cut.to}`) : notDone),
+    act: async (context) =>
+      clock.within(what, async (late) => {
+        const over = new AbortController();
+        const signal = AbortSignal.any([context.signal, over.signal, late]);
+        const arrives = waitFor({ what, timeoutMs: Number.POSITIVE_INFINITY, everyMs: 2, signal }, async () =>
+          (await seenThere(late)) ? true : undefined,
+        );
+        try {
+          await Promise.race([arrives, untilFlowEnds(ports.carrier, flowFrom(cut.from), signal)]);
+        } finally {
+          over.abort();
+        }
+      }),
     undo: nothing,
   };
 }
@@ -210,13 +183,13 @@ function sequencesStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
     costs: 'two queries',
     undone: 'nothing to undo: a gap in numbers harms nobody',
     probe: async () => {
-      const behind = await ports.sequences.behind(cut.from, cut.to);
+      const behind = await clock.within('a look at the sequences', async (signal) =>
+        ports.sequences.behind(cut.from, cut.to, signal),
+      );
       return behind === 0 ? done('no sequence is behind') : notDone;
     },
-    act: async () => {
-      clock.check('the sequences');
-      return ports.sequences.handOver(cut.from, cut.to);
-    },
+    act: async () =>
+      clock.within('the sequences', async (signal) => ports.sequences.handOver(cut.from, cut.to, signal)),
     undo: nothing,
   };
 }
@@ -224,7 +197,7 @@ function sequencesStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
 /** C7: nobody but Teal has written on the gaining side, and the way back is ready. */
 function lastLookStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
   const looks = async (): Promise<{ rogue: number; ready: boolean; state: string }> => {
-    const back = await ports.carrier.status(flowFrom(cut.to));
+    const back = await clock.within('the last look', async () => ports.carrier.status(flowFrom(cut.to)));
     return {
       rogue: back.rogueTransactions - ports.settled(cut.to),
       ready: back.now.state === 'running',
@@ -242,7 +215,6 @@ function lastLookStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
       return seen.rogue <= 0 && seen.ready ? done('no rogue write; the flow back runs') : notDone;
     },
     act: async () => {
-      clock.check('the last look');
       const seen = await looks();
       if (seen.rogue > 0) {
         throw new TealError('TEAL-STAGES-103', `${seen.rogue} transactions on ${cut.to} are not Teal's`, {
@@ -258,7 +230,8 @@ function lastLookStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
 }
 
 function decideStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
-  const fence = ports.fences[cut.to];
+  const look = async (signal: AbortSignal): Promise<FenceState> => ports.fences[cut.to].probe(signal);
+  let attempted = false;
   return {
     id: stepId(cut, 'decide'),
     does: `writes the owner row on ${cut.to} and opens its tables, in one transaction: from its commit on ${cut.to} is live`,
@@ -266,12 +239,17 @@ function decideStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
     costs: 'a few milliseconds a hundred tables',
     undone: 'by a cut in the other direction: `teal rollback`',
     probe: async () => {
-      const { owner } = await fence.probe();
+      const what = `the owner row on ${cut.to}`;
+      const { owner } = await (attempted ? answered(what, look) : clock.within(what, look));
       return owner?.epoch === cut.epoch && owner.cut === cut.name ? done(`owner row of epoch ${cut.epoch}`) : notDone;
     },
     act: async () => {
       clock.check('the decision');
-      await fence.lower({ epoch: cut.epoch, owner: cut.to, cut: cut.name });
+      attempted = true;
+      // Clients can go on nowhere before it is known what became of it.
+      await answered(`the decision on ${cut.to}`, async (signal) =>
+        ports.fences[cut.to].lower({ epoch: cut.epoch, owner: cut.to, cut: cut.name }, signal),
+      );
     },
     undo: nothing,
   };

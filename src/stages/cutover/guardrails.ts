@@ -9,6 +9,7 @@ import type { SchemaComparison, SchemaMark } from '../../ports/schemas.ts';
 import { endOfFlow } from '../follow/follow-steps.ts';
 import { flowFrom, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
 import { ownerOf } from './decide.ts';
+import { answered } from './patience.ts';
 
 /** Everything that is looked at before clients are asked to wait (correctness.md §3.2 P5). */
 export interface GuardrailFacts {
@@ -90,8 +91,8 @@ export async function checkGuardrails(
 ): Promise<SchemaMark> {
   const [router, losing, gaining, onward, back] = await Promise.all([
     ports.router.read(),
-    ports.fences[cut.from].probe(),
-    ports.fences[cut.to].probe(),
+    answered(`a look at the fence of ${cut.from}`, async (signal) => ports.fences[cut.from].probe(signal)),
+    answered(`a look at the fence of ${cut.to}`, async (signal) => ports.fences[cut.to].probe(signal)),
     ports.carrier.status(flowFrom(cut.from)),
     ports.carrier.status(flowFrom(cut.to)),
   ]);

@@ -2,12 +2,15 @@ import { describeError, isTealError, TealError } from '../../kernel/errors.ts';
 import { must } from '../../kernel/assert.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
 import { runSteps, undoSteps, type StepRun } from '../../engine/run-steps.ts';
+import { hasBegun } from '../../journal/fold.ts';
 import { liveSide, type OpenCut } from '../../journal/state.ts';
+import type { FenceState } from '../../ports/fence.ts';
 import type { SchemaMark } from '../../ports/schemas.ts';
 import type { Step } from '../../ports/step.ts';
 import { cutSteps, decideStepId, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
 import { recover, type Recovery } from './decide.ts';
 import { checkGuardrails, letCatchUp } from './guardrails.ts';
+import { answered } from './patience.ts';
 
 export interface CutRun extends StepRun {
   readonly ports: CutPorts;
@@ -92,6 +95,11 @@ async function attempt(cut: Cut, run: CutRun, schema: SchemaMark): Promise<CutOu
   try {
     await runSteps(untilDecision(cut, steps), run);
   } catch (error) {
+    // Nobody but this controller writes this epoch's owner row: there is none, and the gaining side, which may be silent, need not be asked.
+    if (!hasBegun(run.journal.state.steps[decideStepId(cut)])) {
+      await takeBack(cut, run, error);
+      throw error;
+    }
     // The decision may have been written although its answer was lost: only the owner row knows.
     const found = await whatHappened(cut, run);
     if (found.go === 'stop') throw contradiction(found.why);
@@ -107,9 +115,13 @@ function untilDecision(cut: Cut, steps: readonly Step[]): readonly Step[] {
   return steps.slice(0, steps.findIndex((step) => step.id === decideStepId(cut)) + 1);
 }
 
+/** Errors: TEAL-STAGES-109 where a side is silent. What became of the cut is not known then, and all stays as it is. */
 async function whatHappened(cut: Cut, run: CutRun): Promise<Recovery> {
-  const { fences } = run.ports;
-  const [losing, gaining] = await Promise.all([fences[cut.from].probe(), fences[cut.to].probe()]);
+  const look = async (side: Side): Promise<FenceState> =>
+    answered(`what became of cut ${cut.name} on ${side}; clients wait until that is known`, async (signal) =>
+      run.ports.fences[side].probe(signal),
+    );
+  const [losing, gaining] = await Promise.all([look(cut.from), look(cut.to)]);
   return recover({ cut: cut.name, epoch: cut.epoch, losing, gaining });
 }
 
@@ -126,7 +138,9 @@ async function takeBack(cut: Cut, run: CutRun, reason: unknown): Promise<void> {
 async function finish(cut: Cut, run: CutRun, steps = cutSteps(cut, run.ports, run.limits)): Promise<CutOutcome> {
   const { journal } = run;
   if (journal.state.life.phase === 'cutting') {
-    const { owner } = await run.ports.fences[cut.to].probe();
+    const { owner } = await answered(`the owner row on ${cut.to}`, async (signal) =>
+      run.ports.fences[cut.to].probe(signal),
+    );
     journal.append({ type: 'cutDecided', cut: cut.name, position: `epoch ${must(owner, 'the owner row').epoch}` });
   }
   await runSteps(afterDecision(cut, steps), run);
