@@ -27,8 +27,8 @@ const longestPauseMs = 5_000;
  * Copies through the loss of snapshots (correctness.md §1.4, mode H′): what is complete stays as it is, of its own snapshot; all else is copied anew under the
  * snapshot of a new epoch. The tables then stand at different places of the source's log, and the flow has to respect that (see starts.ts).
  *
- * A snapshot is also let go where somebody wants a table for himself (TRUNCATE, ALTER TABLE) before all of the copy's sessions have it: he waits for the holders, and
- * the copy would wait behind him.
+ * A snapshot is also let go where somebody wants a table for himself (TRUNCATE, ALTER TABLE) before all of the copy's sessions have it, or the successor of a
+ * holder that was lost: he waits for the holders, and they would wait behind him.
  *
  * Errors: TEAL-SYNC-203 and -209 when that happened more often than is allowed; those of the keeper; those of `copyTables`.
  */
@@ -54,9 +54,23 @@ export async function copyInEpochs(options: EpochOptions): Promise<EpochReport> 
 /** The snapshot that is held; a new one when none is, or when a newer epoch has begun on the target than anybody holds. */
 async function currentEpoch({ keeper, target, signal }: EpochOptions): Promise<HeldEpoch> {
   const begun = await target.epoch();
-  const held = await keeper.held(signal);
+  const held = await heldOrLetGo(keeper, signal);
   if (held !== undefined && held.epoch >= begun) return held;
   return keeper.take(Math.max(begun, 1) + 1, signal);
+}
+
+/**
+ * Of two holders one that was lost is replaced from the other. Where the new one waits behind somebody who waits for the other, waiting longer helps nobody: the snapshot is
+ * let go, and who waited has his turn.
+ */
+async function heldOrLetGo(keeper: SnapshotKeeper, signal: AbortSignal): Promise<HeldEpoch | undefined> {
+  try {
+    return await keeper.held(signal);
+  } catch (error) {
+    if (!isTealError(error, 'TEAL-SYSTEMS-008')) throw error;
+    await keeper.letGo(signal);
+    return undefined;
+  }
 }
 
 /** Again while the error says that it may pass by itself, a bounded number of times. */

@@ -233,6 +233,19 @@ async function temporarySlots(blue: TestDatabase): Promise<number> {
   return rows.length;
 }
 
+/** A TRUNCATE of `side` that waits for the holders; `ended` when it had its turn. */
+async function waitingTruncate(blue: TestDatabase): Promise<{ readonly ended: Promise<unknown> }> {
+  const client = await blue.connect();
+  const ended = client.query('truncate side');
+  await waitFor({ what: 'TRUNCATE to wait', timeoutMs: 10_000 }, async () => {
+    const rows = await blue.query(
+      `select from pg_locks where not granted and mode = 'AccessExclusiveLock' and relation = 'side'::regclass`,
+    );
+    return rows.length > 0 ? true : undefined;
+  });
+  return { ended };
+}
+
 /** About 40 ranges: `big` first, in many of them, then the others. */
 const stories: readonly { readonly what: string; readonly faults: Faults; readonly epochs: readonly number[] }[] = [
   { what: 'the holders die before the first range', faults: { 0: 'holders' }, epochs: [2] },
@@ -316,17 +329,22 @@ test('the loss of both holders after the last range costs nothing', async () => 
 test('somebody who wants a table for himself before it is copied has his turn, and the copy its own', async () => {
   await using moving = await Moving.open();
   await moving.begin();
-  const client = await moving.blue.connect();
-  const truncated = client.query('truncate side');
-  await waitFor({ what: 'TRUNCATE to wait', timeoutMs: 10_000 }, async () => {
-    const rows = await moving.blue.query(
-      `select from pg_locks where not granted and mode = 'AccessExclusiveLock' and relation = 'side'::regclass`,
-    );
-    return rows.length > 0 ? true : undefined;
-  });
+  const truncated = await waitingTruncate(moving.blue);
   const { lost } = await moving.copy({});
   expect(lost).toBe(1);
-  await truncated;
+  await truncated.ended;
+  await moving.followAndCompare();
+});
+
+test('somebody who waits for the last holder has his turn, though a new one is to take its snapshot over', async () => {
+  await using moving = await Moving.open();
+  await moving.begin();
+  const truncated = await waitingTruncate(moving.blue);
+  const record = await readHolderRecord(holderFile(moving.stateDir, 1));
+  process.kill(record?.pid ?? 0, 'SIGKILL');
+  const report = await moving.copy({});
+  expect(report).toMatchObject({ epoch: 2, lost: 0 });
+  await truncated.ended;
   await moving.followAndCompare();
 });
 
