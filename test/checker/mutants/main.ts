@@ -16,11 +16,14 @@ function say(text: string): void {
 
 const seconds = (tried: readonly Tried[]): number => tried.reduce((sum, each) => sum + each.seconds, 0);
 
+/** An invariant, or a guard of the product that stopped the run before anything could be lost. */
 function howItShowed(tried: readonly Tried[]): string {
   const last = tried.at(-1);
   if (last?.against === undefined) return 'nothing was said';
   const { invariants } = last;
-  return invariants.length > 0 ? `invariant ${invariants.join(', ')}` : 'the run did not end as it must';
+  if (invariants.length > 0) return `invariant ${invariants.join(', ')}`;
+  const [code] = /TEAL-[A-Z]+-\d+/.exec(last.against) ?? [];
+  return code === undefined ? 'the run did not end as it must' : `guard ${code}`;
 }
 
 function tell(tried: readonly Tried[]): void {
@@ -31,7 +34,7 @@ function tell(tried: readonly Tried[]): void {
   }
 }
 
-const rows: string[][] = [['mutant', 'caught by seed', 'how', 'seconds', 'the product itself', 'seconds']];
+const rows: string[][] = [['mutant', 'caught by seed', 'shown by', 'seconds', 'the product itself', 'seconds']];
 let bad = 0;
 for (const { name, does } of mutants) {
   if (only !== undefined && !only.includes(name)) continue;

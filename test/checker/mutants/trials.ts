@@ -67,6 +67,11 @@ export function trialsOf(majors: readonly number[]): Readonly<Record<string, Tri
     schedule: (seed) => shaped(seed, shape, majors),
     seeds,
   });
+  const silent: Deed = {
+    afterMs: 1_500,
+    do: 'switch',
+    fault: { fault: 'half-open forward-flow-green', place: 'hold' },
+  };
   const power: Deed = { afterMs: 1_500, do: 'fault', fault: { fault: 'power cut worker', place: 'follow' } };
   return {
     // Transactions of many lengths beside each other, so that some end in another order than they began.
@@ -124,5 +129,16 @@ export function trialsOf(majors: readonly number[]): Readonly<Record<string, Tri
       deeds: [up, change, stop],
     }),
     'ignore rowcount': { by: 'planted', plant: 'missing row', seeds: 1 },
+    // The flow is silent from the hold on for longer than the rest of the cut takes.
+    'decide before token': by({
+      weights: [
+        ['append', 2],
+        ['r', 1],
+        ['transfer', 1],
+      ],
+      longest: 3,
+      clients: 4,
+      deeds: [up, silent, stop],
+    }),
   };
 }

@@ -65,7 +65,12 @@ export function statementsOf(op: MicroOp, sizes: Schedule['sizes']): readonly St
         statement('delete from rows where row = $1 and version = $2', op.row, op.was),
       ];
     case 'row':
-      return [statement(`select key::text, version::text, split_part(toast, ' ', 1) from rows where row = $1`, op.row)];
+      return [
+        statement(
+          `select key::text, version::text, coalesce(split_part(toast, ' ', 1), '-1') from rows where row = $1`,
+          op.row,
+        ),
+      ];
     case 'bag':
       return [statement('insert into bag (v) values ($1)', op.v)];
     case 'unbag':

@@ -7,7 +7,10 @@ import type { Schedule } from '../schedule.ts';
 /** What each account begins with. */
 export const opening = 1_000;
 
-/** The workload's tables, as `README.md` of the checker has them, and rows that nobody touches. */
+/**
+ * The workload's tables, as `README.md` of the checker has them, and rows that nobody touches. `toast` may be NULL though nobody writes one: a value that is lost on its way must
+ * get through to be seen.
+ */
 export function tablesSql({ sizes }: Schedule): string {
   return `
     create table lists (k int primary key, elements int[] not null default '{}');
@@ -16,7 +19,7 @@ export function tablesSql({ sizes }: Schedule): string {
     insert into accounts select n, ${opening} from generate_series(1, ${sizes.accounts}) n;
     create table claims (by int primary key, value int not null unique);
     create table ids (id bigint generated always as identity primary key, at timestamptz not null default now());
-    create table rows (key int primary key, row int not null unique, version int not null, toast text not null);
+    create table rows (key int primary key, row int not null unique, version int not null, toast text);
     alter table rows alter column toast set storage external;
     create table graves (row int primary key, key int not null, version int not null);
     create table bag (v int not null);
@@ -31,6 +34,7 @@ export function toastText(toast: number, bytes: number): string {
   return `${toast} ${'teal'.repeat(Math.ceil(bytes / 4))}`;
 }
 
+/** -1 for none, and for what nobody wrote. */
 function toastNumber(text: string): number {
   return /^\d+ (?:teal)+$/.test(text) ? Number.parseInt(text, 10) : -1;
 }
