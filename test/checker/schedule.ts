@@ -78,6 +78,8 @@ export interface Schedule {
   readonly groups: readonly ClientGroup[];
   /** How often each micro-operation is chosen, relative to the others. */
   readonly weights: readonly (readonly [MicroOp['f'], number])[];
+  /** A client's pause between two transactions: where it is short, the machine is the limit. */
+  readonly paceMs: number;
   /** Micro-operations of one transaction, at most. */
   readonly longest: number;
   readonly rolledBackShare: number;
@@ -122,6 +124,7 @@ export function scheduleOf(seed: number, options: ScheduleOptions = {}): Schedul
     },
     groups: groupsOf(random.fork('clients'), options.drivers ?? drivers, isShort),
     weights: weightsOf(random.fork('weights')),
+    paceMs: random.fork('pace').pick([4, 15, 30, 60]),
     longest: random.fork('length').pick([1, 3, 6, 12]),
     rolledBackShare: random.fork('rollback').pick([0, 0.02, 0.1]),
     deeds: deedsOf(random.fork('deeds'), faultsOf(seed, isShort, options.faults), isShort),
@@ -248,7 +251,7 @@ export function mayBeRefused(groups: readonly ClientGroup[]): ReadonlySet<string
 
 /** For a terminal and a bug report: the seed first, so that it can be run again. */
 export function scheduleText(schedule: Schedule): string {
-  const { seed, blue, green, sizes, groups, weights, longest, rolledBackShare, deeds } = schedule;
+  const { seed, blue, green, sizes, groups, weights, paceMs, longest, rolledBackShare, deeds } = schedule;
   const lines = [
     `seed ${seed}: PostgreSQL ${blue} to ${green}`,
     `  tables   ${Object.entries(sizes)
@@ -259,7 +262,7 @@ export function scheduleText(schedule: Schedule): string {
         `  ${at === 0 ? 'clients ' : '        '} ${clients} × ${driver}, ${session}, ${isolation}`,
     ),
     `  writes   ${weights.map(([f, weight]) => `${f} ${weight}`).join(', ')}`,
-    `  length   up to ${longest}, ${Math.round(rolledBackShare * 100)} % rolled back`,
+    `  length   up to ${longest}, every ${paceMs} ms, ${Math.round(rolledBackShare * 100)} % rolled back`,
     ...deeds.map(
       (deed, at) =>
         `  ${at === 0 ? 'then    ' : '        '} after ${(deed.afterMs / 1000).toFixed(1)} s ${deedText(deed)}`,

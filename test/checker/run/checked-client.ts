@@ -18,7 +18,6 @@ export interface ClientOptions {
   readonly log: (event: Event) => void;
 }
 
-const pauseMs = 4;
 /** After a connection was lost or refused. */
 export const againMs = [50, 200] as const;
 /** Added to a client's number when its connection is lost: the number of a process's clients stay below. */
@@ -69,7 +68,7 @@ export class CheckedClient {
       }
       const isWell = await this.#use(connection, signal);
       if (isWell && (await this.#giveBack(connection))) {
-        await sleep(pauseMs);
+        await sleep(this.#options.schedule.paceMs);
         continue;
       }
       await connection.destroy();
@@ -94,7 +93,7 @@ export class CheckedClient {
     while (!signal.aborted) {
       if (!(await this.#isWell(async () => holding.between(connection)))) return false;
       if (!(await this.#transaction(connection))) return false;
-      await sleep(pauseMs);
+      await sleep(this.#options.schedule.paceMs);
     }
     return true;
   }

@@ -37,7 +37,7 @@ const stops = {
 const killsController: ReadonlySet<string> = new Set(['kill controller', 'torn journal']);
 
 /** A controller that ended before it came to the place is followed by another, so often. */
-const reachAttempts = 3;
+const reachAttempts = 6;
 
 /** Brings faults about at their places. */
 export class Faults {

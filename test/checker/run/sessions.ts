@@ -98,8 +98,8 @@ interface Pin {
 }
 
 /** Long enough that a cut meets it, and short enough that one which is asked for again does not. */
-const pauseMs = [2_000, 5_000] as const;
-const holdMs = [100, 500] as const;
+const pauseMs = [3_000, 8_000] as const;
+const holdMs = [50, 250] as const;
 
 /** Holds it for a short while now and then; transactions go on meanwhile. */
 class NowAndThen implements Holding {
