@@ -157,8 +157,8 @@ import { positionOfLsnText } from './position.ts';`,
     edits: [
       {
         file: 'src/stages/cutover/cut-steps.ts',
-        find: `  const seenThere = async (): Promise<boolean> => (await ports.fences[cut.to].probe()).tokens.includes(token.name);`,
-        replace: `  const seenThere = async (): Promise<boolean> => true;`,
+        find: `    (await ports.fences[cut.to].probe(signal)).tokens.includes(token.name);`,
+        replace: `    !signal.aborted;`,
       },
     ],
   },
