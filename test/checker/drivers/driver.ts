@@ -28,6 +28,7 @@ export interface DriverConnection {
    */
   run(statements: readonly Statement[], end?: 'commit'): Promise<readonly Answer[]>;
   commit(): Promise<void>;
+  /** Of a transaction that is open; after a COMMIT or a BEGIN that the server refused there is none, and it does nothing. */
   rollback(): Promise<void>;
   /** `text`: lines of COPY's text format. */
   copyIn(sql: string, text: string): Promise<void>;

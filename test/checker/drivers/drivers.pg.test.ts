@@ -5,7 +5,7 @@ import { runOnOneServer, scheduleWith } from '../run/one-server.ts';
 import { ownErrors } from '../invariants.ts';
 import type { Txn } from '../history.ts';
 import { sessionKinds, type Driver } from '../schedule.ts';
-import { installedDrivers } from './installed.ts';
+import { installedDrivers, openDriver } from './installed.ts';
 
 const isolation = 'repeatable read';
 
@@ -39,6 +39,27 @@ describe('a driver as its users use it, judged by what it left on one server', (
     );
     expect(violations).toEqual([]);
     expect(seen(txns)).toEqual([]);
+  });
+});
+
+describe('a transaction that the server refuses at COMMIT', () => {
+  test.each(drivers.filter((driver) => driver !== 'pgbench'))('%s', async (driver) => {
+    await using database = await testDatabase(greenMajor());
+    await database.query('create table once (v int unique deferrable initially deferred)');
+    await using opened = await openDriver(driver, database.url, 1);
+    const connection = await opened.borrow();
+    const insert = { sql: 'insert into once (v) values ($1)', params: [7] };
+    await connection.begin(isolation);
+    await connection.run([insert, insert]);
+    await expect(connection.commit()).rejects.toMatchObject({ code: '23505', isServers: true });
+    await connection.rollback();
+    // The next one is its own.
+    await connection.begin(isolation);
+    await connection.run([insert]);
+    await connection.rollback();
+    const count = { sql: 'select count(*)::text from once', params: [] };
+    expect(await connection.run([count])).toMatchObject([{ rows: [['0']] }]);
+    await connection.release();
   });
 });
 

@@ -217,6 +217,11 @@ public final class Main {
     }
 
     public static void main(String[] args) throws IOException {
+        // A mistake of this program: a client that waits for it must not take it for the database's silence.
+        Thread.setDefaultUncaughtExceptionHandler((thread, error) -> {
+            error.printStackTrace();
+            Runtime.getRuntime().halt(1);
+        });
         HikariDataSource pool = openPool(GSON.fromJson(args[0], Options.class));
         Map<Long, BlockingQueue<Request>> links = new HashMap<>();
         BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

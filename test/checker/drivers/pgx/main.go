@@ -106,6 +106,10 @@ func (it *link) do(ctx context.Context, asked request) ([]answer, error) {
 		if asked.Do == "commit" {
 			return nil, tx.Commit(ctx)
 		}
+		// A COMMIT that was refused has ended it.
+		if tx == nil {
+			return nil, nil
+		}
 		return nil, tx.Rollback(ctx)
 	case "copy":
 		_, err := it.conn.Conn().PgConn().CopyFrom(ctx, strings.NewReader(asked.Text), asked.SQL)

@@ -178,12 +178,14 @@ class SqlalchemyLink:
                 self.connection.commit()
 
     def commit(self):
-        transaction, self.transaction = self.transaction, None
-        self.told(transaction.commit)
+        """A transaction whose COMMIT was refused is SQLAlchemy's until it is rolled back."""
+        self.told(self.transaction.commit)
+        self.transaction = None
 
     def rollback(self):
         transaction, self.transaction = self.transaction, None
-        self.told(transaction.rollback)
+        if transaction is not None:
+            self.told(transaction.rollback)
 
     def copy(self, sql, text):
         with self.connection.connection.cursor() as cursor, cursor.copy(sql) as copy:

@@ -230,8 +230,9 @@ impl Link {
             "heard" => self.heard(),
             "run" => run(self.client()?, &request.statements).await,
             "copy" => feed(self.client()?.copy_in(&request.sql).await, request.text).await,
-            // Of a transaction that is gone already.
-            _ => Err(Fault::Lost("no transaction")),
+            // A COMMIT that was refused has ended it.
+            "rollback" => self.client().map(|_| vec![]),
+            word => unreachable!("{word} outside of a transaction"),
         }
     }
 
