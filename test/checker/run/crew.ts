@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEvents } from '../history.ts';
 import type { Schedule } from '../schedule.ts';
+import { nextLife } from './checked-client.ts';
 import type { ClientProcess } from './client.ts';
 
 /** Clients of a process are numbered from here on, those of the next one so much higher. */
@@ -18,6 +19,8 @@ export class Crew {
   readonly #schedule: Schedule;
   readonly #files: string[] = [];
   readonly #children: ChildProcess[] = [];
+  /** First clients of processes that came later. */
+  readonly #guests = new Set<number>();
   #ended = 0;
 
   constructor(folder: string, schedule: Schedule) {
@@ -28,6 +31,18 @@ export class Crew {
   /** All groups of the schedule. */
   async start(url: string): Promise<void> {
     await Promise.all(this.#schedule.groups.map(async (_, group) => this.join(url, group)));
+  }
+
+  /** One more process of the first group's kind, at an address of its own. */
+  async joinAt(url: string): Promise<ChildProcess> {
+    this.#guests.add((this.#files.length + 1) * clientsEach);
+    return this.join(url, 0);
+  }
+
+  /** Whether this client came by `joinAt`. */
+  isGuest(client: number): boolean {
+    const first = client % nextLife;
+    return this.#guests.has(first - (first % clientsEach));
   }
 
   /** One more process, of a group's kind. */

@@ -109,7 +109,7 @@ export class Place implements World, AsyncDisposable {
   }
 
   async moreClients(url: string): Promise<() => Promise<void>> {
-    const child = await this.crew.join(url, 0);
+    const child = await this.crew.joinAt(url);
     return async () => this.crew.leave(child);
   }
 

@@ -1,6 +1,6 @@
 import { withClient } from '../../../tools/servers/with-client.ts';
 import type { PlannedFault } from '../faults.ts';
-import { formatEvent, pairEvents, parseEvents, type MicroOp, type Txn } from '../history.ts';
+import { formatEvent, pairEvents, parseEvents, withoutReadsOf, type MicroOp, type Txn } from '../history.ts';
 import { checkRun, type CutTold, type RunRecord, type Violation } from '../invariants.ts';
 import type { Schedule } from '../schedule.ts';
 import { sidesOf } from './ends.ts';
@@ -55,7 +55,8 @@ export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Pr
     if (options.spoil !== undefined) await spoil(place, options.spoil);
     if (run.end === 'running' || options.spoil !== undefined) await run.lookAtOwner();
     await run.readDoors();
-    const txns = pairEvents([loaded, ...(await place.crew.histories())]);
+    const all = pairEvents([loaded, ...(await place.crew.histories())]);
+    const txns = withoutReadsOf(all, (client) => place.crew.isGuest(client));
     const record: RunRecord = {
       txns,
       clocks: { realtime: true },
