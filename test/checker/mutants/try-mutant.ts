@@ -69,9 +69,10 @@ async function inProcess(task: TrialTask): Promise<TrialReport> {
   const limit = setTimeout(() => {
     isLate = child.kill('SIGKILL');
   }, longestMs);
-  await once(child, 'exit');
+  // What it said last may be read only after it has ended.
+  const [[code, signal]] = await Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
   clearTimeout(limit);
   if (report !== undefined) return report;
   if (isLate) return { violations: [], failure: `it took longer than ${longestMs / 1_000} s`, told: [] };
-  throw new Error(`the trial of ${task.name} could not be made: ${said}`);
+  throw new Error(`the trial of ${task.name} could not be made (${signal ?? code}): ${said}`);
 }
