@@ -24,11 +24,14 @@ export class Controller {
   /** Never rejects. */
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
+  readonly #onEvent: (event: MigrationEvent) => void;
   #hasEnded = false;
   #tookTooLong = false;
 
-  constructor(task: ControllerTask, env: NodeJS.ProcessEnv) {
+  /** `onEvent` hears each event as it comes. */
+  constructor(task: ControllerTask, env: NodeJS.ProcessEnv, onEvent: (event: MigrationEvent) => void) {
     this.task = task;
+    this.#onEvent = onEvent;
     const program = fileURLToPath(new URL('controller.ts', import.meta.url));
     this.#child = spawn(process.execPath, [program, JSON.stringify(task)], {
       env,
@@ -82,6 +85,7 @@ export class Controller {
     const told = JSON.parse(line) as ControllerLine;
     if ('event' in told) {
       this.events.push(told.event);
+      this.#onEvent(told.event);
       return undefined;
     }
     if ('outcome' in told) return { kind: 'outcome', outcome: told.outcome };

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { MigrationEvent } from '../../../src/app/events.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import { asPostgresMajor } from '../../../tools/servers/install-postgres.ts';
 import { pgTools } from '../../../tools/servers/pg-tools.ts';
@@ -39,6 +40,8 @@ export class Place implements World, AsyncDisposable {
   readonly #env: NodeJS.ProcessEnv;
   readonly #stack: AsyncDisposableStack;
   #controller: Controller | undefined;
+  /** Hears what every controller tells. */
+  onEvent: (event: MigrationEvent) => void = () => undefined;
 
   /** `mutant`: of the product, by its name. */
   static async open(schedule: Schedule, mutant?: string): Promise<Place> {
@@ -130,7 +133,9 @@ export class Place implements World, AsyncDisposable {
 
   /** One at a time, but for the second of `two controllers`. */
   control(command: ControllerTask['command'], second = false): Controller {
-    const controller = new Controller({ file: this.file, command, majors: this.#majors }, this.#env);
+    const controller = new Controller({ file: this.file, command, majors: this.#majors }, this.#env, (event) =>
+      this.onEvent(event),
+    );
     if (!second) this.#controller = controller;
     return controller;
   }

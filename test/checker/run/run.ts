@@ -1,4 +1,5 @@
 import { monotonicMs, sleep } from '../../../src/kernel/clock.ts';
+import { describeError } from '../../../src/kernel/errors.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import { withClient } from '../../../tools/servers/with-client.ts';
 import { faultKindOf, faultText, isCutStep, type PlannedFault } from '../faults.ts';
@@ -17,6 +18,9 @@ import { nowUs, readOwnerState } from './tables.ts';
 
 /** A run that does not do what its schedule asks for, though no fault explains it. */
 export class Refused extends Error {}
+
+/** From then on clients write on the gaining side: what it does not have yet is missing, though a flow may still bring it. */
+const isRelease = /^cut:.*:release$/;
 
 /** So often a command is given again before it counts as refused: a controller was killed, a cut met a long transaction, a flow was still on its way back. */
 const attempts = 12;
@@ -40,12 +44,17 @@ export class Run {
   end: 'running' | 'aborted' | 'finalised' = 'running';
   /** A fault after which a migration cannot go on: only its end is left. */
   #isOver = false;
+  /** At the owner, while clients have only just come to it: each says why it saw nothing. */
+  #looks: Promise<string | undefined>[] = [];
 
   /** `say` hears what happens at once. */
   constructor(place: Place, say: (line: string) => void = () => undefined) {
     this.#say = say;
     this.#place = place;
     this.#faults = new Faults(place);
+    place.onEvent = (event) => {
+      if (event.kind === 'step done' && isRelease.test(event.step)) this.#looks.push(this.#tryToLook());
+    };
   }
 
   /** Starts the proxy, and nothing else. */
@@ -109,7 +118,22 @@ export class Run {
     const outcome = (await moved()) ? 'done' : 'aborted';
     this.cuts.push({ cut, conditionsMet: fault === undefined || faultKindOf(fault).refusesCut !== true, outcome });
     this.#tell(`switch ${cut}: ${outcome}`);
+    await this.#endLooks(fault !== undefined);
     await this.lookAtOwner();
+  }
+
+  /** A server that a fault has ended cannot be looked at. */
+  async #endLooks(mayFail: boolean): Promise<void> {
+    const looks = await Promise.all(this.#looks);
+    this.#looks = [];
+    for (const error of looks.filter((each) => each !== undefined)) {
+      if (!mayFail) throw new Refused(`the owner could not be looked at: ${error}`);
+      this.#tell(`the owner could not be looked at: ${error}`);
+    }
+  }
+
+  async #tryToLook(): Promise<string | undefined> {
+    return this.lookAtOwner().then(() => undefined, describeError);
   }
 
   async #verify(): Promise<void> {
