@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allFaults, coverageTable, faultText, isCutStep, type PlannedFault } from './faults.ts';
 import { Random } from './random.ts';
-import { expects, faultsEach, mayBeRefused, scheduleOf, scheduleText, type Schedule } from './schedule.ts';
+import { expects, faultsEach, isUnfounded, mayBeRefused, scheduleOf, scheduleText, type Schedule } from './schedule.ts';
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
 const faultsOf = ({ deeds }: Schedule): PlannedFault[] =>
@@ -97,7 +97,12 @@ describe('a schedule', () => {
         { ...group, session: 'settings' },
       ]),
     ).toEqual(new Set());
-    expect(mayBeRefused([{ ...group, session: 'advisory lock' }])).toEqual(new Set(['TEAL-STAGES-101']));
+    const holders = [{ ...group, session: 'advisory lock' }] as const;
+    expect(mayBeRefused(holders)).toEqual(new Set(['TEAL-STAGES-101']));
+    expect(isUnfounded('TEAL-STAGES-101', holders)).toBe(false);
+    expect(isUnfounded('TEAL-SYSTEMS-500', holders)).toBe(true);
+    expect(isUnfounded('TEAL-STAGES-101', [{ ...group, session: 'settings' }])).toBe(true);
+    expect(isUnfounded('TEAL-STAGES-107', holders)).toBe(false);
   });
 
   test('is told so that a person sees what will be done', () => {

@@ -249,6 +249,14 @@ export function mayBeRefused(groups: readonly ClientGroup[]): ReadonlySet<string
   return new Set(groups.flatMap(({ session }) => refusals[session] ?? []));
 }
 
+/** Of these a refusal tells what sessions hold; the others may come of a slow machine, or of a fault that is not over everywhere. */
+const ofSessions: ReadonlySet<string> = new Set(['TEAL-STAGES-101', 'TEAL-SYSTEMS-500']);
+
+/** Whether a switch was refused for what none of these clients ever holds. */
+export function isUnfounded(code: string, groups: readonly ClientGroup[]): boolean {
+  return ofSessions.has(code) && !mayBeRefused(groups).has(code);
+}
+
 /** For a terminal and a bug report: the seed first, so that it can be run again. */
 export function scheduleText(schedule: Schedule): string {
   const { seed, blue, green, sizes, groups, weights, paceMs, longest, rolledBackShare, deeds } = schedule;

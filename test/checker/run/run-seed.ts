@@ -41,7 +41,7 @@ const loader = 900_000;
 export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Promise<SeedResult> {
   await using stack = new AsyncDisposableStack();
   const place = stack.use(await Place.open(schedule, options.mutant));
-  const run = new Run(place, options.say);
+  const run = new Run(place, schedule.groups, options.say);
   try {
     const loaded = await load(place.url('blue'), schedule);
     // The proxy is there before anything is prepared.

@@ -5,7 +5,7 @@ import { withClient } from '../../../tools/servers/with-client.ts';
 import { faultKindOf, faultText, isCutStep, type PlannedFault } from '../faults.ts';
 import type { Comparison, CutTold, DoorMove, Excuse, Replay, Sample } from '../invariants.ts';
 import type { OwnerState } from '../owner-state.ts';
-import { comesDuringUp, type Deed } from '../schedule.ts';
+import { comesDuringUp, isUnfounded, type ClientGroup, type Deed } from '../schedule.ts';
 import type { Controller, Ended } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
 import { readDoors } from './doors.ts';
@@ -29,6 +29,7 @@ const pauseMs = 500;
 /** The migration's side of a run: does the deeds, brings the faults about, and keeps what was seen. */
 export class Run {
   readonly #place: Place;
+  readonly #groups: readonly ClientGroup[];
   readonly #faults: Faults;
   readonly #say: (line: string) => void;
   readonly states: OwnerState[] = [];
@@ -48,8 +49,9 @@ export class Run {
   #looks: Promise<string | undefined>[] = [];
 
   /** `say` hears what happens at once. */
-  constructor(place: Place, say: (line: string) => void = () => undefined) {
+  constructor(place: Place, groups: readonly ClientGroup[], say: (line: string) => void = () => undefined) {
     this.#say = say;
+    this.#groups = groups;
     this.#place = place;
     this.#faults = new Faults(place);
     place.onEvent = (event) => {
@@ -210,10 +212,15 @@ export class Run {
       last = await controller.ended;
       this.#heard(controller, last);
       if (await isDone(last)) return last;
-      if (controller.tookTooLong) break;
+      if (controller.tookTooLong || this.#isUnfounded(last)) break;
       await sleep(pauseMs);
     }
     throw new Refused(`${command} did not come off: ${textOf(last)}`);
+  }
+
+  /** Asked for again it would only come off by chance. */
+  #isUnfounded(ended: Ended): boolean {
+    return ended.kind === 'error' && isUnfounded(ended.code, this.#groups);
   }
 
   #heard(controller: Controller, ended: Ended): void {
