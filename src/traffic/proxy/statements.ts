@@ -49,8 +49,10 @@ export class Statements {
     this.#expect(name, backend, unit);
   }
 
-  /** The server has it. */
+  /** The server has it; not for certain while it is told again in a later unit, whose Close it may take and whose Parse refuse. */
   parsed(parse: ExpectedParse, backend: number): void {
+    const toldLater = parse.injected ? this.#byName.get(parse.name)?.toldIn : undefined;
+    if (toldLater !== undefined && toldLater !== parse.unit) return;
     const bytes =
       parse.bytes !== undefined && this.#bytes + parse.bytes.length > allStatementsLimitBytes ? undefined : parse.bytes;
     this.#forget(parse.name);

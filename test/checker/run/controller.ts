@@ -43,7 +43,11 @@ async function obey(migration: Migration, { command }: ControllerTask): Promise<
       return { outcome: { outcome: 'done', live: migration.live, next: [] } };
     case 'fix': {
       const found = await migration.verify(true);
-      if (!found.verified.equal) await migration.repair(found);
+      if (!found.verified.equal) {
+        await migration.repair(found);
+        // As `teal verify --fix` does: what was strange there is settled once both sides are found equal.
+        await migration.verify(true);
+      }
       return { outcome: { outcome: 'done', live: migration.live, next: [] } };
     }
     case 'verify':
