@@ -12,7 +12,8 @@ test('a statement that was told again in a failed transaction is told once more'
     await side.query('create table t (a int primary key, b int); insert into t values (1, 0), (2, 0)');
   }
   const sql = postgres(at.url, { max: 1, onnotice: () => undefined });
-  const update = async (key: number): Promise<unknown> => sql.unsafe('update t set b = b + $1 where a = $2', [1, key], { prepare: true });
+  const update = async (key: number): Promise<unknown> =>
+    sql.unsafe('update t set b = b + $1 where a = $2', [1, key], { prepare: true });
   const code = async (work: Promise<unknown>): Promise<string> =>
     work.then(
       () => 'done',
