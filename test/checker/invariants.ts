@@ -239,7 +239,9 @@ function visibleErrors({ txns, cuts, excuses }: RunRecord): readonly string[] {
   const seen = txns.filter((txn) => {
     const { outcome, endedUs, doubtedUs, invokedUs } = txn;
     if (outcome === 'ok') return false;
-    if (outcome === 'fail' && isOwnError(txn)) return false;
+    // One of many in a run of pgbench, all of which are in doubt then.
+    const isOneOfMany = outcome === 'info' && txn.error === '40P01';
+    if (isOneOfMany || (outcome === 'fail' && isOwnError(txn))) return false;
     // Without an end: the client itself died.
     const atUs = outcome === 'info' ? doubtedUs : endedUs;
     return atUs !== undefined && !excuses.some(({ fromUs, untilUs }) => atUs >= fromUs && invokedUs <= untilUs);

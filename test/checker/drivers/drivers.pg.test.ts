@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../../src/kernel/clock.ts';
-import { greenMajor, ownServer, testDatabase } from '../../support/postgres.ts';
+import { greenMajor, ownServer, testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { runOnOneServer, scheduleWith } from '../run/one-server.ts';
 import { ownErrors } from '../invariants.ts';
 import type { Txn } from '../history.ts';
@@ -61,6 +61,34 @@ describe('a transaction that the server refuses at COMMIT', () => {
     expect(await connection.run([count])).toMatchObject([{ rows: [['0']] }]);
     await connection.release();
   });
+});
+
+/** Locks accounts against the order of pgbench until so many of its transactions were taken back. */
+async function meetDeadlocks(database: TestDatabase, count: number): Promise<void> {
+  const client = await database.connect();
+  // So it is never the one that is taken back.
+  await client.query(`set deadlock_timeout = '1h'`);
+  await waitFor({ what: `${count} deadlocks`, timeoutMs: 60_000 }, async () => {
+    await client.query(`do $$ declare each record; begin
+      for each in select account from accounts order by account desc loop
+        perform from accounts where account = each.account for update;
+      end loop; end $$`);
+    const [stat] = await database.query('select deadlocks from pg_stat_database where datname = current_database()');
+    return Number(stat?.['deadlocks']) >= count ? true : undefined;
+  });
+}
+
+test('pgbench goes on after a deadlock, and what it told is there', async () => {
+  await using database = await testDatabase(greenMajor());
+  const group = { driver: 'pgbench', session: 'plain', isolation: 'read committed', clients: 3 } as const;
+  const { txns, violations } = await runOnOneServer(database.url, scheduleWith(14, group), async (acknowledged) => {
+    await reach(3, acknowledged);
+    await meetDeadlocks(database, 3);
+    await reach((await acknowledged()) + 6, acknowledged);
+  });
+  expect(violations).toEqual([]);
+  expect(seen(txns)).toEqual([]);
+  expect(txns.some(({ error }) => error === '40P01')).toBe(true);
 });
 
 describe('a kind of session', () => {
