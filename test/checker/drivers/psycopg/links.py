@@ -167,15 +167,20 @@ class SqlalchemyLink:
         return {"rows": rows, "count": result.rowcount}
 
     def outside(self, work):
-        """SQLAlchemy begins a transaction for everything; in its AUTOCOMMIT the server knows of none."""
+        """SQLAlchemy begins a transaction for everything; in its AUTOCOMMIT the server knows of none. One that was begun by words is ended by words: its commit would send COMMIT."""
         if self.transaction is not None:
             return work()
-        self.connection.execution_options(isolation_level="AUTOCOMMIT")
+        if not self.connection.in_transaction():
+            self.connection.execution_options(isolation_level="AUTOCOMMIT")
         try:
             return work()
         finally:
-            if not self.connection.invalidated:
+            if not self.connection.invalidated and self.is_idle():
                 self.connection.commit()
+
+    def is_idle(self):
+        native = self.connection.connection.driver_connection
+        return native.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
     def commit(self):
         """A transaction whose COMMIT was refused is SQLAlchemy's until it is rolled back."""
