@@ -177,12 +177,12 @@ export function standardBounds(seen: ReadonlySet<string>, measure: Measure): rea
   return [...seen].map(boundOf).filter((bound) => bound !== undefined);
 }
 
-/** Of a run of a seed, which is too short for slopes: what is bounded at any time. A server that was killed may have moved little of its log yet. */
+/** Of a run of a seed, which is too short for slopes: what is bounded at any time. Its clients may have prepared transactions. */
 export function boundsOf(samples: readonly Sample[]): readonly Bound[] {
   const seen = new Set(samples.map(({ what }) => what));
   const measure = { steadyFromUs: 0, untilUs: 1, switches: 0 };
   return standardBounds(seen, measure).flatMap(({ what, atMost }) =>
-    atMost === undefined || what.endsWith(': slots') ? [] : [{ what, atMost }],
+    atMost === undefined || / (slots|prepared transactions)$/.test(what) ? [] : [{ what, atMost }],
   );
 }
 
