@@ -5,20 +5,30 @@ import { runSeed } from './run-seed.ts';
 
 /** A few short seeds in every run of the tests; `make check SEEDS=n` runs more of them, and longer ones. */
 describe('what clients saw of a migration, judged', () => {
-  test.each([1, 2])('seed %i', async (seed) => {
+  test.each([
+    [1, 'kill controller'],
+    [2, 'kill worker forward'],
+  ])('seed %i, %s', async (seed, fault) => {
     const schedule = scheduleOf(seed, {
       drivers: ['node-postgres'],
       majors: [blueMajor(), greenMajor()],
       length: 'short',
+      faults: [fault],
     });
-    const { violations, txns, cuts } = await runSeed(schedule);
+    const { violations, txns, cuts, injected } = await runSeed(schedule);
+    expect(injected.map((each) => each.fault)).toEqual([fault]);
     expect(violations, scheduleText(schedule)).toEqual([]);
     expect(txns.filter(({ outcome }) => outcome === 'ok').length).toBeGreaterThan(100);
     expect(cuts.filter(({ outcome }) => outcome === 'done').length).toBeGreaterThanOrEqual(2);
   });
 
   test('a write that is lost on the owner is found', async () => {
-    const schedule = scheduleOf(3, { drivers: ['node-postgres'], majors: [greenMajor()], length: 'short' });
+    const schedule = scheduleOf(3, {
+      drivers: ['node-postgres'],
+      majors: [greenMajor()],
+      length: 'short',
+      faults: ['kill worker reverse'],
+    });
     const spoil = `update lists set elements = elements[:cardinality(elements) - 1]
       where k = (select k from lists where elements <> '{}' limit 1)`;
     const { violations } = await runSeed(schedule, { spoil });
