@@ -100,7 +100,12 @@ export const faultKinds: readonly FaultKind[] = [
     places: ['copy', 'follow', 'token'],
     breaksClients: false,
   },
-  { name: 'disk full green', does: 'no room on green', places: ['copy', 'follow', 'token'], breaksClients: false },
+  {
+    name: 'disk full green',
+    does: 'no room on green',
+    places: ['copy', 'follow', 'token'], // Where green is live its own clients meet it.
+    breaksClients: true,
+  },
   {
     name: 'torn journal',
     does: 'the controller is killed and the last record of its journal cut short',
