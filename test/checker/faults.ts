@@ -103,7 +103,8 @@ export const faultKinds: readonly FaultKind[] = [
   {
     name: 'disk full green',
     does: 'no room on green',
-    places: ['copy', 'follow', 'token'], // Where green is live its own clients meet it.
+    places: ['copy', 'follow', 'token'],
+    // Where green is live its own clients meet it.
     breaksClients: true,
   },
   {
