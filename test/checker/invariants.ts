@@ -100,6 +100,27 @@ export interface RunRecord {
   readonly replays: readonly Replay[];
 }
 
+/** A run of which nothing else was seen. */
+export function nothingElse(seen: Partial<RunRecord>): RunRecord {
+  return {
+    txns: [],
+    clocks: { realtime: true },
+    opening: new Map(),
+    states: [],
+    doors: [],
+    cuts: [],
+    excuses: [],
+    end: 'running',
+    accepts: { blue: true, green: false },
+    leftovers: [],
+    comparisons: [],
+    samples: [],
+    bounds: [],
+    replays: [],
+    ...seen,
+  };
+}
+
 export interface Violation {
   readonly invariant: number;
   readonly text: string;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { blueMajor, greenMajor } from '../../support/postgres.ts';
 import type { Sample } from '../invariants.ts';
-import { checkRun } from '../invariants.ts';
+import { checkRun, nothingElse } from '../invariants.ts';
 import { standardBounds } from '../run/samples.ts';
-import { endure, nothingElse } from './endure.ts';
+import { endure } from './endure.ts';
 import { seriesTable } from './table.ts';
 
 describe('a migration that is switched again and again', () => {

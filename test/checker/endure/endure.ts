@@ -6,7 +6,7 @@ import type { Side } from '../../../src/model/catalog.ts';
 import { asPostgresMajor } from '../../../tools/servers/install-postgres.ts';
 import { startPostgres } from '../../../tools/servers/postgres.ts';
 import { execute, withClient } from '../../../tools/servers/with-client.ts';
-import { checkRun, type Bound, type Leftover, type RunRecord, type Sample } from '../invariants.ts';
+import { checkRun, nothingElse, type Bound, type Leftover, type Sample } from '../invariants.ts';
 import { leftoversOf } from '../run/leftovers.ts';
 import { processesOf, standardBounds } from '../run/samples.ts';
 import { nowUs } from '../run/tables.ts';
@@ -113,27 +113,6 @@ export async function endure(options: EnduranceOptions): Promise<Endurance> {
     ...(await waitForEnd(folder)),
   ];
   return { samples: watch.samples, bounds, steadyFromUs, switches, givenUp, load: report, violations };
-}
-
-/** A run of which nothing else was seen. */
-export function nothingElse(seen: Partial<RunRecord>): RunRecord {
-  return {
-    txns: [],
-    clocks: { realtime: true },
-    opening: new Map(),
-    states: [],
-    doors: [],
-    cuts: [],
-    excuses: [],
-    end: 'running',
-    accepts: { blue: true, green: false },
-    leftovers: [],
-    comparisons: [],
-    samples: [],
-    bounds: [],
-    replays: [],
-    ...seen,
-  };
 }
 
 /** A young process grows for minutes: a quarter of an hour where there is an hour, half of the time where there is less than half an hour. */

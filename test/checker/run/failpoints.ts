@@ -1,6 +1,7 @@
-import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { waitFor } from '../../../src/kernel/clock.ts';
+import { readIfThere } from '../../../tools/servers/postgres-cluster.ts';
 
 /** The failpoints of all processes of one run: armed one at a time, while they run. */
 export class Failpoints {
@@ -31,7 +32,7 @@ export class Failpoints {
   /** The name that was met; undefined when `unless` comes first. TEAL-KERNEL-002 after the time. */
   async met(timeoutMs: number, unless: () => boolean): Promise<string | undefined> {
     const name = await waitFor({ what: 'a failpoint to be met', timeoutMs, everyMs: 4 }, async () => {
-      const [first = ''] = (await readIfThere(this.#ledger)).split('\n');
+      const [first = ''] = ((await readIfThere(this.#ledger)) ?? '').split('\n');
       if (first !== '') return first;
       return unless() ? '' : undefined;
     });
@@ -40,14 +41,5 @@ export class Failpoints {
 
   async go(name: string): Promise<void> {
     await appendFile(`${this.#ledger}.go`, `${name}\n`);
-  }
-}
-
-async function readIfThere(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') return '';
-    throw error;
   }
 }

@@ -6,7 +6,7 @@ import { monotonicMs } from '../../../src/kernel/clock.ts';
 import { coverageTable, type PlannedFault } from '../faults.ts';
 import { installedDrivers } from '../drivers/installed.ts';
 import { asDriver, scheduleOf, scheduleText, type ScheduleOptions } from '../schedule.ts';
-import type { SeedReport, SeedTask } from './seed-report.ts';
+import { failedReport, type SeedReport, type SeedTask } from './seed-report.ts';
 
 /**
  * `make check SEEDS=n FROM=m JOBS=j`: so many seeds, some beside each other; then the faults that were injected, by place. Exit code 1 when an invariant was
@@ -41,18 +41,7 @@ async function runOne(seed: number): Promise<SeedReport> {
   });
   await once(child, 'exit');
   clearTimeout(limit);
-  return (
-    report ?? {
-      violations: [],
-      failure: 'its process ended without a word',
-      transactions: 0,
-      acknowledged: 0,
-      switches: 0,
-      refused: 0,
-      injected: [],
-      told,
-    }
-  );
+  return report ?? failedReport('its process ended without a word', told);
 }
 
 class Totals {

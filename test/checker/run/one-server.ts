@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withClient } from '../../../tools/servers/with-client.ts';
 import { pairEvents, parseEvents, type Txn } from '../history.ts';
-import { checkRun, type Violation } from '../invariants.ts';
+import { checkRun, nothingElse, type Violation } from '../invariants.ts';
 import { scheduleOf, type ClientGroup, type Schedule } from '../schedule.ts';
 import type { ClientProcess } from './client.ts';
 import { opening, readOwnerState, tablesSql } from './tables.ts';
@@ -56,20 +56,6 @@ export async function runOnOneServer(
 
 async function judge(url: string, { sizes }: Schedule, txns: readonly Txn[]): Promise<readonly Violation[]> {
   const state = await withClient(url, async (client) => readOwnerState(client, 'blue', 0));
-  return checkRun({
-    txns,
-    clocks: { realtime: true },
-    opening: new Map(Array.from({ length: sizes.accounts }, (_, at) => [at + 1, opening])),
-    states: [state],
-    doors: [],
-    cuts: [],
-    excuses: [],
-    end: 'running',
-    accepts: { blue: true, green: false },
-    leftovers: [],
-    comparisons: [],
-    samples: [],
-    bounds: [],
-    replays: [],
-  });
+  const accounts = Array.from({ length: sizes.accounts }, (_, at) => [at + 1, opening] as const);
+  return checkRun(nothingElse({ txns, opening: new Map(accounts), states: [state] }));
 }

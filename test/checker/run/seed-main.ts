@@ -2,7 +2,7 @@ import { describeError } from '../../../src/kernel/errors.ts';
 import { must } from '../../../src/kernel/assert.ts';
 import { scheduleOf, type ScheduleOptions } from '../schedule.ts';
 import { runSeed } from './run-seed.ts';
-import type { SeedReport, SeedTask } from './seed-report.ts';
+import { failedReport, type SeedReport, type SeedTask } from './seed-report.ts';
 
 /** One seed in a process of its own: so many can run beside each other, and one that hangs is ended. */
 async function main({ seed, options, tracesTo, mutant }: SeedTask): Promise<SeedReport> {
@@ -28,16 +28,7 @@ async function main({ seed, options, tracesTo, mutant }: SeedTask): Promise<Seed
       told,
     };
   } catch (error) {
-    return {
-      violations: [],
-      failure: describeError(error),
-      transactions: 0,
-      acknowledged: 0,
-      switches: 0,
-      refused: 0,
-      injected: [],
-      told,
-    };
+    return failedReport(describeError(error), told);
   }
 }
 

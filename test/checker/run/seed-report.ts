@@ -22,3 +22,9 @@ export interface SeedReport {
   readonly injected: readonly PlannedFault[];
   readonly told: readonly string[];
 }
+
+/** Of a seed that did not come to its end. */
+export function failedReport(failure: string, told: readonly string[]): SeedReport {
+  const nothing = { violations: [], transactions: 0, acknowledged: 0, switches: 0, refused: 0, injected: [] };
+  return { ...nothing, failure, told };
+}
