@@ -189,8 +189,9 @@ export class Migration implements AsyncDisposable {
     await this.#begin();
     if (this.live === 'blue')
       return { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
-    const { cut } = await this.#cutOver();
+    const { cut, noWayBack } = await this.#cutOver();
     this.#journal.append({ type: 'rolledBack', cut, by: this.#options.by, reason });
+    if (noWayBack !== undefined) throw noWayBack;
     return this.#done();
   }
 
@@ -358,7 +359,8 @@ export class Migration implements AsyncDisposable {
         next: ['teal up'],
       };
     }
-    await this.#cutOver();
+    const { noWayBack } = await this.#cutOver();
+    if (noWayBack !== undefined) throw noWayBack;
     return this.#done();
   }
 
@@ -422,8 +424,8 @@ export class Migration implements AsyncDisposable {
     };
   }
 
-  #tellCut(cut: CutOutcome): void {
-    this.#options.onEvent({ kind: 'cut', ...cut });
+  #tellCut({ cut, from, to, pauseMs }: CutOutcome): void {
+    this.#options.onEvent({ kind: 'cut', cut, from, to, pauseMs });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

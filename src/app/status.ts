@@ -1,5 +1,5 @@
 import { openJournalReader, type JournalReader } from '../journal/journal.ts';
-import { liveSide, type MigrationState } from '../journal/state.ts';
+import { liveSide, type MigrationState, type PastCut } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
 import { nowMs } from '../kernel/clock.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -61,7 +61,7 @@ export function statusOf(spec: Spec, state: MigrationState, holder: JournalReade
       cut: cut.cut,
       from: cut.from,
       to: cut.to,
-      end: cut.end.how === 'aborted' ? `given up: ${cut.end.code}` : 'done',
+      end: endText(cut.end),
       ...(cut.end.how === 'finished' && typeof cut.end.facts['pauseMs'] === 'number'
         ? { pauseMs: cut.end.facts['pauseMs'] }
         : {}),
@@ -71,4 +71,10 @@ export function statusOf(spec: Spec, state: MigrationState, holder: JournalReade
     ...(holder === undefined ? {} : { controller: { pid: holder.pid, host: holder.host } }),
     ...(state.lastIso === undefined ? {} : { lastIso: state.lastIso }),
   };
+}
+
+function endText(end: PastCut['end']): string {
+  if (end.how === 'aborted') return `given up: ${end.code}`;
+  const lost = end.facts['noWayBack'];
+  return lost === undefined ? 'done' : `done, no way back: ${String(lost)}`;
 }

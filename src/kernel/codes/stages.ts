@@ -87,6 +87,15 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-STAGES-110': {
+    summary: 'The cut is made, and there is no way back',
+    happened:
+      'The side that was to gain owns the data: its owner row was written, and clients go on there undisturbed. Then the flow that would carry its writes to the other side was found to have ended for good (its slot is gone, or its source failed over); the message has its code. The other side lacks every write since the cut.',
+    doThis:
+      'Do not send clients to the other side. When green is live, run `teal finalise` (with `--early` before the soak is over) and move back, if you must, by a migration of its own; when blue is live, run `teal abort`, then `teal up` copies again.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
   'TEAL-STAGES-120': {
     summary: 'A flow does not run',
     happened:

@@ -8,7 +8,7 @@ import type { HoldResult, PinnedSession, Router } from '../../ports/router.ts';
 import type { SchemaMark, Schemas } from '../../ports/schemas.ts';
 import type { Sequences } from '../../ports/sequences.ts';
 import type { Probed, Step, StepContext } from '../../ports/step.ts';
-import { endOfFlow } from '../follow/follow-steps.ts';
+import { canNeverGoOn, endOfFlow } from '../follow/follow-steps.ts';
 import { answered, PauseClock } from './patience.ts';
 
 export interface CutLimits {
@@ -167,11 +167,11 @@ function tokenStep(cut: Cut, ports: CutPorts, clock: PauseClock, token: TokenOfC
 /** Throws when the flow can never go on: nobody has to wait for what it will not bring. Asked beside the wait, for a worker may be slow to answer. */
 async function untilFlowEnds(carrier: Carrier, flow: Flow, signal: AbortSignal): Promise<never> {
   for (;;) {
-    await sleep(100, signal);
-    // Of one that does not answer nothing is known: the end of the wait is the clients' limit.
+    // Of one that does not answer nothing is known: the end of the wait is the caller's limit.
     const status = await carrier.status(flow).catch(() => undefined);
     const ended = status === undefined ? undefined : endOfFlow(flow, status.now);
     if (ended !== undefined) throw ended;
+    await sleep(100, signal);
   }
 }
 
@@ -300,10 +300,21 @@ function flowBackStep(cut: Cut, ports: CutPorts, limits: CutLimits): Step {
     undone: 'not needed',
     probe: async () => ((await isLive()) ? done('the flow back is live') : notDone),
     act: async (context: StepContext) => {
-      await waitFor(
-        { what: `the flow from ${cut.to} to go live`, timeoutMs: limits.flowBackMs, signal: context.signal },
-        async () => ((await isLive()) ? true : undefined),
+      const over = new AbortController();
+      const signal = AbortSignal.any([context.signal, over.signal]);
+      const what = `the flow from ${cut.to} to go live`;
+      const goesLive = waitFor({ what, timeoutMs: limits.flowBackMs, signal }, async () =>
+        (await isLive()) ? true : undefined,
       );
+      try {
+        await Promise.race([goesLive, untilFlowEnds(ports.carrier, flowFrom(cut.to), signal)]);
+      } catch (error) {
+        if (!canNeverGoOn(error)) throw error;
+        const text = `${cut.to} is live and takes writes; ${cut.from} does not get them: ${error.message}`;
+        throw new TealError('TEAL-STAGES-110', text, { flowCode: error.code }, error);
+      } finally {
+        over.abort();
+      }
     },
     undo: nothing,
   };

@@ -23,11 +23,13 @@ export interface CutOutcome {
   readonly to: Side;
   /** From the moment clients were asked to wait until they went on; undefined when a crash lay between. */
   readonly pauseMs: number | undefined;
+  /** TEAL-STAGES-110: ownership has moved, and the side that lost it will not get what is written from now on. */
+  readonly noWayBack?: TealError;
 }
 
 /**
  * Moves ownership to the other side. Before the decision any failure takes everything back (TEAL-STAGES-1xx or the step's own error is thrown, clients go on
- * where they were); after it the only way is forward, and running it again goes on.
+ * where they were); after it the only way is forward, and running it again goes on. See `CutOutcome.noWayBack`.
  */
 export async function cutOver(run: CutRun): Promise<CutOutcome> {
   const cut = nextCut(run);
@@ -143,10 +145,25 @@ async function finish(cut: Cut, run: CutRun, steps = cutSteps(cut, run.ports, ru
     );
     journal.append({ type: 'cutDecided', cut: cut.name, position: `epoch ${must(owner, 'the owner row').epoch}` });
   }
-  await runSteps(afterDecision(cut, steps), run);
+  const noWayBack = await wayBackLost(async () => runSteps(afterDecision(cut, steps), run));
   const pauseMs = pauseOf(cut, run);
-  journal.append({ type: 'cutFinished', cut: cut.name, facts: pauseMs === undefined ? {} : { pauseMs } });
-  return { cut: cut.name, from: cut.from, to: cut.to, pauseMs };
+  const facts = {
+    ...(pauseMs === undefined ? {} : { pauseMs }),
+    ...(noWayBack === undefined ? {} : { noWayBack: String(noWayBack.facts['flowCode']) }),
+  };
+  journal.append({ type: 'cutFinished', cut: cut.name, facts });
+  return { cut: cut.name, from: cut.from, to: cut.to, pauseMs, ...(noWayBack === undefined ? {} : { noWayBack }) };
+}
+
+/** The last step of a cut waits for the flow back. One that can never go on leaves no cut open: the clients have gone on, and to end the migration is all that is left. */
+async function wayBackLost(steps: () => Promise<void>): Promise<TealError | undefined> {
+  try {
+    await steps();
+    return undefined;
+  } catch (error) {
+    if (isTealError(error, 'TEAL-STAGES-110')) return error;
+    throw error;
+  }
 }
 
 function afterDecision(cut: Cut, steps: readonly Step[]): readonly Step[] {

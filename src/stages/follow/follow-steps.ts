@@ -52,7 +52,12 @@ export function failureOfFlow(flow: Flow, now: Extract<FlowState, { readonly rea
 export function endOfFlow(flow: Flow, now: FlowState): TealError | undefined {
   if (!('reason' in now) || !isErrorCode(now.code)) return undefined;
   const error = new TealError(now.code, now.reason.replace(`${now.code}: `, ''), { flow });
-  return error.entry.retry === 'never' ? error : undefined;
+  return canNeverGoOn(error) ? error : undefined;
+}
+
+/** Of the error that a flow ended with. */
+export function canNeverGoOn(error: unknown): error is TealError {
+  return isTealError(error) && error.entry.retry === 'never';
 }
 
 /** Starts the worker of one flow. The reverse one begins in shadow: it reads and checks everything and applies nothing until an owner row tells it to. */
