@@ -1,5 +1,5 @@
 import { allFaults, faultKinds, faultText, isCutStep, type PlannedFault } from './faults.ts';
-import { isolations, type Isolation, type MicroOp } from './history.ts';
+import { isolations, type Isolation, type MicroOp } from '../../src/testing/checker/history.ts';
 import { Random } from './random.ts';
 
 export const drivers = [

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runNode, tealPlace, type Ran } from '../support/teal-place.ts';
 
 const top = resolve(import.meta.dirname, '../..');
@@ -21,64 +21,79 @@ const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env[
 const consumer = `
 import { migrate, isTealError, type MigrationEvent, type Outcome, type Run } from 'teal';
 import type { Fence, Router } from 'teal/adapter';
-import { fenceContract, type FenceWorld } from 'teal/testing';
+import { checkRun, fenceContract, findAnomalies, formatEvent, pairEvents, parseEvents } from 'teal/testing';
+import type { Anomaly, FenceWorld, HistoryEvent, OwnerState, RunRecord, Txn, Violation } from 'teal/testing';
 const run: Run<Outcome> = migrate({ file: 'teal.yaml', signal: AbortSignal.timeout(1000) });
 for await (const event of run) { const it: MigrationEvent = event; console.log(it.kind); }
 declare const open: () => Promise<FenceWorld>;
 export const names: readonly string[] = fenceContract(open).map(({ name }) => name);
 export type Adapters = { readonly fence: Fence; readonly router: Router };
+export const found = (files: readonly (readonly HistoryEvent[])[]): readonly Anomaly[] => findAnomalies(pairEvents(files));
+export const judged = (txns: readonly Txn[], states: readonly OwnerState[]): readonly Violation[] => checkRun({ txns, states } satisfies Partial<RunRecord>);
+export const copied = (text: string): string => parseEvents(text).map(formatEvent).join('');
 export const code = (error: unknown): string | undefined => (isTealError(error) ? error.code : undefined);
 `;
 
-test('what is published installs from its tarball, and its command and its library move a database', async () => {
+/** A program's folder with the package in it, installed from its tarball. */
+let home: string;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'teal-installed-'));
+  const built = await run(top, env, process.execPath, 'tools/build.ts');
+  expect(built, built.out + built.err).toMatchObject({ code: 0 });
+  const packed = await run(home, env, 'npm', 'pack', '--silent', join(top, 'dist'));
+  expect(packed.err).toBe('');
+  const tarball = packed.out.trim();
+  await writeFile(join(home, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }');
+  const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
+  const installed = await run(home, env, 'npm', 'install', ...flags, `./${tarball}`);
+  expect(installed, installed.err).toMatchObject({ code: 0 });
+});
+
+afterAll(async () => rm(home, { recursive: true, force: true }));
+
+test('what is published has its command, the types of its library, and the judge of teal/testing', async () => {
+  const version = await run(home, env, 'npx', '--no-install', 'teal', '--version');
+  const { version: wanted } = JSON.parse(await readFile(join(top, 'package.json'), 'utf8')) as { version: string };
+  expect(version.out.trim()).toBe(wanted);
+  const help = await run(home, env, 'npx', '--no-install', 'teal', '--help');
+  expect(help).toMatchObject({ code: 0 });
+  expect(help.out).toContain('cutover');
+
+  await writeFile(join(home, 'consumer.ts'), consumer);
+  const typed = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', '--skipLibCheck'];
+  const types = ['--types', 'node', '--typeRoots', join(top, 'node_modules/@types')];
+  const checked = await run(home, env, join(top, 'node_modules/.bin/tsc'), ...typed, ...types, 'consumer.ts');
+  expect(checked.out + checked.err).toBe('');
+
+  await copyFile(join(home, 'node_modules/teal/examples/judge-history.ts'), join(home, 'judge-history.ts'));
+  const judged = await run(home, env, process.execPath, 'judge-history.ts');
+  expect(judged, judged.err).toMatchObject({ code: 0 });
+  expect(judged.out).toContain('8 transactions, 0 anomalies');
+  expect(judged.out).toContain('lost-append: 21 of client 2 op 1 was acknowledged');
+});
+
+test('what is published moves a database by its library, and back by its command', async () => {
   await using place = await tealPlace({
     schema:
       'create table t (id int primary key, note text); insert into t select n, n::text from generate_series(1, 500) n',
   });
-  const home = await mkdtemp(join(tmpdir(), 'teal-installed-'));
-  try {
-    const built = await run(top, env, process.execPath, 'tools/build.ts');
-    expect(built, built.out + built.err).toMatchObject({ code: 0 });
-    const packed = await run(home, env, 'npm', 'pack', '--silent', join(top, 'dist'));
-    expect(packed.err).toBe('');
-    const tarball = packed.out.trim();
-    await writeFile(join(home, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }');
-    const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
-    const installed = await run(home, env, 'npm', 'install', ...flags, `./${tarball}`);
-    expect(installed, installed.err).toMatchObject({ code: 0 });
-
-    const version = await run(home, env, 'npx', '--no-install', 'teal', '--version');
-    const { version: wanted } = JSON.parse(await readFile(join(top, 'package.json'), 'utf8')) as { version: string };
-    expect(version.out.trim()).toBe(wanted);
-    const help = await run(home, env, 'npx', '--no-install', 'teal', '--help');
-    expect(help).toMatchObject({ code: 0 });
-    expect(help.out).toContain('cutover');
-
-    await writeFile(join(home, 'consumer.ts'), consumer);
-    const typed = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', '--skipLibCheck'];
-    const types = ['--types', 'node', '--typeRoots', join(top, 'node_modules/@types')];
-    const checked = await run(home, env, join(top, 'node_modules/.bin/tsc'), ...typed, ...types, 'consumer.ts');
-    expect(checked.out + checked.err).toBe('');
-
-    // Holders, workers with their threads and the proxy are started from the installation.
-    const program = join(home, 'move.js');
-    const { file } = place;
-    await writeFile(
-      program,
-      `import { cutover, migrate } from 'teal';
-       const [, , file] = process.argv;
-       const first = await migrate({ file }).outcome;
-       const last = await cutover({ file }).outcome;
-       console.log(JSON.stringify([first.outcome, last.outcome, last.live]));`,
-    );
-    const moved = await runNode(home, place.env, program, file);
-    expect(moved, moved.err).toMatchObject({ code: 0 });
-    expect(JSON.parse(moved.out)).toEqual(['waiting', 'done', 'green']);
-    const bin = join(home, 'node_modules/teal/cli/main.js');
-    const back = await runNode(home, place.env, bin, 'rollback', '--file', file);
-    expect(back, back.err).toMatchObject({ code: 0 });
-    expect(back.out).toContain('blue is live');
-  } finally {
-    await rm(home, { recursive: true, force: true });
-  }
+  // Holders, workers with their threads and the proxy are started from the installation.
+  const program = join(home, 'move.js');
+  const { file } = place;
+  await writeFile(
+    program,
+    `import { cutover, migrate } from 'teal';
+     const [, , file] = process.argv;
+     const first = await migrate({ file }).outcome;
+     const last = await cutover({ file }).outcome;
+     console.log(JSON.stringify([first.outcome, last.outcome, last.live]));`,
+  );
+  const moved = await runNode(home, place.env, program, file);
+  expect(moved, moved.err).toMatchObject({ code: 0 });
+  expect(JSON.parse(moved.out)).toEqual(['waiting', 'done', 'green']);
+  const bin = join(home, 'node_modules/teal/cli/main.js');
+  const back = await runNode(home, place.env, bin, 'rollback', '--file', file);
+  expect(back, back.err).toMatchObject({ code: 0 });
+  expect(back.out).toContain('blue is live');
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { sleep } from '../../../src/kernel/clock.ts';
 import { must } from '../../../src/kernel/assert.ts';
-import type { Isolation } from '../history.ts';
+import type { Isolation } from '../../../src/testing/checker/history.ts';
 import { DriverError, type Answer, type DriverConnection, type OpenDriver, type Statement } from './driver.ts';
 
 /** A program in the driver's language, and how it is started. */

@@ -1,4 +1,4 @@
-import type { Isolation } from '../history.ts';
+import type { Isolation } from '../../../src/testing/checker/history.ts';
 
 /**
  * One statement. Parameters are `$1`, `$2`, each once and in this order; whole numbers for columns of int, texts for columns of text. Every column of an answer is

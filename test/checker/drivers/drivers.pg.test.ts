@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../../src/kernel/clock.ts';
 import { greenMajor, ownServer, testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { runOnOneServer, scheduleWith } from '../run/one-server.ts';
-import { ownErrors } from '../invariants.ts';
-import type { Txn } from '../history.ts';
+import { ownErrors } from '../../../src/testing/checker/invariants.ts';
+import type { Txn } from '../../../src/testing/checker/history.ts';
 import { sessionKinds, type Driver } from '../schedule.ts';
 import { installedDrivers, openDriver } from './installed.ts';
 

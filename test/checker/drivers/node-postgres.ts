@@ -1,5 +1,5 @@
 import { Pool, type Client, type Connection, type CustomTypesConfig, type PoolClient, type Submittable } from 'pg';
-import type { Isolation } from '../history.ts';
+import type { Isolation } from '../../../src/testing/checker/history.ts';
 import { asDriverError, type Answer, type DriverConnection, type OpenDriver, type Statement } from './driver.ts';
 
 const asText: CustomTypesConfig = { getTypeParser: () => (value: string | Buffer) => value };

@@ -1,5 +1,5 @@
 import postgres, { type Sql } from 'postgres';
-import type { Isolation } from '../history.ts';
+import type { Isolation } from '../../../src/testing/checker/history.ts';
 import {
   DriverError,
   asDriverError,

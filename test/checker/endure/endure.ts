@@ -6,7 +6,7 @@ import type { Side } from '../../../src/model/catalog.ts';
 import { asPostgresMajor } from '../../../tools/servers/install-postgres.ts';
 import { startPostgres } from '../../../tools/servers/postgres.ts';
 import { execute, withClient } from '../../../tools/servers/with-client.ts';
-import { checkRun, nothingElse, type Bound, type Leftover, type Sample } from '../invariants.ts';
+import { checkRun, type Bound, type Leftover, type Sample } from '../../../src/testing/checker/invariants.ts';
 import { leftoversOf } from '../run/leftovers.ts';
 import { processesOf, standardBounds } from '../run/samples.ts';
 import { nowUs } from '../run/tables.ts';
@@ -93,7 +93,7 @@ export async function endure(options: EnduranceOptions): Promise<Endurance> {
     untilUs: nowUs(),
     switches: switches.filter(({ atUs }) => atUs >= steadyFromUs).length,
   });
-  const record = nothingElse({
+  const seen = checkRun({
     end: 'finalised',
     accepts: { blue: await accepts(urls.blue), green: await accepts(urls.green) },
     leftovers,
@@ -101,7 +101,7 @@ export async function endure(options: EnduranceOptions): Promise<Endurance> {
     bounds,
   });
   const violations = [
-    ...checkRun(record).map(({ invariant, text }) => `invariant ${invariant}: ${text}`),
+    ...seen.map(({ invariant, text }) => `invariant ${invariant}: ${text}`),
     ...report.failures.map((text) => `a client saw: ${text}`),
     ...lost,
     ...(givenUp.length > Math.max(1, switches.length / 10)

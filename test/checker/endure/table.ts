@@ -1,4 +1,4 @@
-import { slopePerHour, type Bound, type Sample } from '../invariants.ts';
+import { slopePerHour, type Bound, type Sample } from '../../../src/testing/checker/invariants.ts';
 
 /** Every series with its start, end, peak and slope an hour in the steady time, and what it may come to. */
 export function seriesTable(samples: readonly Sample[], bounds: readonly Bound[], steadyFromUs: number): string {

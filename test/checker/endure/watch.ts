@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { sleep } from '../../../src/kernel/clock.ts';
 import { isTealError } from '../../../src/kernel/errors.ts';
 import type { Side } from '../../../src/model/catalog.ts';
-import type { Sample } from '../invariants.ts';
+import type { Sample } from '../../../src/testing/checker/invariants.ts';
 import { processesOf, sampleFolder, sampleProcesses, sampleServers, withAbsent } from '../run/samples.ts';
 import { nowUs } from '../run/tables.ts';
 import type { BeaconNote } from './beacon.ts';

@@ -6,8 +6,8 @@ import { pgTools } from '../../../tools/servers/pg-tools.ts';
 import { startPostgres } from '../../../tools/servers/postgres.ts';
 import { withClient } from '../../../tools/servers/with-client.ts';
 import { Life } from '../../support/whole-life.ts';
-import { pairEvents, type Event, type MicroOp } from '../history.ts';
-import { checkRun } from '../invariants.ts';
+import { pairEvents, type HistoryEvent, type MicroOp } from '../../../src/testing/checker/history.ts';
+import { checkRun } from '../../../src/testing/checker/invariants.ts';
 import { nowUs, opening, readOwnerState, tablesSql, toastText } from '../run/tables.ts';
 import { scheduleOf } from '../schedule.ts';
 import type { Plant, TrialReport } from './trials.ts';
@@ -18,7 +18,7 @@ const writers = 4;
 
 /** A history of this process's own. */
 class Story {
-  readonly events: Event[] = [];
+  readonly events: HistoryEvent[] = [];
 
   /** One transaction as a client has it: what `work` answers is what was seen. */
   async tell(client: number, op: number, ops: MicroOp[], work: () => Promise<'ok' | 'rollback'>): Promise<boolean> {

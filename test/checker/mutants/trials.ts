@@ -1,6 +1,6 @@
 import { scheduleOf, type ClientGroup, type Deed, type Schedule } from '../schedule.ts';
-import type { MicroOp } from '../history.ts';
-import type { Violation } from '../invariants.ts';
+import type { MicroOp } from '../../../src/testing/checker/history.ts';
+import type { Violation } from '../../../src/testing/checker/invariants.ts';
 
 /** A run that gives one bug its chance. Without the bug it must come to its end with nothing to be said about it. */
 export type Trial =

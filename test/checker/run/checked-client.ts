@@ -1,7 +1,7 @@
 import { isTealError } from '../../../src/kernel/errors.ts';
 import { nowMs, sleep } from '../../../src/kernel/clock.ts';
 import { DriverError, type DriverConnection, type OpenDriver } from '../drivers/driver.ts';
-import type { Event, MicroOp } from '../history.ts';
+import type { HistoryEvent, MicroOp } from '../../../src/testing/checker/history.ts';
 import { Random } from '../random.ts';
 import type { ClientGroup, Schedule } from '../schedule.ts';
 import { Stale } from './operations.ts';
@@ -15,7 +15,7 @@ export interface ClientOptions {
   readonly schedule: Schedule;
   readonly group: ClientGroup;
   readonly number: number;
-  readonly log: (event: Event) => void;
+  readonly log: (event: HistoryEvent) => void;
 }
 
 /** After a connection was lost or refused. */
@@ -177,7 +177,7 @@ export class CheckedClient {
     this.#tell('fail', [], error);
   }
 
-  #tell(type: Event['type'], ops: readonly MicroOp[], error?: string, atUs = nowUs()): void {
+  #tell(type: HistoryEvent['type'], ops: readonly MicroOp[], error?: string, atUs = nowUs()): void {
     this.#options.log({
       type,
       client: this.#number,

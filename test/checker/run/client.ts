@@ -2,7 +2,7 @@ import { openSync, writeFileSync } from 'node:fs';
 import { monotonicMs, sleep } from '../../../src/kernel/clock.ts';
 import { must } from '../../../src/kernel/assert.ts';
 import { openDriver } from '../drivers/installed.ts';
-import { formatEvent, type Event } from '../history.ts';
+import { formatEvent, type HistoryEvent } from '../../../src/testing/checker/history.ts';
 import type { ClientGroup, Schedule } from '../schedule.ts';
 import { pgTools } from '../../../tools/servers/pg-tools.ts';
 import { CheckedClient } from './checked-client.ts';
@@ -23,7 +23,7 @@ const stopLimitMs = 20_000;
 async function main(options: ClientProcess): Promise<void> {
   const file = openSync(options.history, 'a', 0o600);
   // Whole: a write may take a part only.
-  const log = (event: Event): void => writeFileSync(file, formatEvent(event));
+  const log = (event: HistoryEvent): void => writeFileSync(file, formatEvent(event));
   const stop = new AbortController();
   for (const word of ['SIGTERM', 'SIGINT', 'disconnect', 'message'] as const) process.on(word, () => stop.abort());
   const group = must(options.schedule.groups[options.group], 'the group');
@@ -48,7 +48,7 @@ interface Clients {
 async function clientsOf(
   { schedule, firstClient, url }: ClientProcess,
   group: ClientGroup,
-  log: (event: Event) => void,
+  log: (event: HistoryEvent) => void,
 ): Promise<Clients> {
   if (group.driver === 'pgbench') {
     const tools = await pgTools(schedule.blue, schedule.green);

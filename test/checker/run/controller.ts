@@ -5,7 +5,7 @@ import type { MigrationEvent, Outcome } from '../../../src/app/events.ts';
 import { must } from '../../../src/kernel/assert.ts';
 import { describeError, isTealError } from '../../../src/kernel/errors.ts';
 import { pgTools } from '../../../tools/servers/pg-tools.ts';
-import type { Comparison } from '../invariants.ts';
+import type { Comparison } from '../../../src/testing/checker/invariants.ts';
 import { nowUs } from './tables.ts';
 
 /** What a controller of a run is told, as JSON in its first argument. */

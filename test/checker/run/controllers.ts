@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { MigrationEvent, Outcome } from '../../../src/app/events.ts';
 import { waitFor } from '../../../src/kernel/clock.ts';
-import type { Comparison } from '../invariants.ts';
+import type { Comparison } from '../../../src/testing/checker/invariants.ts';
 import type { ControllerLine, ControllerTask } from './controller.ts';
 
 /** How a controller ended. `killed`: by a fault, or because it took longer than it may. */

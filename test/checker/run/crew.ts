@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseEvents } from '../history.ts';
+import { parseEvents } from '../../../src/testing/checker/history.ts';
 import type { Schedule } from '../schedule.ts';
 import { nextLife } from './checked-client.ts';
 import type { ClientProcess } from './client.ts';

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { withClient } from '../../../tools/servers/with-client.ts';
 import type { Side } from '../../../src/model/catalog.ts';
-import type { DoorMove } from '../invariants.ts';
+import type { DoorMove } from '../../../src/testing/checker/invariants.ts';
 
 /**
  * When each side began and ceased to take writes of clients: the commits of the fence's own rows, by the servers' clock, which is one on one machine. Both have

@@ -1,6 +1,6 @@
 import { withClient } from '../../../tools/servers/with-client.ts';
 import type { Side } from '../../../src/model/catalog.ts';
-import type { Leftover, RunRecord } from '../invariants.ts';
+import type { Leftover, RunRecord } from '../../../src/testing/checker/invariants.ts';
 import { leftoversOf } from './leftovers.ts';
 import type { Place } from './place.ts';
 

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import type { Side } from '../../../src/model/catalog.ts';
-import type { Leftover } from '../invariants.ts';
+import type { Leftover } from '../../../src/testing/checker/invariants.ts';
 
 /** What is there of Teal's making on a side, at the end of a migration; the proxy goes on for its clients. `isClosed`: the fence of a side that is kept closed is meant to stay. */
 export async function leftoversOf(client: Client, side: Side, isClosed: boolean): Promise<readonly Leftover[]> {

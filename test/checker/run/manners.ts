@@ -1,7 +1,7 @@
 import { sleep } from '../../../src/kernel/clock.ts';
 import { must } from '../../../src/kernel/assert.ts';
 import { DriverError, type DriverConnection, type OpenDriver, type Statement } from '../drivers/driver.ts';
-import type { Isolation, MicroOp } from '../history.ts';
+import type { Isolation, MicroOp } from '../../../src/testing/checker/history.ts';
 import type { Random } from '../random.ts';
 import type { ClientGroup, Schedule } from '../schedule.ts';
 import { doneBy, isUnconditional, statementsOf } from './operations.ts';

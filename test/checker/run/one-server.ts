@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withClient } from '../../../tools/servers/with-client.ts';
-import { pairEvents, parseEvents, type Txn } from '../history.ts';
-import { checkRun, nothingElse, type Violation } from '../invariants.ts';
+import { pairEvents, parseEvents, type Txn } from '../../../src/testing/checker/history.ts';
+import { checkRun, type Violation } from '../../../src/testing/checker/invariants.ts';
 import { scheduleOf, type ClientGroup, type Schedule } from '../schedule.ts';
 import type { ClientProcess } from './client.ts';
 import { opening, readOwnerState, tablesSql } from './tables.ts';
@@ -57,5 +57,5 @@ export async function runOnOneServer(
 async function judge(url: string, { sizes }: Schedule, txns: readonly Txn[]): Promise<readonly Violation[]> {
   const state = await withClient(url, async (client) => readOwnerState(client, 'blue', 0));
   const accounts = Array.from({ length: sizes.accounts }, (_, at) => [at + 1, opening] as const);
-  return checkRun(nothingElse({ txns, opening: new Map(accounts), states: [state] }));
+  return checkRun({ txns, opening: new Map(accounts), states: [state] });
 }

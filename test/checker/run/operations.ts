@@ -1,6 +1,6 @@
 import { must } from '../../../src/kernel/assert.ts';
 import type { Answer, Statement } from '../drivers/driver.ts';
-import type { MicroOp } from '../history.ts';
+import type { MicroOp } from '../../../src/testing/checker/history.ts';
 import type { Schedule } from '../schedule.ts';
 import { toastText } from './tables.ts';
 

@@ -8,7 +8,7 @@ import { must } from '../../../src/kernel/assert.ts';
 import { isTealError } from '../../../src/kernel/errors.ts';
 import { nowMs, sleep } from '../../../src/kernel/clock.ts';
 import type { PgTools } from '../../../tools/servers/pg-tools.ts';
-import type { Event, MicroOp } from '../history.ts';
+import type { HistoryEvent, MicroOp } from '../../../src/testing/checker/history.ts';
 import { Random } from '../random.ts';
 import type { ClientGroup, Schedule } from '../schedule.ts';
 import { againMs, nextLife } from './checked-client.ts';
@@ -58,7 +58,7 @@ export interface PgbenchOptions {
   readonly schedule: Schedule;
   readonly group: ClientGroup;
   readonly firstClient: number;
-  readonly log: (event: Event) => void;
+  readonly log: (event: HistoryEvent) => void;
 }
 
 /**
@@ -182,7 +182,7 @@ export class Pgbench {
   }
 
   #tell(
-    type: Event['type'],
+    type: HistoryEvent['type'],
     client: number,
     at: number,
     ops: readonly MicroOp[],

@@ -1,9 +1,10 @@
 import { withClient } from '../../../tools/servers/with-client.ts';
 import type { PlannedFault } from '../faults.ts';
-import { formatEvent, pairEvents, parseEvents, withoutReadsOf, type MicroOp, type Txn } from '../history.ts';
-import { checkRun, type CutTold, type RunRecord, type Violation } from '../invariants.ts';
+import { formatEvent, pairEvents, parseEvents, type MicroOp, type Txn } from '../../../src/testing/checker/history.ts';
+import { checkRun, type CutTold, type RunRecord, type Violation } from '../../../src/testing/checker/invariants.ts';
 import type { Schedule } from '../schedule.ts';
 import { sidesOf } from './ends.ts';
+import { withoutReadsOf } from './guest-reads.ts';
 import { keepTraces } from './traces.ts';
 import { Place } from './place.ts';
 import { Run } from './run.ts';

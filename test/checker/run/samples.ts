@@ -2,7 +2,7 @@ import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Client } from 'pg';
 import type { Side } from '../../../src/model/catalog.ts';
-import type { Bound, Sample } from '../invariants.ts';
+import type { Bound, Sample } from '../../../src/testing/checker/invariants.ts';
 import { nowUs } from './tables.ts';
 
 const programs: Readonly<Record<string, string>> = {

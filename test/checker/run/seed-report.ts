@@ -1,5 +1,5 @@
 import type { PlannedFault } from '../faults.ts';
-import type { Violation } from '../invariants.ts';
+import type { Violation } from '../../../src/testing/checker/invariants.ts';
 import type { ScheduleOptions } from '../schedule.ts';
 
 export interface SeedTask {

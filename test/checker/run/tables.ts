@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { must } from '../../../src/kernel/assert.ts';
 import type { Side } from '../../../src/model/catalog.ts';
-import type { OwnerState } from '../owner-state.ts';
+import type { OwnerState } from '../../../src/testing/checker/owner-state.ts';
 import type { Schedule } from '../schedule.ts';
 
 /** What each account begins with. */

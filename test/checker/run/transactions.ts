@@ -1,5 +1,5 @@
 import type { DriverConnection } from '../drivers/driver.ts';
-import type { MicroOp } from '../history.ts';
+import type { MicroOp } from '../../../src/testing/checker/history.ts';
 import type { Random } from '../random.ts';
 import type { Schedule } from '../schedule.ts';
 

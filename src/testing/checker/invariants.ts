@@ -1,4 +1,4 @@
-import type { Side } from '../../src/model/catalog.ts';
+import type { Side } from '../../model/catalog.ts';
 import { findAnomalies, type AnomalyOptions } from './anomalies.ts';
 import { nameOf, type Txn } from './history.ts';
 import { judgeRowReads } from './judge-rows.ts';
@@ -15,9 +15,10 @@ export interface DoorMove {
   readonly what: string;
 }
 
+/** How a cut ended, as its controller told it. */
 export interface CutTold {
   readonly cut: string;
-  /** Whether the run meets the conditions of a cut without errors (correctness.md §3.7). */
+  /** Whether a cut without an error was possible: every session could cross, no transaction outlasted the wait. Otherwise it must have been given up. */
   readonly conditionsMet: boolean;
   readonly outcome: 'done' | 'aborted';
 }
@@ -29,6 +30,7 @@ export interface Excuse {
   readonly why: string;
 }
 
+/** Something of Teal's making on a side, under its name there. */
 export interface Leftover {
   readonly side: Side;
   readonly kind:
@@ -45,6 +47,7 @@ export interface Leftover {
   readonly name: string;
 }
 
+/** Both sides at one position of the live side's log: of each table its count of rows and a digest of them, in any notation that is equal for equal tables. */
 export interface Comparison {
   readonly position: string;
   readonly direction: 'forward' | 'reverse';
@@ -55,13 +58,14 @@ export interface Comparison {
   }[];
 }
 
-/** `what` names a series: `blue: WAL retained, bytes`, `worker forward: resident, bytes`. */
+/** A number that was looked at once. `what` names a series: `blue: WAL retained, bytes`, `worker forward: resident, bytes`. */
 export interface Sample {
   readonly atUs: number;
   readonly what: string;
   readonly value: number;
 }
 
+/** What the values of the series `what` must stay within. A series without a sample is a violation. */
 export interface Bound {
   readonly what: string;
   readonly atMost?: number;
@@ -78,8 +82,9 @@ export interface Replay {
   readonly after: Readonly<Record<string, string>>;
 }
 
-/** Everything that was seen of one run. */
+/** Everything that was seen of one run. Times are of the histories' clock. */
 export interface RunRecord {
+  /** All of `pairEvents`, none left out. */
   readonly txns: readonly Txn[];
   readonly clocks: AnomalyOptions;
   /** What each account began with. */
@@ -100,7 +105,7 @@ export interface RunRecord {
   readonly replays: readonly Replay[];
 }
 
-/** A run of which nothing else was seen. */
+/** A run of which nothing else was seen: of what is not in it nothing is said. */
 export function nothingElse(seen: Partial<RunRecord>): RunRecord {
   return {
     txns: [],
@@ -122,13 +127,15 @@ export function nothingElse(seen: Partial<RunRecord>): RunRecord {
 }
 
 export interface Violation {
+  /** Which of the twelve `invariants`, from 1. */
   readonly invariant: number;
+  /** For a person: who did what, and what is there instead. */
   readonly text: string;
 }
 
 type Check = (run: RunRecord) => readonly string[];
 
-/** The twelve invariants of correctness.md §8, in their order there. */
+/** What may be said of every run. The numbers are theirs for good. */
 export const invariants: readonly { readonly number: number; readonly says: string; readonly check: Check }[] = [
   { number: 1, says: 'every acknowledged write is on the owner exactly once', check: (run) => ofStates(run, 'lost') },
   { number: 2, says: 'nothing is there that nobody wrote', check: (run) => ofStates(run, 'uninvoked') },
@@ -144,7 +151,12 @@ export const invariants: readonly { readonly number: number; readonly says: stri
   { number: 12, says: 'to run the journal again changes nothing', check: changedByReplay },
 ];
 
-export function checkRun(run: RunRecord): readonly Violation[] {
+/**
+ * The twelve invariants over what was seen of one run; empty when all hold. What is left out was not seen, and nothing is said of it: a history alone is held to no
+ * cycles and no errors, with the owner's states to no loss as well. Throws `HistoryFault` when the workload did what none may do, such as to use one number twice.
+ */
+export function checkRun(seen: Partial<RunRecord>): readonly Violation[] {
+  const run = nothingElse(seen);
   return invariants.flatMap(({ number, check }) => check(run).map((text) => ({ invariant: number, text })));
 }
 

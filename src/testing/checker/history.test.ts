@@ -1,16 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  formatEvent,
-  HistoryFault,
-  pairEvents,
-  parseEvents,
-  withoutReadsOf,
-  type Event,
-  type MicroOp,
-} from './history.ts';
+import { formatEvent, HistoryFault, pairEvents, parseEvents, type HistoryEvent, type MicroOp } from './history.ts';
 
-const event = (over: Partial<Event>): Event => ({
+const event = (over: Partial<HistoryEvent>): HistoryEvent => ({
   type: 'invoke',
   client: 1,
   op: 0,
@@ -73,6 +65,11 @@ describe('the file of a client', () => {
   ])('%s is refused at its line', (_, text, said) => {
     expect(() => parseEvents(text)).toThrow(said);
   });
+
+  test('what would be refused is not written', () => {
+    expect(() => formatEvent(event({ error: 'Key (a)=(x)' }))).toThrow(HistoryFault);
+    expect(() => formatEvent(event({ ops: [{ f: 'append', k: 1, v: -1 }] }))).toThrow('an event: ops.0.v');
+  });
 });
 
 describe('the lines of all clients together', () => {
@@ -95,7 +92,7 @@ describe('the lines of all clients together', () => {
     ]);
   });
 
-  test.each<[string, readonly Event[]]>([
+  test.each<[string, readonly HistoryEvent[]]>([
     ['an end without a beginning', [event({ type: 'ok' })]],
     ['two beginnings', [event({}), event({ op: 1 })]],
     ['a hole', [event({}), event({ type: 'ok' }), event({ op: 2 })]],
@@ -106,20 +103,4 @@ describe('the lines of all clients together', () => {
   ])('%s is no history', (_, events) => {
     expect(() => pairEvents([events])).toThrow(HistoryFault);
   });
-});
-
-test('of clients behind a proxy that no controller tells of a cut, what they only read is left out', () => {
-  const read: MicroOp = { f: 'r', k: 1, v: [] };
-  const append: MicroOp = { f: 'append', k: 1, v: 8 };
-  const behind = (op: number, ops: MicroOp[], type: 'ok' | 'fail' = 'ok'): Event[] => [
-    event({ client: 2, op, atUs: 30 + op, ops }),
-    event({ client: 2, op, atUs: 30 + op, ops, type }),
-  ];
-  const others = [event({ ops: [read] }), event({ type: 'ok', atUs: 20, ops: [read] })];
-  const txns = pairEvents([others, [...behind(0, [read]), ...behind(1, [read, append]), ...behind(2, [read], 'fail')]]);
-  expect(withoutReadsOf(txns, (client) => client === 2)).toMatchObject([
-    { index: 0, client: 1 },
-    { index: 1, client: 2, op: 1 },
-    { index: 2, client: 2, op: 2, outcome: 'fail' },
-  ]);
 });

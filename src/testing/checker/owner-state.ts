@@ -1,7 +1,8 @@
-import type { Side } from '../../src/model/catalog.ts';
+import type { Side } from '../../model/catalog.ts';
 import type { Certainty } from './chains.ts';
 import type { MicroOp, Txn } from './history.ts';
 
+/** A row of the table of rows, as it is there. */
 export interface RowImage {
   readonly row: number;
   readonly key: number;

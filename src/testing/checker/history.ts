@@ -46,6 +46,7 @@ const microOp = z.discriminatedUnion('f', [
   z.strictObject({ f: z.literal('side'), v: natural }),
   z.strictObject({ f: z.literal('sweep') }),
 ]);
+/** One part of a transaction. */
 export type MicroOp = Readonly<z.infer<typeof microOp>>;
 
 export const isolations = ['read committed', 'repeatable read', 'serializable'] as const;
@@ -70,11 +71,12 @@ const event = z.strictObject({
     .regex(/^[A-Za-z0-9_ -]{1,40}$/)
     .optional(),
 });
-export type Event = Readonly<z.infer<typeof event>>;
+/** A line of a client's file. */
+export type HistoryEvent = Readonly<z.infer<typeof event>>;
 
-/** A transaction of a client, both of its lines together. */
+/** A transaction of a client, both of its lines together, as `pairEvents` makes it. */
 export interface Txn {
-  /** Its place in the list; names it in what the checker says. */
+  /** Its place in the list of all; names it in what the checker says. */
   readonly index: number;
   readonly client: number;
   readonly op: number;
@@ -91,20 +93,28 @@ export interface Txn {
   readonly error?: string;
 }
 
-/** The history is not one: of the workload's making, so nothing can be said about Teal. */
+/** The history is not one: of the workload's making, so nothing can be said about the system. */
 export class HistoryFault extends Error {
   override readonly name = 'HistoryFault';
 }
 
-export function formatEvent(each: Event): string {
-  return `${JSON.stringify(event.parse(each))}\n`;
+/** One line of a client's file, with its end. Throws `HistoryFault` for what `parseEvents` would refuse, before it is written. */
+export function formatEvent(each: HistoryEvent): string {
+  return `${JSON.stringify(checked(each, 'an event'))}\n`;
+}
+
+function checked(value: unknown, what: string): HistoryEvent {
+  const parsed = event.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new HistoryFault(`${what}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not an event'}`);
 }
 
 /**
  * Reads the file of one client process. A last line without its end is dropped: the process was killed while it wrote, and what it asks for afterwards is asked
  * after the line is whole. Throws `HistoryFault` with the line's number for anything else that is not an event.
  */
-export function parseEvents(text: string): Event[] {
+export function parseEvents(text: string): HistoryEvent[] {
   const lines = text.split('\n');
   lines.pop();
   return lines.map((line, at) => {
@@ -114,25 +124,22 @@ export function parseEvents(text: string): Event[] {
     } catch {
       throw new HistoryFault(`line ${at + 1} is not JSON`);
     }
-    const parsed = event.safeParse(value);
-    if (parsed.success) return parsed.data;
-    const [issue] = parsed.error.issues;
-    throw new HistoryFault(`line ${at + 1}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not an event'}`);
+    return checked(value, `line ${at + 1}`);
   });
 }
 
 /** Of one client, while its lines are read. */
 interface Told {
-  readonly last: Event;
+  readonly last: HistoryEvent;
   /** Invoked, and its end not read yet. */
-  readonly open: Event | undefined;
+  readonly open: HistoryEvent | undefined;
 }
 
 /**
  * Puts the lines of all clients together, in the order of the invocations; a file may hold several clients. A transaction without an end is `info`: its client
  * died. Throws `HistoryFault` when a client's lines cannot be what one connection after another did.
  */
-export function pairEvents(files: readonly (readonly Event[])[]): Txn[] {
+export function pairEvents(files: readonly (readonly HistoryEvent[])[]): Txn[] {
   const txns: Omit<Txn, 'index'>[] = [];
   const clients = new Map<number, Told>();
   for (const each of files.flat()) {
@@ -156,21 +163,7 @@ export function pairEvents(files: readonly (readonly Event[])[]): Txn[] {
   return txns.sort((a, b) => a.invokedUs - b.invokedUs).map((txn, index) => Object.freeze({ ...txn, index }));
 }
 
-const reads: ReadonlySet<MicroOp['f']> = new Set(['r', 'balances', 'row']);
-
-/**
- * Without the transactions of some clients that only read: of those behind a proxy that no controller tells of a cut. It hears of one when a write meets the fence; until
- * then it reads where the data were.
- */
-export function withoutReadsOf(txns: readonly Txn[], isBehindIt: (client: number) => boolean): readonly Txn[] {
-  return txns
-    .filter(
-      ({ client, outcome, ops }) => !(isBehindIt(client) && outcome === 'ok' && ops.every(({ f }) => reads.has(f))),
-    )
-    .map((txn, index) => Object.freeze({ ...txn, index }));
-}
-
-function ended(invoke: Event, end: Event): Omit<Txn, 'index'> {
+function ended(invoke: HistoryEvent, end: HistoryEvent): Omit<Txn, 'index'> {
   const { client, op, isolation, wallMs } = invoke;
   if (end.isolation !== isolation || !end.ops.every((each, at) => isAnswerOf(each, invoke.ops[at]))) {
     throw new HistoryFault(`client ${client}, op ${op}: ends as another transaction than it was invoked`);
@@ -193,7 +186,7 @@ function ended(invoke: Event, end: Event): Omit<Txn, 'index'> {
   };
 }
 
-function inDoubt({ client, op, isolation, ops, atUs, wallMs }: Event): Omit<Txn, 'index'> {
+function inDoubt({ client, op, isolation, ops, atUs, wallMs }: HistoryEvent): Omit<Txn, 'index'> {
   return { client, op, isolation, outcome: 'info', ops, invokedUs: atUs, endedUs: Infinity, wallMs };
 }
 
