@@ -102,6 +102,20 @@ export default {
       to: { path: '^(tools|test|bench|demo|examples)/|\\.test\\.ts$', pathNot: '^node_modules/' },
     },
     {
+      name: 'nobody-needs-the-benchmark',
+      comment: 'Measuring comes after everything: what a test or a tool needs of it belongs into tools.',
+      severity: 'error',
+      from: { path: '^(tools|test|demo|examples)/' },
+      to: { path: '^bench/' },
+    },
+    {
+      name: 'the-benchmark-needs-no-test',
+      comment: 'It measures what users run: its pieces are those of src, tools and the demonstration.',
+      severity: 'error',
+      from: { path: '^bench/', pathNot: testFiles },
+      to: { path: '^(test|examples)/' },
+    },
+    {
       name: 'source-needs-no-development-dependency',
       comment: 'What src imports must be installed with it.',
       severity: 'error',

@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-e2e fuzz mutants endure matrix many-tables generate format build demo clean
+.PHONY: help setup check check-fast test test-unit test-pg test-e2e fuzz mutants endure matrix many-tables bench generate format build demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ matrix: setup ## a whole migration for each pair of majors (PAIRS="14-15 18-18")
 
 many-tables: setup ## a whole migration of thousands of tables, with the time of each step (TABLES=2000)
 	TEAL_TABLES="$(TABLES)" vitest run --project e2e test/migration/many-tables.e2e.test.ts
+
+bench: setup ## measure Teal beside its peers; minutes (ONLY=copy,apply ROUNDS=3 SCALE=1)
+	node bench/main.ts
 
 generate: setup ## write the pages that are made from code
 	node tools/errors-page.ts

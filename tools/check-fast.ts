@@ -10,7 +10,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['format', 'oxfmt', '--check'],
   ['lint', 'oxlint', '--type-aware'],
   ['types', 'tsc', '--noEmit', '-p', '.'],
-  ['import rules', 'tools/rooms/node_modules/.bin/depcruise', 'src', 'tools', 'test', 'demo', 'examples'],
+  ['import rules', 'tools/rooms/node_modules/.bin/depcruise', 'src', 'tools', 'test', 'demo', 'bench', 'examples'],
   ['error page', 'node', 'tools/errors-page.ts', '--check'],
   ['command page', 'node', 'tools/cli-page.ts', '--check'],
   ['cases page', 'node', 'tools/cases-page.ts'],
