@@ -40,6 +40,7 @@ export class Place implements World, AsyncDisposable {
   readonly #env: NodeJS.ProcessEnv;
   readonly #stack: AsyncDisposableStack;
   #controller: Controller | undefined;
+  #isClosed = false;
   /** Hears what every controller tells. */
   onEvent: (event: MigrationEvent) => void = () => undefined;
 
@@ -133,6 +134,7 @@ export class Place implements World, AsyncDisposable {
 
   /** One at a time, but for the second of `two controllers`. */
   control(command: ControllerTask['command'], second = false): Controller {
+    if (this.#isClosed) throw new Error('the run has ended');
     const controller = new Controller({ file: this.file, command, majors: this.#majors }, this.#env, (event) =>
       this.onEvent(event),
     );
@@ -150,6 +152,7 @@ export class Place implements World, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await this.#stack.disposeAsync();
   }
 }

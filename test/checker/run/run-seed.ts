@@ -1,3 +1,4 @@
+import { within } from '../../../src/kernel/clock.ts';
 import { withClient } from '../../../tools/servers/with-client.ts';
 import type { PlannedFault } from '../faults.ts';
 import { formatEvent, pairEvents, parseEvents, type MicroOp, type Txn } from '../../../src/testing/checker/history.ts';
@@ -7,7 +8,7 @@ import { sidesOf } from './ends.ts';
 import { withoutReadsOf } from './guest-reads.ts';
 import { keepTraces } from './traces.ts';
 import { Place } from './place.ts';
-import { Run } from './run.ts';
+import { Refused, Run } from './run.ts';
 import { boundsOf } from './samples.ts';
 import { nowUs, opening, tablesSql, toastText } from './tables.ts';
 
@@ -28,9 +29,13 @@ export interface SeedOptions {
   readonly mutant?: string;
   /** Where the histories, logs and journal of a run that was not right are kept. */
   readonly tracesTo?: string;
+  /** From when the clients are there; default six minutes. A run that takes longer rejects, and nothing of it stays. */
+  readonly limitMs?: number;
   /** Hears what happens at once. */
   readonly say?: (line: string) => void;
 }
+
+const defaultLimitMs = 6 * 60_000;
 
 /** The loader's history has a number that no client comes near. */
 const loader = 900_000;
@@ -40,6 +45,7 @@ const loader = 900_000;
  * is judged. Rejects when the schedule could not be done to its end.
  */
 export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Promise<SeedResult> {
+  const { limitMs = defaultLimitMs } = options;
   await using stack = new AsyncDisposableStack();
   const place = stack.use(await Place.open(schedule, options.mutant));
   const run = new Run(place, schedule.groups, options.say);
@@ -49,7 +55,12 @@ export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Pr
     await run.open();
     await place.crew.start(place.clientUrl);
     try {
-      await run.do(schedule.deeds);
+      // What is late goes on until the place is gone.
+      await within(
+        limitMs,
+        () => new Refused(`not at its end after ${limitMs / 1_000} s`),
+        async () => run.do(schedule.deeds),
+      );
     } finally {
       await place.crew.stop();
     }

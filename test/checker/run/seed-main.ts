@@ -5,7 +5,7 @@ import { runSeed } from './run-seed.ts';
 import { failedReport, type SeedReport, type SeedTask } from './seed-report.ts';
 
 /** One seed in a process of its own: so many can run beside each other, and one that hangs is ended. */
-async function main({ seed, options, tracesTo, mutant }: SeedTask): Promise<SeedReport> {
+async function main({ seed, options, tracesTo, limitMs, mutant }: SeedTask): Promise<SeedReport> {
   const told: string[] = [];
   const say = (line: string): void => {
     told.push(line);
@@ -15,6 +15,7 @@ async function main({ seed, options, tracesTo, mutant }: SeedTask): Promise<Seed
   try {
     const { violations, txns, cuts, injected } = await runSeed(schedule, {
       tracesTo,
+      limitMs,
       say,
       ...(mutant === undefined ? {} : { mutant }),
     });
@@ -33,5 +34,5 @@ async function main({ seed, options, tracesTo, mutant }: SeedTask): Promise<Seed
 }
 
 const report = await main(JSON.parse(must(process.argv[2], 'a task as JSON')) as SeedTask);
-process.send?.(report);
-process.disconnect?.();
+// What a run that was late still waits for holds nobody up.
+process.send?.(report, () => process.exit());

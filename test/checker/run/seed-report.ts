@@ -6,6 +6,7 @@ export interface SeedTask {
   readonly seed: number;
   readonly options: ScheduleOptions;
   readonly tracesTo: string;
+  readonly limitMs: number;
   readonly mutant?: string;
 }
 
