@@ -124,7 +124,7 @@ export function scheduleOf(seed: number, options: ScheduleOptions = {}): Schedul
     },
     groups: groupsOf(random.fork('clients'), options.drivers ?? drivers, isShort),
     weights: weightsOf(random.fork('weights')),
-    paceMs: random.fork('pace').pick([4, 15, 30, 60]),
+    paceMs: random.fork('pace').pick([10, 40, 80, 120]),
     longest: random.fork('length').pick([1, 3, 6, 12]),
     rolledBackShare: random.fork('rollback').pick([0, 0.02, 0.1]),
     deeds: deedsOf(random.fork('deeds'), faultsOf(seed, isShort, options.faults), isShort),
