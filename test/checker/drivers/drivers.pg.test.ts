@@ -63,6 +63,34 @@ describe('a transaction that the server refuses at COMMIT', () => {
   });
 });
 
+describe('what was asked of a connection that was lost is not done on the next one', () => {
+  test.each(drivers.filter((driver) => driver !== 'pgbench'))('%s', async (driver) => {
+    await using database = await testDatabase(greenMajor());
+    await database.query('create table asked (v int)');
+    await using opened = await openDriver(driver, database.url, 1);
+    const connection = await opened.borrow();
+    await connection.begin(isolation);
+    const [pid] = await connection.run([{ sql: 'select pg_backend_pid()::text', params: [] }]);
+    // Different texts: a driver that prepares each of them first has some that it has not sent yet.
+    const inserts = [1, 2, 3, 4, 5, 6].map((v) => ({ sql: `insert into asked (v) values ($1), (-${v})`, params: [v] }));
+    const asked = connection.run([{ sql: 'select pg_sleep($1)::text', params: [30] }, ...inserts]);
+    const lost = expect(asked).rejects.toMatchObject({ isLost: true });
+    const backend = Number(pid?.rows[0]?.[0]);
+    await waitFor({ what: 'the sleep', timeoutMs: 30_000 }, async () => {
+      const sleeps = `select 1 from pg_stat_activity where pid = $1 and wait_event = 'PgSleep'`;
+      return (await database.query(sleeps, [backend])).length === 1 ? true : undefined;
+    });
+    await database.query('select pg_terminate_backend($1)', [backend]);
+    await lost;
+    await connection.destroy();
+    // A connection of its own: whatever the driver still has in hand for the lost one comes before.
+    const next = await opened.borrow();
+    const count = { sql: 'select count(*)::text from asked', params: [] };
+    expect(await next.run([count])).toMatchObject([{ rows: [['0']] }]);
+    await next.release();
+  });
+});
+
 /** Locks accounts against the order of pgbench until so many of its transactions were taken back. */
 async function meetDeadlocks(database: TestDatabase, count: number): Promise<void> {
   const client = await database.connect();

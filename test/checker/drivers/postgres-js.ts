@@ -18,8 +18,8 @@ async function told<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * postgres.js: it prepares every statement and pipelines what is asked at once. Each connection is a pool of one: it connects again by itself, on the next query, and only
- * a pool's `onclose` tells that what was begun is gone.
+ * postgres.js: it prepares every statement and pipelines what is asked at once. Each connection is a pool of one: it would connect again by itself, and only a pool's `onclose` tells that what was
+ * begun is gone. Its users have `sql.begin`, which knows.
  */
 export function openPostgresJs(url: string): OpenDriver {
   const idle: PostgresJs[] = [];
@@ -53,8 +53,10 @@ class PostgresJs implements DriverConnection {
   constructor(url: string, giveBack: (self: PostgresJs) => void, forget: (self: PostgresJs) => void) {
     this.#giveBack = giveBack;
     this.#forget = forget;
+    // What it has not sent yet it would send on the next connection, outside of the transaction that was begun on the lost one.
     const onclose = (): void => {
       this.#isClosed = true;
+      void this.destroy();
     };
     this.#sql = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => undefined, onclose });
   }
