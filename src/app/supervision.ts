@@ -94,6 +94,7 @@ export class Supervision {
     return {
       deploy: async (flow, options) => this.begin(flow, async () => inner.deploy(flow, options)),
       status: async (flow) => inner.status(flow),
+      caughtUp: async (flow, signal) => inner.caughtUp(flow, signal),
       stopAt: async (flow, position, leaseMs, signal) => inner.stopAt(flow, position, leaseMs, signal),
       resume: async (flow) => inner.resume(flow),
       halt: async (flow) => this.end(flow, async () => inner.halt(flow)),

@@ -65,6 +65,11 @@ export interface Carrier {
   deploy(flow: Flow, options?: { readonly begin: boolean }): Promise<void>;
   status(flow: Flow): Promise<FlowStatus>;
   /**
+   * The status once the flow has read and judged everything that its source had committed when this was asked: what `status` says may be a moment older. Writes a sign into the source's log for
+   * that. Of a flow that does not read it answers at once what it is.
+   */
+  caughtUp(flow: Flow, signal: AbortSignal): Promise<FlowStatus>;
+  /**
    * Applies everything that committed before `position`, nothing after, and stays there until `resume` or until `leaseMs` have passed.
    * Resolves when that is durable on the target. For same-position comparison (correctness.md §5.1).
    */

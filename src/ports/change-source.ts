@@ -73,6 +73,8 @@ export interface StreamLease extends AsyncDisposable {
 export interface SourceProbe extends AsyncDisposable {
   /** Writes the side's heartbeat row, which comes back through the stream. Passes the fence. */
   heartbeat(): Promise<void>;
+  /** Writes a transaction that changes nothing into the log, durable on the source's own disk. Everything that the source had committed before ends before the position, and the transaction after it. */
+  mark(): Promise<Position>;
   look(): Promise<SourceLook>;
   /** Lets the source forget: drops the slot, also from under a reader. What was not received can never be had again. Idempotent. */
   release(): Promise<void>;

@@ -8,7 +8,7 @@ import type { Carrier, Flow, FlowStatus } from '../../ports/carrier.ts';
 import { carrierPaths, readConfig, writeConfig, type CarrierConfig, type CarrierPaths } from './config.ts';
 import { failureOf } from '../../sync/receiver.ts';
 import { errorOfGivenUp, readGivenUp, type GivenUp } from './given-up.ts';
-import { askWorker } from './control-client.ts';
+import { askWorker, type Question } from './control-client.ts';
 import { forgetSocket } from './control-server.ts';
 import type { CarrierStatus } from './protocol.ts';
 
@@ -50,6 +50,11 @@ export function embeddedCarrier(options: EmbeddedCarrierOptions): Carrier & {
       const paths = pathsOf(flow);
       return (await statusIfRunning(paths)) ?? notRunning(flow, await readGivenUp(paths.folder));
     },
+    async caughtUp(flow, signal) {
+      const paths = pathsOf(flow);
+      const status = await statusIfRunning(paths, { method: 'catchUp' }, signal);
+      return status ?? notRunning(flow, await readGivenUp(paths.folder));
+    },
     async stopAt(flow, position, leaseMs, signal) {
       const question = { method: 'stopAt', position, leaseMs } as const;
       // The lease bounds the wait: the worker gives a stop up when it is over.
@@ -68,9 +73,13 @@ export function embeddedCarrier(options: EmbeddedCarrierOptions): Carrier & {
   };
 }
 
-async function statusIfRunning(paths: CarrierPaths): Promise<CarrierStatus | undefined> {
+async function statusIfRunning(
+  paths: CarrierPaths,
+  question: Question = { method: 'status' },
+  signal?: AbortSignal,
+): Promise<CarrierStatus | undefined> {
   try {
-    return (await askWorker(paths.socket, { method: 'status' }, { timeoutMs: answerTimeoutMs })) as CarrierStatus;
+    return (await askWorker(paths.socket, question, { timeoutMs: answerTimeoutMs, signal })) as CarrierStatus;
   } catch (error) {
     if (isTealError(error, 'TEAL-CARRIERS-001')) return undefined;
     throw error;

@@ -22,6 +22,7 @@ import type { CarrierDeps } from './worker-ports.ts';
 const maxRetryPauseMs = 10_000;
 /** An attempt that held for so long was a good one: the next pause is short again. */
 const goodAttemptMs = 30_000;
+const catchUpMs = 10_000;
 const nowhere = asPosition('');
 
 /**
@@ -115,6 +116,17 @@ export class FlowRunner {
       return this.#applier;
     });
     return applier.stopAt(position, Math.max(1, untilMs - monotonicMs()));
+  }
+
+  /** The status when everything has been read that the source had committed; at once where nothing is read now. Errors: TEAL-KERNEL-002 after ten seconds. */
+  async caughtUp(): Promise<CarrierStatus> {
+    if (this.#state !== 'running') return this.status();
+    const head = await this.#deps.probe.mark();
+    const what = `the ${this.#config.flow} flow to read what its source has`;
+    return waitFor({ what, timeoutMs: catchUpMs, everyMs: 2 }, () => {
+      const reached = this.#applier?.status().reached;
+      return this.#state !== 'running' || (reached !== undefined && reached >= head) ? this.status() : undefined;
+    });
   }
 
   async resume(): Promise<void> {

@@ -15,6 +15,8 @@ export const carrierRequestSchema = z.discriminatedUnion('method', [
       .transform((text): Position => asPosition(text)),
     leaseMs: z.number().int().positive(),
   }),
+  /** Answered with the status when everything has been read that the source had committed. */
+  z.strictObject({ id: z.number().int(), method: z.literal('catchUp') }),
   z.strictObject({ id: z.number().int(), method: z.literal('resume') }),
   /** A worker that only receives applies from now on, also after it was started anew. */
   z.strictObject({ id: z.number().int(), method: z.literal('begin') }),

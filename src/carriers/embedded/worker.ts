@@ -26,6 +26,8 @@ export async function runCarrierWorker(config: CarrierConfig, deps: CarrierDeps,
         return runner.status();
       case 'stopAt':
         return runner.stopAt(request.position, request.leaseMs);
+      case 'catchUp':
+        return runner.caughtUp();
       case 'resume':
         return runner.resume();
       case 'begin':

@@ -197,7 +197,10 @@ function sequencesStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
 /** C7: nobody but Teal has written on the gaining side, and the way back is ready. */
 function lastLookStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
   const looks = async (): Promise<{ rogue: number; ready: boolean; state: string }> => {
-    const back = await clock.within('the last look', async () => ports.carrier.status(flowFrom(cut.to)));
+    // What was written on the gaining side up to now, not what its flow had read of it when somebody last asked.
+    const back = await clock.within('the last look', async (signal) =>
+      ports.carrier.caughtUp(flowFrom(cut.to), signal),
+    );
     return {
       rogue: back.rogueTransactions - ports.settled(cut.to),
       ready: back.now.state === 'running',
@@ -208,7 +211,7 @@ function lastLookStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
     id: stepId(cut, 'last-look'),
     does: `looks once more: nobody else has written on ${cut.to}, and the flow back to ${cut.from} runs`,
     locks: 'nothing',
-    costs: 'one question',
+    costs: 'one sign in the log, and the time until the flow back has read it',
     undone: 'nothing to undo',
     probe: async () => {
       const seen = await looks();

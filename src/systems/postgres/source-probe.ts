@@ -32,6 +32,17 @@ export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
         ),
       );
     },
+    async mark() {
+      return session.use(async (connection) => {
+        // Flushed, or the walsender would not see it before the WAL writer's next round; it need not wait for a standby.
+        const { rows } = await connection.query(
+          `select pg_catalog.pg_current_wal_insert_lsn() as head,
+                  pg_catalog.set_config('synchronous_commit', 'local', true),
+                  pg_catalog.pg_logical_emit_message(true, 'teal mark', '')`,
+        );
+        return positionOfLsnText(must(rows[0]?.['head'], 'pg_current_wal_insert_lsn'));
+      });
+    },
     async look(): Promise<SourceLook> {
       return session.use(async (connection) => {
         const { rows } = await connection.query('select pg_catalog.pg_current_wal_lsn() as head');

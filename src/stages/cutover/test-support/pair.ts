@@ -20,6 +20,8 @@ export class Pair {
   green: (() => Promise<never>) | undefined;
   /** Of the flow from green to blue. */
   reverse: { mode: FlowStatus['mode']; now: FlowState } = { mode: 'shadow', now: { state: 'running' } };
+  /** Transactions on green that are not Teal's, and that its flow has not read yet when it is asked for its status. */
+  rogue = 0;
   /** Called with each call before it is answered. */
   before: (call: string) => void = () => undefined;
 
@@ -80,6 +82,10 @@ export class Pair {
       spoolBytes: 0,
       rogueTransactions: 0,
     });
+    const caughtUp = async (flow: Flow): Promise<FlowStatus> => ({
+      ...(await status(flow)),
+      rogueTransactions: flow === 'reverse' ? this.rogue : 0,
+    });
     const compared = { lacking: [], surplus: [], unmoved: [], objects: [], refused: [], mark: {} };
     return {
       fences: { blue: this.#fence('blue'), green: this.#fence('green') },
@@ -98,7 +104,7 @@ export class Pair {
           await this.#asked('release');
         },
       },
-      carrier: { status } as CutPorts['carrier'],
+      carrier: { status, caughtUp } as unknown as CutPorts['carrier'],
       sequences: {
         behind: async () => {
           await this.#asked('green sequences');

@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { cutOver } from './run-cut.ts';
+import { Pair } from './test-support/pair.ts';
+
+test('a rogue write that the flow back has not read yet ends the attempt all the same', async () => {
+  const pair = new Pair();
+  pair.rogue = 1;
+  const run = pair.run();
+  await expect(cutOver(run)).rejects.toMatchObject({ code: 'TEAL-STAGES-103', facts: { rogue: 1 } });
+  expect(pair.calls).not.toContain('green lower and decide');
+  expect(run.journal.state.cuts).toMatchObject([{ end: { how: 'aborted', code: 'TEAL-STAGES-103' } }]);
+});
