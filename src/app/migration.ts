@@ -1,7 +1,7 @@
 import { nowMs } from '../kernel/clock.ts';
 import { TealError, isTealError } from '../kernel/errors.ts';
 import type { Journal } from '../journal/journal.ts';
-import { isCutOpen, liveSide, type MigrationState } from '../journal/state.ts';
+import { isCutOpen, liveSide, unexplainedRollback, type MigrationState } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
@@ -186,11 +186,20 @@ export class Migration implements AsyncDisposable {
   /** Back to blue, with every write that green took. */
   async rollback(reason: string): Promise<Outcome> {
     if (this.#hasEnded) return this.#ended();
+    const explain = (cut: string): void => {
+      this.#journal.append({ type: 'rolledBack', cut, by: this.#options.by, reason });
+    };
     await this.#begin();
-    if (this.live === 'blue')
-      return { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
+    if (this.live === 'blue') {
+      // One whose command died, and which a recovery has ended: this is the command again.
+      const ended = unexplainedRollback(this.state);
+      if (ended === undefined)
+        return { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
+      explain(ended);
+      return this.#done();
+    }
     const { cut, noWayBack } = await this.#cutOver();
-    this.#journal.append({ type: 'rolledBack', cut, by: this.#options.by, reason });
+    explain(cut);
     if (noWayBack !== undefined) throw noWayBack;
     return this.#done();
   }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { isTealError } from '../kernel/errors.ts';
 import type { JournalEvent } from './events.ts';
 import { advance, emptyState, fold, type Recorded } from './fold.ts';
-import { liveSide, type Life, type MigrationState } from './state.ts';
+import { liveSide, unexplainedRollback, type Life, type MigrationState } from './state.ts';
 import { anyEvent, eventTypes, runStarted } from './test-support/events.ts';
 
 const recorded = (events: readonly JournalEvent[]): readonly Recorded[] =>
@@ -258,4 +258,13 @@ describe('any legal journal', () => {
     }
     expect([...seen].sort()).toEqual([...phases].sort());
   });
+});
+
+test('a rollback that a recovery has ended waits for the command that says why, once', () => {
+  const rolledBack: JournalEvent = { type: 'rolledBack', cut: 'cut2', by: 'x', reason: 'y' };
+  const after = (...events: readonly JournalEvent[]) => unexplainedRollback(fold(recorded([...into.back, ...events])));
+  expect(after()).toBe('cut2');
+  expect(after(rolledBack)).toBeUndefined();
+  expect(after(cut(3, 'blue'), abortedCut(3))).toBeUndefined();
+  expect(unexplainedRollback(fold(recorded(into.green)))).toBeUndefined();
 });

@@ -168,3 +168,10 @@ export function liveSide(state: Pick<MigrationState, 'life'>): Side {
       return life.live;
   }
 }
+
+/** The cut that brought blue back and of which no command has said who wanted it, and why. */
+export function unexplainedRollback({ life, cuts, rollbacks }: MigrationState): string | undefined {
+  const last = cuts.at(-1);
+  if (life.phase !== 'back' || last?.end.how !== 'finished') return undefined;
+  return rollbacks.some(({ cut }) => cut === last.cut) ? undefined : last.cut;
+}

@@ -89,6 +89,19 @@ test('a cut whose controller is killed at the decision is finished with no furth
   await endsRight(it, 'blue');
 });
 
+test('a rollback whose command is killed at the decision: the same command afterwards says that it is done, and who wanted it', async () => {
+  await using it = await prepared();
+  expect(await it.place.teal('cutover')).toMatchObject({ code: 0 });
+  const place = 'step:cut:e2a1:decide:acted';
+  expect((await tealWith(it.place, it.ledger, [place], 'rollback')).code).toBe(-1);
+  await recovered(it.place, 'back');
+  expect(await it.place.teal('rollback')).toMatchObject({ code: 0 });
+  expect(stateOf(it.place).rollbacks).toMatchObject([{ cut: 'e2a1' }]);
+  // There is nothing more to go back from.
+  expect(await it.place.teal('rollback')).not.toMatchObject({ code: 0 });
+  await endsRight(it, 'blue');
+});
+
 test('a recovery that is killed itself is started again', async () => {
   await using it = await prepared('undo:cut:e1a1:fence:before');
   await killedAt(it, 'step:cut:e1a1:fence:journalled');
