@@ -63,6 +63,21 @@ describe('a transaction that the server refuses at COMMIT', () => {
   });
 });
 
+/** postgres.js hears of no end of it: see `cannotDo` in the schedule. */
+describe('a COPY that the server refuses when it has all rows', () => {
+  test.each(drivers.filter((driver) => !['pgbench', 'postgres.js'].includes(driver)))('%s', async (driver) => {
+    await using database = await testDatabase(greenMajor());
+    await database.query('create table once (v int primary key)');
+    await using opened = await openDriver(driver, database.url, 1);
+    const connection = await opened.borrow();
+    await connection.begin(isolation);
+    const copied = connection.copyIn('copy once (v) from stdin', '7\n7\n');
+    await expect(copied).rejects.toMatchObject({ code: '23505', isServers: true });
+    await connection.rollback();
+    await connection.release();
+  });
+});
+
 describe('what was asked of a connection that was lost is not done on the next one', () => {
   test.each(drivers.filter((driver) => driver !== 'pgbench'))('%s', async (driver) => {
     await using database = await testDatabase(greenMajor());
