@@ -1,0 +1,55 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TealError } from '../../src/kernel/errors.ts';
+import { cachedFolder } from '../../tools/servers/cache.ts';
+import { runProgram } from '../../tools/servers/run-program.ts';
+
+/**
+ * Debian's packages unpacked into the cache, of this machine's own release or of another one, without installing anything: `root/` is what lies below it as if it were
+ * `/`. Signatures are checked by apt. TEAL-TOOLS-005 where there is no apt, or it does not have one of them.
+ */
+export async function debianPackages(name: string, packages: readonly string[], release?: string): Promise<string> {
+  const folder = await cachedFolder(name, async (building) => {
+    const env = release === undefined ? process.env : await aptOf(release, building);
+    await runProgram('apt-get', ['download', '-qq', ...packages], { cwd: building, env });
+    for (const file of await readdir(building)) {
+      if (file.endsWith('.deb')) await runProgram('dpkg-deb', ['-x', file, 'root'], { cwd: building });
+    }
+  });
+  return join(folder, 'root');
+}
+
+/** apt with lists of its own, from the same mirror as this machine's: what is installed here is not looked at, and not touched. */
+async function aptOf(release: string, folder: string): Promise<NodeJS.ProcessEnv> {
+  const format = '$(ORIGIN) $(COMPONENT) $(REPO_URI)';
+  const targets = await runProgram('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']);
+  const mirror = /^Debian main (\S+)$/m.exec(targets)?.[1];
+  if (mirror === undefined) throw new TealError('TEAL-TOOLS-003', 'this machine has no mirror of Debian');
+  const state = join(folder, 'apt');
+  for (const each of ['lists/partial', 'cache/archives/partial']) await mkdir(join(state, each), { recursive: true });
+  const keys = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  await writeFile(join(state, 'sources.list'), `deb [signed-by=${keys}] ${mirror} ${release} main\n`);
+  await writeFile(join(state, 'status'), '');
+  const settings = {
+    'Dir::Etc::SourceList': 'sources.list',
+    'Dir::State::Lists': 'lists',
+    'Dir::State::status': 'status',
+    'Dir::Cache': 'cache',
+  };
+  const lines = Object.entries(settings).map(([key, value]) => `${key} "${join(state, value)}";`);
+  const config = join(state, 'apt.conf');
+  await writeFile(config, `${lines.join('\n')}\nDir::Etc::SourceParts "-";\nAcquire::Languages "none";\n`);
+  const env = { ...process.env, APT_CONFIG: config };
+  await runProgram('apt-get', ['update', '-qq'], { env });
+  return env;
+}
+
+/** The command of a program of another release: run by that release's own loader, for it needs a newer C library than the one that is here. */
+export function byOwnLoader(root: string, program: string): readonly string[] {
+  const [name, triplet] =
+    process.arch === 'arm64'
+      ? ['ld-linux-aarch64.so.1', 'aarch64-linux-gnu']
+      : ['ld-linux-x86-64.so.2', 'x86_64-linux-gnu'];
+  const libraries = join(root, 'usr/lib', triplet);
+  return [join(libraries, name), '--library-path', libraries, join(root, program)];
+}
