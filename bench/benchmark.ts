@@ -27,8 +27,8 @@ export interface Target {
   /** `seconds`, `cpu` (all of it), `cpu tool` and the like, or a figure of the readings. */
   readonly figure: string;
   readonly against?: string;
-  /** What Teal must reach. */
-  readonly first: Bound;
+  /** What Teal must reach; without it only the goal is set. */
+  readonly first?: Bound;
   /** Where it is going. */
   readonly goal: Bound;
 }
@@ -55,6 +55,8 @@ export interface Variant {
   /** One sentence: what it is made of. */
   readonly about: string;
   readonly targets: readonly Target[];
+  /** Where more rounds would tell nothing new, or take too long. */
+  readonly maxRounds?: number;
   readonly open: (settings: Settings) => Promise<Arena>;
 }
 

@@ -82,7 +82,7 @@ async function runVariant(variant: Variant): Promise<VariantResult> {
   const { name, about } = variant;
   try {
     await using arena = await variant.open(settings);
-    const { rounds } = settings;
+    const rounds = Math.min(settings.rounds, variant.maxRounds ?? settings.rounds);
     const measured = await runRounds(arena, { rounds, describeError, tell });
     const verdicts = variant.targets.map((target) => judge(target, measured));
     return { name, about, measured, verdicts };

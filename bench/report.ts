@@ -43,7 +43,7 @@ export function renderBenchmark(result: BenchmarkResult): string {
 
 ${result.about}
 
-Taken ${result.takenIso.slice(0, 10)} at ${machine.commit}, ${result.rounds} rounds, scale ${result.scale}, PostgreSQL ${machine.blue} to ${machine.green}: ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB,
+Taken ${result.takenIso.slice(0, 10)} at ${machine.commit}, ${result.rounds} rounds, scale ${result.scale} (sizes below are those of scale 1), PostgreSQL ${machine.blue} to ${machine.green}: ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB,
 ${machine.system}, Node ${machine.node}; load before the run ${machine.loadBefore}.
 
 ${chart}${result.variants.map(renderVariant).join('\n')}`;
@@ -59,14 +59,15 @@ function renderVariant(variant: VariantResult): string {
 function renderMeasured(all: readonly Measured[]): string {
   const spreads = all.map(({ readings }) => spreadsOf(readings));
   const names = [...new Set(spreads.flatMap((each) => Object.keys(each)))];
-  const cells = names.map((name) => [
-    name === 'cpu' || name.startsWith('cpu ') ? `${name}, s` : name,
-    ...spreads.map((each) => spreadText(each[name])),
-  ]);
+  const cells = names.map((name) => [unitText(name)].concat(spreads.map((each) => spreadText(each[name]))));
   const failures = all
     .filter(({ failed }) => failed !== undefined)
     .map(({ contender, failed }) => `\n${contender}: ${oneLine(failed ?? '')}\n`);
   return `${table(['', ...all.map(({ contender }) => contender)], cells)}${failures.join('')}`;
+}
+
+function unitText(figure: string): string {
+  return figure === 'cpu' || figure.startsWith('cpu ') ? `${figure}, s` : figure;
 }
 
 function renderVerdicts(verdicts: readonly Verdict[]): string {
@@ -75,8 +76,8 @@ function renderVerdicts(verdicts: readonly Verdict[]): string {
     targetText(each.target),
     numberText(each.value),
     numberText(each.byRound),
-    `${boundText(each.target.first)} ${mark(each.value, each.first)}`,
-    `${boundText(each.target.goal)} ${mark(each.value, each.goal)}`,
+    boundText(each.target.first, each.value, each.first),
+    boundText(each.target.goal, each.value, each.goal),
   ]);
   return `${table(['promise', 'ratio', 'by round', 'first', 'goal'], cells)}\n`;
 }
@@ -85,12 +86,10 @@ export function targetText({ of = 'Teal', figure, against }: Target): string {
   return against === undefined ? `${figure} of ${of}` : `${figure}, ${of} : ${against}`;
 }
 
-function mark(value: number | undefined, holds: boolean): string {
-  return value === undefined ? '–' : holds ? '✓' : '✗';
-}
-
-function boundText(bound: Bound): string {
-  return bound.replace('<=', '≤').replace('>=', '≥');
+function boundText(bound: Bound | undefined, value: number | undefined, holds: boolean): string {
+  if (bound === undefined) return '';
+  const mark = value === undefined ? '–' : holds ? '✓' : '✗';
+  return `${bound.replace('<=', '≤').replace('>=', '≥')} ${mark}`;
 }
 
 function spreadText(spread: Spread | undefined): string {

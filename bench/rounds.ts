@@ -61,12 +61,9 @@ export async function runRounds(arena: Arena, options: RoundsOptions): Promise<r
       }
     }
   }
-  return measured.map(({ contender, role, readings, failed }) => ({
-    contender,
-    role,
-    readings,
-    ...(failed === undefined ? {} : { failed }),
-  }));
+  return measured.map(({ contender, role, readings, failed }) =>
+    failed === undefined ? { contender, role, readings } : { contender, role, readings, failed },
+  );
 }
 
 /** All figures of a reading under one roof: `seconds`, `cpu`, `cpu blue` …, and its own. */
@@ -137,8 +134,8 @@ function verdict(target: Target, value: number | undefined, byRound: number | un
   return { target, value, byRound, first: holds(value, target.first), goal: holds(value, target.goal) };
 }
 
-function holds(value: number | undefined, bound: Bound): boolean {
-  if (value === undefined) return false;
+function holds(value: number | undefined, bound: Bound | undefined): boolean {
+  if (value === undefined || bound === undefined) return false;
   const limit = Number(bound.slice(3));
   return bound.startsWith('<=') ? value <= limit : value >= limit;
 }
