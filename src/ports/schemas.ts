@@ -19,8 +19,13 @@ export interface SchemaLook {
   readonly unmoved: readonly string[];
 }
 
-/** By the name of an object, a mark that is another one after any change of its definition. Holds for one server only. */
-export type SchemaMark = Readonly<Record<string, string>>;
+/** What a schema is, without its words. Holds for one server only. */
+export interface SchemaMark {
+  /** Another one after any change of any object, selected or not: the same, and nothing has changed. */
+  readonly digest: string;
+  /** By the name of a selected object, a mark that is another one after any change of its definition. */
+  readonly objects: Readonly<Record<string, string>>;
+}
 
 export interface SchemaComparison extends SchemaLook {
   /** Indexes, constraints, views, functions and the like that the other side lacks or defines otherwise. */

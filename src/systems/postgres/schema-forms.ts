@@ -129,8 +129,45 @@ const marksSql = `
   from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace left join pg_catalog.pg_class c on c.oid = t.typrelid
   where t.typtype in ('e', 'd', 'c', 'r') and (t.typtype <> 'c' or c.relkind = 'c') and ${userSchema}`;
 
+/** Of all rows of a part of the catalog: what one says, as text, hashed with what it is of. */
+const fingerprint = (says: string, of: string): string =>
+  `pg_catalog.concat(count(*), ':', sum(pg_catalog.hashtextextended(${says}, ${of})))`;
+
+/**
+ * One value over all that `marksSql` tells, of every table whether it is selected or not: where it is the same as before nothing has changed, and that is known for a third of what
+ * the marks cost. A row of the catalog is told from all others by what it is of, and from what it was by the transaction that wrote it. The sum of their hashes, 64 bits each,
+ * does not depend on an order, and no two of them cancel each other.
+ */
+const digestSql = `
+  with n as materialized (select n.oid, n.nspname from pg_catalog.pg_namespace n where ${userSchema}),
+  c as materialized (select c.oid, c.relname, c.relnamespace, c.relkind, c.relispartition, c.relreplident
+    from pg_catalog.pg_class c where c.relnamespace in (select oid from n) and c.relkind in ('r', 'p', 'v', 'm', 'S', 'c') and c.relpersistence <> 't')
+  select pg_catalog.concat_ws(' ',
+    (select ${fingerprint('n.nspname::text', 'n.oid::int8')} from n),
+    (select ${fingerprint(`pg_catalog.concat(c.relnamespace, c.relkind, c.relispartition, c.relreplident, c.relname)`, 'c.oid::int8')} from c),
+    (select ${fingerprint('a.xmin::text', '(a.attrelid::int8 << 16) + a.attnum')} from pg_catalog.pg_attribute a where a.attnum > 0 and a.attrelid in (select oid from c where relkind in ('r', 'p', 'c'))),
+    (select ${fingerprint('d.xmin::text', 'd.oid::int8')} from pg_catalog.pg_attrdef d where d.adrelid in (select oid from c)),
+    (select ${fingerprint('pg_catalog.concat(i.indisvalid, i.indisprimary, i.indisunique)', 'i.indexrelid::int8')} from pg_catalog.pg_index i where i.indrelid in (select oid from c)),
+    (select ${fingerprint('k.xmin::text', 'k.oid::int8')} from pg_catalog.pg_constraint k where k.conrelid in (select oid from c)),
+    (select ${fingerprint('g.xmin::text', 'g.oid::int8')} from pg_catalog.pg_trigger g where g.tgrelid in (select oid from c) and not g.tgisinternal and g.tgname !~ '^teal_'),
+    (select ${fingerprint('h.xmin::text', '(h.inhrelid::int8 << 32) + h.inhparent::int8')} from pg_catalog.pg_inherits h where h.inhrelid in (select oid from c)),
+    (select ${fingerprint('r.xmin::text', 'r.oid::int8')} from pg_catalog.pg_publication_rel r where r.prrelid in (select oid from c)),
+    (select ${fingerprint('w.xmin::text', 'w.oid::int8')} from pg_catalog.pg_rewrite w where w.rulename = '_RETURN' and w.ev_class in (select oid from c)),
+    (select ${fingerprint('s.xmin::text', 's.seqrelid::int8')} from pg_catalog.pg_sequence s where s.seqrelid in (select oid from c)),
+    (select ${fingerprint('p.xmin::text', 'p.oid::int8')} from pg_catalog.pg_proc p where p.pronamespace in (select oid from n)),
+    (select ${fingerprint('t.xmin::text', 't.oid::int8')} from pg_catalog.pg_type t where t.typnamespace in (select oid from n) and t.typtype in ('e', 'd', 'c', 'r')),
+    (select ${fingerprint('e.xmin::text', 'e.oid::int8')} from pg_catalog.pg_enum e)) as digest`;
+
+/** As a mark has it. Within a transaction it sees that transaction's catalog. */
+export async function readDigest(querier: Querier): Promise<string> {
+  const { rows } = await querier.query(digestSql);
+  return rows[0]?.['digest'] ?? '';
+}
+
 /** `selected`: which tables are in it. Other objects are when their schema holds one of those. Within a transaction it sees that transaction's catalog. */
 export async function readMark(querier: Querier, selected: (table: TableName) => boolean): Promise<SchemaMark> {
+  // First: what changes in between is another digest, and looked for by name.
+  const digest = await readDigest(querier);
   const { rows } = await querier.query(marksSql);
   const isTable = (row: (typeof rows)[number]): boolean => row['kind'] === 'table';
   const nameOf = (row: (typeof rows)[number]): TableName => ({
@@ -138,17 +175,18 @@ export async function readMark(querier: Querier, selected: (table: TableName) =>
     name: row['name'] ?? '',
   });
   const schemas = new Set(rows.filter((row) => isTable(row) && selected(nameOf(row))).map((row) => row['schema']));
-  return Object.fromEntries(
+  const objects = Object.fromEntries(
     rows
       .filter((row) => (isTable(row) ? selected(nameOf(row)) : schemas.has(row['schema'] ?? null)))
       .map((row) => [`${row['kind']} ${row['what']}`, row['mark'] ?? '']),
   );
+  return { digest, objects };
 }
 
 /** Names of what is not the same in two marks of one server, in their order. */
 export function markDifferences(before: SchemaMark, after: SchemaMark): readonly string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].filter((name) => before[name] !== after[name]).sort();
+  const names = new Set([...Object.keys(before.objects), ...Object.keys(after.objects)]);
+  return [...names].filter((name) => before.objects[name] !== after.objects[name]).sort();
 }
 
 /** What a column demands or gives by itself, beside its type. `definition` holds a digest of the expression, never its text. */

@@ -86,7 +86,14 @@ export class Pair {
       ...(await status(flow)),
       rogueTransactions: flow === 'reverse' ? this.rogue : 0,
     });
-    const compared = { lacking: [], surplus: [], unmoved: [], objects: [], refused: [], mark: {} };
+    const compared = {
+      lacking: [],
+      surplus: [],
+      unmoved: [],
+      objects: [],
+      refused: [],
+      mark: { digest: '', objects: {} },
+    };
     return {
       fences: { blue: this.#fence('blue'), green: this.#fence('green') },
       router: {
