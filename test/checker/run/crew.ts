@@ -10,8 +10,8 @@ import type { ClientProcess } from './client.ts';
 
 /** Clients of a process are numbered from here on, those of the next one so much higher. */
 const clientsEach = 100;
-/** A client that hears nothing any more is ended; what it asked for is without an end in its history. */
-const patienceMs = 20_000;
+/** A process that does not end is killed; what it asked for is without an end in its history. By itself it gives up what hangs after 20 s, and tells so. */
+const patienceMs = 40_000;
 
 /** The client processes of a run, and what they wrote down. */
 export class Crew {

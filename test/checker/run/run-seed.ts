@@ -1,4 +1,5 @@
 import { within } from '../../../src/kernel/clock.ts';
+import { describeError } from '../../../src/kernel/errors.ts';
 import { withClient } from '../../../tools/servers/with-client.ts';
 import type { PlannedFault } from '../faults.ts';
 import { formatEvent, pairEvents, parseEvents, type MicroOp, type Txn } from '../../../src/testing/checker/history.ts';
@@ -61,9 +62,12 @@ export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Pr
         () => new Refused(`not at its end after ${limitMs / 1_000} s`),
         async () => run.do(schedule.deeds),
       );
-    } finally {
-      await place.crew.stop();
+    } catch (error) {
+      // Why a run did not come to its end says more than how its clients came to theirs.
+      await place.crew.stop().catch((also: unknown) => run.told.push(describeError(also)));
+      throw error;
     }
+    await place.crew.stop();
     if (options.spoil !== undefined) await spoil(place, options.spoil);
     if (run.end === 'running' || options.spoil !== undefined) await run.lookAtOwner();
     await run.readDoors();
