@@ -61,7 +61,7 @@ export interface PgBouncerOptions {
   readonly settings?: Readonly<Record<string, string | number>>;
 }
 
-/** One PgBouncer on loopback, for the user and database `postgres`, both sides without TLS and without passwords. */
+/** One PgBouncer on loopback, for the user `postgres` and every database, both sides without TLS and without passwords. */
 export interface PgBouncer extends AsyncDisposable {
   readonly version: string;
   readonly port: number;
@@ -134,7 +134,7 @@ function configuration(folder: string, port: number, options: PgBouncerOptions, 
     ...options.settings,
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}`);
-  return `[databases]\npostgres = host=127.0.0.1 port=${serverPort} dbname=postgres\n[pgbouncer]\n${lines.join('\n')}\n`;
+  return `[databases]\n* = host=127.0.0.1 port=${serverPort}\n[pgbouncer]\n${lines.join('\n')}\n`;
 }
 
 /** It answers as soon as it listens, and listens before it writes its pid. */
