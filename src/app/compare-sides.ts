@@ -1,7 +1,8 @@
 import { must } from '../kernel/assert.ts';
+import { isTealError } from '../kernel/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { otherSide, tableKey, type Side } from '../model/catalog.ts';
-import type { Carrier } from '../ports/carrier.ts';
+import type { Carrier, Flow, FlowStatus } from '../ports/carrier.ts';
 import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import type { Verified } from '../stages/gates/verify-gate.ts';
 import { planRepair, repairSamePosition } from '../verify/repair.ts';
@@ -65,6 +66,8 @@ export class SideComparison {
   async verify(live: Side, values: boolean): Promise<Verification> {
     const other = otherSide(live);
     const strays = await this.#straysOf(other);
+    // What was written there while it was not live, which a cut could not see any more, is data of the live side now.
+    const { rogueTransactions: adopted } = await this.#options.carrier.status(flowFrom(live));
     const result = await verifySamePosition({
       ...this.#sides(live),
       migration: this.#options.loaded.spec.name,
@@ -73,10 +76,15 @@ export class SideComparison {
       ...(values ? { keep: repairLimit } : {}),
       values,
     });
-    if (strays !== undefined && result.certificate.result === 'equal') {
-      this.#options.journal.append({ type: 'sideFacts', side: other, facts: { [settledFact]: strays } });
+    if (result.certificate.result === 'equal') {
+      if (strays !== undefined) this.#settle(other, strays);
+      if (adopted > this.settled(live)) this.#settle(live, adopted);
     }
     return this.#told(live, result);
+  }
+
+  #settle(side: Side, count: number): void {
+    this.#options.journal.append({ type: 'sideFacts', side, facts: { [settledFact]: count } });
   }
 
   /**
@@ -84,9 +92,11 @@ export class SideComparison {
    * that run there did not end in time.
    */
   async #straysOf(side: Side): Promise<number | undefined> {
-    const { rogueTransactions } = await this.#options.carrier.status(flowFrom(side));
-    if (rogueTransactions === 0) return undefined;
-    return (await this.#options.pair.outlastWriters(side, this.#options.signal)) ? rogueTransactions : undefined;
+    const { carrier, signal } = this.#options;
+    const seen = await readToEnd(carrier, flowFrom(side), signal);
+    if (seen === undefined || seen.rogueTransactions === 0) return undefined;
+    const { rogueTransactions } = seen;
+    return (await this.#options.pair.outlastWriters(side, signal)) ? rogueTransactions : undefined;
   }
 
   /** The SQL that would make the other side equal to the live one as they were compared. It holds rows' values. TEAL-VERIFY-006 when it would be too much. */
@@ -172,4 +182,14 @@ function verifyText(progress: VerifyProgress): { text: string; done?: number; to
   const { done, total } = progress;
   if (progress.phase === 'locate') return { text: `${phaseTexts.locate} in ${tableKey(progress.table)}`, done, total };
   return { text: `${done} of ${total} tables of the ${progress.side} side`, done, total };
+}
+
+/** Undefined when the flow did not read all that there is in time: a comparison of the sides does not need it. */
+async function readToEnd(carrier: Carrier, flow: Flow, signal: AbortSignal): Promise<FlowStatus | undefined> {
+  try {
+    return await carrier.caughtUp(flow, signal);
+  } catch (error) {
+    if (isTealError(error, 'TEAL-KERNEL-002') || isTealError(error, 'TEAL-CARRIERS-003')) return undefined;
+    throw error;
+  }
 }

@@ -129,3 +129,23 @@ test('a command that comes while a recovery runs waits for its end', async () =>
   expect(stateOf(it.place).run).toMatchObject({ command: 'cutover' });
   await endsRight(it, 'green');
 });
+
+test("a write behind Teal's back after the last look: the next comparison tells it, and its repair settles it for every later cut", async () => {
+  const name = 'step:cut:e1a1:last-look:journalled';
+  await using it = await prepared();
+  const cutting = tealWith(it.place, it.ledger, [`${name}=wait`], 'cutover');
+  await waitFor({ what: 'the last look', timeoutMs: patienceMs }, async () =>
+    (await readFile(it.ledger, 'utf8').catch(() => '')).includes(name) ? true : undefined,
+  );
+  const stray = 'insert into written (writer, seq) values (99, 1)';
+  await it.place.query('green', `set session_replication_role = replica; ${stray}`);
+  await appendFile(`${it.ledger}.go`, `${name}\n`);
+  expect(await cutting).toMatchObject({ code: 0 });
+  // Green is live, and what was written there is its own; blue has not got it.
+  expect((await it.place.teal('verify', '--fix')).out).toContain("1 rows of blue were made equal to green's.");
+  expect(await it.place.teal('rollback')).toMatchObject({ code: 0 });
+  expect(await it.place.teal('cutover')).toMatchObject({ code: 0 });
+  const books = await it.writers.stop();
+  expect(books.failures).toEqual([]);
+  expect(await KeyedWriters.rowsOf(it.place.green.url)).toEqual([...books.acknowledged, '99-1'].sort());
+});

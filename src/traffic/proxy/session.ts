@@ -307,7 +307,8 @@ export class Session implements LinkOwner {
       const taken = this.#clientTap.push(chunk);
       this.#unit.passed(chunk, taken);
       return taken;
-    } catch {
+    } catch (error) {
+      this.#traffic.log('a client is not understood', { client: this.name, because: describeError(error) });
       this.close(notUnderstood);
       return chunk.length;
     }
@@ -542,7 +543,7 @@ export class Session implements LinkOwner {
         this.#mover.forgetHindrance();
         await this.prepare(side);
         if (this.gone || side !== this.#traffic.side) continue;
-        if (this.#mover.pins.length > 0 || this.#mover.hindrance?.kind === 'state') return this.close();
+        if (this.#mover.pins.length > 0 || this.#mover.hindrance?.kind === 'state') return this.#leaveBehind(side);
         const next = this.#mover.take(side);
         if (next !== undefined) await this.#swap(next);
         else await sleep(waitMs, this.#ended.signal).catch(() => undefined);
@@ -557,6 +558,14 @@ export class Session implements LinkOwner {
         this.#traffic.changed(this);
       }
     }
+  }
+
+  /** The side that it was on owns nothing any more, and its state cannot be had on the other. */
+  #leaveBehind(side: Side): void {
+    const { pins, hindrance } = this.#mover;
+    const because = [...pins, ...(hindrance === undefined ? [] : [hindrance.reason])].join('; ');
+    this.#traffic.log('a session cannot follow', { client: this.name, to: side, because });
+    this.close();
   }
 
   #arrived(): boolean {
