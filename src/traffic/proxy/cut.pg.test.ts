@@ -207,6 +207,23 @@ describe('what cannot cross', () => {
     expect(await major(client)).toBe(at.green.major);
   });
 
+  test('is told when it comes up while the gate is closing, of a session whose next backend an attempt before had made ready', async () => {
+    await using at = await proxied();
+    const [client, other] = [await at.connect(), await at.connect()];
+    await client.query('select 1');
+    await other.query('select pg_advisory_lock(42)');
+    expect(await at.router.hold(hold)).toMatchObject({ drained: false, pinned: [{ reason: 'session advisory lock' }] });
+    await other.query('select pg_advisory_unlock(42)');
+    await client.query('begin');
+    const holding = at.router.hold(hold);
+    await waitFor(theHold, async () => (await at.router.read()).mode === 'holding' || undefined);
+    await client.query('create temp table t (a int)');
+    await client.query('commit');
+    expect(await holding).toMatchObject({ drained: false, inFlight: 0, pinned: [{ reason: 'temporary table' }] });
+    await at.router.release();
+    expect(await one(client, '(select count(*) from t)')).toBe('0');
+  });
+
   test('is told when it comes up while the gate is closing', async () => {
     await using at = await proxied();
     const client = await at.connect();
