@@ -41,7 +41,7 @@ describe('what is told as growth', () => {
 
   test.each<[string, (minute: number) => number]>([
     ['proxy: heap alive, bytes', (minute) => 20 * MB + minute * 100_000],
-    ['worker forward: resident, bytes', (minute) => 100 * MB + minute * MB],
+    ['worker forward: resident, bytes', (minute) => 100 * MB + minute * 1.5 * MB],
     ['worker forward: resident, bytes', () => 600 * MB],
     ['controller: descriptors', (minute) => 30 + Math.floor(minute)],
     ['proxy: timers', (minute) => 3 + Math.floor(minute)],
