@@ -1,4 +1,4 @@
-import { sleep, waitFor } from '../../kernel/clock.ts';
+import { sleep, waitFor, type Waiting } from '../../kernel/clock.ts';
 import { TealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
@@ -149,19 +149,29 @@ function tokenStep(cut: Cut, ports: CutPorts, clock: PauseClock, token: TokenOfC
     probe: async () => ((await clock.within(what, seenThere)) ? done(`the token is on ${cut.to}`) : notDone),
     act: async (context) =>
       clock.within(what, async (late) => {
-        const over = new AbortController();
-        const signal = AbortSignal.any([context.signal, over.signal, late]);
-        const arrives = waitFor({ what, timeoutMs: Number.POSITIVE_INFINITY, everyMs: 2, signal }, async () =>
-          (await seenThere(late)) ? true : undefined,
-        );
-        try {
-          await Promise.race([arrives, untilFlowEnds(ports.carrier, flowFrom(cut.from), signal)]);
-        } finally {
-          over.abort();
-        }
+        const signal = AbortSignal.any([context.signal, late]);
+        const waiting = { what, timeoutMs: Number.POSITIVE_INFINITY, everyMs: 2, signal };
+        await unlessFlowEnds(ports.carrier, flowFrom(cut.from), waiting, async () => seenThere(late));
       }),
     undo: nothing,
   };
+}
+
+/** Waits until it is so, or throws what the flow that is to bring it has ended with. */
+async function unlessFlowEnds(
+  carrier: Carrier,
+  flow: Flow,
+  waiting: Waiting & { readonly signal: AbortSignal },
+  isSo: () => Promise<boolean>,
+): Promise<void> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([waiting.signal, over.signal]);
+  const comes = waitFor({ ...waiting, signal }, async () => ((await isSo()) ? true : undefined));
+  try {
+    await Promise.race([comes, untilFlowEnds(carrier, flow, signal)]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** Throws when the flow can never go on: nobody has to wait for what it will not bring. Asked beside the wait, for a worker may be slow to answer. */
@@ -303,20 +313,14 @@ function flowBackStep(cut: Cut, ports: CutPorts, limits: CutLimits): Step {
     undone: 'not needed',
     probe: async () => ((await isLive()) ? done('the flow back is live') : notDone),
     act: async (context: StepContext) => {
-      const over = new AbortController();
-      const signal = AbortSignal.any([context.signal, over.signal]);
       const what = `the flow from ${cut.to} to go live`;
-      const goesLive = waitFor({ what, timeoutMs: limits.flowBackMs, signal }, async () =>
-        (await isLive()) ? true : undefined,
-      );
+      const waiting = { what, timeoutMs: limits.flowBackMs, signal: context.signal };
       try {
-        await Promise.race([goesLive, untilFlowEnds(ports.carrier, flowFrom(cut.to), signal)]);
+        await unlessFlowEnds(ports.carrier, flowFrom(cut.to), waiting, isLive);
       } catch (error) {
         if (!canNeverGoOn(error)) throw error;
         const text = `${cut.to} is live and takes writes; ${cut.from} does not get them: ${error.message}`;
         throw new TealError('TEAL-STAGES-110', text, { flowCode: error.code }, error);
-      } finally {
-        over.abort();
       }
     },
     undo: nothing,
