@@ -187,6 +187,18 @@ describe('a session across a cut', () => {
   });
 });
 
+/** The client is in a transaction when the gate closes, and comes out of it with what cannot cross. */
+async function isToldWhileClosing(at: Proxied, client: Client): Promise<void> {
+  await client.query('begin');
+  const holding = at.router.hold(hold);
+  await waitFor(theHold, async () => (await at.router.read()).mode === 'holding' || undefined);
+  await client.query('create temp table t (a int)');
+  await client.query('commit');
+  expect(await holding).toMatchObject({ drained: false, inFlight: 0, pinned: [{ reason: 'temporary table' }] });
+  await at.router.release();
+  expect(await one(client, '(select count(*) from t)')).toBe('0');
+}
+
 describe('what cannot cross', () => {
   test.each([
     ['temporary table', 'create temp table t (a int)', 'drop table t'],
@@ -214,27 +226,13 @@ describe('what cannot cross', () => {
     await other.query('select pg_advisory_lock(42)');
     expect(await at.router.hold(hold)).toMatchObject({ drained: false, pinned: [{ reason: 'session advisory lock' }] });
     await other.query('select pg_advisory_unlock(42)');
-    await client.query('begin');
-    const holding = at.router.hold(hold);
-    await waitFor(theHold, async () => (await at.router.read()).mode === 'holding' || undefined);
-    await client.query('create temp table t (a int)');
-    await client.query('commit');
-    expect(await holding).toMatchObject({ drained: false, inFlight: 0, pinned: [{ reason: 'temporary table' }] });
-    await at.router.release();
-    expect(await one(client, '(select count(*) from t)')).toBe('0');
+    await isToldWhileClosing(at, client);
   });
 
   test('is told when it comes up while the gate is closing', async () => {
     await using at = await proxied();
     const client = await at.connect();
-    await client.query('begin');
-    const holding = at.router.hold(hold);
-    await waitFor(theHold, async () => (await at.router.read()).mode === 'holding' || undefined);
-    await client.query('create temp table t (a int)');
-    await client.query('commit');
-    expect(await holding).toMatchObject({ drained: false, inFlight: 0, pinned: [{ reason: 'temporary table' }] });
-    await at.router.release();
-    expect(await one(client, '(select count(*) from t)')).toBe('0');
+    await isToldWhileClosing(at, client);
   });
 
   test('is closed between transactions where the policy says so', async () => {

@@ -59,12 +59,17 @@ export class Mover {
     return this.#pinnedSinceMs === undefined ? 0 : monotonicMs() - this.#pinnedSinceMs;
   }
 
+  /** By what was last read: its state cannot be had on another backend. */
+  get isBound(): boolean {
+    return this.#state.pins.length > 0 || this.#hindrance?.kind === 'state';
+  }
+
   /** All that the session has, as it was last read and nothing ran since, is on the next backend too. */
   isReady(side: Side): boolean {
     const standby = this.#standby;
     if (standby === undefined || standby.closed || standby.side !== side || this.#dirty) return false;
     // The settings may be the same as when the next backend was given them: that says nothing of the rest.
-    if (this.#state.pins.length > 0 || this.#hindrance?.kind === 'state') return false;
+    if (this.isBound) return false;
     return this.#written !== undefined && sameState(this.#written, this.#state);
   }
 

@@ -543,7 +543,7 @@ export class Session implements LinkOwner {
         this.#mover.forgetHindrance();
         await this.prepare(side);
         if (this.gone || side !== this.#traffic.side) continue;
-        if (this.#mover.pins.length > 0 || this.#mover.hindrance?.kind === 'state') return this.#leaveBehind(side);
+        if (this.#mover.isBound) return this.#leaveBehind(side);
         const next = this.#mover.take(side);
         if (next !== undefined) await this.#swap(next);
         else await sleep(waitMs, this.#ended.signal).catch(() => undefined);
