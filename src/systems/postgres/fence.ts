@@ -7,7 +7,7 @@ import { flushCommits, withLockRetry, type PgConnection } from './connection.ts'
 import type { KeptSession } from './kept-session.ts';
 import { positionOfLsnText } from './position.ts';
 import { quoteTable } from './quote.ts';
-import { markDifferences, readDigest, readMark } from './schema-forms.ts';
+import { markDifferences, readDigest, readObjects } from './schema-forms.ts';
 
 /** Beginning of the message of the fence's error (SQLSTATE 25006): proxies know a statement that had no effect by it. */
 export const fenceMessage = 'teal: fenced';
@@ -139,7 +139,7 @@ export class PostgresFence implements Fence {
   /** Under the locks: no table can change any more until the commit. */
   async #refuseChanged(connection: PgConnection, allowed: SchemaMark): Promise<void> {
     if ((await readDigest(connection)) === allowed.digest) return;
-    const changed = markDifferences(allowed, await readMark(connection, this.#selected));
+    const changed = markDifferences(allowed.objects, await readObjects(connection, this.#selected));
     if (changed.length === 0) return;
     const named = changed.slice(0, 20);
     throw new TealError('TEAL-SYSTEMS-502', `changed meanwhile: ${named.join(', ')}`, {

@@ -164,10 +164,18 @@ export async function readDigest(querier: Querier): Promise<string> {
   return rows[0]?.['digest'] ?? '';
 }
 
-/** `selected`: which tables are in it. Other objects are when their schema holds one of those. Within a transaction it sees that transaction's catalog. */
+/** As `readObjects`. */
 export async function readMark(querier: Querier, selected: (table: TableName) => boolean): Promise<SchemaMark> {
   // First: what changes in between is another digest, and looked for by name.
   const digest = await readDigest(querier);
+  return { digest, objects: await readObjects(querier, selected) };
+}
+
+/** `selected`: which tables are in it. Other objects are when their schema holds one of those. Within a transaction it sees that transaction's catalog. */
+export async function readObjects(
+  querier: Querier,
+  selected: (table: TableName) => boolean,
+): Promise<SchemaMark['objects']> {
   const { rows } = await querier.query(marksSql);
   const isTable = (row: (typeof rows)[number]): boolean => row['kind'] === 'table';
   const nameOf = (row: (typeof rows)[number]): TableName => ({
@@ -175,18 +183,17 @@ export async function readMark(querier: Querier, selected: (table: TableName) =>
     name: row['name'] ?? '',
   });
   const schemas = new Set(rows.filter((row) => isTable(row) && selected(nameOf(row))).map((row) => row['schema']));
-  const objects = Object.fromEntries(
+  return Object.fromEntries(
     rows
       .filter((row) => (isTable(row) ? selected(nameOf(row)) : schemas.has(row['schema'] ?? null)))
       .map((row) => [`${row['kind']} ${row['what']}`, row['mark'] ?? '']),
   );
-  return { digest, objects };
 }
 
 /** Names of what is not the same in two marks of one server, in their order. */
-export function markDifferences(before: SchemaMark, after: SchemaMark): readonly string[] {
-  const names = new Set([...Object.keys(before.objects), ...Object.keys(after.objects)]);
-  return [...names].filter((name) => before.objects[name] !== after.objects[name]).sort();
+export function markDifferences(before: SchemaMark['objects'], after: SchemaMark['objects']): readonly string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => before[name] !== after[name]).sort();
 }
 
 /** What a column demands or gives by itself, beside its type. `definition` holds a digest of the expression, never its text. */
