@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import { must } from '../src/kernel/assert.ts';
 import { describeError } from '../src/kernel/errors.ts';
 import { sleep } from '../src/kernel/clock.ts';
+import { epochMs } from './measure.ts';
 import { percentile } from './rounds.ts';
 
 /**
@@ -87,8 +88,6 @@ export class Crowd implements AsyncDisposable {
   }
 }
 
-const nowMs = (): number => performance.timeOrigin + performance.now();
-
 class Caller {
   readonly calls: Call[] = [];
   readonly failures: string[] = [];
@@ -109,19 +108,19 @@ class Caller {
   async run(signal: AbortSignal): Promise<void> {
     const { clients, callsPerSecond } = this.#options;
     const everyMs = (1_000 * clients) / callsPerSecond;
-    let next = nowMs() + Math.random() * everyMs;
+    let next = epochMs() + Math.random() * everyMs;
     for (let turn = 0; !signal.aborted; turn += 1) {
-      const pauseMs = next - nowMs();
+      const pauseMs = next - epochMs();
       if (pauseMs > 0) await sleep(pauseMs);
       await this.#call(turn % 2 === 0);
       // Whoever had to wait does not make up for it: the rate after a cut is the rate before.
-      next = Math.max(next + everyMs, nowMs());
+      next = Math.max(next + everyMs, epochMs());
     }
     await this.#client.end();
   }
 
   async #call(writes: boolean): Promise<void> {
-    const startedMs = nowMs();
+    const startedMs = epochMs();
     const values = [1 + Math.floor(Math.random() * this.#options.rows)];
     try {
       if (writes)
@@ -131,7 +130,7 @@ class Caller {
     } catch (error) {
       this.failures.push(describeError(error));
     }
-    this.calls.push({ startedMs, endedMs: nowMs() });
+    this.calls.push({ startedMs, endedMs: epochMs() });
   }
 }
 

@@ -1,10 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { must } from '../src/kernel/assert.ts';
-import { waitFor } from '../src/kernel/clock.ts';
+import { sleep, waitFor } from '../src/kernel/clock.ts';
 import { freePort } from '../tools/servers/free-port.ts';
 import { withClient } from '../tools/servers/with-client.ts';
 import type { Arena, Benchmark, Reading, Settings, Target, Variant } from './benchmark.ts';
 import { Crowd, feltBetween } from './clients.ts';
+import { epochMs } from './measure.ts';
 import { databaseUrl, freshDatabase, openPair, quieten, type Pair } from './pair.ts';
 import { copySchema, subscribe, unsubscribe } from './peers/native-subscription.ts';
 import { startPgBouncer, type PgBouncer } from './peers/pgbouncer.ts';
@@ -80,14 +80,13 @@ async function felt(
   change: () => Promise<Readonly<Record<string, number>>>,
   liveUrl: () => string,
 ): Promise<Reading> {
-  const nowMs = (): number => performance.timeOrigin + performance.now();
   const before = await sum(url);
   await using crowd = await Crowd.start({ url, clients, callsPerSecond, rows });
-  await pause(beforeMs);
-  const fromMs = nowMs();
+  await sleep(beforeMs);
+  const fromMs = epochMs();
   const figures = await change();
-  const untilMs = nowMs();
-  await pause(afterMs);
+  const untilMs = epochMs();
+  await sleep(afterMs);
   const { calls, acknowledgedWrites, failures } = await crowd.end();
   const { silenceMs, longestWaitMs, p50Ms, p99Ms } = feltBetween(calls, fromMs, untilMs + afterMs);
   const without = feltBetween(calls, fromMs - beforeMs / 2, fromMs);

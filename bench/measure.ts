@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { monotonicMs } from '../src/kernel/clock.ts';
+import { runProgram } from '../tools/servers/run-program.ts';
 import type { Reading } from './benchmark.ts';
 import { countCpu, type CpuRoot } from './cpu.ts';
 import type { Pair } from './pair.ts';
@@ -20,21 +18,18 @@ export async function measure(
   return { seconds, cpu, ...(figures === undefined ? {} : { figures }) };
 }
 
-export interface ProgramOptions {
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-/** Runs a program to its end, without a limit of time; an error with the end of what it said when it fails. */
+/** `runProgram` without a limit of time, and with `env` beside this process's own. */
 export async function runToEnd(
   program: string,
   args: readonly string[],
-  { env = {} }: ProgramOptions = {},
+  { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<string> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  if (code === 0) return out;
-  const said = `${out}\n${err}`.trim().split('\n').slice(-12).join('\n');
-  throw new Error(`${program} ended with ${code}: ${said}`);
+  return runProgram(program, args, { env: { ...process.env, ...env }, timeoutMs: 0 });
+}
+
+/** Since 1970, with fractions; of one machine, so that the clocks of its processes are the same. */
+export function epochMs(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /** Works through a list with so many workers at once. */

@@ -4,6 +4,7 @@ import type { MigrationEvent } from '../src/app/events.ts';
 import type { Migration } from '../src/app/migration.ts';
 import { openMigration } from '../src/app/open-migration.ts';
 import { pgTools } from '../tools/servers/pg-tools.ts';
+import { epochMs } from './measure.ts';
 
 /** What a benchmark asks of a migration. `tidy` undoes everything while blue is live. */
 export type Command = 'up' | 'cutover' | 'rollback' | 'verify' | 'finalise' | 'tidy';
@@ -28,7 +29,6 @@ export type Told =
 /** The controller of a migration as a process of its own, as a command is one; it stays until its parent lets go, so that what it has started can be counted under it. */
 const options = JSON.parse(must(process.argv[2], 'options as JSON')) as Options;
 const tell = (told: Told): void => void process.send?.(told);
-const nowPreciseMs = (): number => performance.timeOrigin + performance.now();
 const stop = new AbortController();
 
 async function run(migration: Migration, command: Command): Promise<unknown> {
@@ -54,7 +54,7 @@ const opening = (async () =>
     env: process.env,
     command: 'up',
     signal: stop.signal,
-    onEvent: (event) => tell({ kind: 'event', atMs: nowPreciseMs(), event }),
+    onEvent: (event) => tell({ kind: 'event', atMs: epochMs(), event }),
     tools: await pgTools(options.blueMajor, options.greenMajor),
   }))();
 opening.catch(() => undefined);
@@ -63,7 +63,7 @@ process.on('message', ({ id, command }: Question) => {
   void (async () => {
     try {
       const value = await run(await opening, command);
-      tell({ kind: 'answer', id, atMs: nowPreciseMs(), value });
+      tell({ kind: 'answer', id, atMs: epochMs(), value });
     } catch (error) {
       tell({ kind: 'error', id, text: describeError(error) });
     }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { carrierPaths } from '../src/carriers/embedded/config.ts';
 import type { MigrationEvent } from '../src/app/events.ts';
+import { epochMs } from './measure.ts';
 import type { Pair } from './pair.ts';
 import type { Command, Options, Question, Told } from './teal-main.ts';
 
@@ -29,7 +30,7 @@ const defaultSpec = 'traffic: { router: none }';
  * folder.
  */
 export class Teal implements AsyncDisposable {
-  readonly startedMs = performance.timeOrigin + performance.now();
+  readonly startedMs = epochMs();
   readonly #folder: string;
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
