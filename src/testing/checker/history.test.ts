@@ -1,17 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatEvent, HistoryFault, pairEvents, parseEvents, type HistoryEvent, type MicroOp } from './history.ts';
-
-const event = (over: Partial<HistoryEvent>): HistoryEvent => ({
-  type: 'invoke',
-  client: 1,
-  op: 0,
-  atUs: 10,
-  wallMs: 1_700_000_000_000,
-  isolation: 'serializable',
-  ops: [{ f: 'append', k: 1, v: 7 }],
-  ...over,
-});
+import { event } from './test-support/events.ts';
 
 const number = fc.nat();
 const anyOp: fc.Arbitrary<MicroOp> = fc.oneof(

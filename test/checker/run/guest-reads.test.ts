@@ -1,17 +1,7 @@
 import { expect, test } from 'vitest';
 import { pairEvents, type HistoryEvent, type MicroOp } from '../../../src/testing/checker/history.ts';
+import { event } from '../../../src/testing/checker/test-support/events.ts';
 import { withoutReadsOf } from './guest-reads.ts';
-
-const event = (over: Partial<HistoryEvent>): HistoryEvent => ({
-  type: 'invoke',
-  client: 1,
-  op: 0,
-  atUs: 10,
-  wallMs: 1_700_000_000_000,
-  isolation: 'serializable',
-  ops: [{ f: 'append', k: 1, v: 7 }],
-  ...over,
-});
 
 test('of clients behind a proxy that no controller tells of a cut, what they only read is left out', () => {
   const read: MicroOp = { f: 'r', k: 1, v: [] };
