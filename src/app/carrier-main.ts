@@ -42,6 +42,7 @@ function compose(config: CarrierConfig): CarrierDeps {
       startReceiverThread(
         {
           url: sourceUrl,
+          migration: config.migration,
           stream,
           slot,
           publication,

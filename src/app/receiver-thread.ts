@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { must } from '../kernel/assert.ts';
 import type { Position } from '../model/position.ts';
+import { isOwnOrigin } from '../sync/control.ts';
 import { Receiver, failureOf, type Failure, type ReceiverReport } from '../sync/receiver.ts';
 import { SpoolWriter, segmentBytesFor } from '../sync/spool-writer.ts';
 import { postgresSource } from '../systems/postgres/source.ts';
@@ -8,6 +9,7 @@ import { postgresSource } from '../systems/postgres/source.ts';
 /** What the thread is given. The address is in memory only: threads share the process. */
 export interface ReceiverThreadData {
   readonly url: string;
+  readonly migration: string;
   readonly stream: string;
   readonly slot: string;
   readonly publication: string;
@@ -33,9 +35,15 @@ try {
     folder: data.spoolFolder,
     segmentBytes: segmentBytesFor(data.spoolLimitBytes),
   });
-  const { url, slot, publication } = data;
+  const { url, slot, publication, migration } = data;
   const receiver = new Receiver({
-    source: postgresSource({ url, slot, publication, applicationName: `teal receive ${data.stream}` }),
+    source: postgresSource({
+      url,
+      slot,
+      publication,
+      applicationName: `teal receive ${data.stream}`,
+      isOwn: (origin) => isOwnOrigin(origin, migration),
+    }),
     spool,
     initial: data.initial,
     spoolLimitBytes: data.spoolLimitBytes,

@@ -3,15 +3,27 @@ import type { ChangeRecord } from '../../ports/change-source.ts';
 import { decodePgoutput } from '../../wire/postgres/pgoutput.ts';
 import { positionOfLsn } from './position.ts';
 
-const letter = { begin: 'B', commit: 'C', relation: 'R', type: 'Y', message: 'M' } as const;
-const changeLetters = new Set(['O', 'I', 'U', 'D', 'T']);
+const letter = { begin: 'B', commit: 'C', origin: 'O', relation: 'R', type: 'Y', truncate: 'T', message: 'M' } as const;
+const rowLetters = new Set(['I', 'U', 'D']);
+/** What is written there says who owns the data, whoever wrote it. */
+const tealSchema = 'teal';
 
 /**
  * Says of each pgoutput payload what a spool must know, without decoding rows, and refuses an order that protocol version 1 does not have. Types are left out:
- * nobody needs them. Messages outside a transaction too: they have no place in the order of commits.
+ * nobody needs them. Messages outside a transaction too: they have no place in the order of commits. And the rows of transactions that Teal applied itself, but
+ * for those of its own tables: they came from the other side, which has them, and one side's whole traffic would be stored and decoded for nothing.
  */
 export class RecordReader {
+  readonly #isOwn: (origin: string) => boolean;
+  /** Relations of Teal's own schema, by number. */
+  readonly #tealTables = new Set<number>();
   #insideTransaction = false;
+  #isOwnTransaction = false;
+
+  /** `isOwn`: whether transactions of this origin were applied by Teal; default: none was. */
+  constructor(isOwn: (origin: string) => boolean = () => false) {
+    this.#isOwn = isOwn;
+  }
 
   get insideTransaction(): boolean {
     return this.#insideTransaction;
@@ -24,6 +36,7 @@ export class RecordReader {
       case letter.begin:
         this.#expectInside(false, type);
         this.#insideTransaction = true;
+        this.#isOwnTransaction = false;
         return { kind: 'begin', payload };
       case letter.commit: {
         this.#expectInside(true, type);
@@ -36,16 +49,37 @@ export class RecordReader {
         return undefined;
       case letter.message:
         return this.#readLogicalMessage(payload);
-      case letter.relation: {
-        this.#expectInside(true, type);
-        if (payload.length < 5) throw new TealError('TEAL-WIRE-001', 'a relation that is cut short');
-        return { kind: 'schema', key: String(payload.readUInt32BE(1)), payload };
-      }
-      default:
-        if (!changeLetters.has(type)) throw new TealError('TEAL-WIRE-001', 'a message of an unknown type', { type });
+      case letter.relation:
+        return this.#readRelation(payload);
+      case letter.origin:
+        return this.#readOrigin(payload);
+      case letter.truncate:
         this.#expectInside(true, type);
         return { kind: 'change', payload };
+      default:
+        if (!rowLetters.has(type)) throw new TealError('TEAL-WIRE-001', 'a message of an unknown type', { type });
+        this.#expectInside(true, type);
+        return this.#isOwnTransaction && !this.#tealTables.has(relationId(payload))
+          ? undefined
+          : { kind: 'change', payload };
     }
+  }
+
+  #readRelation(payload: Buffer): ChangeRecord {
+    this.#expectInside(true, letter.relation);
+    const message = decodePgoutput(payload);
+    if (message.kind !== 'relation') throw new TealError('TEAL-WIRE-001', 'a relation that is none');
+    if (message.schema === tealSchema) this.#tealTables.add(message.id);
+    else this.#tealTables.delete(message.id);
+    return { kind: 'schema', key: String(message.id), payload };
+  }
+
+  #readOrigin(payload: Buffer): ChangeRecord {
+    this.#expectInside(true, letter.origin);
+    const message = decodePgoutput(payload);
+    if (message.kind !== 'origin') throw new TealError('TEAL-WIRE-001', 'an origin that is none');
+    this.#isOwnTransaction = this.#isOwn(message.name);
+    return { kind: 'change', payload };
   }
 
   #readLogicalMessage(payload: Buffer): ChangeRecord | undefined {
@@ -60,4 +94,9 @@ export class RecordReader {
       throw new TealError('TEAL-WIRE-001', 'a message at a place where none of its type may be', { type, inside });
     }
   }
+}
+
+function relationId(payload: Buffer): number {
+  if (payload.length < 5) throw new TealError('TEAL-WIRE-001', 'a row that is cut short');
+  return payload.readUInt32BE(1);
 }

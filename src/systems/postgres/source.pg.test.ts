@@ -31,7 +31,11 @@ async function makeSlot(db: TestDatabase): Promise<Position> {
   return consistentPoint;
 }
 
-async function openStream(db: TestDatabase, from: StreamStart, url = db.url): Promise<ChangeStream> {
+async function openStream(
+  db: TestDatabase,
+  from: StreamStart,
+  { url = db.url, isOwn }: { readonly url?: string; readonly isOwn?: (origin: string) => boolean } = {},
+): Promise<ChangeStream> {
   const abort = new AbortController();
   const source = postgresSource({
     url,
@@ -39,6 +43,7 @@ async function openStream(db: TestDatabase, from: StreamStart, url = db.url): Pr
     slot: slotOf(db),
     publication: 'teal_pub',
     statusIntervalMs: 100,
+    ...(isOwn === undefined ? {} : { isOwn }),
   });
   onTestFinished(() => abort.abort());
   return source.start(from, abort.signal);
@@ -87,6 +92,42 @@ const ends = (records: readonly ChangeRecord[]) =>
   records.flatMap((record) => (record.kind === 'commit' ? [record.end] : []));
 
 describe.each([14, 18] as const)('the log of PostgreSQL %i', (major) => {
+  test('is read without the rows that Teal applied itself, but with those of its own tables and of all others', async () => {
+    await using db = await testDatabase(major);
+    const [own, foreign] = [`${db.name}_own`, `${db.name}_foreign`];
+    await db.query(`
+      create schema teal;
+      create table teal.owner (epoch int primary key, owner text);
+      create table t (id int primary key, v text);
+      create publication teal_pub for table t, teal.owner`);
+    await db.query(`select pg_replication_origin_create('${own}'), pg_replication_origin_create('${foreign}')`);
+    const after = await makeSlot(db);
+    await using stream = await openStream(db, { after }, { isOwn: (origin) => origin === own });
+    await db.query(`
+      select pg_replication_origin_session_setup('${own}');
+      begin; insert into t values (1, 'theirs'), (2, null); update t set v = 'b' where id = 1; delete from t where id = 2; commit;
+      begin; insert into t values (3, 'theirs'); insert into teal.owner values (1, 'green'); commit;
+      begin; truncate t; commit;
+      select pg_replication_origin_session_reset()`);
+    await db.query(`begin; insert into t values (4, 'a client'); commit`);
+    await db.query(`
+      select pg_replication_origin_session_setup('${foreign}');
+      begin; insert into t values (5, 'another tool'); commit;
+      select pg_replication_origin_session_reset()`);
+    const told = decode(await read(stream, 5)).map(tell);
+    for (const origin of [own, foreign]) await db.query(`select pg_replication_origin_drop('${origin}')`);
+    expect(told.filter((text) => !/^(relation|begin|commit)/.test(text))).toEqual([
+      `origin ${own}`,
+      `origin ${own}`,
+      'insert owner 1|green',
+      `origin ${own}`,
+      'truncate t false false',
+      'insert t 4|a client',
+      `origin ${foreign}`,
+      'insert t 5|another tool',
+    ]);
+  });
+
   test('is read whole: every kind of change, old rows, TOAST, messages and origins', async () => {
     await using db = await testDatabase(major);
     await db.query(`

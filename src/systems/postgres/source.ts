@@ -23,6 +23,8 @@ export interface PostgresSourceOptions {
   readonly applicationName: string;
   readonly slot: string;
   readonly publication: string;
+  /** Whether Teal wrote under this origin: the stream has such transactions without their rows, but for those of Teal's own tables. Default: none is. */
+  readonly isOwn?: (origin: string) => boolean;
   /** Between two signs of life; default 5 000. Well below half of any sensible wal_sender_timeout. */
   readonly statusIntervalMs?: number;
   /** Without a byte for this long while waiting, the connection is taken for dead (TEAL-SYSTEMS-028); default 30 000. */
@@ -111,7 +113,7 @@ class PostgresChangeStream implements ChangeStream {
   readonly #socket: RawSocket;
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #frames = new FrameReader();
-  readonly #records = new RecordReader();
+  readonly #records: RecordReader;
   readonly #timer: NodeJS.Timeout;
   readonly #signal: AbortSignal;
   readonly #onAbort = (): void => this.#fail(asTealError(this.#signal.reason, 'connected'));
@@ -131,6 +133,7 @@ class PostgresChangeStream implements ChangeStream {
     this.identity = identity;
     this.#connection = connection;
     this.#options = options;
+    this.#records = new RecordReader(options.isOwn);
     this.#received = lsnOfPosition(after);
     this.#acknowledged = this.#received;
     this.#signal = signal;
