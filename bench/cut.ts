@@ -176,7 +176,7 @@ async function scriptedCut(pair: Pair, clients: number, tables: number): Promise
     await startPgBouncer({ release: 'newer', mode: 'transaction', server: pair.blue, settings }),
   );
   const url = databaseUrl({ ...pair.blue, url: bouncer.url }, 'by_pgbouncer');
-  return felt(
+  return await felt(
     clients,
     url,
     async () => script(bouncer, pair, sourceUrl, targetUrl),
