@@ -25,9 +25,9 @@ const settingsOfBoth: Readonly<Record<string, string>> = Object.freeze({
   min_wal_size: '1GB',
   checkpoint_timeout: '1h',
   autovacuum: 'off',
-  // A process that a benchmark has stopped in order to let work gather is not dead.
-  wal_sender_timeout: '0',
-  wal_receiver_timeout: '0',
+  // A process that a benchmark has stopped in order to let work gather is not dead. Not 0: a walsender without a limit looks for an answer after every row that it sends.
+  wal_sender_timeout: '1h',
+  wal_receiver_timeout: '1h',
   // As many initial copies of a subscription at once as Teal's workers.
   max_sync_workers_per_subscription: '4',
   // Else a subscription that was just enabled may wait for 5 s before it begins.
