@@ -19,6 +19,8 @@ export interface SegmentHeader {
 }
 
 const kinds = ['header', 'begin', 'schema', 'change', 'commit', 'mark'] as const;
+/** CRC-32 of each kind's byte, which a sum of the bytes after it goes on from: no view of both is made for the sum alone. */
+const kindSums = kinds.map((_, code) => crc32(Buffer.of(code)));
 const prefixBytes = 8;
 /** PostgreSQL's own limit of a message, and some for this format: what is longer is damage. */
 const maxRecordBytes = (1 << 30) + (1 << 16);
@@ -45,20 +47,56 @@ function payloadOf(record: SpoolRecord): Buffer | undefined {
 }
 
 export function encodeRecord(record: SpoolRecord): Buffer {
-  const text = textOf(record);
-  const payload = payloadOf(record);
-  const textLength = text === undefined ? 0 : 2 + Buffer.byteLength(text);
-  const bytes = Buffer.allocUnsafe(prefixBytes + 1 + textLength + (payload?.length ?? 0));
-  let at = bytes.writeUInt8(kinds.indexOf(record.kind), prefixBytes);
-  if (text !== undefined) {
-    at = bytes.writeUInt16BE(textLength - 2, at);
-    at += bytes.write(text, at);
-  }
-  payload?.copy(bytes, at);
-  const body = bytes.subarray(prefixBytes);
-  bytes.writeUInt32BE(body.length, 0);
-  bytes.writeUInt32BE(crc32(body), 4);
+  return encodeRecords([record]);
+}
+
+/** How long a record is in a segment. */
+export function encodedBytes(record: SpoolRecord): number {
+  return prefixBytes + bodyBytes(partsOf(record));
+}
+
+/** Records one after the other in one buffer: most of them are short, and there are hundreds of thousands a second. */
+export function encodeRecords(records: readonly SpoolRecord[]): Buffer {
+  const parts = records.map(partsOf);
+  let length = 0;
+  for (const part of parts) length += prefixBytes + bodyBytes(part);
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const part of parts) at = writeRecord(bytes, at, part);
   return bytes;
+}
+
+interface Parts {
+  readonly code: number;
+  readonly text: string | undefined;
+  readonly payload: Buffer | undefined;
+}
+
+function partsOf(record: SpoolRecord): Parts {
+  return { code: kinds.indexOf(record.kind), text: textOf(record), payload: payloadOf(record) };
+}
+
+function bodyBytes({ text, payload }: Parts): number {
+  return 1 + (text === undefined ? 0 : 2 + Buffer.byteLength(text)) + (payload?.length ?? 0);
+}
+
+/** Answers where the next one begins. */
+function writeRecord(bytes: Buffer, from: number, parts: Parts): number {
+  const { code, text, payload } = parts;
+  let at = bytes.writeUInt32BE(bodyBytes(parts), from);
+  at = bytes.writeUInt8(code, at + 4);
+  if (text !== undefined) {
+    const written = bytes.write(text, at + 2);
+    bytes.writeUInt16BE(written, at);
+    at += 2 + written;
+  }
+  if (payload !== undefined) at += payload.copy(bytes, at);
+  const sum =
+    text === undefined && payload !== undefined
+      ? crc32(payload, kindSums[code])
+      : crc32(bytes.subarray(from + prefixBytes, at));
+  bytes.writeUInt32BE(sum, from + 4);
+  return at;
 }
 
 export type ReadRecord =
@@ -74,8 +112,17 @@ export function readRecord(bytes: Buffer, at: number): ReadRecord {
   if (length === 0 || length > maxRecordBytes) return { state: 'damaged' };
   const next = at + prefixBytes + length;
   if (next > bytes.length) return { state: 'short', needBytes: prefixBytes + length };
+  const sum = bytes.readUInt32BE(at + 4);
+  const code = bytes[at + prefixBytes] ?? 0;
+  const kind = kinds[code];
+  if (kind === 'change') {
+    const payload = bytes.subarray(at + prefixBytes + 1, next);
+    return crc32(payload, kindSums[code]) === sum
+      ? { state: 'whole', record: { kind, payload }, next }
+      : { state: 'damaged' };
+  }
   const body = bytes.subarray(at + prefixBytes, next);
-  if (crc32(body) !== bytes.readUInt32BE(at + 4)) return { state: 'damaged' };
+  if (crc32(body) !== sum) return { state: 'damaged' };
   const record = decodeBody(body);
   return record === undefined ? { state: 'damaged' } : { state: 'whole', record, next };
 }

@@ -5,7 +5,7 @@ import { TealError, isTealError } from '../kernel/errors.ts';
 import { failpoint } from '../kernel/failpoints.ts';
 import { asPosition, type Position } from '../model/position.ts';
 import type { ChangeRecord } from '../ports/change-source.ts';
-import { encodeRecord, segmentName, type SegmentHeader } from './spool-format.ts';
+import { encodeRecords, encodedBytes, segmentName, type SegmentHeader } from './spool-format.ts';
 import { recoverSpool, type SegmentEnd, type SpoolPlace } from './spool-recovery.ts';
 
 export interface SpoolOptions {
@@ -24,8 +24,9 @@ export function segmentBytesFor(limitBytes: number): number {
 
 const defaultSegmentBytes = 16 * 1024 * 1024;
 
+/** Records that are written together, as far as they have come. */
 interface Batch {
-  readonly buffers: Buffer[];
+  readonly records: ChangeRecord[];
   bytes: number;
   /** The last one in it. */
   boundary?: { readonly bytes: number; readonly received: Position };
@@ -127,11 +128,10 @@ export class SpoolWriter implements AsyncDisposable {
   /** Writes records in order; readers may see what is whole as soon as this resolves. Not concurrent. TEAL-SYNC-002 when the disk refuses. */
   async append(records: readonly ChangeRecord[]): Promise<void> {
     await onDisk(async () => {
-      let batch: Batch = { buffers: [], bytes: 0 };
+      let batch: Batch = { records: [], bytes: 0 };
       for (const record of records) {
-        const bytes = encodeRecord(record);
-        batch.buffers.push(bytes);
-        batch.bytes += bytes.length;
+        batch.records.push(record);
+        batch.bytes += encodedBytes(record);
         this.#follow(record);
         if (record.kind !== 'commit' && record.kind !== 'mark') continue;
         batch.boundary = { bytes: batch.bytes, received: record.end };
@@ -140,7 +140,7 @@ export class SpoolWriter implements AsyncDisposable {
         if (this.#open().bytes + batch.bytes < this.#segmentBytes) continue;
         await this.#write(batch);
         await this.#roll();
-        batch = { buffers: [], bytes: 0 };
+        batch = { records: [], bytes: 0 };
       }
       await this.#write(batch);
     });
@@ -185,7 +185,7 @@ export class SpoolWriter implements AsyncDisposable {
   async #write(batch: Batch): Promise<void> {
     if (batch.bytes === 0) return;
     const segment = this.#open();
-    await writeAll(segment.file, batch, segment.bytes);
+    await writeAll(segment.file, encodeRecords(batch.records), segment.bytes);
     failpoint('sync.spool.after-write');
     if (batch.boundary !== undefined) {
       segment.boundaryBytes = segment.bytes + batch.boundary.bytes;
@@ -224,15 +224,14 @@ export class SpoolWriter implements AsyncDisposable {
       identity: this.#identity ?? '',
       after: this.#received ?? asPosition(''),
     };
-    const buffers = [encodeRecord({ kind: 'header', header }), ...[...this.#schemas.values()].map(encodeRecord)];
-    const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    const start = encodeRecords([{ kind: 'header', header }, ...this.#schemas.values()]);
     const file = await open(join(this.#folder, segmentName(number)), 'w', 0o600);
-    await writeAll(file, { buffers, bytes }, 0);
+    await writeAll(file, start, 0);
     failpoint('sync.spool.new-segment');
     await file.sync();
     await syncFolder(this.#folder);
-    this.#segment = { number, file, bytes, boundaryBytes: bytes };
-    this.#totalBytes += bytes;
+    this.#segment = { number, file, bytes: start.length, boundaryBytes: start.length };
+    this.#totalBytes += start.length;
   }
 
   async #reopen(number: number, end: SegmentEnd, readable: SpoolPlace | undefined): Promise<void> {
@@ -246,13 +245,10 @@ export class SpoolWriter implements AsyncDisposable {
   }
 }
 
-/** `writev` may write less than it was given, and says so. */
-async function writeAll(file: FileHandle, batch: Batch, position: number): Promise<void> {
-  const { bytesWritten } = await file.writev(batch.buffers, position);
-  if (bytesWritten === batch.bytes) return;
-  const all = Buffer.concat(batch.buffers, batch.bytes);
-  for (let at = bytesWritten; at < all.length;) {
-    at += (await file.write(all, at, all.length - at, position + at)).bytesWritten;
+/** A write may take less than it was given, and says so. */
+async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }
 

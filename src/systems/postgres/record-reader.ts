@@ -3,8 +3,18 @@ import type { ChangeRecord } from '../../ports/change-source.ts';
 import { decodePgoutput } from '../../wire/postgres/pgoutput.ts';
 import { positionOfLsn } from './position.ts';
 
-const letter = { begin: 'B', commit: 'C', origin: 'O', relation: 'R', type: 'Y', truncate: 'T', message: 'M' } as const;
-const rowLetters = new Set(['I', 'U', 'D']);
+const letter = {
+  begin: 0x42,
+  commit: 0x43,
+  origin: 0x4f,
+  relation: 0x52,
+  type: 0x59,
+  insert: 0x49,
+  update: 0x55,
+  delete: 0x44,
+  truncate: 0x54,
+  message: 0x4d,
+} as const;
 /** What is written there says who owns the data, whoever wrote it. */
 const tealSchema = 'teal';
 
@@ -31,7 +41,7 @@ export class RecordReader {
 
   /** Undefined for what is left out. Throws TEAL-WIRE-001. */
   read(payload: Buffer): ChangeRecord | undefined {
-    const type = payload.toString('latin1', 0, 1);
+    const type = payload[0] ?? 0;
     switch (type) {
       case letter.begin:
         this.#expectInside(false, type);
@@ -56,12 +66,15 @@ export class RecordReader {
       case letter.truncate:
         this.#expectInside(true, type);
         return { kind: 'change', payload };
-      default:
-        if (!rowLetters.has(type)) throw new TealError('TEAL-WIRE-001', 'a message of an unknown type', { type });
+      case letter.insert:
+      case letter.update:
+      case letter.delete:
         this.#expectInside(true, type);
         return this.#isOwnTransaction && !this.#tealTables.has(relationId(payload))
           ? undefined
           : { kind: 'change', payload };
+      default:
+        throw new TealError('TEAL-WIRE-001', 'a message of an unknown type', { type });
     }
   }
 
@@ -89,7 +102,7 @@ export class RecordReader {
     return { kind: 'change', payload };
   }
 
-  #expectInside(inside: boolean, type: string): void {
+  #expectInside(inside: boolean, type: number): void {
     if (this.#insideTransaction !== inside) {
       throw new TealError('TEAL-WIRE-001', 'a message at a place where none of its type may be', { type, inside });
     }

@@ -3,7 +3,7 @@ import { monotonicMs, nowMs } from '../../kernel/clock.ts';
 import { TealError, isTealError, type ErrorCode } from '../../kernel/errors.ts';
 import type { Position } from '../../model/position.ts';
 import type { ChangeRecord, ChangeSource, ChangeStream, StreamStart } from '../../ports/change-source.ts';
-import { FrameReader, frameBody, type Frame } from '../../wire/postgres/frames.ts';
+import { FrameReader, frameBody, frameHeaderBytes, type Frame } from '../../wire/postgres/frames.ts';
 import {
   decodeErrorFields,
   decodeReplicationMessage,
@@ -194,7 +194,7 @@ class PostgresChangeStream implements ChangeStream {
   #take(frame: Frame): void {
     switch (frame.type) {
       case frameType.copyData:
-        this.#takeMessage(decodeReplicationMessage(frameBody(frame)));
+        this.#takeMessage(decodeReplicationMessage(frame.bytes, frameHeaderBytes));
         return;
       case frameType.copyBoth:
         this.#phase = 'streaming';

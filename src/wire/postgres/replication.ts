@@ -6,28 +6,23 @@ import { postgresEpochUs } from './pgoutput.ts';
  * status updates to it.
  */
 export type ReplicationMessage =
-  | { readonly kind: 'data'; readonly start: bigint; readonly walEnd: bigint; readonly payload: Buffer }
+  | { readonly kind: 'data'; readonly payload: Buffer }
   /** `walEnd`: the server has read its log up to here, and has sent every transaction that it streams and that ended before. */
   | { readonly kind: 'keepalive'; readonly walEnd: bigint; readonly replyRequested: boolean };
 
 const dataHeaderBytes = 25;
 const keepaliveBytes = 18;
 
-/** The body of a CopyData frame. `payload` is a view. Throws TEAL-WIRE-001. */
-export function decodeReplicationMessage(body: Buffer): ReplicationMessage {
-  const type = body.length === 0 ? undefined : body.readUInt8(0);
-  if (type === 0x77 && body.length >= dataHeaderBytes) {
-    return {
-      kind: 'data',
-      start: body.readBigUInt64BE(1),
-      walEnd: body.readBigUInt64BE(9),
-      payload: body.subarray(dataHeaderBytes),
-    };
+/** The body of a CopyData frame, which begins at `from`. `payload` is a view; where it lies in the log is left out. Throws TEAL-WIRE-001. */
+export function decodeReplicationMessage(bytes: Buffer, from = 0): ReplicationMessage {
+  const [type, length] = [bytes[from], bytes.length - from];
+  if (type === 0x77 && length >= dataHeaderBytes)
+    return { kind: 'data', payload: bytes.subarray(from + dataHeaderBytes) };
+  if (type === 0x6b && length === keepaliveBytes) {
+    const replyRequested = bytes.readUInt8(from + 17) !== 0;
+    return { kind: 'keepalive', walEnd: bytes.readBigUInt64BE(from + 1), replyRequested };
   }
-  if (type === 0x6b && body.length === keepaliveBytes) {
-    return { kind: 'keepalive', walEnd: body.readBigUInt64BE(1), replyRequested: body.readUInt8(17) !== 0 };
-  }
-  throw new TealError('TEAL-WIRE-001', 'a message of a replication stream that is none', { type, length: body.length });
+  throw new TealError('TEAL-WIRE-001', 'a message of a replication stream that is none', { type, length });
 }
 
 export interface StandbyStatus {
