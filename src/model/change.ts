@@ -1,3 +1,4 @@
+import type { PackedValues } from '../kernel/packed-values.ts';
 import type { Position } from './position.ts';
 import type { TableName } from './catalog.ts';
 
@@ -8,7 +9,7 @@ import type { TableName } from './catalog.ts';
 export type CellValue = Buffer | null | undefined;
 
 /** Values in the order of `Relation.columns`. */
-export type RowValues = readonly CellValue[];
+export type RowValues = PackedValues;
 
 export interface RelationColumn {
   readonly name: string;

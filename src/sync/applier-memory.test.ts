@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { waitFor } from '../kernel/clock.ts';
+import { PackedValues } from '../kernel/packed-values.ts';
 import type { Relation, StreamEvent } from '../model/change.ts';
 import { asPosition, type Position } from '../model/position.ts';
 import type { Sink, SinkProgress } from '../ports/sink.ts';
@@ -19,7 +20,7 @@ const relation: Relation = {
 function transaction(number: number): readonly StreamEvent[] {
   return [
     { kind: 'begin', xid: number, committedAtUs: 0n, commitsAt: at(number * 10 + 1) },
-    { kind: 'insert', relation, row: [Buffer.from(String(number))] },
+    { kind: 'insert', relation, row: PackedValues.of([Buffer.from(String(number))]) },
     { kind: 'commit', end: at(number * 10 + 2) },
   ];
 }

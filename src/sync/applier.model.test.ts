@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isTealError } from '../kernel/errors.ts';
-import type { Relation, StreamEvent } from '../model/change.ts';
+import { PackedValues } from '../kernel/packed-values.ts';
+import type { Relation, RowValues, StreamEvent } from '../model/change.ts';
 import { asPosition, type Position } from '../model/position.ts';
 import type { ApplySlice, KeptMode, Sink, SinkProgress, SinkStep, TableFit } from '../ports/sink.ts';
 import { createApplier } from './applier.ts';
@@ -51,7 +52,7 @@ function logOf(told: readonly Told[]): readonly Placed[] {
 }
 
 function eventsOf({ rows, sign, ours, beats, number, epoch, begins, end }: Placed): readonly StreamEvent[] {
-  const text = (...values: readonly string[]): Buffer[] => values.map((value) => Buffer.from(value));
+  const text = (...values: readonly string[]): RowValues => PackedValues.of(values.map((value) => Buffer.from(value)));
   const signs: Readonly<Record<Sign, readonly StreamEvent[]>> = {
     none: [],
     fence: [{ kind: 'insert', relation: cuts, row: text(`t${number}`, 'cut') }],
@@ -187,7 +188,7 @@ class ModelTarget {
 
 function rowsOf(step: SinkStep): readonly string[] {
   if (step.kind === 'either') return step.quick.flatMap(rowsOf);
-  return step.kind === 'insert' ? step.rows.map(([key]) => String(key)) : [];
+  return step.kind === 'insert' ? step.rows.map((row) => String(row.at(0))) : [];
 }
 
 interface Story {

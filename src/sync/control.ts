@@ -15,7 +15,7 @@ export function controlRowOf(change: RowChange): ControlRow | undefined {
   if (name !== 'cut' && name !== 'owner' && name !== 'heartbeat') return undefined;
   const values = new Map<string, CellValue>();
   for (const [place, column] of relation.columns.entries()) {
-    if (change.row[place] !== undefined) values.set(column.name, change.row[place]);
+    if (change.row.isSent(place)) values.set(column.name, change.row.at(place));
   }
   return { table: name, values };
 }

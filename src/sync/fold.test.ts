@@ -1,5 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { must } from '../kernel/assert.ts';
+import { PackedValues } from '../kernel/packed-values.ts';
 import type { Relation, RowChange, RowValues } from '../model/change.ts';
 import type { SinkStep, TargetTable } from '../ports/sink.ts';
 import { foldBatch, foldTable, inOrder } from './fold.ts';
@@ -27,7 +29,8 @@ function tableOf(identity: 'default' | 'full', options: Partial<TargetTable> = {
 
 type ModelRow = readonly string[];
 const cells = (row: ModelRow): Buffer[] => row.map((cell) => Buffer.from(cell));
-const texts = (row: RowValues): string[] => row.map((cell) => (cell ?? Buffer.from('-')).toString());
+const packed = (row: ModelRow): RowValues => PackedValues.of(cells(row));
+const texts = (row: RowValues): string[] => row.toArray().map((cell) => (cell ?? Buffer.from('-')).toString());
 
 class UniqueViolation extends Error {}
 
@@ -83,11 +86,11 @@ function logOf(source: ModelTable, table: TargetTable, command: Command): RowCha
     const row = [command.key, command.unique ?? `${command.key}!`, command.toast ?? 'T', command.plain];
     if ([...source.rows.values()].some((other) => other[uniqueColumn] === row[uniqueColumn])) return undefined;
     source.put(row);
-    return { kind: 'insert', relation, row: cells(row) };
+    return { kind: 'insert', relation, row: packed(row) };
   }
   if (before === undefined) return undefined;
   const image = (row: ModelRow): RowValues =>
-    isFull ? cells(row) : cells(row).map((cell, at) => (at === keyColumn ? cell : null));
+    PackedValues.of(cells(row).map((cell, at) => (isFull || at === keyColumn ? cell : null)));
   const old = { kind: isFull ? 'full' : 'key', values: image(before) } as const;
   if (command.what === 'delete') {
     source.take(command.key);
@@ -100,7 +103,9 @@ function logOf(source: ModelTable, table: TargetTable, command: Command): RowCha
   } catch {
     return undefined;
   }
-  const sent = cells(row).map((cell, at) => (at === toastColumn && row[at] === toast ? undefined : cell));
+  const sent = PackedValues.of(
+    cells(row).map((cell, at) => (at === toastColumn && row[at] === toast ? undefined : cell)),
+  );
   const says = isFull || row[keyColumn] !== key;
   return { kind: 'update', relation, row: sent, ...(says ? { old } : {}) };
 }
@@ -126,19 +131,19 @@ function perform(
     }
     if (step.kind === 'insert') {
       for (const row of step.rows) {
-        expect(row).not.toContain(undefined);
+        expect(row.isWhole).toBe(true);
         target.put(texts(row));
       }
     }
-    if (step.kind === 'delete') for (const row of step.rows) target.take(String(row[keyColumn]));
+    if (step.kind === 'delete') for (const row of step.rows) target.take(String(row.at(keyColumn)));
     if (step.kind === 'update') {
       for (const at of shuffle(step.rows.map((_, index) => index))) {
-        const { old, row } = step.rows[at] ?? { old: [], row: [] };
-        const key = String(old[keyColumn]);
+        const { old, row } = must(step.rows[at], 'a row of the step');
+        const key = String(old.at(keyColumn));
         const next = [...(target.rows.get(key) ?? [])];
         for (const column of step.set) {
-          expect(row[column]).toBeDefined();
-          next[column] = String(row[column]);
+          expect(row.isSent(column)).toBe(true);
+          next[column] = String(row.at(column));
         }
         target.replace(key, next);
       }
@@ -215,16 +220,16 @@ describe('fold', () => {
 
   const table = tableOf('default');
   const { relation } = table;
-  const insert = (...row: string[]): RowChange => ({ kind: 'insert', relation, row: cells(row) });
+  const insert = (...row: string[]): RowChange => ({ kind: 'insert', relation, row: packed(row) });
   const update = (...row: (string | undefined)[]): RowChange => ({
     kind: 'update',
     relation,
-    row: row.map((cell) => (cell === undefined ? undefined : Buffer.from(cell))),
+    row: PackedValues.of(row.map((cell) => (cell === undefined ? undefined : Buffer.from(cell)))),
   });
   const remove = (key: string): RowChange => ({
     kind: 'delete',
     relation,
-    old: { kind: 'key', values: [Buffer.from(key), null, null, null] },
+    old: { kind: 'key', values: PackedValues.of([Buffer.from(key), null, null, null]) },
   });
 
   test('a row that comes, changes and goes within the batch leaves nothing to do', () => {
@@ -237,13 +242,13 @@ describe('fold', () => {
       update('2', 'b', undefined, 'y'),
       update('1', 'c', undefined, 'z'),
     ]);
-    expect(step).toMatchObject({ kind: 'update', set: [1, 2, 3], rows: [{ row: cells(['1', 'c', 'big', 'z']) }] });
+    expect(step).toMatchObject({ kind: 'update', set: [1, 2, 3], rows: [{ row: packed(['1', 'c', 'big', 'z']) }] });
     expect(more).toMatchObject({ kind: 'update', set: [1, 3] });
   });
 
   test('a table without a key is never folded', () => {
     const keyless = tableOf('full', { key: undefined, uniques: [] });
-    const row = cells(['1', 'a', 'x', 'y']);
+    const row = packed(['1', 'a', 'x', 'y']);
     const change: RowChange = { kind: 'delete', relation: keyless.relation, old: { kind: 'full', values: row } };
     const twice = foldTable(keyless, [{ kind: 'insert', relation: keyless.relation, row }, change, change]);
     expect(twice).toEqual([
@@ -259,10 +264,10 @@ describe('fold', () => {
 
   test('an unchanged value under full identity comes from the old row', () => {
     const full = tableOf('full');
-    const old = { kind: 'full', values: cells(['1', 'a', 'big', 'y']) } as const;
-    const sent: RowValues = [Buffer.from('1'), Buffer.from('b'), undefined, Buffer.from('z')];
+    const old = { kind: 'full', values: packed(['1', 'a', 'big', 'y']) } as const;
+    const sent: RowValues = PackedValues.of([Buffer.from('1'), Buffer.from('b'), undefined, Buffer.from('z')]);
     const [step] = foldTable(full, [{ kind: 'update', relation: full.relation, old, row: sent }]);
-    expect(step).toMatchObject({ set: [1, 2, 3], rows: [{ row: cells(['1', 'b', 'big', 'z']) }] });
+    expect(step).toMatchObject({ set: [1, 2, 3], rows: [{ row: packed(['1', 'b', 'big', 'z']) }] });
   });
 
   test('a truncate keeps what came before it before it', () => {

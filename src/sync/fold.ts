@@ -2,7 +2,7 @@ import { TealError } from '../kernel/errors.ts';
 import { tableKey } from '../model/catalog.ts';
 import type { RowChange, RowValues } from '../model/change.ts';
 import type { ControlRow, SinkStep, TargetTable, UpdatedRow } from '../ports/sink.ts';
-import { hasEvery, isSameKey, keyText, mergeRows, presentColumns } from './row-values.ts';
+import { filled, hasEvery, isSameKey, keyText, mergeRows, presentColumns } from './row-values.ts';
 
 /** A change of the stream with the table that takes it. */
 export type Placed =
@@ -61,6 +61,8 @@ export function foldBatch(batch: readonly Placed[]): SinkStep[] {
 /** Changes of one table in stream order. Row by row where there is no key, or where folding would have to know what the log did not tell. */
 export function foldTable(table: TargetTable, changes: readonly RowChange[]): SinkStep[] {
   if (table.key === undefined || changes.length === 1) return inOrder(table, changes);
+  // Nothing can be told in fewer words, and no key has to be looked at.
+  if (changes.every((change) => change.kind === 'insert')) return inOrder(table, changes);
   const net = netChanges(table, table.key, changes);
   if (net === undefined) return inOrder(table, changes);
   const quick = asSets(table, table.key, net);
@@ -248,10 +250,7 @@ function completeUpdate(
     }
     return { old: row, row };
   }
-  if (!row.includes(undefined)) return { old: old.values, row };
+  if (row.isWhole) return { old: old.values, row };
   const known = (column: number): boolean => old.kind === 'full' || (key?.includes(column) ?? false);
-  return {
-    old: old.values,
-    row: row.map((cell, column) => (cell === undefined && known(column) ? old.values[column] : cell)),
-  };
+  return { old: old.values, row: filled(row, (column) => (known(column) ? old.values.at(column) : undefined)) };
 }

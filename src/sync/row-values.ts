@@ -1,19 +1,23 @@
-import type { RowValues } from '../model/change.ts';
+import { PackedValues } from '../kernel/packed-values.ts';
+import type { CellValue, RowValues } from '../model/change.ts';
 
 /** Of `columns`, those whose value was sent. */
 export function presentColumns(row: RowValues, columns: readonly number[]): readonly number[] {
-  return columns.every((column) => row[column] !== undefined)
-    ? columns
-    : columns.filter((column) => row[column] !== undefined);
+  return hasEvery(row, columns) ? columns : columns.filter((column) => row.isSent(column));
 }
 
 export function hasEvery(row: RowValues, columns: readonly number[]): boolean {
-  return columns.every((column) => row[column] !== undefined);
+  return columns.every((column) => row.isSent(column));
 }
 
 /** The later row, with the earlier one's values where the later says nothing. */
 export function mergeRows(earlier: RowValues, later: RowValues): RowValues {
-  return later.includes(undefined) ? later.map((cell, column) => (cell === undefined ? earlier[column] : cell)) : later;
+  return later.isWhole ? later : filled(later, (column) => earlier.at(column));
+}
+
+/** The row with other values for what was not sent. */
+export function filled(row: RowValues, other: (column: number) => CellValue): RowValues {
+  return PackedValues.of(row.toArray().map((cell, column) => (cell === undefined ? other(column) : cell)));
 }
 
 /**
@@ -31,23 +35,21 @@ export function keyText(row: RowValues, key: readonly number[]): string {
 }
 
 function cellText(row: RowValues, column: number): string {
-  const cell = row[column];
+  const text = row.latin1(column);
   // A key has no NULL; the sign before a value keeps NULL apart all the same.
-  return cell === undefined || cell === null ? 'n' : `v${cell.toString('latin1')}`;
+  return text === undefined ? 'n' : `v${text}`;
 }
 
 export function isSameKey(a: RowValues, b: RowValues, key: readonly number[]): boolean {
   if (a === b) return true;
   return key.every((column) => {
-    const [left, right] = [a[column], b[column]];
-    if (left === right) return true;
-    return left !== null && left !== undefined && right !== null && right !== undefined && left.equals(right);
+    const [left, right] = [a.from(column), b.from(column)];
+    // Both NULL, or neither sent.
+    return left < 0 || right < 0 ? left === right : a.hasSame(column, b);
   });
 }
 
 /** Bytes that a row holds in memory, roughly: for the bounds of a batch. */
 export function rowBytes(row: RowValues): number {
-  let bytes = 64;
-  for (const cell of row) bytes += 16 + (cell?.length ?? 0);
-  return bytes;
+  return 64 + 16 * row.length + row.byteLength;
 }

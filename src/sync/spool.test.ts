@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isTealError } from '../kernel/errors.ts';
+import { PackedValues } from '../kernel/packed-values.ts';
 import type { Relation, StreamEvent } from '../model/change.ts';
 import { asPosition, type Position } from '../model/position.ts';
 import type { ChangeDecoder, ChangeRecord } from '../ports/change-source.ts';
@@ -52,7 +53,7 @@ class TextDecoder implements ChangeDecoder {
         return { kind: 'relation', relation };
       default:
         if (words[1] !== this.#version) throw new Error(`row of version ${words[1]}, table of ${this.#version}`);
-        return { kind: 'insert', relation, row: [Buffer.from(words[2] ?? '')] };
+        return { kind: 'insert', relation, row: PackedValues.of([Buffer.from(words[2] ?? '')]) };
     }
   }
 }
@@ -85,7 +86,7 @@ async function readAll(
       expect(inside, `${event.kind} at its place`).toBe(event.kind !== 'begin');
       inside = event.kind !== 'commit';
       if (event.kind === 'commit') ends.push(event.end);
-      if (event.kind === 'insert') rows.push(String(event.row[0]));
+      if (event.kind === 'insert') rows.push(String(event.row.at(0)));
     }
   }
   expect(inside, 'nothing is left open').toBe(false);

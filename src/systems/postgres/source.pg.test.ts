@@ -3,7 +3,7 @@ import { ownServer, testDatabase, type TestDatabase } from '../../../test/suppor
 import { unreachable } from '../../kernel/assert.ts';
 import { waitFor } from '../../kernel/clock.ts';
 import { isTealError, type TealError } from '../../kernel/errors.ts';
-import type { StreamEvent } from '../../model/change.ts';
+import type { RowValues, StreamEvent } from '../../model/change.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { ChangeRecord, ChangeStream, StreamStart } from '../../ports/change-source.ts';
 import { PgoutputDecoder } from './change-decoder.ts';
@@ -63,8 +63,11 @@ function decode(records: readonly ChangeRecord[]): StreamEvent[] {
 
 /** Events as texts: their kinds, names and values, which is what the assertions are about. */
 function tell(event: StreamEvent): string {
-  const row = (values: readonly (Buffer | null | undefined)[]) =>
-    values.map((value) => (value === undefined ? '(unchanged)' : (value?.toString() ?? 'NULL'))).join('|');
+  const row = (values: RowValues) =>
+    values
+      .toArray()
+      .map((value) => (value === undefined ? '(unchanged)' : (value?.toString() ?? 'NULL')))
+      .join('|');
   switch (event.kind) {
     case 'insert':
       return `insert ${event.relation.name} ${row(event.row)}`;

@@ -1,4 +1,5 @@
 import { TealError } from '../../kernel/errors.ts';
+import { PackedValues, notSentMark, nullMark } from '../../kernel/packed-values.ts';
 
 /**
  * Messages of PostgreSQL's logical replication stream, protocol version 1 (manual: "Logical Replication Message Formats"). Whole transactions in commit
@@ -6,9 +7,6 @@ import { TealError } from '../../kernel/errors.ts';
  *
  * Values are views of the payload, not copies: whoever keeps one keeps the payload.
  */
-
-/** Text (or binary, if the stream was asked for it); `null` is NULL; `undefined` is an unchanged TOASTed value that was not sent. */
-export type TupleValue = Buffer | null | undefined;
 
 export interface RelationMessage {
   readonly kind: 'relation';
@@ -24,9 +22,10 @@ export interface RelationMessage {
   }[];
 }
 
+/** Values are text (or binary, if the stream was asked for it); one that is not sent is an unchanged TOASTed value. */
 export interface OldTuple {
   readonly kind: 'key' | 'full';
-  readonly values: readonly TupleValue[];
+  readonly values: PackedValues;
 }
 
 export type PgoutputMessage =
@@ -36,12 +35,12 @@ export type PgoutputMessage =
   | { readonly kind: 'origin'; readonly name: string }
   | RelationMessage
   | { readonly kind: 'type'; readonly id: number; readonly schema: string; readonly name: string }
-  | { readonly kind: 'insert'; readonly relationId: number; readonly row: readonly TupleValue[] }
+  | { readonly kind: 'insert'; readonly relationId: number; readonly row: PackedValues }
   | {
       readonly kind: 'update';
       readonly relationId: number;
       readonly old?: OldTuple;
-      readonly row: readonly TupleValue[];
+      readonly row: PackedValues;
     }
   | { readonly kind: 'delete'; readonly relationId: number; readonly old: OldTuple }
   | {
@@ -177,23 +176,29 @@ function readOld(reader: PayloadReader, marker: number): OldTuple {
   throw malformed('an old row of an unknown kind', { marker });
 }
 
-function readTuple(reader: PayloadReader): TupleValue[] {
+function readTuple(reader: PayloadReader): PackedValues {
   const count = reader.uint16();
-  const values: TupleValue[] = [];
-  for (let index = 0; index < count; index += 1) values.push(readValue(reader));
-  return values;
+  const places: number[] = [];
+  for (let index = 0; index < count; index += 1) readPlace(reader, places);
+  return new PackedValues(reader.payload, places);
 }
 
-function readValue(reader: PayloadReader): TupleValue {
+function readPlace(reader: PayloadReader, places: number[]): void {
   const kind = reader.uint8();
   switch (kind) {
     case letter.text:
-    case letter.binary:
-      return reader.bytes(reader.int32());
+    case letter.binary: {
+      const length = reader.int32();
+      const from = reader.skip(length);
+      places.push(from, from + length);
+      return;
+    }
     case letter.null:
-      return null;
+      places.push(nullMark, nullMark);
+      return;
     case letter.unchanged:
-      return undefined;
+      places.push(notSentMark, notSentMark);
+      return;
     default:
       throw malformed('a value of an unknown kind', { kind });
   }
@@ -228,12 +233,16 @@ class PayloadReader {
     this.#bytes = bytes;
   }
 
+  get payload(): Buffer {
+    return this.#bytes;
+  }
+
   get remaining(): number {
     return this.#bytes.length - this.#at;
   }
 
   uint8(): number {
-    return this.#bytes.readUInt8(this.#step(1));
+    return this.#bytes[this.#step(1)] ?? 0;
   }
 
   uint16(): number {
@@ -257,9 +266,14 @@ class PayloadReader {
   }
 
   bytes(length: number): Buffer {
-    if (length < 0) throw malformed('a value of negative length', { length });
-    const at = this.#step(length);
+    const at = this.skip(length);
     return this.#bytes.subarray(at, at + length);
+  }
+
+  /** Where they begin. */
+  skip(length: number): number {
+    if (length < 0) throw malformed('a value of negative length', { length });
+    return this.#step(length);
   }
 
   /** UTF-8 up to a zero byte. */

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { PackedValues } from '../../../kernel/packed-values.ts';
 import { isTealError } from '../../../kernel/errors.ts';
 import { FrameReader, frameBody } from '../../../wire/postgres/frames.ts';
 import { Outgoing } from './outgoing.ts';
@@ -47,7 +48,7 @@ describe('outgoing messages', () => {
       fc.property(fc.array(fc.array(cell, { minLength: 2, maxLength: 4 }), { maxLength: 20 }), (rows) => {
         const asCells = rows.map((row) => row.map((each) => (each === null ? null : Buffer.from(each))));
         const { types, data } = written((out) => {
-          for (const row of asCells) out.copyRow(row, [...row.keys()]);
+          for (const row of asCells) out.copyLine([PackedValues.of(row)], [[...row.keys()]]);
           out.copyDone();
         });
         expect(types).toMatch(/^d*cS$/);
@@ -71,7 +72,7 @@ describe('outgoing messages', () => {
   test('a value that was not sent is never written', () => {
     for (const write of [
       (out: Outgoing) => out.bind('s', [undefined]),
-      (out: Outgoing) => out.copyRow([undefined], [0]),
+      (out: Outgoing) => out.copyLine([PackedValues.of([undefined])], [[0]]),
     ]) {
       expect(() => written(write)).toThrow(expect.toSatisfy((error) => isTealError(error, 'TEAL-SYNC-117')));
     }

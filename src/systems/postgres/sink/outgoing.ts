@@ -1,5 +1,5 @@
 import { TealError } from '../../../kernel/errors.ts';
-import type { CellValue } from '../../../model/change.ts';
+import type { CellValue, RowValues } from '../../../model/change.ts';
 import { frontend } from '../../../wire/postgres/frontend.ts';
 
 const chunkBytes = 1 << 18;
@@ -17,6 +17,8 @@ for (const [byte, letter] of [
   escapes[byte.charCodeAt(0)] = letter.charCodeAt(0);
 }
 const backslash = 0x5c;
+/** NULL is a backslash and this. */
+const nullLetter = 0x4e;
 const [tab, newline] = [0x09, 0x0a];
 
 /**
@@ -77,21 +79,27 @@ export class Outgoing {
     this.flush();
   }
 
-  /** Rows as CopyData, the values of `columns` in that order. A message may end anywhere in a row: the server joins them. */
-  copyRow(row: readonly CellValue[], columns: readonly number[]): void {
-    let first = true;
-    for (const column of columns) {
-      const cell = row[column];
-      if (cell === undefined) throw notSent();
-      const start = this.#beginCopy(first ? 0 : 1);
-      if (!first) this.#chunk[this.#at++] = tab;
-      first = false;
-      if (cell === null) this.#at += this.#chunk.write('\\N', this.#at, 'latin1');
-      else if (cell.length <= pieceBytes) this.#escape(cell, 0, cell.length);
-      this.#endCopy(start);
-      if (cell !== null && cell.length > pieceBytes) this.#copyLong(cell);
+  /** A line of COPY: of each row the values of its `columns`, in that order. A message may end anywhere in a line: the server joins them. */
+  copyLine(rows: readonly RowValues[], columns: readonly (readonly number[])[]): void {
+    // Hardly a line is so long that it does not fit into one piece.
+    const isShort = lineBytes(rows, columns) <= pieceBytes;
+    let start = this.#beginCopy(0);
+    let isFirst = true;
+    for (const [place, row] of rows.entries()) {
+      for (const column of columns[place] ?? []) {
+        if (!isShort) {
+          this.#endCopy(start);
+          start = this.#beginCopy(1);
+        }
+        if (!isFirst) this.#chunk[this.#at++] = tab;
+        isFirst = false;
+        start = this.#copyValue(row, column, start);
+      }
     }
-    const start = this.#beginCopy(0);
+    if (!isShort) {
+      this.#endCopy(start);
+      start = this.#beginCopy(0);
+    }
     this.#chunk[this.#at++] = newline;
     this.#endCopy(start);
   }
@@ -108,12 +116,27 @@ export class Outgoing {
   /** Where the length of the CopyData at the end of the chunk stands, so that the next cell can join it; -1 when the last message is another. */
   #copyLengthAt = -1;
 
-  #copyLong(cell: Buffer): void {
-    for (let from = 0; from < cell.length; from += pieceBytes) {
-      const start = this.#beginCopy(0);
-      this.#escape(cell, from, Math.min(from + pieceBytes, cell.length));
-      this.#endCopy(start);
+  /** Within the message whose length stands at `start`, or, after a long value, within the one that it answers. */
+  #copyValue(row: RowValues, column: number, start: number): number {
+    if (row.isNull(column)) {
+      this.#chunk[this.#at++] = backslash;
+      this.#chunk[this.#at++] = nullLetter;
+      return start;
     }
+    const [from, to] = [row.from(column), row.to(column)];
+    if (to - from > pieceBytes) return this.#copyLong(row.bytes, from, to, start);
+    this.#escape(row.bytes, from, to);
+    return start;
+  }
+
+  #copyLong(bytes: Buffer, from: number, to: number, start: number): number {
+    let open = start;
+    for (let at = from; at < to; at += pieceBytes) {
+      this.#endCopy(open);
+      open = this.#beginCopy(0);
+      this.#escape(bytes, at, Math.min(at + pieceBytes, to));
+    }
+    return open;
   }
 
   /** Room for one piece at its longest, within a CopyData message. */
@@ -131,11 +154,11 @@ export class Outgoing {
     this.#copyLengthAt = lengthAt;
   }
 
-  #escape(cell: Buffer, from: number, to: number): void {
+  #escape(bytes: Buffer, from: number, to: number): void {
     const chunk = this.#chunk;
     let at = this.#at;
     for (let index = from; index < to; index += 1) {
-      const byte = cell[index] ?? 0;
+      const byte = bytes[index] ?? 0;
       const letter = escapes[byte] ?? 0;
       if (letter === 0) {
         chunk[at++] = byte;
@@ -172,6 +195,18 @@ export class Outgoing {
   #int32(value: number): void {
     this.#at = this.#chunk.writeInt32BE(value, this.#at);
   }
+}
+
+/** Of a line of COPY before anything is escaped. TEAL-SYNC-117 where a value is missing. */
+function lineBytes(rows: readonly RowValues[], columns: readonly (readonly number[])[]): number {
+  let bytes = 1;
+  for (const [place, row] of rows.entries()) {
+    for (const column of columns[place] ?? []) {
+      if (!row.isSent(column)) throw notSent();
+      bytes += 2 + row.to(column) - row.from(column);
+    }
+  }
+  return bytes;
 }
 
 function notSent(): TealError {

@@ -45,7 +45,7 @@ export function insertSql(fitted: FittedTable): string {
 }
 
 export function cellsOf(row: RowValues, places: readonly number[]): readonly CellValue[] {
-  return places.map((place) => row[place]);
+  return places.map((place) => row.at(place));
 }
 
 export function updateRow(fitted: FittedTable, set: readonly number[], old: RowValues, row: RowValues): RowStatement {
@@ -86,8 +86,8 @@ function wholeRow(fitted: FittedTable, old: RowValues, before: number): Conditio
   const terms = fitted.table.written.map((place) => {
     const column = columnOf(fitted, place);
     // Not IS NULL: that also takes a composite value whose fields are all NULL.
-    if (old[place] === null) return `o.${column.sqlName} IS NOT DISTINCT FROM NULL`;
-    cells.push(old[place]);
+    if (old.isNull(place)) return `o.${column.sqlName} IS NOT DISTINCT FROM NULL`;
+    cells.push(old.at(place));
     const parameter = `$${before + cells.length}`;
     if (exactTypes.has(column.typeOid) && column.deterministic) {
       return `o.${column.sqlName} ${column.equals} ${parameter}::${column.type}`;

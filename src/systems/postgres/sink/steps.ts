@@ -72,7 +72,8 @@ function* insertAsks(fitted: FittedTable, rows: readonly RowValues[]): Generator
   const { table } = fitted;
   if (rows.length >= copyFromRows && table.written.length > 0) {
     const owner = { what: 'insert', table, rows: rows.length } as const;
-    yield { kind: 'copy', sql: copySql(fitted), rows, columns: table.written, owner };
+    const lines = mapped(rows, (row) => [row]);
+    yield { kind: 'copy', sql: copySql(fitted), lines, columns: [table.written], owner };
     return;
   }
   const sql = insertSql(fitted);
@@ -93,11 +94,11 @@ function* updateAsks(
     return;
   }
   const { key } = table;
-  const staged = (each: UpdatedRow): RowValues => [...cellsOf(each.old, key), ...cellsOf(each.row, set)];
   const { name, asks } = staging(fitted, stages);
   yield* asks;
   const copy = copyToStageSql(name, fitted, set);
-  yield copyToStage(copy, mapped(rows, staged), key.length + set.length, { what: 'update', table });
+  const lines = mapped(rows, (each) => [each.old, each.row]);
+  yield { kind: 'copy', sql: copy, lines, columns: [key, set], owner: { what: 'update', table } };
   const owner = { what: 'update', table, rows: rows.length } as const;
   yield statement(updateFromStageSql(name, fitted, set), owner);
 }
@@ -113,8 +114,8 @@ function* deleteAsks(fitted: FittedTable, rows: readonly RowValues[], stages: St
   const { name, asks } = staging(fitted, stages);
   yield* asks;
   const copy = copyToStageSql(name, fitted, []);
-  const keys = mapped(rows, (row) => cellsOf(row, key));
-  yield copyToStage(copy, keys, key.length, { what: 'delete', table });
+  const lines = mapped(rows, (row) => [row]);
+  yield { kind: 'copy', sql: copy, lines, columns: [key], owner: { what: 'delete', table } };
   const owner = { what: 'delete', table, rows: rows.length } as const;
   yield statement(deleteFromStageSql(name, fitted), owner);
 }
@@ -124,10 +125,6 @@ function staging(fitted: FittedTable, stages: Stages): { name: string; asks: rea
   const drop = replaces === undefined ? [] : [`DROP TABLE IF EXISTS ${replaces}`];
   const sql = isNew ? [...drop, createStageSql(name, fitted)] : [`TRUNCATE ${name}`];
   return { name, asks: sql.map((each) => statement(each, { what: 'session' })) };
-}
-
-function copyToStage(sql: string, rows: Iterable<RowValues>, columns: number, owner: Expectation): SinkAsk {
-  return { kind: 'copy', sql, rows, columns: Array.from({ length: columns }, (_, at) => at), owner };
 }
 
 function* mapped<From, To>(rows: readonly From[], how: (row: From) => To): Generator<To, void, void> {

@@ -12,12 +12,12 @@ import { Outgoing } from './outgoing.ts';
 /** One statement of a pipeline. `owner` is handed back with its answer, or with the error that it met. */
 export type Ask<Owner> =
   | { readonly kind: 'statement'; readonly sql: string; readonly cells: readonly CellValue[]; readonly owner: Owner }
-  /** `COPY … FROM STDIN`; the values of `columns` of each row. */
+  /** `COPY … FROM STDIN`. A line is made of one row or of several: of each the values of its `columns`, one row after the other. */
   | {
       readonly kind: 'copy';
       readonly sql: string;
-      readonly rows: Iterable<RowValues>;
-      readonly columns: readonly number[];
+      readonly lines: Iterable<readonly RowValues[]>;
+      readonly columns: readonly (readonly number[])[];
       readonly owner: Owner;
     };
 
@@ -149,8 +149,8 @@ export class TargetSession implements AsyncDisposable {
 
   async #copy(running: Running<unknown>, ask: Extract<Ask<unknown>, { kind: 'copy' }>): Promise<void> {
     this.#send(running, ask.sql, []);
-    for (const row of ask.rows) {
-      this.#outgoing.copyRow(row, ask.columns);
+    for (const line of ask.lines) {
+      this.#outgoing.copyLine(line, ask.columns);
       if (this.#socket.writableLength > unsentLimitBytes) await this.#drained();
       // The server ignores the rest of a COPY that failed.
       if (running.failure !== undefined) break;

@@ -1,0 +1,93 @@
+/** In place of a value's first byte, and of the byte after its last. */
+export const nullMark = -1;
+export const notSentMark = -2;
+
+/**
+ * Values side by side in one buffer, as a message of a log brings them: bytes, NULL (`null`), or not sent (`undefined`). Only places are kept: a buffer for each value
+ * of each row of a batch is what collecting garbage would be busy with. It keeps all of `bytes`.
+ */
+export class PackedValues {
+  readonly bytes: Buffer;
+  /** First byte of each value and the byte after its last, in turn; twice `nullMark` or `notSentMark` for what has no bytes. */
+  readonly places: readonly number[];
+
+  constructor(bytes: Buffer, places: readonly number[]) {
+    this.bytes = bytes;
+    this.places = places;
+  }
+
+  /** The same values, copied into a buffer of their own. */
+  static of(values: readonly (Buffer | null | undefined)[]): PackedValues {
+    const places: number[] = [];
+    const parts: Buffer[] = [];
+    let at = 0;
+    for (const value of values) {
+      if (value === undefined) places.push(notSentMark, notSentMark);
+      else if (value === null) places.push(nullMark, nullMark);
+      else {
+        places.push(at, at + value.length);
+        at += value.length;
+        parts.push(value);
+      }
+    }
+    return new PackedValues(Buffer.concat(parts, at), places);
+  }
+
+  get length(): number {
+    return this.places.length / 2;
+  }
+
+  /** A view. Undefined also past the last one. */
+  at(index: number): Buffer | null | undefined {
+    const from = this.from(index);
+    if (from >= 0) return this.bytes.subarray(from, this.to(index));
+    return from === nullMark ? null : undefined;
+  }
+
+  /** Where its bytes begin; negative where there are none. */
+  from(index: number): number {
+    return this.places[2 * index] ?? notSentMark;
+  }
+
+  /** The byte after its last. */
+  to(index: number): number {
+    return this.places[2 * index + 1] ?? notSentMark;
+  }
+
+  isNull(index: number): boolean {
+    return this.from(index) === nullMark;
+  }
+
+  isSent(index: number): boolean {
+    return this.from(index) !== notSentMark;
+  }
+
+  /** Whether every value was sent. */
+  get isWhole(): boolean {
+    return !this.places.includes(notSentMark);
+  }
+
+  /** Its bytes as a text, one letter a byte; undefined where there are none. */
+  latin1(index: number): string | undefined {
+    const from = this.from(index);
+    return from < 0 ? undefined : this.bytes.toString('latin1', from, this.to(index));
+  }
+
+  /** Whether both have bytes there, and the same ones. */
+  hasSame(index: number, other: PackedValues): boolean {
+    const [from, otherFrom] = [this.from(index), other.from(index)];
+    if (from < 0 || otherFrom < 0) return false;
+    return this.bytes.compare(other.bytes, otherFrom, other.to(index), from, this.to(index)) === 0;
+  }
+
+  /** Of all values together. */
+  get byteLength(): number {
+    let sum = 0;
+    for (let index = 0; index < this.length; index += 1) sum += this.to(index) - this.from(index);
+    return sum;
+  }
+
+  toArray(): (Buffer | null | undefined)[] {
+    return Array.from({ length: this.length }, (_, index) => this.at(index));
+  }
+}
