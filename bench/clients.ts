@@ -57,17 +57,22 @@ export function feltBetween(calls: readonly Call[], fromMs: number, untilMs: num
 /** Clients under way. `end` lets each finish its call and tells what they saw. */
 export class Crowd implements AsyncDisposable {
   readonly #child: ChildProcess;
+  /** Rejects when they end. */
+  readonly #ended: Promise<never>;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, ended: Promise<never>) {
     this.#child = child;
+    this.#ended = ended;
   }
 
   /** Resolves when all are connected. */
   static async start(options: LoadOptions): Promise<Crowd> {
     const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(options)], { serialization: 'advanced' });
     const ended = once(child, 'exit').then(() => Promise.reject(new Error('the clients have ended')));
+    // Also when nobody waits for them.
+    ended.catch(() => undefined);
     await Promise.race([once(child, 'message'), ended]);
-    return new Crowd(child);
+    return new Crowd(child, ended);
   }
 
   get pid(): number | undefined {
@@ -76,14 +81,14 @@ export class Crowd implements AsyncDisposable {
 
   async end(): Promise<LoadReport> {
     this.#child.send('end');
-    const [report] = (await once(this.#child, 'message')) as [LoadReport];
+    const [report] = (await Promise.race([once(this.#child, 'message'), this.#ended])) as [LoadReport];
     return report;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, 'exit');
-    this.#child.disconnect();
+    if (this.#child.connected) this.#child.disconnect();
     await ended;
   }
 }
@@ -147,9 +152,8 @@ async function main(options: LoadOptions): Promise<void> {
     acknowledgedWrites: callers.reduce((sum, { acknowledgedWrites }) => sum + acknowledgedWrites, 0),
     failures: callers.flatMap(({ failures }) => failures),
   };
-  process.send?.(report);
-  // What was sent goes out before the end.
-  process.disconnect?.();
+  // The end waits until all of it is out: it is larger than what a pipe takes at once.
+  process.send?.(report, undefined, undefined, () => process.disconnect?.());
 }
 
 if (import.meta.main) await main(JSON.parse(must(process.argv[2], 'options as JSON')) as LoadOptions);

@@ -74,6 +74,11 @@ export class BackendLink {
     if (this.#closed) owner.closed();
   }
 
+  /** Nobody's any more. What still comes is of no interest; `end` is to follow. */
+  detach(): void {
+    this.#owner = undefined;
+  }
+
   /** True when the socket takes more without buffering. */
   write(bytes: Buffer): boolean {
     return this.socket.write(bytes);

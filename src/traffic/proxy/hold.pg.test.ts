@@ -77,6 +77,26 @@ describe('a hold is answered in its time', () => {
     await noClients(at);
   });
 
+  test('and the backends that were left end when their clients are served again', async () => {
+    await using at = await proxied();
+    const clients = await Promise.all(Array.from({ length: 12 }, async () => at.connect()));
+    for (const client of clients) await client.query('select 1');
+    const left = async (): Promise<number> =>
+      (
+        await at.blue.query(
+          `select from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+             and application_name not like 'teal%'`,
+        )
+      ).length;
+    expect(await at.router.hold({ ...hold, drainMs: 5_000 })).toMatchObject({ drained: true });
+    await at.decide('green', 1);
+    await at.router.point('green', 1);
+    expect(await left()).toBe(12);
+    await at.router.release();
+    await waitFor({ what: 'the backends to be gone', ...soon }, async () => (await left()) === 0 || undefined);
+    for (const client of clients) await client.query('select 1');
+  });
+
   test('when clients come and go all the while', { timeout: 60_000 }, async () => {
     await using at = await proxied();
     const stop = new AbortController();

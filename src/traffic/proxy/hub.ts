@@ -4,6 +4,7 @@ import { describeError, TealError } from '../../kernel/errors.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import { Bell, endsWithin } from './bell.ts';
+import type { BackendLink } from './backend-link.ts';
 import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } from './connector.ts';
 import { CustomSettings } from './custom-settings.ts';
 import { beforeAnyCut, decideOwner, type Ownership } from './owner.ts';
@@ -40,6 +41,10 @@ export interface ProxyStats {
 
 /** Backends that are made ready at the same time. */
 const preparedAtOnce = 16;
+/** Sessions that are held at the same time before the gate closes. */
+const heldAheadAtOnce = 4;
+/** Between the ends of two backends that were left: a server's process takes longer to end than to serve a query. */
+const retirePauseMs = 5;
 const pointLimitMs = 10_000;
 const lookAgainMs = 1_000;
 const lookLimitMs = 5_000;
@@ -56,6 +61,8 @@ export class Hub implements Traffic<Session>, Router {
   readonly #sessions = new Map<number, Session>();
   readonly #bell = new Bell();
   readonly #stopped = new AbortController();
+  /** Backends that were left while clients waited. */
+  readonly #retired: BackendLink[] = [];
   #owner: Ownership;
   #holding = false;
   /** Sessions end at their next boundary. */
@@ -108,6 +115,7 @@ export class Hub implements Traffic<Session>, Router {
       this.log('sessions are ended in their transactions', { sessions: this.#sessions.size });
     this.#stopped.abort(new TealError('TEAL-KERNEL-003', 'the proxy stops'));
     for (const session of this.#sessions.values()) session.close(shuttingDown);
+    void this.#endRetired();
     for (const desk of Object.values(this.#options.desks)) desk.stop();
   }
 
@@ -125,8 +133,9 @@ export class Hub implements Traffic<Session>, Router {
   }
 
   /**
-   * First, with traffic flowing, every session's next backend is made ready; what cannot cross is found here, before anybody waits. Then the gate
-   * closes. `waitedMs` counts from there. Answers within `warmLimitMs` and `drainMs`, whatever a backend or a client does meanwhile.
+   * First, with traffic flowing, every session's next backend is made ready; what cannot cross is found here, before anybody waits. Then sessions are held, some at a
+   * time, and asked once more for what they have run meanwhile; at last the gate closes. `waitedMs` counts from the first that is held. Answers within `warmLimitMs`
+   * and `drainMs`, whatever a backend or a client does meanwhile.
    */
   async hold(request: HoldRequest): Promise<HoldResult> {
     if (!this.#holding) {
@@ -139,7 +148,10 @@ export class Hub implements Traffic<Session>, Router {
     this.renew(request.leaseMs);
     const startedMs = monotonicMs();
     this.#target = otherSide(this.side);
-    if (!this.#holding) this.#closeGate(request.cut);
+    if (!this.#holding) {
+      await this.#holdAhead(this.#target, request.drainMs / 2);
+      this.#closeGate(request.cut);
+    }
     for (const session of this.#sessions.values()) this.#tend(session);
     const drained = await this.#drain(startedMs + request.drainMs);
     const waitedMs = monotonicMs() - startedMs;
@@ -191,9 +203,10 @@ export class Hub implements Traffic<Session>, Router {
     this.#target = undefined;
     this.#alarm = undefined;
     this.log('released', { side: this.side, epoch: this.#owner.epoch });
-    for (const session of this.#sessions.values()) session.refresh();
+    for (const session of this.#sessions.values()) session.endHold();
     this.#dropStandbys();
     this.#bell.ring();
+    void this.#endRetired();
   }
 
   // ---- beyond the port
@@ -280,10 +293,15 @@ export class Hub implements Traffic<Session>, Router {
     }
   }
 
+  retire(link: BackendLink): void {
+    if (this.#holding) this.#retired.push(link);
+    else link.end();
+  }
+
   changed(session: Session): void {
     if (session.gone) this.#sessions.delete(session.key.pid);
     else if (this.#ending) this.#endAtBoundary(session);
-    else if (this.#holding) this.#tend(session);
+    else if (this.#holding || session.isHeldAhead) this.#tend(session);
     this.#bell.ring();
   }
 
@@ -303,6 +321,33 @@ export class Hub implements Traffic<Session>, Router {
   }
 
   // ---- holding
+
+  /**
+   * Holds session after session while the gate is still open to the others. Each is asked for its state: all at once would leave every client without an answer until the
+   * last one is asked, and it takes milliseconds each. One that is in a transaction is asked at its end.
+   */
+  async #holdAhead(target: Side, limitMs: number): Promise<void> {
+    const untilMs = monotonicMs() + limitMs;
+    const waiting = [...this.#sessions.values()];
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined && monotonicMs() < untilMs; next = waiting.pop()) {
+        if (next.gone) continue;
+        next.holdAhead();
+        await this.#ready(next, target);
+        if (isStuck(next) && this.#options.pinned === 'abort') return;
+      }
+    };
+    await endsWithin(Promise.all(Array.from({ length: heldAheadAtOnce }, worker)), limitMs);
+  }
+
+  async #ready(session: Session, target: Side): Promise<void> {
+    if (!wantsPreparing(session, target)) return;
+    try {
+      await session.prepare(target);
+    } catch (error) {
+      session.mover.hinder(describeError(error));
+    }
+  }
 
   #closeGate(cut: string): void {
     this.#holding = true;
@@ -342,13 +387,7 @@ export class Hub implements Traffic<Session>, Router {
     const target = this.#target;
     if (target === undefined || this.#preparing >= preparedAtOnce || !wantsPreparing(session, target)) return;
     this.#preparing += 1;
-    void session.prepare(target).then(
-      () => this.#tended(),
-      (error: unknown) => {
-        session.mover.hinder(describeError(error));
-        this.#tended();
-      },
-    );
+    void this.#ready(session, target).then(() => this.#tended());
   }
 
   #tended(): void {
@@ -486,6 +525,14 @@ export class Hub implements Traffic<Session>, Router {
     }
     this.#warmUntilMs = 0;
     if (!this.#holding) this.#dropStandbys();
+  }
+
+  /** Where clients waited for the end of a hold they go first: these are nobody's, and end one after the other. */
+  async #endRetired(): Promise<void> {
+    for (let link = this.#retired.pop(); link !== undefined; link = this.#retired.pop()) {
+      link.end();
+      if (!this.#stopped.signal.aborted) await sleep(retirePauseMs, this.#stopped.signal).catch(() => undefined);
+    }
   }
 
   #dropStandbys(): void {

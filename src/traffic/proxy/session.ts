@@ -53,6 +53,8 @@ export class Session implements LinkOwner {
   #lastSide: Side;
   /** New units may pass. Kept in a field because it is asked for every message. */
   #open = false;
+  /** Held though the gate is open to others. */
+  #heldAhead = false;
   /** The backend answers the proxy, not the client. */
   #asking = false;
   #moving = false;
@@ -161,7 +163,25 @@ export class Session implements LinkOwner {
     return !this.#moving && (this.#link === undefined || this.#link.side === this.#traffic.side);
   }
 
+  /** Lets this session wait at its next boundary as if the gate were closed, and it soon is. */
+  holdAhead(): void {
+    this.beginHold();
+    this.#heldAhead = true;
+    this.refresh();
+  }
+
+  get isHeldAhead(): boolean {
+    return this.#heldAhead;
+  }
+
+  endHold(): void {
+    this.#heldAhead = false;
+    this.refresh();
+  }
+
   beginHold(): void {
+    // Its waits have begun already.
+    if (this.#heldAhead) return;
     this.#backlog.resetWaits();
     this.#mover.forgetHindrance();
     // What waits at the fence is a held statement like any other now.
@@ -172,7 +192,8 @@ export class Session implements LinkOwner {
 
   /** What the hub says has changed: takes the consequences. */
   refresh(): void {
-    const { side, holding } = this.#traffic;
+    const { side } = this.#traffic;
+    const holding = this.#traffic.holding || this.#heldAhead;
     const link = this.#link;
     const misplaced = link === undefined || link.side !== side;
     this.#open =
@@ -590,7 +611,9 @@ export class Session implements LinkOwner {
     this.#leaving = false;
     this.#tellParameters(next.parameters);
     next.attach(this);
-    old?.end();
+    if (old === undefined) return;
+    old.detach();
+    this.#traffic.retire(old);
   }
 
   /** A client that has seen a parameter is told of its new value, unless it says what the server is: that stays what it was at first. */

@@ -1,4 +1,5 @@
 import type { Side } from '../../model/catalog.ts';
+import type { BackendLink } from './backend-link.ts';
 import type { BackendLogin, ConnectResult } from './connector.ts';
 import type { CustomSettings } from './custom-settings.ts';
 import type { TypeNumbers } from './type-numbers.ts';
@@ -13,6 +14,8 @@ export interface Traffic<Session> {
   readonly stragglerMs: number;
   connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult>;
   types(from: Side, to: Side): Promise<TypeNumbers>;
+  /** A backend that a session has left. It is ended when no client waits. */
+  retire(link: BackendLink): void;
   /** The session reached a boundary, became ready, moved or ended. */
   changed(session: Session): void;
   log(event: string, facts: Readonly<Record<string, unknown>>): void;
