@@ -19,13 +19,13 @@ import { figuresOf, judge, runRounds } from './rounds.ts';
 
 /**
  * `make bench`: measures Teal beside its peers and the limits, one benchmark after the other, and writes JSON, charts and a page. Settings come by the environment:
- * ONLY (names, by commas), VARIANTS (parts of their names), ROUNDS, SCALE, BLUE and GREEN (majors), RESULTS (a folder). Exit code 1 when Teal itself could not be
+ * ONLY (names, by commas), VARIANTS (parts of their names, by semicolons), ROUNDS, SCALE, BLUE and GREEN (majors), RESULTS (a folder). Exit code 1 when Teal itself could not be
  * measured; a promise that does not hold is a figure and no failure.
  */
 const env = (name: string, otherwise: string): string => process.env[name] || otherwise;
-const wanted = (name: string): readonly string[] =>
+const wanted = (name: string, separator: string): readonly string[] =>
   env(name, '')
-    .split(',')
+    .split(separator)
     .filter((each) => each !== '');
 const settings: Settings = {
   rounds: Number(env('ROUNDS', '3')),
@@ -41,14 +41,11 @@ function say(text: string): void {
 }
 
 async function main(): Promise<boolean> {
-  const chosen = choose(wanted('ONLY'));
+  const chosen = choose(wanted('ONLY', ','));
   mkdirSync(folder, { recursive: true });
   let complete = true;
   for (const benchmark of chosen) {
     const result = await run(benchmark);
-    writeFileSync(join(folder, `${benchmark.name}.json`), `${JSON.stringify(result, undefined, 1)}\n`);
-    if (hasChart(result)) writeFileSync(join(folder, `${benchmark.name}.svg`), renderChart(result));
-    writeFileSync(join(folder, 'README.md'), renderPage(resultsIn(folder)));
     process.stdout.write(`\n${renderBenchmark(result)}\n`);
     complete &&= result.variants.every(wasMeasured);
   }
@@ -66,16 +63,36 @@ function choose(names: readonly string[]): readonly Benchmark[] {
 
 async function run(benchmark: Benchmark): Promise<BenchmarkResult> {
   const machine = describeMachine(settings);
-  const parts = wanted('VARIANTS');
+  const parts = wanted('VARIANTS', ';');
+  const { name, title, about, chart } = benchmark;
+  const { rounds, scale } = settings;
   const variants: VariantResult[] = [];
+  const result = {
+    version: 1,
+    name,
+    title,
+    about,
+    chart,
+    takenIso: isoNow(),
+    rounds,
+    scale,
+    machine,
+    variants,
+  } as const;
   for (const variant of benchmark.variants) {
     if (parts.length > 0 && !parts.some((part) => variant.name.includes(part))) continue;
     say(`${benchmark.name}, ${variant.name}`);
     variants.push(await runVariant(variant));
+    // One after the other: whoever ends a long run keeps what it has measured.
+    keep(result);
   }
-  const { name, title, about, chart } = benchmark;
-  const { rounds, scale } = settings;
-  return { version: 1, name, title, about, chart, takenIso: isoNow(), rounds, scale, machine, variants };
+  return result;
+}
+
+function keep(result: BenchmarkResult): void {
+  writeFileSync(join(folder, `${result.name}.json`), `${JSON.stringify(result, undefined, 1)}\n`);
+  if (hasChart(result)) writeFileSync(join(folder, `${result.name}.svg`), renderChart(result));
+  writeFileSync(join(folder, 'README.md'), renderPage(resultsIn(folder)));
 }
 
 async function runVariant(variant: Variant): Promise<VariantResult> {
