@@ -9,6 +9,7 @@ import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } fro
 import { CustomSettings } from './custom-settings.ts';
 import { beforeAnyCut, decideOwner, type Ownership } from './owner.ts';
 import { shuttingDown } from './last-words.ts';
+import { RetiredLinks } from './retired-links.ts';
 import type { Session } from './session.ts';
 import { busyOf, isStuck, longestWaits, pinnedOf, wantsPreparing } from './sessions-seen.ts';
 import type { SideDesk } from './side-desk.ts';
@@ -43,8 +44,6 @@ export interface ProxyStats {
 const preparedAtOnce = 16;
 /** Sessions that are held at the same time before the gate closes. */
 const heldAheadAtOnce = 4;
-/** Between the ends of two backends that were left: a server's process takes longer to end than to serve a query. */
-const retirePauseMs = 5;
 const pointLimitMs = 10_000;
 const lookAgainMs = 1_000;
 const lookLimitMs = 5_000;
@@ -61,8 +60,7 @@ export class Hub implements Traffic<Session>, Router {
   readonly #sessions = new Map<number, Session>();
   readonly #bell = new Bell();
   readonly #stopped = new AbortController();
-  /** Backends that were left while clients waited. */
-  readonly #retired: BackendLink[] = [];
+  readonly #retired = new RetiredLinks();
   #owner: Ownership;
   #holding = false;
   /** Sessions end at their next boundary. */
@@ -115,7 +113,7 @@ export class Hub implements Traffic<Session>, Router {
       this.log('sessions are ended in their transactions', { sessions: this.#sessions.size });
     this.#stopped.abort(new TealError('TEAL-KERNEL-003', 'the proxy stops'));
     for (const session of this.#sessions.values()) session.close(shuttingDown);
-    void this.#endRetired();
+    void this.#retired.end(this.#stopped.signal);
     for (const desk of Object.values(this.#options.desks)) desk.stop();
   }
 
@@ -206,7 +204,7 @@ export class Hub implements Traffic<Session>, Router {
     for (const session of this.#sessions.values()) session.endHold();
     this.#dropStandbys();
     this.#bell.ring();
-    void this.#endRetired();
+    void this.#retired.end(this.#stopped.signal);
   }
 
   // ---- beyond the port
@@ -294,7 +292,7 @@ export class Hub implements Traffic<Session>, Router {
   }
 
   retire(link: BackendLink): void {
-    if (this.#holding) this.#retired.push(link);
+    if (this.#holding) this.#retired.add(link);
     else link.end();
   }
 
@@ -525,14 +523,6 @@ export class Hub implements Traffic<Session>, Router {
     }
     this.#warmUntilMs = 0;
     if (!this.#holding) this.#dropStandbys();
-  }
-
-  /** Where clients waited for the end of a hold they go first: these are nobody's, and end one after the other. */
-  async #endRetired(): Promise<void> {
-    for (let link = this.#retired.pop(); link !== undefined; link = this.#retired.pop()) {
-      link.end();
-      if (!this.#stopped.signal.aborted) await sleep(retirePauseMs, this.#stopped.signal).catch(() => undefined);
-    }
   }
 
   #dropStandbys(): void {
