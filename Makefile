@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-e2e fuzz mutants endure matrix many-tables bench generate format build demo clean
+.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-e2e fuzz mutants endure matrix many-tables bench generate format build demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-unit: setup ## the tests that need no server
 
 test-pg: setup ## the tests that need PostgreSQL (TEAL_BLUE=14 TEAL_GREEN=18)
 	vitest run --project pg
+
+test-mysql: setup ## the tests that need MariaDB or MySQL (TEAL_MYSQL=mariadb-10.11,mariadb-11.4,mysql-8.0)
+	vitest run --project mysql
 
 test-e2e: setup ## whole migrations
 	vitest run --project e2e

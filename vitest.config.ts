@@ -9,7 +9,8 @@ const retry = process.env['CI'] === undefined ? 0 : 1;
 const everywhere = ['src', 'test', 'tools', 'bench', 'examples', 'demo'].join(',');
 
 /**
- * The suffix of a test file says what it needs: `.test.ts` nothing, `.pg.test.ts` PostgreSQL servers, `.e2e.test.ts` whole migrations. Groups run one
+ * The suffix of a test file says what it needs: `.test.ts` nothing, `.pg.test.ts` PostgreSQL servers, `.mysql.test.ts` those of the MySQL
+ * family, `.e2e.test.ts` whole migrations. Groups run one
  * after another, cheapest first.
  */
 export default defineConfig({
@@ -22,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [`{${everywhere}}/**/*.test.ts`],
-          exclude: ['**/*.pg.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
+          exclude: ['**/*.pg.test.ts', '**/*.mysql.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
           // Properties run thousands of times, on machines that do other things too.
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
@@ -42,13 +43,25 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'mysql',
+          include: [`{${everywhere}}/**/*.mysql.test.ts`],
+          testTimeout: 90_000,
+          retry,
+          // The first start of a series on a machine makes its system tables.
+          hookTimeout: 180_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'e2e',
           include: [`{${everywhere}}/**/*.e2e.test.ts`],
           testTimeout: 600_000,
           retry,
           hookTimeout: 120_000,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

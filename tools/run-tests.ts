@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './check-fast.ts';
+import { describeError } from '../src/kernel/errors.ts';
+import { installMysql, mysqlSeries } from './servers/install-mysql.ts';
 import { asPostgresMajor, installPostgres } from './servers/install-postgres.ts';
 import { pgTools } from './servers/pg-tools.ts';
 import { summarise, summaryLine, type Summary, type VitestReport } from './test-summary.ts';
@@ -25,6 +27,22 @@ async function installServers(): Promise<void> {
   await installPostgres(blue);
   await installPostgres(green);
   await pgTools(blue, green);
+  await installMysqlFamily();
+}
+
+/** Half a gigabyte in all: where one cannot be had, its tests are skipped, which is said here and counted in the last line. */
+async function installMysqlFamily(): Promise<void> {
+  if (process.env['TEAL_MYSQL'] !== undefined) return;
+  const installed: string[] = [];
+  for (const series of mysqlSeries) {
+    try {
+      await installMysql(series);
+      installed.push(series);
+    } catch (error) {
+      process.stderr.write(`SKIPPED: the tests on ${series}, which cannot be had here: ${describeError(error)}\n`);
+    }
+  }
+  process.env['TEAL_MYSQL'] = installed.join(',');
 }
 
 function runSuites(): Summary {

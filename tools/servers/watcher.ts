@@ -7,15 +7,15 @@ export interface Watcher {
 }
 
 /**
- * Stops the postmaster that runs in $1 and, when $2 says so, removes that folder. It asks postmaster.pid and not its caller, so that it also knows a
+ * Stops the server that runs in $1 and, when $2 says so, removes that folder. It asks the file $3 there and not its caller, so that it also knows a
  * server that was restarted; the look at /proc makes sure that the number was not given to another process meanwhile.
  */
 const script = `
   read -r word; [ "$word" = dismissed ] && exit 0
-  mine() { pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null || return 1
+  mine() { pid=$(head -n 1 "$1/$2" 2>/dev/null) && kill -0 "$pid" 2>/dev/null || return 1
            [ ! -e "/proc/$pid/cmdline" ] || grep -qaF "$1" "/proc/$pid/cmdline"; }
   signal=QUIT; tries=0
-  while mine "$1"; do
+  while mine "$1" "$3"; do
     [ $((tries % 50)) = 0 ] && kill -$signal "$pid"
     tries=$((tries + 1)); [ $tries -ge 50 ] && signal=KILL
     [ $tries -ge 150 ] && break
@@ -27,10 +27,11 @@ const script = `
 
 /**
  * Nothing is left running when this process ends, not even after `kill -9`: a shell waits at the end of a pipe that only this process holds. The
- * system closes the pipe when the process is gone, however it went, and the shell stops the server at once. Start it before the server.
+ * system closes the pipe when the process is gone, however it went, and the shell stops the server at once. Start it before the server. The first line of
+ * `pidFile`, in the data folder, is the server's process.
  */
-export function watchOver(dataDir: string, atEnd: 'remove' | 'keep'): Watcher {
-  const shell = spawn('/bin/sh', ['-c', script, 'teal-server-watcher', dataDir, atEnd], {
+export function watchOver(dataDir: string, atEnd: 'remove' | 'keep', pidFile = 'postmaster.pid'): Watcher {
+  const shell = spawn('/bin/sh', ['-c', script, 'teal-server-watcher', dataDir, atEnd, pidFile], {
     cwd: '/',
     // In a process group of its own: a Ctrl-C at the terminal is for the caller, the watcher answers to the pipe alone.
     detached: true,
