@@ -6,7 +6,7 @@ export const wireCodes = {
     happened:
       'The peer sent bytes that its protocol does not allow at this place. The connection was closed and nothing of the message was used.',
     doThis:
-      'Check that the address is a PostgreSQL server of a supported version and that nothing between rewrites the stream; then run the command again.',
+      'Check that the address is a server of the kind that was meant, of a supported version, and that nothing between rewrites the stream; then run the command again.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -15,6 +15,15 @@ export const wireCodes = {
     happened:
       'The peer announced a message that is longer than Teal accepts at this place. The connection was closed before reading it.',
     doThis: 'Find the row or value of that size (see the facts); raise the limit if it is legitimate.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-WIRE-003': {
+    summary: 'A change arrived damaged',
+    happened:
+      'The checksum of an event of the binlog does not fit what arrived: it was changed on its way or on the disk of the server. Nothing of it was used.',
+    doThis:
+      'Read the same binlog with the server’s own mysqlbinlog --verify-binlog-checksum. Where that succeeds run the command again; where it fails the file is damaged and the copy must begin anew.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
