@@ -110,6 +110,7 @@ function checkSum(bytes: Buffer, end: number, type: number): void {
 
 export interface FormatDescription {
   readonly serverVersion: string;
+  readonly flavour: 'mariadb' | 'mysql';
   readonly checksum: ChecksumAlgorithm;
   /** Length of the part of an event that comes before what varies, by type. */
   readonly postHeaderLengths: Buffer;
@@ -134,5 +135,6 @@ export function readFormatDescription(bytes: Buffer): FormatDescription {
   if (algorithm > 1) throw malformed(what, 'its way of checksums is unknown');
   const checksum = algorithm === 1 ? 'crc32' : 'none';
   if (checksum === 'crc32') checkSum(bytes, bytes.length - checksumBytes, eventType.formatDescription);
-  return { serverVersion, checksum, postHeaderLengths };
+  const flavour = /mariadb/i.test(serverVersion) ? 'mariadb' : 'mysql';
+  return { serverVersion, flavour, checksum, postHeaderLengths };
 }

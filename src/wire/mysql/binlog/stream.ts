@@ -75,6 +75,7 @@ export interface BinlogReaderOptions {
  */
 export class BinlogReader {
   #checksum: ChecksumAlgorithm;
+  #flavour: FormatDescription['flavour'] | undefined;
   readonly #limitBytes: number;
   readonly #tables = new Map<number, TableMap>();
 
@@ -89,6 +90,7 @@ export class BinlogReader {
     if (type === eventType.formatDescription) {
       const format = readFormatDescription(bytes);
       this.#checksum = format.checksum;
+      this.#flavour = format.flavour;
       this.#tables.clear();
       yield { header: readEventHeader(bytes), kind: 'format', format };
       return;
@@ -113,7 +115,8 @@ export class BinlogReader {
     if (isRows(header.type)) return this.#readRows(header, body);
     switch (header.type) {
       case eventType.tableMap: {
-        const map = readTableMap(body);
+        if (this.#flavour === undefined) throw malformed('TABLE_MAP', 'it comes before the format of the log');
+        const map = readTableMap(body, this.#flavour);
         this.#tables.set(map.tableId, map);
         return { kind: 'tableMap', map };
       }

@@ -32,7 +32,8 @@ export interface TableMap {
 
 type Draft = { -readonly [Name in keyof BinlogColumn]: BinlogColumn[Name] };
 
-export function readTableMap(body: Buffer): TableMap {
+/** The two families number columns differently in one place, so whose it is must be known. */
+export function readTableMap(body: Buffer, flavour: 'mariadb' | 'mysql'): TableMap {
   const reader = new BodyReader(body, 'TABLE_MAP');
   const tableId = reader.uint48();
   reader.skip(2);
@@ -47,10 +48,12 @@ export function readTableMap(body: Buffer): TableMap {
     return Object.assign(readDetails(type, details), { ...unknown, nullable, geometryType: undefined, visible: true });
   });
   details.end();
+  const textTypes = flavour === 'mariadb' ? mariadbTexts : texts;
+  const textColumns = columns.filter(({ type }) => textTypes.has(type));
   let primaryKey: readonly number[] | undefined;
   while (reader.left > 0) {
     const kind = reader.uint8();
-    const key = readOptional(kind, new BodyReader(reader.lengthEncodedBytes(), 'TABLE_MAP'), columns);
+    const key = readOptional(kind, new BodyReader(reader.lengthEncodedBytes(), 'TABLE_MAP'), columns, textColumns);
     primaryKey ??= key;
   }
   if (primaryKey?.some((at) => at >= columns.length) === true)
@@ -70,24 +73,28 @@ function readDetails(type: number, details: BodyReader): Details {
   switch (type) {
     case fieldType.float:
     case fieldType.double:
+      return { type, size: details.uint8(), scale: 0 };
     case fieldType.blob:
     case fieldType.geometry:
     case fieldType.json:
     case fieldType.vector:
+    case mariadbCompressed.blob:
+      return { type, size: within(details.uint8(), 1, 4), scale: 0 };
     case fieldType.timestamp2:
     case fieldType.datetime2:
     case fieldType.time2:
-    case mariadbCompressed.blob:
-      return { type, size: details.uint8(), scale: 0 };
+      return { type, size: within(details.uint8(), 0, 6), scale: 0 };
     case fieldType.varchar:
     case fieldType.varString:
     case mariadbCompressed.varchar:
       return { type, size: details.uint16(), scale: 0 };
-    case fieldType.newDecimal:
-      return { type, size: details.uint8(), scale: details.uint8() };
+    case fieldType.newDecimal: {
+      const size = within(details.uint8(), 1, 65);
+      return { type, size, scale: within(details.uint8(), 0, size) };
+    }
     case fieldType.bit: {
       const odd = details.uint8();
-      return { type, size: odd + 8 * details.uint8(), scale: 0 };
+      return { type, size: within(odd + 8 * details.uint8(), 1, 64), scale: 0 };
     }
     case fieldType.string:
     case fieldType.enum:
@@ -98,11 +105,19 @@ function readDetails(type: number, details: BodyReader): Details {
   }
 }
 
+/** No server makes a column of another size. */
+function within(size: number, least: number, most: number): number {
+  if (size < least || size > most) throw malformed('TABLE_MAP', 'the size of a column');
+  return size;
+}
+
 /** Columns whose values MariaDB has compressed; what is in them cannot be told from outside. */
 export const mariadbCompressed = Object.freeze({ blob: 140, varchar: 141 });
 
 /** Two bits of a length above 255 hide, inverted, in the type (MySQL bug 37426). */
 function readStringDetails(real: number, length: number): Details {
+  if (real === fieldType.enum) return { type: real, size: within(length, 1, 2), scale: 0 };
+  if (real === fieldType.set) return { type: real, size: within(length, 1, 8), scale: 0 };
   if ((real & 0x30) === 0x30) return { type: real, size: length, scale: 0 };
   return { type: real | 0x30, size: length | (((real & 0x30) ^ 0x30) << 4), scale: 0 };
 }
@@ -123,17 +138,22 @@ const optional = Object.freeze({
 });
 
 /** Fills in what it tells; answers the key where it is told. A kind of a later server is passed over: it adds and does not change. */
-function readOptional(kind: number, body: BodyReader, columns: readonly Draft[]): readonly number[] | undefined {
+function readOptional(
+  kind: number,
+  body: BodyReader,
+  columns: readonly Draft[],
+  textColumns: readonly Draft[],
+): readonly number[] | undefined {
   const ofType = (...types: readonly number[]): readonly Draft[] => columns.filter(({ type }) => types.includes(type));
   switch (kind) {
     case optional.signedness:
       readBits(body, columns.filter(isNumber), (column, bit) => (column.unsigned = bit));
       return undefined;
     case optional.defaultCollation:
-      readDefaultCollation(body, columns.filter(isText));
+      readDefaultCollation(body, textColumns);
       return undefined;
     case optional.collations:
-      for (const column of columns.filter(isText)) column.collation = body.lengthEncoded();
+      for (const column of textColumns) column.collation = body.lengthEncoded();
       return undefined;
     case optional.names:
       for (const column of columns) column.name = body.lengthEncodedText();
@@ -187,12 +207,11 @@ const texts: ReadonlySet<number> = new Set([
   mariadbCompressed.varchar,
 ]);
 
+/** To MariaDB a geometry is one more text, whose collation is binary; to MySQL it is none. */
+const mariadbTexts: ReadonlySet<number> = new Set([...texts, fieldType.geometry]);
+
 function isNumber({ type }: Draft): boolean {
   return numbers.has(type);
-}
-
-function isText({ type }: Draft): boolean {
-  return texts.has(type);
 }
 
 /** The first column is the highest bit. */

@@ -191,6 +191,43 @@ describe.for(allSeries)('values in the binlog of $series', ({ series, tested }) 
   });
 });
 
+/** Types that one server or the other counts, or does not, among those that have a sign or a collation. */
+const neighbours =
+  'point, json, enum("a"), set("a"), bit(3), year, date, time(3), datetime, timestamp null, float, decimal(3;1), blob, binary(3), varchar(300)'
+    .split(', ')
+    .map((type) => type.replace(';', ','));
+const mariadbNeighbours = ['inet4', 'inet6', 'uuid', 'varchar(9) compressed', 'text compressed'];
+
+describe.for(allSeries)('metadata in the binlog of $series', ({ series, tested }) => {
+  test.skipIf(!tested)('is told of the right column, whatever stands between', async () => {
+    await using server = await startMysql({ series });
+    await using client = await TestClient.connect({ port: server.port });
+    await client.query('create database neighbours');
+    await client.query('use neighbours');
+    const place = await binlogPlace(client);
+    const chosen = [...neighbours, ...(server.flavour === 'mariadb' ? mariadbNeighbours : [])];
+    for (const [at, type] of chosen.entries()) {
+      await client.query(
+        `create table t${at} (a varchar(5) character set latin1 collate latin1_bin, x ${type}, b text character set utf8mb4 collate utf8mb4_bin,
+          n int unsigned, y ${type}, m int, c char(3) character set ascii, o int unsigned, d varchar(3) character set koi8r)`,
+      );
+      await client.query(`insert into t${at} (a) values ('x')`);
+    }
+    await using replica = await TestClient.connect({ port: server.port });
+    const maps = (await events(replica, place)).flatMap((event) => (event.kind === 'tableMap' ? [event.map] : []));
+    expect(maps).toHaveLength(chosen.length);
+    maps.forEach(({ columns }, at) => {
+      const of = (name: string): BinlogColumn | undefined => columns.find((column) => column.name === name);
+      const collations = ['a', 'b', 'c', 'd'].map((name) => of(name)?.collation);
+      expect(collations, chosen[at]).toEqual([47, 46, 11, 7]);
+      expect(
+        ['n', 'm', 'o'].map((name) => of(name)?.unsigned),
+        chosen[at],
+      ).toEqual([true, false, true]);
+    });
+  });
+});
+
 interface Seen {
   readonly columns: readonly BinlogColumn[];
   readonly rows: (readonly RawCell[])[];
