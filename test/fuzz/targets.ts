@@ -50,25 +50,13 @@ import {
   readServerFirst,
   verifierOf,
 } from '../../src/wire/postgres/scram.ts';
+import { mysqlTargets } from './mysql-targets.ts';
 import { corpusOf, type FuzzTarget } from './target.ts';
+import { words } from './words.ts';
 
 type Tell = (what: string) => void;
 
 const frameLimitBytes = 1 << 20;
-
-/** Everything that comes out, as one line; bytes by length and checksum. */
-function words(value: unknown): string {
-  return JSON.stringify(value, (_key, it: unknown) => {
-    if (typeof it === 'bigint') return `${it}n`;
-    if (it instanceof Map) return [...(it as Map<unknown, unknown>)];
-    // A Buffer has made itself a list of numbers before it comes here.
-    if (typeof it === 'object' && it !== null && 'type' in it && it.type === 'Buffer' && 'data' in it) {
-      const bytes = Buffer.from(it.data as readonly number[]);
-      return `${bytes.length}:${crc32(bytes)}`;
-    }
-    return it === undefined ? 'undefined' : it;
-  });
-}
 
 function eachFrame(limitBytes: number, take: (frame: Frame) => void): (chunks: readonly Buffer[]) => void {
   return (chunks) => {
@@ -383,4 +371,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   checkedSpool,
   journal,
   spec,
+  ...mysqlTargets,
 ];

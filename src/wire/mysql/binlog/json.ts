@@ -11,7 +11,18 @@ import { readPackedDate, readPackedDatetime, readPackedTime } from './temporal.t
 export function readJson(bytes: Buffer): string {
   // A NULL that an old server wrote as nothing.
   if (bytes.length === 0) return 'null';
-  return readValue(bytes.readUInt8(0), bytes.subarray(1), 0);
+  return readValue(bytes.readUInt8(0), bytes.subarray(1), { depth: 0, budget: { left: bytes.length } });
+}
+
+/** What a forged one must not exceed: parts may point to the same place, and a few bytes would be an endless text. No part of a real one is told twice. */
+interface Bounds {
+  readonly depth: number;
+  readonly budget: { left: number };
+}
+
+function spend({ budget }: Bounds, count: number): void {
+  budget.left -= count;
+  if (budget.left < 0) throw malformed('a JSON', 'its parts overlap');
 }
 
 const jsonType = Object.freeze({
@@ -34,23 +45,24 @@ const jsonType = Object.freeze({
 const deepest = 100;
 const literals = Object.freeze(['null', 'true', 'false']);
 
-function readValue(type: number, bytes: Buffer, depth: number): string {
+function readValue(type: number, bytes: Buffer, bounds: Bounds): string {
+  spend(bounds, 1);
   try {
-    return readChecked(type, bytes, depth);
+    return readChecked(type, bytes, bounds);
   } catch (error) {
     if (error instanceof RangeError) throw malformed('a JSON', 'it ends too early');
     throw error;
   }
 }
 
-function readChecked(type: number, bytes: Buffer, depth: number): string {
+function readChecked(type: number, bytes: Buffer, bounds: Bounds): string {
   switch (type) {
     case jsonType.smallObject:
     case jsonType.largeObject:
-      return readCollection(bytes, true, type === jsonType.largeObject, depth + 1);
+      return readCollection(bytes, true, type === jsonType.largeObject, bounds);
     case jsonType.smallArray:
     case jsonType.largeArray:
-      return readCollection(bytes, false, type === jsonType.largeArray, depth + 1);
+      return readCollection(bytes, false, type === jsonType.largeArray, bounds);
     case jsonType.literal:
       return literalOf(bytes.readUInt8(0));
     case jsonType.int16:
@@ -68,9 +80,9 @@ function readChecked(type: number, bytes: Buffer, depth: number): string {
     case jsonType.double:
       return double(bytes.readDoubleLE(0));
     case jsonType.string:
-      return JSON.stringify(sized(bytes).toString('utf8'));
+      return JSON.stringify(sized(bytes, bounds).toString('utf8'));
     case jsonType.opaque:
-      return opaque(bytes.readUInt8(0), sized(bytes.subarray(1)));
+      return opaque(bytes.readUInt8(0), sized(bytes.subarray(1), bounds));
     default:
       throw malformed('a JSON', 'a value of an unknown type');
   }
@@ -88,8 +100,9 @@ function double(value: number): string {
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
-function readCollection(bytes: Buffer, isObject: boolean, isLarge: boolean, depth: number): string {
-  if (depth > deepest) throw malformed('a JSON', 'it is nested too deeply');
+function readCollection(bytes: Buffer, isObject: boolean, isLarge: boolean, outer: Bounds): string {
+  const bounds = { depth: outer.depth + 1, budget: outer.budget };
+  if (bounds.depth > deepest) throw malformed('a JSON', 'it is nested too deeply');
   const word = isLarge ? 4 : 2;
   const wordAt = (at: number): number => bytes.readUIntLE(at, word);
   const count = wordAt(0);
@@ -101,8 +114,8 @@ function readCollection(bytes: Buffer, isObject: boolean, isLarge: boolean, dept
     const at = valuesAt + index * (1 + word);
     const type = bytes.readUInt8(at);
     const value = isInlined(type, isLarge) ? bytes.subarray(at + 1) : bytes.subarray(wordAt(at + 1));
-    const text = readValue(type, value, depth);
-    items.push(isObject ? `${keyAt(bytes, 2 * word + index * keyEntry, word)}: ${text}` : text);
+    const text = readValue(type, value, bounds);
+    items.push(isObject ? `${keyAt(bytes, 2 * word + index * keyEntry, word, bounds)}: ${text}` : text);
   }
   return isObject ? `{${items.join(', ')}}` : `[${items.join(', ')}]`;
 }
@@ -112,21 +125,23 @@ function isInlined(type: number, isLarge: boolean): boolean {
   return isLarge && (type === jsonType.int32 || type === jsonType.uint32);
 }
 
-function keyAt(bytes: Buffer, entry: number, word: number): string {
+function keyAt(bytes: Buffer, entry: number, word: number, bounds: Bounds): string {
   const at = bytes.readUIntLE(entry, word);
   const length = bytes.readUInt16LE(entry + word);
   if (at + length > bytes.length) throw malformed('a JSON', 'it ends too early');
+  spend(bounds, length);
   return JSON.stringify(bytes.toString('utf8', at, at + length));
 }
 
 /** A length in up to five bytes of seven bits, the lowest first, and as many bytes. */
-function sized(bytes: Buffer): Buffer {
+function sized(bytes: Buffer, bounds: Bounds): Buffer {
   let length = 0;
   for (let at = 0; at < 5; at += 1) {
     const byte = bytes.readUInt8(at);
     length += (byte & 0x7f) * 2 ** (7 * at);
     if ((byte & 0x80) !== 0) continue;
     if (at + 1 + length > bytes.length) break;
+    spend(bounds, length);
     return bytes.subarray(at + 1, at + 1 + length);
   }
   throw malformed('a JSON', 'the length of a text');
