@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { runChecks } from './check-fast.ts';
 import { describeError } from '../src/kernel/errors.ts';
 import { installMysql, mysqlSeries } from './servers/install-mysql.ts';
+import { initialisedMysql } from './servers/mysql-instance.ts';
 import { asPostgresMajor, installPostgres } from './servers/install-postgres.ts';
 import { pgTools } from './servers/pg-tools.ts';
 import { summarise, summaryLine, type Summary, type VitestReport } from './test-summary.ts';
@@ -36,7 +37,7 @@ async function installMysqlFamily(): Promise<void> {
   const installed: string[] = [];
   for (const series of mysqlSeries) {
     try {
-      await installMysql(series);
+      await initialisedMysql(await installMysql(series));
       installed.push(series);
     } catch (error) {
       process.stderr.write(`SKIPPED: the tests on ${series}, which cannot be had here: ${describeError(error)}\n`);
