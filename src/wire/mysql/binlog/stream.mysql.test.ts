@@ -98,6 +98,29 @@ describe.for(allSeries)('the binlog of $series', ({ series, tested }) => {
     expect(xa).toBe(true);
   });
 
+  // MariaDB has no such setting.
+  const onMysql = series.startsWith('mysql') ? test.skipIf(!tested) : undefined;
+  onMysql?.('stops where parts of a JSON were logged', async () => {
+    const log = await logOf('partial', [
+      'create table j (id int primary key, doc json)',
+      `insert into j values (1, json_object('a', repeat('long ', 100), 'b', 1))`,
+      `set session binlog_row_value_options = 'PARTIAL_JSON'`,
+      `set session binlog_row_image = 'MINIMAL'`,
+      `update j set doc = json_set(doc, '$.b', 2)`,
+    ]);
+    expect(log.flatMap((event) => (event.kind === 'stop' ? [event.reason] : []))).toEqual(['partialRows']);
+  });
+
+  test.skipIf(!tested)('tells which columns an image has', async () => {
+    const minimal = [`set session binlog_row_image = 'MINIMAL'`, `update t set other = 2`, 'delete from t'];
+    const log = await logOf('minimal', [`insert into t values (1, 'x', 1)`, ...minimal]);
+    expect(rowsOf(log)).toEqual([
+      'insert minimal.t - > 1 x 1',
+      'update minimal.t 1 undefined undefined > undefined undefined 2',
+      'delete minimal.t 1 undefined undefined > -',
+    ]);
+  });
+
   test.skipIf(!tested)('is the same compressed', async () => {
     await using client = await TestClient.connect({ port: server.port });
     await client.query('create database packed');

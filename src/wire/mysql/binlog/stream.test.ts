@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { isTealError } from '../../../kernel/errors.ts';
 import { readJson } from './json.ts';
@@ -133,6 +134,24 @@ describe.each(files)('the recorded $name', ({ name, bytes }) => {
       }
     }
   });
+});
+
+test('rows of no table end a statement, and rows of one that was not described are refused', () => {
+  const [, format] = eventsIn(files[0]?.bytes ?? Buffer.alloc(0));
+  const rowsOf = (tableId: number, flags: number): BinlogEvent | undefined => {
+    const event = Buffer.alloc(19 + 6 + 2 + 1 + 0 + 4);
+    event.writeUInt8(23, 4);
+    event.writeUInt32LE(event.length, 9);
+    event.writeUIntLE(tableId, 19, 6);
+    event.writeUInt16LE(flags, 25);
+    event.writeUInt32LE(crc32(event.subarray(0, -4)), event.length - 4);
+    const reader = new BinlogReader({ checksum: 'crc32' });
+    void [...reader.read(format ?? Buffer.alloc(0))];
+    return [...reader.read(event)][0];
+  };
+  expect(rowsOf(0xffffff, 1)).toMatchObject({ kind: 'passedOver' });
+  expect(codeOf(() => rowsOf(0xffffff, 0))).toBe('TEAL-WIRE-001');
+  expect(codeOf(() => rowsOf(7, 1))).toBe('TEAL-WIRE-001');
 });
 
 test('what is compressed is refused above the limit', () => {

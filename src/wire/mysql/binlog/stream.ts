@@ -149,11 +149,15 @@ export class BinlogReader {
   #readRows(header: EventHeader, body: Buffer): BinlogEventBody {
     const rows = readRowsHead(header.type, body, this.#limitBytes);
     const map = this.#tables.get(rows.tableId);
-    if (map === undefined) throw malformed('an event of rows', 'of a table that was not described');
     if (rows.endsStatement) this.#tables.clear();
+    if (rows.endsStatement && ofNoTable.has(rows.tableId)) return { kind: 'passedOver' };
+    if (map === undefined) throw malformed('an event of rows', 'of a table that was not described');
     return { kind: 'rows', rows, map };
   }
 }
+
+/** Rows of no table end a statement whose last rows were not logged (MySQL, `Rows_log_event`, "dummy event"): the highest number of 3 bytes, or of 6. */
+const ofNoTable: ReadonlySet<number> = new Set([0xff_ff_ff, 0xff_ff_ff_ff_ff_ff]);
 
 const passedOver: ReadonlySet<number> = new Set([
   eventType.stop,
