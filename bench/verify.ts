@@ -27,7 +27,7 @@ const narrow: Table = {
   about: 'five columns of numbers and a time',
   rows: 2_000_000,
   columns: 'id bigint primary key, a int not null, b int, c bigint not null, at timestamptz not null',
-  values: `i, (i * 7919) % 100003, nullif(i % 17, 0), i * 31, timestamptz '2026-01-01' + i * interval '1 second'`,
+  values: `i, (i::bigint * 7919) % 100003, nullif(i % 17, 0), i::bigint * 31, timestamptz '2026-01-01' + i * interval '1 second'`,
 };
 const wide: Table = {
   name: 'wide',
