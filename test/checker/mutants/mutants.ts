@@ -134,9 +134,9 @@ import { positionOfLsnText } from './position.ts';`,
       {
         file: 'src/wire/postgres/pgoutput.ts',
         find: `    case letter.unchanged:
-      return undefined;`,
+      places.push(notSentMark, notSentMark);`,
         replace: `    case letter.unchanged:
-      return null;`,
+      places.push(nullMark, nullMark);`,
       },
     ],
   },
