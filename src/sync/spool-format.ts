@@ -47,41 +47,41 @@ function payloadOf(record: SpoolRecord): Buffer | undefined {
 }
 
 export function encodeRecord(record: SpoolRecord): Buffer {
-  return encodeRecords([record]);
+  return encodeParts([partsOf(record)]);
 }
 
 /** How long a record is in a segment. */
-export function encodedBytes(record: SpoolRecord): number {
-  return prefixBytes + bodyBytes(partsOf(record));
+export function encodedBytes(parts: RecordParts): number {
+  return prefixBytes + bodyBytes(parts);
 }
 
 /** Records one after the other in one buffer: most of them are short, and there are hundreds of thousands a second. */
-export function encodeRecords(records: readonly SpoolRecord[]): Buffer {
-  const parts = records.map(partsOf);
+export function encodeParts(records: readonly RecordParts[]): Buffer {
   let length = 0;
-  for (const part of parts) length += prefixBytes + bodyBytes(part);
+  for (const parts of records) length += encodedBytes(parts);
   const bytes = Buffer.allocUnsafe(length);
   let at = 0;
-  for (const part of parts) at = writeRecord(bytes, at, part);
+  for (const parts of records) at = writeRecord(bytes, at, parts);
   return bytes;
 }
 
-interface Parts {
+/** What a record is written from. */
+export interface RecordParts {
   readonly code: number;
   readonly text: string | undefined;
   readonly payload: Buffer | undefined;
 }
 
-function partsOf(record: SpoolRecord): Parts {
+export function partsOf(record: SpoolRecord): RecordParts {
   return { code: kinds.indexOf(record.kind), text: textOf(record), payload: payloadOf(record) };
 }
 
-function bodyBytes({ text, payload }: Parts): number {
+function bodyBytes({ text, payload }: RecordParts): number {
   return 1 + (text === undefined ? 0 : 2 + Buffer.byteLength(text)) + (payload?.length ?? 0);
 }
 
 /** Answers where the next one begins. */
-function writeRecord(bytes: Buffer, from: number, parts: Parts): number {
+function writeRecord(bytes: Buffer, from: number, parts: RecordParts): number {
   const { code, text, payload } = parts;
   let at = bytes.writeUInt32BE(bodyBytes(parts), from);
   at = bytes.writeUInt8(code, at + 4);

@@ -5,7 +5,14 @@ import { TealError, isTealError } from '../kernel/errors.ts';
 import { failpoint } from '../kernel/failpoints.ts';
 import { asPosition, type Position } from '../model/position.ts';
 import type { ChangeRecord } from '../ports/change-source.ts';
-import { encodeRecords, encodedBytes, segmentName, type SegmentHeader } from './spool-format.ts';
+import {
+  encodeParts,
+  encodedBytes,
+  partsOf,
+  segmentName,
+  type RecordParts,
+  type SegmentHeader,
+} from './spool-format.ts';
 import { recoverSpool, type SegmentEnd, type SpoolPlace } from './spool-recovery.ts';
 
 export interface SpoolOptions {
@@ -26,7 +33,7 @@ const defaultSegmentBytes = 16 * 1024 * 1024;
 
 /** Records that are written together, as far as they have come. */
 interface Batch {
-  readonly records: ChangeRecord[];
+  readonly records: RecordParts[];
   bytes: number;
   /** The last one in it. */
   boundary?: { readonly bytes: number; readonly received: Position };
@@ -130,8 +137,9 @@ export class SpoolWriter implements AsyncDisposable {
     await onDisk(async () => {
       let batch: Batch = { records: [], bytes: 0 };
       for (const record of records) {
-        batch.records.push(record);
-        batch.bytes += encodedBytes(record);
+        const parts = partsOf(record);
+        batch.records.push(parts);
+        batch.bytes += encodedBytes(parts);
         this.#follow(record);
         if (record.kind !== 'commit' && record.kind !== 'mark') continue;
         batch.boundary = { bytes: batch.bytes, received: record.end };
@@ -185,7 +193,7 @@ export class SpoolWriter implements AsyncDisposable {
   async #write(batch: Batch): Promise<void> {
     if (batch.bytes === 0) return;
     const segment = this.#open();
-    await writeAll(segment.file, encodeRecords(batch.records), segment.bytes);
+    await writeAll(segment.file, encodeParts(batch.records), segment.bytes);
     failpoint('sync.spool.after-write');
     if (batch.boundary !== undefined) {
       segment.boundaryBytes = segment.bytes + batch.boundary.bytes;
@@ -224,7 +232,7 @@ export class SpoolWriter implements AsyncDisposable {
       identity: this.#identity ?? '',
       after: this.#received ?? asPosition(''),
     };
-    const start = encodeRecords([{ kind: 'header', header }, ...this.#schemas.values()]);
+    const start = encodeParts([partsOf({ kind: 'header', header }), ...[...this.#schemas.values()].map(partsOf)]);
     const file = await open(join(this.#folder, segmentName(number)), 'w', 0o600);
     await writeAll(file, start, 0);
     failpoint('sync.spool.new-segment');
