@@ -1,20 +1,8 @@
 import { TealError } from '../../kernel/errors.ts';
 import type { ChangeRecord } from '../../ports/change-source.ts';
-import { decodePgoutput } from '../../wire/postgres/pgoutput.ts';
+import { decodePgoutput, letter } from '../../wire/postgres/pgoutput.ts';
 import { positionOfLsn } from './position.ts';
 
-const letter = {
-  begin: 0x42,
-  commit: 0x43,
-  origin: 0x4f,
-  relation: 0x52,
-  type: 0x59,
-  insert: 0x49,
-  update: 0x55,
-  delete: 0x44,
-  truncate: 0x54,
-  message: 0x4d,
-} as const;
 /** What is written there says who owns the data, whoever wrote it. */
 const tealSchema = 'teal';
 

@@ -60,7 +60,8 @@ export type PgoutputMessage =
 /** Microseconds from 1970 to 2000, where PostgreSQL counts from. */
 export const postgresEpochUs = 946_684_800_000_000n;
 
-const letter = {
+/** First bytes of messages, and the marks inside of them. */
+export const letter = {
   begin: 0x42,
   commit: 0x43,
   origin: 0x4f,
