@@ -12,6 +12,7 @@ export class RetiredLinks {
   readonly #links: BackendLink[] = [];
 
   add(link: BackendLink): void {
+    link.detach();
     this.#links.push(link);
   }
 

@@ -611,9 +611,7 @@ export class Session implements LinkOwner {
     this.#leaving = false;
     this.#tellParameters(next.parameters);
     next.attach(this);
-    if (old === undefined) return;
-    old.detach();
-    this.#traffic.retire(old);
+    if (old !== undefined) this.#traffic.retire(old);
   }
 
   /** A client that has seen a parameter is told of its new value, unless it says what the server is: that stays what it was at first. */
