@@ -7,6 +7,7 @@ const rooms = {
   model: { sees: ['kernel'], because: 'rows, changes and positions are plain values of no system' },
   wire: { sees: ['kernel'], because: 'bytes to messages and back must stay testable without a socket' },
   ports: { sees: ['kernel', 'model'], because: 'what Teal asks of the outside cannot depend on who answers' },
+  mapping: { sees: ['kernel', 'model'], because: 'a translation is read and judged before any system is touched' },
   spec: { sees: ['kernel', 'model'], because: "the user's file is read the same whatever runs it" },
   plan: {
     sees: ['kernel', 'model', 'spec', 'ports'],
@@ -46,7 +47,7 @@ const rooms = {
     because: "the conformance kit is published and tests other people's adapters",
   },
   app: {
-    sees: 'kernel model wire ports spec plan journal engine sync verify stages systems carriers traffic gates observe server'.split(
+    sees: 'kernel model mapping wire ports spec plan journal engine sync verify stages systems carriers traffic gates observe server'.split(
       ' ',
     ),
     because: 'the only room that knows every adapter is known to the command line alone',

@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-e2e fuzz mutants endure matrix many-tables bench generate format build demo clean
+.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-e2e fuzz mutants endure matrix many-tables bench generate format build demo demo-mysql clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,7 +64,7 @@ test-e2e: setup ## whole migrations
 fuzz: setup ## throw malformed input at every parser (MINUTES=5)
 	node test/fuzz/main.ts $(MINUTES)
 
-check: setup ## clients' histories of whole migrations, judged (SEEDS=10, FROM=1)
+check: setup ## clients' histories of whole migrations, judged (SEEDS=10 FROM=1 SYSTEMS='mysql-8.0>postgres-18')
 	node test/checker/run/main.ts
 
 endure: MINUTES = 60
@@ -80,12 +80,13 @@ matrix: setup ## a whole migration for each pair of majors (PAIRS="14-15 18-18")
 many-tables: setup ## a whole migration of thousands of tables, with the time of each step (TABLES=2000)
 	TEAL_TABLES="$(TABLES)" vitest run --project e2e test/migration/many-tables.e2e.test.ts
 
-bench: setup ## measure Teal beside its peers; minutes (ONLY=copy,apply ROUNDS=3 SCALE=1)
+bench: setup ## measure Teal beside its peers; minutes (ONLY=copy,mysql-apply ROUNDS=3 SCALE=1)
 	node bench/main.ts
 
 generate: setup ## write the pages that are made from code
 	node tools/errors-page.ts
 	node tools/cli-page.ts
+	node tools/mysql-types-page.ts
 	node tools/spec-schema.ts
 
 format: setup ## write the house format into the files
@@ -96,6 +97,9 @@ build: setup ## write what is published into dist/ (npm pack ./dist)
 
 demo: setup ## move a shop from PostgreSQL 14 to 18 under load, back, and again (ROWS=1000000)
 	node demo/main.ts
+
+demo-mysql: setup ## the same from MySQL 8.0 to PostgreSQL 18, with clients that follow the cut (ROWS=200000)
+	node demo/mysql-main.ts
 
 clean: ## remove what setup, tests and the demo have made; nothing of yours
 	rm -rf node_modules tools/rooms/node_modules .toolchain .cache coverage dist

@@ -1,10 +1,14 @@
 import { defineConfig } from 'vitest/config';
+import { TestClock } from './tools/test-clock.ts';
 
 /**
  * Nothing is tried again but where nobody is at hand to look (CI): there one unlucky moment of a machine that others share must not hide what all other tests say. What
  * was tried again is listed, and is to be looked into.
  */
 const retry = process.env['CI'] === undefined ? 0 : 1;
+
+/** Where `make test` wants the results as JSON. */
+const report = process.env['TEAL_TEST_REPORT'];
 
 const everywhere = ['src', 'test', 'tools', 'bench', 'examples', 'demo'].join(',');
 
@@ -16,6 +20,8 @@ const everywhere = ['src', 'test', 'tools', 'bench', 'examples', 'demo'].join(',
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    reporters: ['default', new TestClock(), ...(report === undefined ? [] : ['json'])],
+    ...(report === undefined ? {} : { outputFile: { json: report } }),
     globalSetup: ['test/support/server-desk.ts'],
     projects: [
       {
@@ -25,7 +31,7 @@ export default defineConfig({
           include: [`{${everywhere}}/**/*.test.ts`],
           exclude: ['**/*.pg.test.ts', '**/*.mysql.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
           // Properties run thousands of times, on machines that do other things too.
-          testTimeout: 30_000,
+          testTimeout: 120_000,
           sequence: { groupOrder: 0 },
         },
       },
@@ -34,9 +40,9 @@ export default defineConfig({
         test: {
           name: 'pg',
           include: [`{${everywhere}}/**/*.pg.test.ts`],
-          testTimeout: 90_000,
+          testTimeout: 300_000,
           retry,
-          hookTimeout: 60_000,
+          hookTimeout: 240_000,
           sequence: { groupOrder: 1 },
         },
       },
@@ -45,10 +51,10 @@ export default defineConfig({
         test: {
           name: 'mysql',
           include: [`{${everywhere}}/**/*.mysql.test.ts`],
-          testTimeout: 90_000,
+          testTimeout: 300_000,
           retry,
           // The first start of a series on a machine makes its system tables.
-          hookTimeout: 180_000,
+          hookTimeout: 300_000,
           sequence: { groupOrder: 2 },
         },
       },
@@ -59,8 +65,7 @@ export default defineConfig({
           include: [`{${everywhere}}/**/*.e2e.test.ts`],
           testTimeout: 600_000,
           retry,
-          hookTimeout: 120_000,
-          fileParallelism: false,
+          hookTimeout: 300_000,
           sequence: { groupOrder: 3 },
         },
       },

@@ -47,6 +47,8 @@ export interface Arena extends AsyncDisposable {
   readonly contenders: readonly Contender[];
   /** Before the contenders of each round, counted from 1: work that is the same for all of them. */
   readonly beforeRound?: (round: number) => Promise<void>;
+  /** Of the programs that are measured, as they tell them: `mydumper 0.10.1`. */
+  readonly versions?: readonly string[];
 }
 
 /** One data set or workload. */
@@ -67,5 +69,7 @@ export interface Benchmark {
   readonly about: string;
   /** The figure that the chart shows. */
   readonly chart: string;
+  /** The servers, where they are not those of `Settings`; default: PostgreSQL of the majors there. */
+  readonly between?: (settings: Settings) => string;
   readonly variants: readonly Variant[];
 }

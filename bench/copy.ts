@@ -1,6 +1,7 @@
 import type { PostgresServer } from '../tools/servers/postgres.ts';
 import { execute, withClient } from '../tools/servers/with-client.ts';
 import type { Arena, Benchmark, Contender, Reading, Target, Variant } from './benchmark.ts';
+import { copied, figuresOfSteps, megabytesPerSecond, movedFigure } from './copy-figures.ts';
 import { contentsOf, type Contents, type DataSet } from './data/data-set.ts';
 import { bigTable, keyless, mixture, partitioned, pgbench, shop, uuidKeys } from './data/sets.ts';
 import { measure } from './measure.ts';
@@ -13,7 +14,6 @@ import { Teal } from './teal.ts';
 /** Teal's defaults; the peers get the same. */
 const [jobs, indexJobs] = [4, 2];
 const database = 'moved';
-const movedFigure = 'MB/s moved';
 const [pgcopydbName, nativeName, pipesName] = ['pgcopydb', 'native subscription', 'raw pipes'];
 
 interface Course {
@@ -42,8 +42,6 @@ async function expectAll(targetUrl: string, wanted: Contents): Promise<void> {
   throw new Error(`table ${wrong[0]} should have ${wrong[1]} rows and has ${rows[wrong[0]] ?? 'none'}`);
 }
 
-const megabytesPerSecond = ({ bytes }: Contents, seconds: number): number => bytes / 1e6 / seconds;
-
 function teal(course: Course): Contender {
   const { pair, contents } = course;
   return {
@@ -55,28 +53,10 @@ function teal(course: Course): Contender {
         const tool = (): readonly (number | undefined)[] => [started?.pid];
         return measure(pair, tool, async () => {
           started = after.use(await Teal.start(pair, { blueUrl: pair.blue.url, greenUrl }));
-          // Everything is there by then: rows, indexes, statistics, constraints, triggers; and the flow has come to the end of the copy.
-          const up = started.ask('up');
-          await Promise.race([started.stepDone('follow:rest'), up]);
-          return figuresOfSteps(contents, started);
+          await copied(started);
+          return figuresOfSteps(contents.bytes, started);
         });
       }),
-  };
-}
-
-function figuresOfSteps(contents: Contents, started: Teal): Readonly<Record<string, number>> {
-  const took = started.stepSeconds();
-  const sum = (wanted: (step: string) => boolean): number =>
-    Object.entries(took).reduce((all, [step, seconds]) => (wanted(step) ? all + seconds : all), 0);
-  const rows = took['copy:rows'] ?? Number.NaN;
-  return {
-    [movedFigure]: megabytesPerSecond(contents, rows),
-    'before the first step, s': started.firstStepSeconds(),
-    'prepare, s': sum((step) => step.startsWith('prepare:')),
-    'snapshot, s': sum((step) => /^copy:(snapshot|receive|release)/.test(step)),
-    'rows, s': rows,
-    'indexes and statistics, s': sum((step) => step === 'copy:keys' || step === 'copy:analyse'),
-    'follow, s': sum((step) => step.startsWith('follow:')),
   };
 }
 
@@ -139,7 +119,7 @@ function pipes(course: Course): Contender {
             await opened.finish(targetUrl, indexJobs);
             const all = (performance.now() - began) / 1000;
             return {
-              [movedFigure]: megabytesPerSecond(contents, rows),
+              [movedFigure]: megabytesPerSecond(contents.bytes, rows),
               'rows, s': rows,
               'indexes and statistics, s': all - rows,
             };

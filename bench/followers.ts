@@ -63,7 +63,11 @@ async function followNatively(pair: Pair, stack: AsyncDisposableStack): Promise<
 /**
  * Held by a signal and not by the tool's own means: the start of a worker, a connection and a slot are not what is measured, and so both are held in the same way.
  */
-function holdable(stack: AsyncDisposableStack, follower: Omit<Follower, 'hold' | 'release'>, worker: number): Follower {
+export function holdable<T extends object>(
+  stack: AsyncDisposableStack,
+  follower: T,
+  worker: number,
+): T & Pick<Follower, 'hold' | 'release'> {
   const release = (): void => void process.kill(worker, 'SIGCONT');
   // Whoever ends it waits for it.
   stack.defer(release);

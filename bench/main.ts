@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isoNow, monotonicMs } from '../src/kernel/clock.ts';
+import { useCompileCache } from '../src/app/compile-cache.ts';
 import { describeError } from '../src/kernel/errors.ts';
 import { asPostgresMajor } from '../tools/servers/install-postgres.ts';
 import { benchmarks } from './all.ts';
@@ -16,6 +17,9 @@ import {
   type VariantResult,
 } from './report.ts';
 import { figuresOf, judge, runRounds } from './rounds.ts';
+
+// As the command does.
+useCompileCache(process.env);
 
 /**
  * `make bench`: measures Teal beside its peers and the limits, one benchmark after the other, and writes JSON, charts and a page. Settings come by the environment:
@@ -64,7 +68,7 @@ function choose(names: readonly string[]): readonly Benchmark[] {
 async function run(benchmark: Benchmark): Promise<BenchmarkResult> {
   const machine = describeMachine(settings);
   const parts = wanted('VARIANTS', ';');
-  const { name, title, about, chart } = benchmark;
+  const { name, title, about, chart, between } = benchmark;
   const { rounds, scale } = settings;
   const variants: VariantResult[] = [];
   const result = {
@@ -77,6 +81,7 @@ async function run(benchmark: Benchmark): Promise<BenchmarkResult> {
     rounds,
     scale,
     machine,
+    ...(between === undefined ? {} : { between: between(settings) }),
     variants,
   } as const;
   for (const variant of benchmark.variants) {
@@ -99,10 +104,12 @@ async function runVariant(variant: Variant): Promise<VariantResult> {
   const { name, about } = variant;
   try {
     await using arena = await variant.open(settings);
+    const { versions } = arena;
+    if (versions !== undefined) say(`  ${versions.join(', ')}`);
     const rounds = Math.min(settings.rounds, variant.maxRounds ?? settings.rounds);
     const measured = await runRounds(arena, { rounds, describeError, tell });
     const verdicts = variant.targets.map((target) => judge(target, measured));
-    return { name, about, measured, verdicts };
+    return { name, about, measured, verdicts, ...(versions === undefined ? {} : { versions }) };
   } catch (error) {
     say(`FAILED: ${describeError(error)}`);
     return { name, about, measured: [], verdicts: [], failed: describeError(error) };

@@ -2,11 +2,13 @@ import { monotonicMs } from '../src/kernel/clock.ts';
 import { runProgram } from '../tools/servers/run-program.ts';
 import type { Reading } from './benchmark.ts';
 import { countCpu, type CpuRoot } from './cpu.ts';
-import type { Pair } from './pair.ts';
+
+/** Two servers, of whatever system, as far as their CPU is counted. */
+export type Sides = Readonly<Record<'blue' | 'green', { readonly pid: number | undefined }>>;
 
 /** Wall time and CPU of a piece of work, of both servers and of the tool that does it. */
 export async function measure(
-  pair: Pick<Pair, 'blue' | 'green'>,
+  pair: Sides,
   tool: () => readonly CpuRoot[],
   work: () => Promise<Readonly<Record<string, number>> | void>,
 ): Promise<Reading> {

@@ -1,10 +1,8 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pgTools, type PgTools } from '../tools/servers/pg-tools.ts';
 import { startPostgres, type PostgresServer } from '../tools/servers/postgres.ts';
 import { execute } from '../tools/servers/with-client.ts';
 import type { Settings } from './benchmark.ts';
+import { openFolder } from './folder.ts';
 
 /** Two servers of a benchmark's own, the client programs between them, and a folder for whatever a contender writes. */
 export interface Pair extends AsyncDisposable {
@@ -18,7 +16,7 @@ export interface Pair extends AsyncDisposable {
  * The same for every contender. Checkpoints and the cleaning of tables come when they come and last longer than a round: both are left to `quieten`, before a
  * clock starts. `fsync` and `synchronous_commit` are as PostgreSQL has them.
  */
-const settingsOfBoth: Readonly<Record<string, string>> = Object.freeze({
+export const settingsOfBoth: Readonly<Record<string, string>> = Object.freeze({
   shared_buffers: '256MB',
   maintenance_work_mem: '256MB',
   max_wal_size: '16GB',
@@ -41,9 +39,7 @@ export async function openPair(settings: Settings, more: Readonly<Record<string,
   const tools = await pgTools(settings.blueMajor, settings.greenMajor);
   const blue = await server(settings.blueMajor);
   const green = await server(settings.greenMajor);
-  const folder = await mkdtemp(join(tmpdir(), 'teal-bench-'));
-  await chmod(folder, 0o755);
-  stack.defer(async () => rm(folder, { recursive: true, force: true }));
+  const folder = await openFolder(stack);
   const kept = stack.move();
   return { blue, green, tools, folder, [Symbol.asyncDispose]: async () => kept.disposeAsync() };
 }

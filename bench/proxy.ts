@@ -1,31 +1,21 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { must } from '../src/kernel/assert.ts';
 import { ensureProxy } from '../src/traffic/proxy/client.ts';
-import type { PostgresServer } from '../tools/servers/postgres.ts';
 import { freePort } from '../tools/servers/free-port.ts';
 import { runProgram } from '../tools/servers/run-program.ts';
 import type { Arena, Benchmark, Contender, Reading, Settings, Target, Variant } from './benchmark.ts';
 import { countCpu } from './cpu.ts';
 import { databaseUrl, freshDatabase, openPair, type Pair } from './pair.ts';
 import { startPgBouncer } from './peers/pgbouncer.ts';
+import { passThrough, startPassThrough, type Way } from './peers/start-pass-through.ts';
 
 const pgbouncer = 'PgBouncer 1.24';
-const passThrough = 'nothing looked at';
 const modes = ['simple', 'prepared'] as const;
 
 interface Load {
   readonly mode: (typeof modes)[number];
   readonly clients: number;
   readonly transactions: number;
-}
-
-/** Where clients connect, and whose CPU time the way costs. */
-interface Way {
-  readonly port: number;
-  readonly pid?: number;
 }
 
 const targets: readonly Target[] = [
@@ -61,7 +51,7 @@ async function open(load: Load, settings: Settings): Promise<Arena> {
   const wanted = { ...load, transactions: Math.ceil((load.transactions * settings.scale) / load.clients) };
   const bouncer = stack.use(await startPgBouncer({ release: 'newer', mode: 'session', server: pair.blue }));
   const teal = await tealProxy(pair, stack);
-  const bare = await passing(pair.blue, stack);
+  const bare = await startPassThrough(pair.blue, stack);
   const contender = (name: string, role: Contender['role'], way: Way): Contender => ({
     name,
     role,
@@ -102,17 +92,6 @@ async function tealProxy(pair: Pair, stack: AsyncDisposableStack): Promise<Way> 
   stack.defer(async () => router.stop());
   const { pid } = await router.about();
   return { port, pid };
-}
-
-async function passing(server: PostgresServer, stack: AsyncDisposableStack): Promise<Way> {
-  const child = fork(join(import.meta.dirname, 'peers/pass-through.ts'), [String(server.port)]);
-  stack.defer(async () => {
-    const ended = once(child, 'exit');
-    child.disconnect();
-    await ended;
-  });
-  const [address] = (await once(child, 'message')) as [AddressInfo];
-  return { port: address.port, pid: must(child.pid, 'a process') };
 }
 
 /** pgbench tells its rate without the time that connecting took. */

@@ -48,6 +48,7 @@ const result: BenchmarkResult = {
         judge({ figure: 'seconds', against: 'absent', first: '<= 1', goal: '<= 0.4' }, measured),
       ],
     },
+    { name: 'other', about: 'More.', measured, verdicts: [], versions: ['a 1.2', 'b 0.1'] },
     { name: 'wide', about: 'Text.', measured: [], verdicts: [], failed: 'the disk is full' },
   ],
 };
@@ -62,6 +63,9 @@ describe('the page', () => {
     expect(page).toContain('| seconds, Teal : absent | – | – | ≤ 1 – | ≤ 0.4 – |');
     expect(page).toContain('absent: no such package');
     expect(page).toContain('Not measured: the disk is full');
+    expect(page).toContain('\na 1.2, b 0.1.\n');
+    expect(page).toContain('PostgreSQL 15 to 18: 2 cores');
+    expect(renderBenchmark({ ...result, between: 'MySQL 8.0' })).toContain('MySQL 8.0: 2 cores');
     expect(renderPage([result])).toContain('![The copy](copy.svg)');
   });
 
@@ -79,7 +83,7 @@ describe('the page', () => {
 
 test('the chart has a bar for each contender that was measured', () => {
   const chart = renderChart(result);
-  expect(chart.match(/height="14"/g)).toHaveLength(2);
+  expect(chart.match(/height="14"/g)).toHaveLength(4);
   expect(chart).toContain('a &amp; b');
   expect(chart).not.toContain('NaN');
   // A quarter of the width is the reading of 2 s less than that of 4 s: the longest is the peer's 6 s.

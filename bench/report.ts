@@ -13,6 +13,8 @@ export interface BenchmarkResult {
   readonly rounds: number;
   readonly scale: number;
   readonly machine: Machine;
+  /** Default: PostgreSQL of the machine's majors. */
+  readonly between?: string;
   readonly variants: readonly VariantResult[];
 }
 
@@ -21,6 +23,8 @@ export interface VariantResult {
   readonly about: string;
   readonly measured: readonly Measured[];
   readonly verdicts: readonly Verdict[];
+  /** Of the programs that were measured. */
+  readonly versions?: readonly string[];
   /** Why nothing was measured. */
   readonly failed?: string;
 }
@@ -38,12 +42,13 @@ ${parts.join('\n')}`;
 
 export function renderBenchmark(result: BenchmarkResult): string {
   const { machine } = result;
+  const between = result.between ?? `PostgreSQL ${machine.blue} to ${machine.green}`;
   const chart = hasChart(result) ? `![${result.title}](${result.name}.svg)\n\n` : '';
   return `## ${result.title}
 
 ${result.about}
 
-Taken ${result.takenIso.slice(0, 10)} at ${machine.commit}, ${result.rounds} rounds, scale ${result.scale} (sizes below are those of scale 1), PostgreSQL ${machine.blue} to ${machine.green}: ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB,
+Taken ${result.takenIso.slice(0, 10)} at ${machine.commit}, ${result.rounds} rounds, scale ${result.scale} (sizes below are those of scale 1), ${between}: ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB,
 ${machine.system}, Node ${machine.node}; load before the run ${machine.loadBefore}.
 
 ${chart}${result.variants.map(renderVariant).join('\n')}`;
@@ -52,7 +57,8 @@ ${chart}${result.variants.map(renderVariant).join('\n')}`;
 function renderVariant(variant: VariantResult): string {
   const head = `### ${variant.name}\n\n${variant.about}\n\n`;
   if (variant.failed !== undefined) return `${head}Not measured: ${oneLine(variant.failed)}\n`;
-  return `${head}${renderMeasured(variant.measured)}\n${renderVerdicts(variant.verdicts)}`;
+  const versions = variant.versions === undefined ? '' : `${variant.versions.join(', ')}.\n\n`;
+  return `${head}${versions}${renderMeasured(variant.measured)}\n${renderVerdicts(variant.verdicts)}`;
 }
 
 /** One row a figure, one column a contender. */

@@ -16,8 +16,9 @@ export interface Question {
 
 export interface Options {
   readonly file: string;
-  readonly blueMajor: number;
-  readonly greenMajor: number;
+  /** Where both sides are PostgreSQL: its client programs are asked for only then. */
+  readonly blueMajor?: number;
+  readonly greenMajor?: number;
 }
 
 /** `atMs`: since 1970, with fractions; of one machine, so that two processes' clocks are the same. */
@@ -55,7 +56,9 @@ const opening = (async () =>
     command: 'up',
     signal: stop.signal,
     onEvent: (event) => tell({ kind: 'event', atMs: epochMs(), event }),
-    tools: await pgTools(options.blueMajor, options.greenMajor),
+    ...(options.blueMajor === undefined || options.greenMajor === undefined
+      ? {}
+      : { tools: await pgTools(options.blueMajor, options.greenMajor) }),
   }))();
 opening.catch(() => undefined);
 

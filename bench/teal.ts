@@ -4,16 +4,25 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { carrierPaths } from '../src/carriers/embedded/config.ts';
+import type { Side } from '../src/model/catalog.ts';
 import type { MigrationEvent } from '../src/app/events.ts';
 import { epochMs } from './measure.ts';
-import type { Pair } from './pair.ts';
 import type { Command, Options, Question, Told } from './teal-main.ts';
 
 export interface TealOptions {
   readonly blueUrl: string;
   readonly greenUrl: string;
+  /** Where a side is not PostgreSQL. */
+  readonly systems?: Readonly<Partial<Record<Side, 'mysql' | 'mariadb'>>>;
   /** Lines of the migration file beside name and addresses; default: no router. */
   readonly spec?: string;
+}
+
+/** Where a migration of a benchmark lives: a folder for its files, and of each side that is PostgreSQL the major. */
+export interface TealPlace {
+  readonly folder: string;
+  readonly blue: { readonly major?: number };
+  readonly green: { readonly major?: number };
 }
 
 /** When something was first told; `atMs` since 1970. */
@@ -49,14 +58,21 @@ export class Teal implements AsyncDisposable {
   }
 
   /** Resolves as soon as the process is started: what it does then belongs to what a migration costs. */
-  static async start(pair: Pair, options: TealOptions): Promise<Teal> {
-    const folder = await mkdtemp(join(pair.folder, 'teal-'));
+  static async start(place: TealPlace, options: TealOptions): Promise<Teal> {
+    const folder = await mkdtemp(join(place.folder, 'teal-'));
     const file = join(folder, 'teal.yaml');
+    const sideText = (side: Side): string => {
+      const system = options.systems?.[side];
+      return `{ ${system === undefined ? '' : `system: ${system}, `}url: "\${${side.toUpperCase()}_URL}" }`;
+    };
     await writeFile(
       file,
-      `teal: 1\nname: ${name}\nblue: { url: "\${BLUE_URL}" }\ngreen: { url: "\${GREEN_URL}" }\ncutover: { gates: [{ person: you }] }\n${options.spec ?? defaultSpec}\n`,
+      `teal: 1\nname: ${name}\nblue: ${sideText('blue')}\ngreen: ${sideText('green')}\ncutover: { gates: [{ person: you }] }\n${options.spec ?? defaultSpec}\n`,
     );
-    const given: Options = { file, blueMajor: pair.blue.major, greenMajor: pair.green.major };
+    const { blue, green } = place;
+    const majors =
+      blue.major === undefined || green.major === undefined ? {} : { blueMajor: blue.major, greenMajor: green.major };
+    const given: Options = { file, ...majors };
     const child = fork(fileURLToPath(new URL('teal-main.ts', import.meta.url)), [JSON.stringify(given)], {
       env: { ...process.env, BLUE_URL: options.blueUrl, GREEN_URL: options.greenUrl },
     });

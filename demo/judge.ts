@@ -1,6 +1,8 @@
-import type { Client } from 'pg';
 import { must } from '../src/kernel/assert.ts';
-import { deeds, type Books, type ClientsReport, type Deed } from './clients.ts';
+import { deeds, type Books, type ClientsReport, type Deed } from './books.ts';
+
+/** Asks one side, in SQL that both families understand; numbers come as the driver gives them, sums of decimals as texts. */
+export type Ask = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
 
 export interface Verdict {
   readonly acknowledged: number;
@@ -17,31 +19,30 @@ export interface Verdict {
 /** What can be counted in the shop: by deed, and the sum of all balances. */
 export interface Counts {
   readonly deeds: Readonly<Record<Deed, number>>;
-  /** Of payments, and of the notes that a trigger makes of them. */
+  /** There is one of every payment: a trigger makes it, or the payment's own transaction. */
   readonly notes: number;
   readonly balance: string;
 }
 
-export async function countShop(side: Client): Promise<Counts> {
-  const { rows } = await side.query<Record<Deed | 'notes' | 'balance', string>>(
-    `select (select count(*) from shop.orders)::text as orders, (select count(*) from shop.items)::text as items,
-            (select count(*) from shop.payments)::text as payments, (select sum(revision) from shop.documents)::text as revisions,
-            (select -count(*) from shop.events where kind <> 'payment')::text as forgotten,
-            (select count(*) from shop.events where kind = 'payment')::text as notes,
-            (select sum(balance) from shop.customers)::text as balance`,
+export async function countShop(ask: Ask): Promise<Counts> {
+  const rows = await ask(
+    `select (select count(*) from shop.orders) as orders, (select count(*) from shop.items) as items,
+            (select count(*) from shop.payments) as payments, (select sum(revision) from shop.documents) as revisions,
+            (select -count(*) from shop.events where kind <> 'payment') as forgotten,
+            (select count(*) from shop.events where kind = 'payment') as notes,
+            (select sum(balance) from shop.customers) as balance`,
   );
   const row = must(rows[0], 'the counts');
   const counted = Object.fromEntries(deeds.map((deed) => [deed, Number(row[deed])])) as Record<Deed, number>;
-  return { deeds: counted, notes: Number(row.notes), balance: row.balance };
+  return { deeds: counted, notes: Number(row['notes']), balance: String(row['balance']) };
 }
 
 /** Compares what the clients were told with what the live side holds. */
-export async function judge(live: Client, report: ClientsReport, before: Counts): Promise<Verdict> {
-  const { rows } = await live.query<{ client: number; seq: string }>('select client, seq from shop.ledger');
+export async function judge(live: Ask, report: ClientsReport, before: Counts): Promise<Verdict> {
   const held = new Map<number, Set<number>>();
-  for (const { client, seq } of rows) {
-    const seqs = held.get(client) ?? new Set<number>();
-    held.set(client, seqs.add(Number(seq)));
+  for (const { client, seq } of await live('select client, seq from shop.ledger')) {
+    const seqs = held.get(Number(client)) ?? new Set<number>();
+    held.set(Number(client), seqs.add(Number(seq)));
   }
   let [acknowledged, missing, invented] = [0, 0, 0];
   for (const books of report.books) {

@@ -1,12 +1,13 @@
 import type { MigrationEvent } from '../src/app/events.ts';
-import type { ClientsReport } from './clients.ts';
+import type { Again, ClientsReport } from './books.ts';
 import type { Verdict } from './judge.ts';
 
+/** A cut as it was seen from outside: from the moment clients were asked to wait, or a side was about to be closed, until they could go on. */
 export interface CutSeen {
-  to: 'blue' | 'green';
   fromMs: number;
   untilMs: number;
-  pauseMs: number | undefined;
+  /** False of an attempt that was given up. */
+  made: boolean;
 }
 
 export interface DemoResult {
@@ -23,14 +24,17 @@ export interface DemoResult {
 /** Prints what happened; true when every figure is as promised. */
 export function closingTable(result: DemoResult, say: (text: string) => void): boolean {
   const { report, verdict, verified } = result;
-  const waits = result.cuts.map((cut) => Math.round(longestWait(report, cut)));
+  const made = result.cuts.filter((cut) => cut.made).length;
+  const givenUp = result.cuts.length - made;
+  const waits = result.cuts.map((cut) => longestWait(report, cut));
   const wrong = verdict.missing + verdict.invented + verdict.doubled;
   const different = verified?.different ?? -1;
   const rows: readonly (readonly [string, string, boolean])[] = [
     ['queries sent by clients', report.queries.toLocaleString('en'), report.queries > 0],
     ['queries failed', String(report.failures.length), report.failures.length === 0],
-    ['cuts made', String(result.cuts.length), result.cuts.length === 3],
+    ['cuts made', `${made}${givenUp === 0 ? '' : `, ${givenUp} attempts given up`}`, made === 3],
     ['longest waits in the cuts, ms', waits.join(', '), waits.length > 0],
+    ...(report.again === undefined ? [] : [againRow(report.again)]),
     [
       'rows compared at one position',
       verified === undefined ? 'none' : Number(verified.rows).toLocaleString('en'),
@@ -51,10 +55,17 @@ export function closingTable(result: DemoResult, say: (text: string) => void): b
   return rows.every(([, , good]) => good);
 }
 
-/** Of calls that were under way while clients were held. */
-function longestWait(report: ClientsReport, cut: CutSeen): number {
+/** Of clients that go where their writes are taken: none of it is a failure, all of it is in their waits. */
+function againRow({ refused, deadlock, lost }: Again): readonly [string, string, boolean] {
+  const others = deadlock + lost === 0 ? '' : `; deadlocks ${deadlock}, answers lost ${lost}`;
+  return ['refused by a fence, done again', `${refused.toLocaleString('en')}${others}`, true];
+}
+
+/** In whole milliseconds, of what was under way meanwhile; in brackets for an attempt that was given up. */
+function longestWait(report: ClientsReport, cut: CutSeen): string {
   const during = report.slow.filter(
     (call) => call.startedMs <= cut.untilMs && call.startedMs + call.tookMs >= cut.fromMs,
   );
-  return during.reduce((longest, call) => Math.max(longest, call.tookMs), 0);
+  const longest = Math.round(during.reduce((most, call) => Math.max(most, call.tookMs), 0));
+  return cut.made ? String(longest) : `(${longest})`;
 }

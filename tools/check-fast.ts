@@ -14,6 +14,8 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['error page', 'node', 'tools/errors-page.ts', '--check'],
   ['command page', 'node', 'tools/cli-page.ts', '--check'],
   ['cases page', 'node', 'tools/cases-page.ts'],
+  ['types page', 'node', 'tools/mysql-types-page.ts', '--check'],
+  ['type matrix', 'node', 'tools/type-matrix-page.ts'],
   ['spec schema', 'node', 'tools/spec-schema.ts', '--check'],
 ];
 

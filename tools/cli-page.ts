@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { buildProgram } from '../src/cli/main.ts';
+import { buildProgram } from '../src/cli/command-line.ts';
 import { writeOrCheck } from './generated-page.ts';
 
 const page = 'docs/reference/cli.md';

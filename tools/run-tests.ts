@@ -8,13 +8,17 @@ import { installMysql, mysqlSeries } from './servers/install-mysql.ts';
 import { initialisedMysql } from './servers/mysql-instance.ts';
 import { asPostgresMajor, installPostgres } from './servers/install-postgres.ts';
 import { pgTools } from './servers/pg-tools.ts';
-import { summarise, summaryLine, type Summary, type VitestReport } from './test-summary.ts';
+import { failures, summarise, summaryLine, type Summary, type VitestReport } from './test-summary.ts';
+
+/** A run that takes longer than this is ended, and has failed: its last lines name what was running (`test-clock.ts`). */
+const longestMs = 75 * 60_000;
 
 /** `make test`: the fast checks and all suites. The last line is `N passed, N failed` (and `, N skipped` when some were), each check counted as a test. */
 async function main(): Promise<void> {
   const checks = runChecks();
   await installServers();
   const suites = runSuites();
+  for (const check of checks.filter(({ passed }) => !passed)) process.stdout.write(`FAILED: ${check.name}\n`);
   const failed = suites.failed + checks.filter((check) => !check.passed).length;
   const passed = suites.passed + checks.filter((check) => check.passed).length;
   process.stdout.write(`${summaryLine({ passed, failed, skipped: suites.skipped })}\n`);
@@ -50,10 +54,14 @@ function runSuites(): Summary {
   const folder = mkdtempSync(join(tmpdir(), 'teal-report-'));
   const file = join(folder, 'report.json');
   try {
-    const run = spawnSync('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], {
+    const run = spawnSync('vitest', ['run'], {
       stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, TEAL_TEST_REPORT: file },
+      timeout: longestMs,
     });
-    return summarise(readReport(file), run.status ?? 1);
+    const report = readReport(file);
+    for (const failure of failures(report)) process.stdout.write(`${failure}\n`);
+    return summarise(report, run.status ?? 1);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

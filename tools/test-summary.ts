@@ -4,7 +4,21 @@ export interface VitestReport {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly FileReport[];
+}
+
+interface FileReport {
+  readonly name: string;
+  readonly status: string;
+  /** Why the file could not be loaded. */
+  readonly message: string;
+  readonly assertionResults: readonly TestReport[];
+}
+
+interface TestReport {
+  readonly fullName: string;
+  readonly status: string;
+  readonly failureMessages: readonly string[] | null;
 }
 
 export interface Summary {
@@ -32,4 +46,24 @@ export function summarise(report: VitestReport | undefined, exitCode: number): S
 
 export function summaryLine({ passed, failed, skipped }: Summary): string {
   return `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`;
+}
+
+/** What failed and the first lines of why, to stand at the end of a long run's output: who is shown only its last lines sees them. */
+export function failures(report: VitestReport | undefined): readonly string[] {
+  if (report === undefined) return ['FAILED: vitest left no report'];
+  return report.testResults.flatMap((file) => [
+    ...(file.status === 'failed' && file.assertionResults.length === 0
+      ? [failure(file.name, 'the file could not be loaded', file.message)]
+      : []),
+    ...file.assertionResults
+      .filter((test) => test.status === 'failed')
+      .map((test) => failure(file.name, test.fullName, (test.failureMessages ?? []).join('\n'))),
+  ]);
+}
+
+const mostLinesOfAFailure = 12;
+
+function failure(file: string, name: string, message: string): string {
+  const lines = message.split('\n').slice(0, mostLinesOfAFailure);
+  return [`FAILED: ${file} > ${name}`, ...lines.map((line) => `  ${line}`)].join('\n');
 }

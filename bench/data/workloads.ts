@@ -164,7 +164,7 @@ export async function runPgbench(pair: Pair, scripts: readonly string[], args: r
   );
 }
 
-export function sizeOf(workload: Workload, scale: number, round: number): Size {
+export function sizeOf(workload: Pick<Workload, 'changes' | 'tableRows'>, scale: number, round: number): Size {
   // A multiple of all the sizes of transactions and clients, so that none is cut short.
   const changes = Math.ceil(scaled(workload.changes, scale) / 4_000) * 4_000;
   return { round, tableRows: scaled(workload.tableRows, scale), changes };

@@ -46,10 +46,14 @@ async function aptOf(release: string, folder: string): Promise<NodeJS.ProcessEnv
 
 /** The command of a program of another release: run by that release's own loader, for it needs a newer C library than the one that is here. */
 export function byOwnLoader(root: string, program: string): readonly string[] {
-  const [name, triplet] =
-    process.arch === 'arm64'
-      ? ['ld-linux-aarch64.so.1', 'aarch64-linux-gnu']
-      : ['ld-linux-x86-64.so.2', 'x86_64-linux-gnu'];
+  const name = process.arch === 'arm64' ? 'ld-linux-aarch64.so.1' : 'ld-linux-x86-64.so.2';
   const libraries = join(root, 'usr/lib', triplet);
   return [join(libraries, name), '--library-path', libraries, join(root, program)];
 }
+
+/** Has a program of this machine's release find the libraries that were unpacked with it. */
+export function librariesOf(root: string): Readonly<Record<'LD_LIBRARY_PATH', string>> {
+  return { LD_LIBRARY_PATH: [join(root, 'usr/lib', triplet), join(root, 'lib', triplet)].join(':') };
+}
+
+const triplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';

@@ -11,7 +11,7 @@ import { freePort } from '../../tools/servers/free-port.ts';
 import { readIfThere } from '../../tools/servers/postgres-cluster.ts';
 import { lastLines, runProgram } from '../../tools/servers/run-program.ts';
 import { serverUser } from '../../tools/servers/server-user.ts';
-import { byOwnLoader, debianPackages } from './debian.ts';
+import { byOwnLoader, debianPackages, librariesOf } from './debian.ts';
 
 export interface PgBouncerProgram {
   readonly version: string;
@@ -49,8 +49,7 @@ async function ofThisRelease(): Promise<Omit<PgBouncerProgram, 'version'>> {
   const depends = await runProgram('apt-cache', ['depends', '--important', 'pgbouncer']);
   const libraries = [...depends.matchAll(/Depends: (lib\S+)/g)].map((match) => match[1] ?? '');
   const root = await debianPackages(`pgbouncer-here-${process.arch}`, ['pgbouncer', ...libraries]);
-  const triplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
-  return { command: [join(root, program)], env: { LD_LIBRARY_PATH: join(root, 'usr/lib', triplet) } };
+  return { command: [join(root, program)], env: librariesOf(root) };
 }
 
 export interface PgBouncerOptions {

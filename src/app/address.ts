@@ -2,6 +2,7 @@
 export function addressOf(url: string): string {
   const parsed = URL.parse(url);
   if (parsed === null) return 'not a URL';
+  const port = parsed.protocol.startsWith('postgres') ? '5432' : '3306';
   const host = parsed.searchParams.get('host') ?? (parsed.hostname === '' ? 'localhost' : parsed.hostname);
-  return `${host}:${parsed.port === '' ? '5432' : parsed.port}${parsed.pathname}`;
+  return `${host}:${parsed.port === '' ? port : parsed.port}${parsed.pathname}`;
 }

@@ -6,7 +6,7 @@ import { waitFor } from '../kernel/clock.ts';
 import { isTealError } from '../kernel/errors.ts';
 import { asPosition } from '../model/position.ts';
 import type { Flow, FlowState } from '../ports/carrier.ts';
-import { carrierPair, caughtUp, contents, head, pidOf, type CarrierPair } from './test-support/carrier-pair.ts';
+import { carrierPair, caughtUp, contents, head, killWorker, type CarrierPair } from './test-support/carrier-pair.ts';
 
 const slotsOf = async (db: TestDatabase): Promise<number> =>
   (await db.query('select from pg_replication_slots where database = current_database()')).length;
@@ -18,10 +18,17 @@ async function write(db: TestDatabase, megabytes: number): Promise<void> {
 }
 
 async function failed(pair: CarrierPair, flow: Flow): Promise<Extract<FlowState, { state: 'failed' }>> {
-  return waitFor({ what: 'the flow to fail', timeoutMs: 60_000 }, async () => {
-    const { now } = await pair.status(flow);
-    return now.state === 'failed' && now.code !== 'TEAL-CARRIERS-001' ? now : undefined;
-  });
+  let last: unknown;
+  try {
+    return await waitFor({ what: 'the flow to fail', timeoutMs: 60_000 }, async () => {
+      const status = await pair.status(flow);
+      last = status;
+      const { now } = status;
+      return now.state === 'failed' && now.code !== 'TEAL-CARRIERS-001' ? now : undefined;
+    });
+  } catch (error) {
+    throw new Error(`the flow does not fail: ${JSON.stringify(last)}`, { cause: error });
+  }
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -33,7 +40,9 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 
 describe('the budget of the log', () => {
   test('ends a flow whose target is held: the slot goes, blue works, and nothing makes the flow go on', async () => {
-    await using both = await carrierPair({ spoolLimitBytes: 1_000_000, walBudgetBytes: 12_000_000 });
+    // A slot keeps the log of the whole server: what other tests write on a shared one would count.
+    await using server = await ownServer(blueMajor());
+    await using both = await carrierPair({ blue: server, spoolLimitBytes: 1_000_000, walBudgetBytes: 12_000_000 });
     await both.carrier.deploy('forward');
     await both.blue.query('insert into account values (1, 10)');
     await caughtUp(both, 'forward');
@@ -49,7 +58,7 @@ describe('the budget of the log', () => {
     await write(both.blue, 6);
     const now = await failed(both, 'forward');
     expect(now).toMatchObject({ code: 'TEAL-CARRIERS-007', reason: expect.stringContaining('12.0 MB') });
-    await waitFor({ what: 'the slot to go', timeoutMs: 30_000 }, async () =>
+    await waitFor({ what: 'the slot to go', timeoutMs: 60_000 }, async () =>
       (await slotsOf(both.blue)) === 0 ? true : undefined,
     );
     await both.blue.query('insert into account values (2, 20)');
@@ -57,7 +66,7 @@ describe('the budget of the log', () => {
 
     // Neither a command nor a new worker makes it go on: it would miss what was written between.
     expect(await codeOf(both.carrier.deploy('forward'))).toBe('TEAL-CARRIERS-007');
-    process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+    await killWorker(both, 'forward');
     expect(await codeOf(both.carrier.deploy('forward'))).toBe('TEAL-CARRIERS-007');
     expect(await failed(both, 'forward')).toMatchObject({ code: 'TEAL-CARRIERS-007' });
     expect(await both.green.query('select from account where id = 2')).toEqual([]);
@@ -72,14 +81,14 @@ describe('the budget of the log', () => {
     await both.carrier.deploy('forward');
     await both.blue.query('insert into account values (1, 10)');
     await caughtUp(both, 'forward');
-    process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+    await killWorker(both, 'forward');
     const look = { head: await head(both.blue), slot: 'usable', retainedBytes: 5_000_000 } as const;
     await keepGivenUp(folder, givenUpNow('forward', 'live', look, 4_000_000));
     expect(await codeOf(both.carrier.deploy('forward'))).toBe('TEAL-CARRIERS-007');
-    await waitFor({ what: 'the slot to go', timeoutMs: 30_000 }, async () =>
+    await waitFor({ what: 'the slot to go', timeoutMs: 60_000 }, async () =>
       (await slotsOf(both.blue)) === 0 ? true : undefined,
     );
-    await waitFor({ what: 'the evidence of it', timeoutMs: 30_000 }, async () =>
+    await waitFor({ what: 'the evidence of it', timeoutMs: 60_000 }, async () =>
       (await readGivenUp(folder))?.released === true ? true : undefined,
     );
   });

@@ -24,7 +24,7 @@ async function following(prepare: string, work: (pair: CarrierPair) => Promise<v
 }
 
 async function waits(pair: CarrierPair): Promise<CarrierStatus & { now: { reason: string } }> {
-  return waitFor({ what: 'the flow to stop', timeoutMs: 30_000 }, async () => {
+  return waitFor({ what: 'the flow to stop', timeoutMs: 60_000 }, async () => {
     const status = await pair.status('forward');
     if (status.now.state === 'failed') throw new Error(status.now.reason);
     return status.now.state === 'waiting' && status.now.code === 'TEAL-SYNC-102'
@@ -218,7 +218,7 @@ describe('DDL on the side that is live', () => {
     await pair.blue.query('insert into account values (1, 1); alter table account add column nick text');
     await differences(pair, ['green has no column public.account.nick (text)']);
     await pair.blue.query('insert into account values (2, 2)');
-    const status = await waitFor({ what: 'the flow to stop', timeoutMs: 30_000 }, async () => {
+    const status = await waitFor({ what: 'the flow to stop', timeoutMs: 60_000 }, async () => {
       const seen = await pair.status('forward');
       return seen.now.state === 'waiting' ? seen : undefined;
     });
@@ -262,7 +262,7 @@ test("a user's DDL goes on whatever happens in the note", async () => {
 /** As the worker tells them; it looks every half second here. */
 async function differences(pair: CarrierPair, wanted: readonly string[]): Promise<void> {
   let seen: readonly string[] | undefined;
-  await waitFor({ what: 'the comparison', timeoutMs: 30_000 }, async () => {
+  await waitFor({ what: 'the comparison', timeoutMs: 60_000 }, async () => {
     seen = (await pair.status('forward')).schema;
     return JSON.stringify(seen) === JSON.stringify(wanted) || undefined;
   }).catch(() => expect(seen).toEqual(wanted));

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { TestDatabase } from '../../test/support/postgres.ts';
 import { waitFor } from '../kernel/clock.ts';
 import { positionOfLsnText } from '../systems/postgres/position.ts';
-import { carrierPair, caughtUp, contents, head, pidOf } from './test-support/carrier-pair.ts';
+import { carrierPair, caughtUp, contents, head, pidOf, killWorker } from './test-support/carrier-pair.ts';
 
 async function confirmed(db: TestDatabase): Promise<string> {
   const [row] = await db.query(
@@ -22,10 +22,10 @@ describe('a flow', () => {
     await caughtUp(both, 'forward');
     // Later changes are acknowledged now, the open transaction is before them in the log.
     const later = await head(both.blue);
-    await waitFor({ what: 'the slot to pass', timeoutMs: 20_000 }, async () =>
+    await waitFor({ what: 'the slot to pass', timeoutMs: 60_000 }, async () =>
       (await confirmed(both.blue)) >= later ? true : undefined,
     );
-    process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+    await killWorker(both, 'forward');
     await long.query('insert into account values (3, 30); commit');
     await both.carrier.deploy('forward');
     await caughtUp(both, 'forward');
@@ -38,7 +38,7 @@ describe('a flow', () => {
     for (let round = 0; round < 3; round += 1) {
       const first = round * 100_000;
       await both.blue.query(`insert into entry select n, 1, n from generate_series(${first}, ${first + 30_000}) n`);
-      process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+      await killWorker(both, 'forward');
       await both.blue.query(`update entry set amount = amount + 1 where id >= ${first}`);
       await both.carrier.deploy('forward');
     }
@@ -55,7 +55,7 @@ describe('a flow', () => {
       'create table other (v text); insert into other select md5(n::text) from generate_series(1, 20000) n',
     );
     const wanted = await head(both.blue);
-    await waitFor({ what: 'the slot to follow', timeoutMs: 20_000 }, async () =>
+    await waitFor({ what: 'the slot to follow', timeoutMs: 60_000 }, async () =>
       (await confirmed(both.blue)) >= wanted ? true : undefined,
     );
     const status = await caughtUp(both, 'forward');
@@ -74,14 +74,14 @@ describe('a flow', () => {
     // Faster than they are received, so that reads end in the middle of transactions.
     await both.blue.query(`do $$ begin for n in 1..60 loop
       insert into log select now(), repeat('x', 1000) || n || '.' || g from generate_series(1, 100) g; commit; end loop; end $$`);
-    const full = await waitFor({ what: 'the spool to be full', timeoutMs: 20_000 }, async () => {
+    const full = await waitFor({ what: 'the spool to be full', timeoutMs: 60_000 }, async () => {
       const status = await both.status('forward');
       return status.receiving === 'spool full' ? status : undefined;
     });
     // Of about 6 MB. Beyond the bound is at most what one read of the socket brings: two of its 64 KiB, and the message that they end.
     expect(full.spoolBytes).toBeGreaterThan(limit);
     expect(full.spoolBytes).toBeLessThan(limit + 2 * 65_536 + 2_000);
-    const kept = await waitFor({ what: 'what the source keeps', timeoutMs: 20_000 }, async () => {
+    const kept = await waitFor({ what: 'what the source keeps', timeoutMs: 60_000 }, async () => {
       const status = await both.status('forward');
       return (status.retainedBytes ?? 0) > 3_000_000 ? status : undefined;
     });
@@ -89,7 +89,7 @@ describe('a flow', () => {
     await both.carrier.resume('forward');
     await caughtUp(both, 'forward');
     expect(await contents(both.green)).toEqual(await contents(both.blue));
-    await waitFor({ what: 'the spool to be empty again', timeoutMs: 20_000 }, async () =>
+    await waitFor({ what: 'the spool to be empty again', timeoutMs: 60_000 }, async () =>
       (await both.status('forward')).spoolBytes < limit / 2 ? true : undefined,
     );
   });

@@ -4,7 +4,7 @@ import { blueMajor, greenMajor, ownServer, type TestDatabase } from '../../test/
 import { carrierPaths } from '../carriers/embedded/config.ts';
 import { sleep, waitFor } from '../kernel/clock.ts';
 import { isTealError } from '../kernel/errors.ts';
-import { carrierPair, caughtUp, contents, head, pidOf } from './test-support/carrier-pair.ts';
+import { carrierPair, caughtUp, contents, head, pidOf, killWorker } from './test-support/carrier-pair.ts';
 
 /** Transfers, inserts, deletes, key moves and a table without a key, in transactions of several statements, until told to stop. */
 async function writeUntil(db: TestDatabase, client: number, stop: AbortSignal): Promise<number> {
@@ -48,7 +48,7 @@ describe('the embedded carrier', () => {
       const pauseMs = Math.floor(Math.random() * 1_200);
       moments.push(pauseMs);
       await sleep(pauseMs);
-      process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+      await killWorker(both, 'forward');
       await both.carrier.deploy('forward');
     }
     stop.abort();
@@ -63,7 +63,13 @@ describe('the embedded carrier', () => {
   test('only receives until it is told to begin, also after kill -9, and lets its source forget what it has', async () => {
     await using both = await carrierPair();
     const confirmed = async (): Promise<string> =>
-      String((await both.blue.query('select confirmed_flush_lsn as at from pg_replication_slots'))[0]?.['at']);
+      String(
+        (
+          await both.blue.query(
+            'select confirmed_flush_lsn as at from pg_replication_slots where database = current_database()',
+          )
+        )[0]?.['at'],
+      );
     await both.carrier.deploy('forward', { begin: false });
     await both.blue.query(`insert into account select n, 1 from generate_series(1, 500) n`);
     const written = (await both.blue.query('select pg_current_wal_lsn() as at'))[0]?.['at'];
@@ -71,12 +77,12 @@ describe('the embedded carrier', () => {
       const [row] = await both.blue.query(`select '${await confirmed()}'::pg_lsn >= '${written}'::pg_lsn as past`);
       return row?.['past'] === 't' ? true : undefined;
     };
-    await waitFor({ what: 'the slot to move on', timeoutMs: 30_000 }, released);
+    await waitFor({ what: 'the slot to move on', timeoutMs: 60_000 }, released);
     const held = await both.status('forward');
     expect(held).toMatchObject({ now: { state: 'waiting', code: 'TEAL-CARRIERS-006' }, changes: 0 });
     expect(held.spoolBytes).toBeGreaterThan(500 * 10);
 
-    process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+    await killWorker(both, 'forward');
     await both.carrier.deploy('forward', { begin: false });
     await both.blue.query(`update account set balance = 2 where id = 1`);
     expect(await both.green.query('select count(*) as n from account')).toEqual([{ n: '0' }]);
@@ -87,7 +93,7 @@ describe('the embedded carrier', () => {
 
     // It is not held back again: neither as it runs, nor when it is started anew.
     await both.carrier.deploy('forward', { begin: false });
-    process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+    await killWorker(both, 'forward');
     await both.carrier.deploy('forward', { begin: false });
     await both.blue.query(`update account set balance = 3 where id = 2`);
     await caughtUp(both, 'forward');
@@ -119,9 +125,9 @@ describe('the embedded carrier', () => {
     const third = await head(both.blue);
     await both.blue.query('insert into account values (4, 40)');
     await both.carrier.stopAt('forward', third, 60_000, AbortSignal.timeout(30_000));
-    process.kill(await pidOf(both, 'forward'), 'SIGKILL');
+    await killWorker(both, 'forward');
     await both.carrier.deploy('forward');
-    await waitFor({ what: 'the new worker to stand still', timeoutMs: 20_000 }, async () =>
+    await waitFor({ what: 'the new worker to stand still', timeoutMs: 60_000 }, async () =>
       (await both.status('forward')).now.state === 'paused' ? true : undefined,
     );
     expect(await ids()).toEqual(['1', '2', '3']);
@@ -156,14 +162,14 @@ describe('the embedded carrier', () => {
     await both.blue.query('insert into account values (2, 20)');
     const wanted = await head(both.blue);
     // It is received while it cannot be applied.
-    await waitFor({ what: 'the change to be received', timeoutMs: 20_000 }, async () => {
+    await waitFor({ what: 'the change to be received', timeoutMs: 60_000 }, async () => {
       const { received, applied } = await both.status('forward');
       return received >= wanted && applied < wanted ? true : undefined;
     });
     await greenServer.restart();
     await caughtUp(both, 'forward');
     await blueServer.kill9();
-    await waitFor({ what: 'the loss to be seen', timeoutMs: 20_000 }, async () =>
+    await waitFor({ what: 'the loss to be seen', timeoutMs: 60_000 }, async () =>
       (await both.status('forward')).receiving === 'connecting' ? true : undefined,
     );
     await blueServer.restart();
@@ -189,7 +195,7 @@ describe('the embedded carrier', () => {
       ];
     // The worker may have been quicker to come back than the drop: the publication is the other thing that it cannot do without.
     if ((await dropped()) !== undefined) await both.blue.query(`drop publication ${await publicationOf(both.blue)}`);
-    const failed = await waitFor({ what: 'the flow to fail', timeoutMs: 30_000 }, async () => {
+    const failed = await waitFor({ what: 'the flow to fail', timeoutMs: 60_000 }, async () => {
       const { now } = await both.status('forward');
       return now.state === 'failed' ? now : undefined;
     });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase } from '../../test/support/postgres.ts';
 import { waitFor } from '../kernel/clock.ts';
 import { KeptSession } from '../systems/postgres/kept-session.ts';
-import { tealNames } from '../systems/postgres/removal.ts';
+import { publishedRelations } from '../systems/postgres/moving.ts';
 import { postgresSchemas } from './compare-schemas.ts';
 
 const tables = `
@@ -11,6 +11,8 @@ const tables = `
   create table kept (id int primary key, note text default 'a', unique (note));
   create table left_out (id int);
   create publication teal_t_fwd for table parent, kept`;
+
+const moving = { blue: publishedRelations('teal_t_fwd'), green: publishedRelations('teal_t_rev') };
 
 test('what rows need, what is too much, what does not move and what else differs, each in its place', async () => {
   await using blue = await testDatabase(blueMajor());
@@ -25,7 +27,7 @@ test('what rows need, what is too much, what does not move and what else differs
   const session = (url: string): KeptSession => new KeptSession({ url, applicationName: 'teal-test' });
   await using ofBlue = session(blue.url);
   await using ofGreen = session(green.url);
-  const schemas = postgresSchemas({ blue: ofBlue, green: ofGreen }, tealNames('t'), ({ name }) => name !== 'left_out', [
+  const schemas = postgresSchemas({ blue: ofBlue, green: ofGreen }, moving, ({ name }) => name !== 'left_out', [
     { schema: 'public', name: 'kept' },
   ]);
   const same = await schemas.compare('blue');
@@ -70,7 +72,7 @@ test('VACUUM, ANALYZE and rows leave the mark as it is; a session that waits beh
   await using blue = await testDatabase(blueMajor());
   await blue.query(tables);
   await using ofBlue = new KeptSession({ url: blue.url, applicationName: 'teal-test' });
-  const schemas = postgresSchemas({ blue: ofBlue, green: ofBlue }, tealNames('t'), () => true, []);
+  const schemas = postgresSchemas({ blue: ofBlue, green: ofBlue }, moving, () => true, []);
   const before = (await schemas.compare('blue')).mark;
   await blue.query('insert into kept select i, i::text from generate_series(1, 100) i');
   for (const sql of ['vacuum', 'vacuum full kept', 'analyze', 'truncate kept']) await blue.query(sql);
@@ -82,7 +84,7 @@ test('VACUUM, ANALYZE and rows leave the mark as it is; a session that waits beh
   await holder.query(`set application_name = 'teal holder'; begin; lock table kept in access share mode`);
   const client = await blue.connect();
   const waiting = client.query('alter table kept add column x int');
-  const told = await waitFor({ what: 'the one that waits', timeoutMs: 10_000 }, async () => {
+  const told = await waitFor({ what: 'the one that waits', timeoutMs: 60_000 }, async () => {
     const said = await schemas.blocked('blue');
     return said.length > 0 ? said : undefined;
   });

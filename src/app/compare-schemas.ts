@@ -4,7 +4,6 @@ import type { SchemaComparison, Schemas } from '../ports/schemas.ts';
 import type { PgConnection } from '../systems/postgres/connection.ts';
 import { readObjects } from '../systems/postgres/digest/objects.ts';
 import type { KeptSession } from '../systems/postgres/kept-session.ts';
-import type { TealNames } from '../systems/postgres/removal.ts';
 import { compareSelected, readUnmoved } from '../systems/postgres/schema-eyes.ts';
 import { readColumnRules, readForms, readMark, type ColumnRule } from '../systems/postgres/schema-forms.ts';
 import type { SchemaForm } from '../model/schema-form.ts';
@@ -20,10 +19,10 @@ interface SchemaOfSide {
   readonly refused: readonly string[];
 }
 
-/** The two schemas of a migration, whole: what a cut asks before it begins. */
+/** The two schemas of a migration, whole: what a cut asks before it begins. `moving`: SQL, the tables whose rows are carried away from a side (moving.ts). */
 export function postgresSchemas(
   sessions: Readonly<Record<Side, KeptSession>>,
-  names: TealNames,
+  moving: Readonly<Record<Side, string>>,
   selected: (table: TableName) => boolean,
   managed: readonly TableName[],
 ): Schemas {
@@ -41,7 +40,7 @@ export function postgresSchemas(
       const [live, other] = await Promise.all([
         sessions[side].use(async (connection) => ({
           forms: await readForms(connection),
-          unmoved: await readUnmoved(connection, names.flow[side], selected, side),
+          unmoved: await readUnmoved(connection, moving[side], selected, side),
         })),
         sessions[otherSide(side)].use(readForms),
       ]);
@@ -66,7 +65,7 @@ export function postgresSchemas(
         sessions[side].use(async (connection) => ({
           // First: a change that comes in between is then seen by the fence.
           mark: await readMark(connection, selected),
-          unmoved: await readUnmoved(connection, names.flow[side], selected, side),
+          unmoved: await readUnmoved(connection, moving[side], selected, side),
           ...(await read(side, connection)),
         })),
         sessions[otherSide(side)].use(async (connection) => read(otherSide(side), connection)),

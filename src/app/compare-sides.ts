@@ -16,7 +16,7 @@ import { comparedTables, type ComparedTable } from './differences.ts';
 import type { MigrationEvent } from './events.ts';
 import { keepCertificate } from './keep-certificate.ts';
 import type { LoadedSpec } from './load-spec.ts';
-import type { PostgresPair } from './postgres-pair.ts';
+import type { Pair } from './pair.ts';
 
 /** What a comparison came to. */
 export interface Verification {
@@ -38,7 +38,7 @@ const settledFact = 'settledTransactions';
 export interface ComparisonOptions {
   readonly loaded: LoadedSpec;
   readonly journal: Journal;
-  readonly pair: PostgresPair;
+  readonly pair: Pair;
   readonly carrier: Carrier;
   /** Who asks, for the journal. */
   readonly by: string;
@@ -132,7 +132,9 @@ export class SideComparison {
   }
 
   /** What a comparison and a repair have in common: the sides, and the flow that stands still between them. */
-  #sides(live: Side): Pick<VerifyOptions, 'live' | 'other' | 'stopAt' | 'resume' | 'signal' | 'onProgress'> {
+  #sides(
+    live: Side,
+  ): Pick<VerifyOptions, 'live' | 'other' | 'stopAt' | 'resume' | 'signal' | 'onProgress' | 'excludeColumns'> {
     const flow = flowFrom(live);
     const { pair, carrier, signal, onEvent } = this.#options;
     return {
@@ -141,6 +143,7 @@ export class SideComparison {
       stopAt: async (position, leaseMs, stop) => carrier.stopAt(flow, position, leaseMs, stop),
       resume: async () => carrier.resume(flow),
       signal,
+      ...(pair.unlikeColumns === undefined ? {} : { excludeColumns: pair.unlikeColumns }),
       onProgress: (progress) => onEvent({ kind: 'verify progress', ...verifyText(progress) }),
     };
   }
@@ -175,7 +178,7 @@ export class SideComparison {
   }
 }
 
-const phaseTexts = { snapshot: 'waits for one position on both', locate: 'finds the rows that differ' } as const;
+const phaseTexts = { snapshot: 'waits for one position on both', locate: 'looks for rows that differ' } as const;
 
 function verifyText(progress: VerifyProgress): { text: string; done?: number; total?: number } {
   if (progress.phase === 'snapshot') return { text: phaseTexts.snapshot };

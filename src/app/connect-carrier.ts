@@ -1,42 +1,72 @@
 import { fileURLToPath } from 'node:url';
 import { embeddedCarrier } from '../carriers/embedded/client.ts';
-import { carrierDefaults } from '../carriers/embedded/config.ts';
+import { carrierDefaults, type CarrierConfig } from '../carriers/embedded/config.ts';
 import { otherSide, type Side } from '../model/catalog.ts';
+import type { FollowMethod } from '../model/follow-method.ts';
 import type { TableSelection } from '../model/table-selection.ts';
+import type { SystemName } from '../spec/spec.ts';
 import { flowSource, type Carrier } from '../ports/carrier.ts';
 import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
+import { firstPositionFile } from './first-position.ts';
+import { keptMapping } from './kept-catalog.ts';
 import { programUrl } from './program.ts';
+import { translationOf } from './translation.ts';
 
 export interface CarrierConnection {
   readonly migration: string;
   readonly stateDir: string;
   readonly urls: Readonly<Record<Side, string>>;
+  /** Default: PostgreSQL on both. */
+  readonly systems?: Readonly<Record<Side, SystemName>>;
+  /** How the changes of blue are had; default: from its log, as those of green always are. */
+  readonly method?: FollowMethod;
   readonly spoolLimitBytes?: number;
   readonly walBudgetBytes?: number;
   readonly heartbeatEveryMs?: number;
   /** The tables of the migration; without it all. */
   readonly tables?: TableSelection;
   readonly schemaEveryMs?: number;
+  /** How long a new worker may take to answer; default 30 000. */
+  readonly startTimeoutMs?: number;
 }
 
-/** Teal's own carrier between two PostgreSQL databases: workers are started from this installation. */
+/** By what was written down when the migration began: only then there is a worker to configure. */
+function translationFor({ stateDir, systems, tables = {} }: CarrierConnection): Pick<CarrierConfig, 'translation'> {
+  if (systems === undefined || systems.blue === 'postgres' || systems.green !== 'postgres') return {};
+  const kept = keptMapping(stateDir);
+  const translation = kept === undefined ? undefined : translationOf(kept, tables);
+  return translation === undefined ? {} : { translation };
+}
+
+/** Teal's own carrier between two systems: workers are started from this installation. */
 export function connectCarrier(options: CarrierConnection): Carrier {
   // As in the names on the servers, where no dash is allowed.
   const migration = options.migration.replaceAll('-', '_');
-  const { spoolLimitBytes, walBudgetBytes, heartbeatEveryMs } = options;
+  const {
+    spoolLimitBytes,
+    walBudgetBytes,
+    heartbeatEveryMs,
+    systems = { blue: 'postgres', green: 'postgres' },
+  } = options;
   return embeddedCarrier({
     stateDir: options.stateDir,
+    ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }),
     command: [process.execPath, fileURLToPath(programUrl('carrier-main'))],
     config: (flow, folder) => ({
       version: 1,
       migration,
       flow,
       folder,
+      // PostgreSQL itself knows where the flow begins: its slot does, or what its triggers have recorded.
+      ...(systems[flowSource(flow)] === 'postgres' ? {} : { startFile: firstPositionFile(options.stateDir, flow) }),
       ...carrierDefaults,
+      ...(flow === 'forward' && options.method !== undefined ? { method: options.method } : {}),
+      systems: { source: systems[flowSource(flow)], target: systems[otherSide(flowSource(flow))] },
       ...(spoolLimitBytes === undefined ? {} : { spoolLimitBytes }),
       ...(walBudgetBytes === undefined ? {} : { walBudgetBytes }),
       ...(heartbeatEveryMs === undefined ? {} : { heartbeatEveryMs }),
       ...(options.schemaEveryMs === undefined ? {} : { schemaEveryMs: options.schemaEveryMs }),
+      ...translationFor(options),
       ...(options.tables === undefined
         ? {}
         : { tables: { include: options.tables.include ?? ['*'], exclude: options.tables.exclude ?? [] } }),

@@ -39,6 +39,8 @@ export type MigrationEvent =
       readonly from: Side;
       readonly to: Side;
       readonly pauseMs: number | undefined;
+      /** False where there is no router: nobody waited for `pauseMs`, but within it the clients' writes were refused. */
+      readonly held?: false;
     }
   | { readonly kind: 'flow'; readonly status: FlowStatus }
   /** The log that a source keeps comes near its limit, or the flow was ended because of it. */

@@ -14,7 +14,7 @@ import type { FlowStatus } from '../ports/carrier.ts';
 import { whoAmI } from './approver.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
-import { assessBoth, type Assessed } from './look.ts';
+import { assessPair, type Assessed } from './assess.ts';
 import type { Migration } from './migration.ts';
 import { openMigration } from './open-migration.ts';
 import { planMigration, type Planned } from './plan-migration.ts';
@@ -42,6 +42,11 @@ export interface RunOptions extends FileOptions {
   readonly signal?: AbortSignal;
   /** Who asks, for the journal. Default: `user@host`. */
   readonly by?: string;
+}
+
+export interface AssessOptions extends RunOptions {
+  /** From MySQL or MariaDB to PostgreSQL: also read every row of blue once, to count what green cannot hold. Default false. */
+  readonly profile?: boolean;
 }
 
 /** For what an auditor will want to know. */
@@ -108,8 +113,8 @@ export function verify(options: RunOptions): Run<VerifyOutcome> {
 }
 
 /** Looks at both systems, changes nothing, and tells every blocker, warning and note. */
-export async function assess(options: RunOptions): Promise<Assessed> {
-  return assessBoth(load(options).spec, options.signal);
+export async function assess(options: AssessOptions): Promise<Assessed> {
+  return assessPair(load(options).spec, { profile: options.profile ?? false, signal: options.signal });
 }
 
 /** Every step before anything runs: what it does, locks, costs, and how it is undone. Changes nothing. */

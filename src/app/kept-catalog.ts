@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { MappingOptions } from '../mapping/options.ts';
 import type { Catalog } from '../model/catalog.ts';
+import type { MysqlCatalog } from '../model/mysql-catalog.ts';
 import { isSelected, type TableSelection } from '../model/table-selection.ts';
 
 /**
@@ -8,27 +10,47 @@ import { isSelected, type TableSelection } from '../model/table-selection.ts';
  * half in it. Kept beside the journal; no values, no secrets.
  */
 export function keptCatalog(stateDir: string): Catalog | undefined {
+  return readKept(stateDir, 'catalog.json') as Catalog | undefined;
+}
+
+export function keepCatalog(stateDir: string, catalog: Catalog): void {
+  writeKept(stateDir, 'catalog.json', catalog);
+}
+
+/** What a mapping is made of, where the sides are of different families: it must be the same one for as long as the migration lives. */
+export interface KeptMapping {
+  readonly catalog: MysqlCatalog;
+  readonly options: MappingOptions;
+}
+
+export function keptMapping(stateDir: string): KeptMapping | undefined {
+  return readKept(stateDir, 'mapping.json') as KeptMapping | undefined;
+}
+
+export function keepMapping(stateDir: string, kept: KeptMapping): void {
+  writeKept(stateDir, 'mapping.json', kept);
+}
+
+/** The part of a catalog that a migration is about. */
+export function selectedCatalog<C extends Catalog>(catalog: C, selection: TableSelection): C {
+  return { ...catalog, tables: catalog.tables.filter((table) => isSelected(table, selection)) };
+}
+
+/** Undefined when there is none; else as `writeKept` has written it: nobody else writes there. */
+function readKept(stateDir: string, name: string): unknown {
   try {
-    return JSON.parse(readFileSync(fileOf(stateDir), 'utf8'), revive) as Catalog;
+    return JSON.parse(readFileSync(join(stateDir, name), 'utf8'), revive);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-export function keepCatalog(stateDir: string, catalog: Catalog): void {
+function writeKept(stateDir: string, name: string, value: unknown): void {
+  const file = join(stateDir, name);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  writeFileSync(`${fileOf(stateDir)}.new`, JSON.stringify(catalog, plain), { mode: 0o600 });
-  renameSync(`${fileOf(stateDir)}.new`, fileOf(stateDir));
-}
-
-/** The part of a catalog that a migration is about. */
-export function selectedCatalog(catalog: Catalog, selection: TableSelection): Catalog {
-  return { ...catalog, tables: catalog.tables.filter((table) => isSelected(table, selection)) };
-}
-
-function fileOf(stateDir: string): string {
-  return join(stateDir, 'catalog.json');
+  writeFileSync(`${file}.new`, JSON.stringify(value, plain), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }
 
 function plain(_: string, value: unknown): unknown {

@@ -25,7 +25,7 @@ export async function identify(side: Side, url: string, signal?: AbortSignal): P
   return await createIntrospector(connection, { address: addressOf(url) }).identify();
 }
 
-export interface Assessed {
+export interface AssessedPostgres {
   readonly assessment: Assessment;
   /** How many findings stop the migration before it begins. */
   readonly blockers: number;
@@ -36,14 +36,14 @@ export interface Assessed {
 }
 
 /** Looks at both sides and judges what was seen. Changes nothing. */
-export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<Assessed> {
+export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<AssessedPostgres> {
   const [blue, green] = await Promise.all([
     lookAt('blue', spec.blue.url, signal),
     lookAt('green', spec.green.url, signal),
   ]);
   const { router, clientAuth, authFile } = spec.traffic;
   const proxyReadsPasswords = router === 'proxy' && clientAuth === 'scram' && authFile === undefined;
-  const assessment = assess(blue, green, { ...spec.tables, proxyReadsPasswords });
+  const assessment = assess(blue, green, { ...spec.tables, proxyReadsPasswords, method: spec.follow.method });
   return {
     assessment,
     blockers: blockersOf(assessment).length,

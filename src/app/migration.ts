@@ -20,8 +20,9 @@ import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
 import { logTold, onceEach } from './log-budget.ts';
 import { deployStepId, receiveStepId } from '../stages/follow/follow-steps.ts';
-import { catalogOf, openJournalInTurn, runStarted, toolsFor } from './opening.ts';
-import { PostgresPair } from './postgres-pair.ts';
+import { openPair } from './open-pair.ts';
+import { openJournalInTurn, runStarted } from './opening.ts';
+import type { Pair } from './pair.ts';
 import { soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
 import type { CutMark } from './supervision.ts';
@@ -36,8 +37,8 @@ export interface MigrationOptions {
   /** Who asks, for the journal. */
   readonly by: string;
   readonly cutMark: CutMark;
-  readonly connectCarrier: (pair: PostgresPair, loaded: LoadedSpec) => Carrier;
-  readonly connectRouter: (pair: PostgresPair, loaded: LoadedSpec) => Promise<ConnectedRouter>;
+  readonly connectCarrier: (pair: Pair, loaded: LoadedSpec) => Carrier;
+  readonly connectRouter: (pair: Pair, loaded: LoadedSpec) => Promise<ConnectedRouter>;
   /** PostgreSQL's client programs; default: looked for on PATH. */
   readonly tools?: PgTools;
 }
@@ -58,7 +59,7 @@ export class Migration implements AsyncDisposable {
   readonly #options: MigrationOptions;
   readonly #spec: Spec;
   readonly #journal: Journal;
-  readonly #pair: PostgresPair;
+  readonly #pair: Pair;
   readonly #carrier: Carrier;
   readonly #connected: ConnectedRouter;
   readonly #router: Router;
@@ -67,7 +68,7 @@ export class Migration implements AsyncDisposable {
   readonly #watch: AsyncDisposable;
   readonly #tellLog: ReturnType<typeof onceEach>;
 
-  private constructor(options: MigrationOptions, journal: Journal, pair: PostgresPair, connected: ConnectedRouter) {
+  private constructor(options: MigrationOptions, journal: Journal, pair: Pair, connected: ConnectedRouter) {
     this.#options = options;
     this.#spec = options.loaded.spec;
     this.#journal = journal;
@@ -99,12 +100,9 @@ export class Migration implements AsyncDisposable {
    * Waits for the end of a recovery that the supervisor has begun. Errors: TEAL-JOURNAL-003 another controller, TEAL-APP-001 blockers, those of reaching the systems.
    */
   static async open(options: MigrationOptions): Promise<Migration> {
-    const { spec, stateDir } = options.loaded;
     const journal = await openJournalInTurn(options);
     try {
-      const { catalog, leftOut } = await catalogOf(options, journal.state);
-      const tools = options.tools ?? (await toolsFor(spec, options.signal));
-      const pair = new PostgresPair({ spec, stateDir, catalog, leftOut, tools });
+      const pair = await openPair(options, journal.state, options.tools);
       if (journal.state.life.phase !== 'finalised') journal.append(runStarted(options));
       const connected = await options.connectRouter(pair, options.loaded);
       // A proxy that starts after the end finds no owner row: a person decides whether it should.
@@ -434,7 +432,8 @@ export class Migration implements AsyncDisposable {
   }
 
   #tellCut({ cut, from, to, pauseMs }: CutOutcome): void {
-    this.#options.onEvent({ kind: 'cut', cut, from, to, pauseMs });
+    const held = this.#spec.traffic.router === 'none' ? { held: false as const } : {};
+    this.#options.onEvent({ kind: 'cut', cut, from, to, pauseMs, ...held });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,7 +8,8 @@ import { connectCarrier } from './connect-carrier.ts';
 import type { MigrationEvent } from './events.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
 import { Migration, type ConnectedRouter } from './migration.ts';
-import type { PostgresPair } from './postgres-pair.ts';
+import { requireMovable } from './open-pair.ts';
+import type { Pair } from './pair.ts';
 import { proxyOf } from './proxy-config.ts';
 import type { SupervisorConfig } from './supervisor-config.ts';
 import { Supervision } from './supervision.ts';
@@ -30,6 +31,7 @@ export interface OpenOptions {
 export async function openMigration(options: OpenOptions): Promise<Migration> {
   const loaded = loadSpec(options.file, options.env);
   const { spec, stateDir } = loaded;
+  requireMovable(spec);
   const urls = { blue: spec.blue.url, green: spec.green.url };
   const config = supervisorConfig(loaded);
   const supervision = new Supervision(stateDir, config, urls, options.env);
@@ -52,6 +54,8 @@ function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
   const carrier = {
     migration: spec.name,
     stateDir,
+    systems: { blue: spec.blue.system, green: spec.green.system },
+    method: follow.method,
     spoolLimitBytes: follow.spoolLimitBytes,
     walBudgetBytes: follow.walBudgetBytes,
     heartbeatEveryMs: follow.heartbeatMs,
@@ -61,11 +65,7 @@ function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
   return { version: 1, file, carrier, ...(traffic.router === 'none' ? {} : { proxy: proxyOf(loaded).config }) };
 }
 
-async function connectRouter(
-  pair: PostgresPair,
-  loaded: LoadedSpec,
-  supervision: Supervision,
-): Promise<ConnectedRouter> {
+async function connectRouter(pair: Pair, loaded: LoadedSpec, supervision: Supervision): Promise<ConnectedRouter> {
   if (loaded.spec.traffic.router === 'none') {
     const owner = async (): Promise<ReturnType<typeof ownerOf>> =>
       ownerOf(await pair.fences.blue.probe(), await pair.fences.green.probe());

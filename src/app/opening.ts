@@ -9,13 +9,14 @@ import { openJournal, type Journal } from '../journal/journal.ts';
 import { recovering } from '../journal/lock.ts';
 import type { MigrationState } from '../journal/state.ts';
 import { printableSpec, type Spec } from '../spec/spec.ts';
+import { blockersOf, type Assessment } from '../stages/assess/assess.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
 import { keepCatalog, keptCatalog, selectedCatalog } from './kept-catalog.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { assessBoth, identify } from './look.ts';
 
 /** What a run begins with. */
-interface Opening {
+export interface Opening {
   readonly loaded: LoadedSpec;
   readonly command: string;
   readonly signal: AbortSignal;
@@ -69,27 +70,35 @@ export async function catalogOf(
   readonly leftOut: readonly { schema: string; name: string }[];
 }> {
   const { spec, stateDir } = loaded;
-  const kept = state.life.phase === 'new' || state.life.phase === 'aborted' ? undefined : keptCatalog(stateDir);
+  const kept = hasBegun(state) ? keptCatalog(stateDir) : undefined;
   const whole = kept ?? (await freshCatalog(loaded, signal));
   const catalog = selectedCatalog(whole, spec.tables);
   const selected = new Set(catalog.tables);
   return { catalog, leftOut: whole.tables.filter((table) => !selected.has(table)) };
 }
 
+/** What moves is decided: by an earlier run. */
+export function hasBegun({ life }: MigrationState): boolean {
+  return life.phase !== 'new' && life.phase !== 'aborted';
+}
+
 async function freshCatalog(
   { spec, stateDir }: LoadedSpec,
   signal: AbortSignal,
 ): Promise<ReturnType<typeof selectedCatalog>> {
-  const assessed = await assessBoth(spec, signal);
-  if (assessed.blockers > 0) {
-    throw new TealError('TEAL-APP-001', `${assessed.blockers} findings stand in the way`, {
-      findings: assessed.assessment.findings
-        .filter((it) => it.severity === 'blocker')
-        .map((it) => `${it.code}: ${it.what}`),
-    });
-  }
-  keepCatalog(stateDir, assessed.blue.catalog);
-  return assessed.blue.catalog;
+  const { assessment, blue } = await assessBoth(spec, signal);
+  refuseBlockers(assessment);
+  keepCatalog(stateDir, blue.catalog);
+  return blue.catalog;
+}
+
+/** Errors: TEAL-APP-001. */
+export function refuseBlockers(assessment: Assessment): void {
+  const blockers = blockersOf(assessment);
+  if (blockers.length === 0) return;
+  throw new TealError('TEAL-APP-001', `${blockers.length} findings stand in the way`, {
+    findings: blockers.map((it) => `${it.code}: ${it.what}`),
+  });
 }
 
 export function runStarted({ loaded, command }: Opening): EventOf<'runStarted'> {

@@ -2,16 +2,13 @@ import type { Plan } from '../plan/plan.ts';
 import { renderPlan, renderPlanMarkdown } from '../plan/render.ts';
 import { planOf, type PlannableStage } from '../engine/plan-of.ts';
 import { cutSteps } from '../stages/cutover/cut-steps.ts';
-import { findPgTools } from '../systems/postgres/schema-tools.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
 import { addressOf } from './address.ts';
 import { connectCarrier } from './connect-carrier.ts';
-import { selectedCatalog } from './kept-catalog.ts';
 import type { LoadedSpec } from './load-spec.ts';
-import { assessBoth } from './look.ts';
 import { gatesOf } from './gates-of.ts';
 import { flowBackMs } from './migration.ts';
-import { PostgresPair } from './postgres-pair.ts';
+import { pairToPlan } from './open-pair.ts';
 
 export interface Planned {
   readonly plan: Plan;
@@ -21,14 +18,17 @@ export interface Planned {
 /**
  * What a migration will do, from the very steps that would do it. Looks at both systems and changes nothing, on either side or on this machine.
  */
-export async function planMigration({ spec, stateDir }: LoadedSpec, signal: AbortSignal): Promise<Planned> {
-  const { blue, green, assessment } = await assessBoth(spec, signal);
-  const catalog = selectedCatalog(blue.catalog, spec.tables);
-  const tools = await findPgTools({ blueMajor: blue.identity.major, greenMajor: green.identity.major });
-  await using pair = new PostgresPair({ spec, stateDir, catalog, leftOut: [], tools });
+export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Promise<Planned> {
+  const { spec, stateDir } = loaded;
+  const { blue, green, assessment, pair: looked } = await pairToPlan(loaded, signal);
+  await using pair = looked;
   const urls = { blue: spec.blue.url, green: spec.green.url };
   const carrier = connectCarrier({ migration: spec.name, stateDir, urls });
-  const router = noRouter(async () => ({ owner: 'blue', epoch: 0 }));
+  const router = {
+    ...noRouter(async () => ({ owner: 'blue', epoch: 0 })),
+    // What the steps say of clients is said of those of this file.
+    holdsClients: spec.traffic.router !== 'none',
+  };
   const ports = {
     fences: pair.fences,
     router,
@@ -56,8 +56,8 @@ export async function planMigration({ spec, stateDir }: LoadedSpec, signal: Abor
   const plan = planOf(
     {
       migration: spec.name,
-      blue: `PostgreSQL ${blue.identity.version} at ${addressOf(spec.blue.url)}`,
-      green: `PostgreSQL ${green.identity.version} at ${addressOf(spec.green.url)}`,
+      blue: `${blue} at ${addressOf(spec.blue.url)}`,
+      green: `${green} at ${addressOf(spec.green.url)}`,
       hazards: assessment.findings
         .filter(({ severity }) => severity !== 'note')
         .map((it) => ({

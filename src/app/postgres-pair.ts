@@ -8,6 +8,7 @@ import type { SchemaDriver, SchemaPart } from '../ports/schema-driver.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
+import type { FollowMethod } from '../model/follow-method.ts';
 import { isSelected } from '../model/table-selection.ts';
 import type { Spec } from '../spec/spec.ts';
 import { convergenceOf, rowsStep, schemaStep } from '../stages/copy/copy-steps.ts';
@@ -24,6 +25,7 @@ import { releaseHolders } from '../systems/postgres/holder.ts';
 import { outlastWriters } from '../systems/postgres/outlast-writers.ts';
 import { identityBackStep, identityStep, identityStepId } from '../systems/postgres/identity.ts';
 import { KeptSession } from '../systems/postgres/kept-session.ts';
+import { movingRelations } from '../systems/postgres/moving.ts';
 import { publicationStep } from '../systems/postgres/publication.ts';
 import { originsOf, removalStep, tealNames, type TealNames } from '../systems/postgres/removal.ts';
 import { copyRoles, dropCreatedRoles, probeRoles } from '../systems/postgres/roles.ts';
@@ -39,9 +41,16 @@ import {
   snapshotKeeper,
   type SnapshotOptions,
 } from '../systems/postgres/snapshot.ts';
+import { recorderStep, refuseGaps } from '../systems/postgres/trigger-source/recorder.ts';
+import {
+  openRecordedSnapshot,
+  probeRecordedSnapshot,
+  recordedSnapshotKeeper,
+} from '../systems/postgres/trigger-source/snapshot.ts';
 import { addressOf } from './address.ts';
 import { programUrl } from './program.ts';
 import { postgresSchemas } from './compare-schemas.ts';
+import type { Pair } from './pair.ts';
 
 export interface PairOptions {
   readonly spec: Spec;
@@ -55,9 +64,10 @@ export interface PairOptions {
 
 const firstEpoch = 1;
 const outlastMs = 60_000;
+const schemaLocks = 'nothing on blue but ACCESS SHARE while its schema is read; green has no clients yet';
 
-/** Two PostgreSQL databases as one migration sees them: every role that the stages ask for, and the stages' steps in their order. */
-export class PostgresPair implements AsyncDisposable {
+/** Two PostgreSQL databases. */
+export class PostgresPair implements Pair {
   readonly names: TealNames;
   readonly fences: Readonly<Record<Side, Fence>>;
   readonly sequences: Sequences;
@@ -76,15 +86,21 @@ export class PostgresPair implements AsyncDisposable {
     this.names = tealNames(spec.name);
     const { tables } = catalog;
     const selected = (table: TableName): boolean => isSelected(table, spec.tables);
+    const { method } = spec.follow;
+    const beforeToken = method === 'triggers' ? { beforeToken: refuseGaps } : {};
     this.fences = {
-      blue: new PostgresFence(this.#sessions.blue, tables, selected),
+      blue: new PostgresFence(this.#sessions.blue, tables, selected, beforeToken),
       green: new PostgresFence(this.#sessions.green, tables, selected),
     };
-    this.schemas = postgresSchemas(this.#sessions, this.names, selected, tables);
+    const moving = {
+      blue: movingRelations(method, this.names.flow.blue),
+      green: movingRelations('log', this.names.flow.green),
+    };
+    this.schemas = postgresSchemas(this.#sessions, moving, selected, tables);
     this.sequences = postgresSequences(this.#sessions, spec.cutover.sequenceHeadroom);
-    const access = (side: Side): SideAccess =>
-      postgresSide({ side, url: spec[side].url, address: addressOf(spec[side].url) });
-    this.access = { blue: access('blue'), green: access('green') };
+    const access = (side: Side, followed: FollowMethod): SideAccess =>
+      postgresSide({ side, url: spec[side].url, address: addressOf(spec[side].url), method: followed });
+    this.access = { blue: access('blue', method), green: access('green', 'log') };
     this.#schema = postgresSchemaDriver({
       sourceUrl: spec.blue.url,
       targetUrl: spec.green.url,
@@ -94,7 +110,6 @@ export class PostgresPair implements AsyncDisposable {
     });
   }
 
-  /** Tables that hold rows themselves and whose rows the log carries. */
   get storedTables(): readonly Table[] {
     return storedTables(this.#options.catalog).filter((table) => table.persistence === 'permanent');
   }
@@ -115,7 +130,6 @@ export class PostgresPair implements AsyncDisposable {
     return postgresRepairer({ url: this.#options.spec[side].url, origin: this.names.repair });
   }
 
-  /** Waits until every transaction that runs on a side has ended, at most a minute; false when one has not. What they wrote is then in every new snapshot. */
   async outlastWriters(side: Side, signal: AbortSignal): Promise<boolean> {
     return this.#sessions[side].use(async (connection) => outlastWriters(connection, outlastMs, signal));
   }
@@ -128,17 +142,16 @@ export class PostgresPair implements AsyncDisposable {
     ];
   }
 
-  /**
-   * Takes away what Teal made, and puts back what it changed. The side that is not live any more stays closed unless the file says otherwise. `remembered`: what a step
-   * had found before it acted, by the step's id.
-   */
   removalSteps(live: Side, remembered: (step: string) => StepFacts | undefined): readonly Step[] {
-    const keepClosed = this.#options.spec.finalise.blue === 'keep';
-    const { tables } = this.#options.catalog;
+    const { spec, catalog } = this.#options;
+    const keepClosed = spec.finalise.blue === 'keep';
+    const { tables } = catalog;
     return (['blue', 'green'] as const).flatMap((side) => {
       const session = this.#sessions[side];
       const before = remembered(identityStepId(side));
-      const back = identityBackStep(side, session, tables, before);
+      // Where triggers record, no table of blue got another one.
+      const isAsItWas = side === 'blue' && spec.follow.method === 'triggers';
+      const back = isAsItWas ? undefined : identityBackStep(side, session, tables, before);
       const removal = removalStep(side, session, this.fences[side], this.names, keepClosed && side !== live);
       return back === undefined ? [removal] : [removal, back];
     });
@@ -161,14 +174,24 @@ export class PostgresPair implements AsyncDisposable {
         parts: ['tables'],
         does: `creates types, functions, ${tables.length} tables and views on green, without indexes and constraints`,
         costs: 'a dump of the schema; no rows',
+        locks: schemaLocks,
         workers: 1,
       }),
       fenceStep('green', this.fences.green, true, tables.length),
-      identityStep('blue', blue, tables),
-      fenceStep('blue', this.fences.blue, false, tables.length),
-      publicationStep('blue', blue, this.names.flow.blue, tables),
-      ddlNotesStep('blue', blue, this.names.flow.blue),
+      ...this.#followableSteps(),
+      ddlNotesStep('blue', blue, this.names.flow.blue, this.#options.spec.follow.method),
     ];
+  }
+
+  /** The fence of blue, and what its flow reads. */
+  #followableSteps(): readonly Step[] {
+    const { catalog, spec } = this.#options;
+    const { tables } = catalog;
+    const { blue } = this.#sessions;
+    const fence = fenceStep('blue', this.fences.blue, false, tables.length);
+    // A row that has no key is recorded whole.
+    if (spec.follow.method === 'triggers') return [fence, recorderStep('blue', blue, tables)];
+    return [identityStep('blue', blue, tables), fence, publicationStep('blue', blue, this.names.flow.blue, tables)];
   }
 
   #rolesStep(): Step {
@@ -194,13 +217,18 @@ export class PostgresPair implements AsyncDisposable {
   #copySteps(carrier: Carrier): readonly Step[] {
     const { catalog, spec } = this.#options;
     const after = { url: spec.green.url, session: this.#sessions.green, workers: spec.copy.indexWorkers };
+    const isRecorded = spec.follow.method === 'triggers';
     return [
-      this.#snapshotStep(),
+      isRecorded ? this.#recordedSnapshotStep() : this.#snapshotStep(),
       receiveStep(carrier),
       rowsStep({
         catalog,
-        keeper: snapshotKeeper(this.#snapshotOptions()),
+        keeper: (isRecorded ? recordedSnapshotKeeper : snapshotKeeper)(this.#snapshotOptions()),
         target: postgresCopyTarget(spec.green.url),
+        snapshot: {
+          locks: 'ACCESS SHARE on the tables of blue: reads and writes pass, DROP and ALTER wait',
+          costs: 'blue cannot vacuum what dies meanwhile',
+        },
         lacking: async () => this.schemas.lacking('blue'),
         workers: spec.copy.workers,
       }),
@@ -212,7 +240,7 @@ export class PostgresPair implements AsyncDisposable {
 
   #buildStep(id: string, parts: readonly SchemaPart[], does: string): Step {
     const { indexWorkers: workers } = this.#options.spec.copy;
-    return schemaStep(this.#schema, { id, parts, does, costs: 'CPU and disk of green', workers });
+    return schemaStep(this.#schema, { id, parts, does, costs: 'CPU and disk of green', locks: schemaLocks, workers });
   }
 
   #followSteps(carrier: Carrier): readonly Step[] {
@@ -264,6 +292,23 @@ export class PostgresPair implements AsyncDisposable {
         await openSnapshot(options, signal);
       },
       undo: async ({ signal }) => discardSnapshot(options, signal),
+    };
+  }
+
+  #recordedSnapshotStep(): Step {
+    const options = this.#snapshotOptions();
+    return {
+      id: 'copy:snapshot',
+      does: 'takes a snapshot of blue whose place in the record of changes is known, and gives it to two processes that hold it',
+      locks: 'ACCESS SHARE on the tables of blue',
+      costs:
+        'blue keeps the record from here on until the flow has it, and cannot vacuum what dies while the copy runs: neither rows nor what the flow has of the record',
+      undone: 'the holders end',
+      probe: async () => probeRecordedSnapshot(options),
+      act: async ({ signal }) => {
+        await openRecordedSnapshot(options, signal);
+      },
+      undo: async ({ signal }) => releaseHolders(options.stateDir, signal),
     };
   }
 

@@ -33,6 +33,7 @@ function proxyConfigOf({ spec, file, stateDir }: LoadedSpec): ProxyConfigInput {
     clientAuth: traffic.clientAuth === 'trust' ? 'trust' : 'verifier',
     ...(authFile === undefined ? {} : { authFile: resolve(folder, authFile) }),
     pinned: traffic.pinned,
+    maxClients: traffic.maxClients,
     controlPath: controlPath(stateDir, 'proxy'),
     ...(known === undefined ? {} : { known }),
   };

@@ -4,7 +4,7 @@ import { describeError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { blueUrlVariable, greenUrlVariable, readProxyConfig } from '../traffic/proxy/config.ts';
 import { wordsOf } from '../traffic/proxy/control-words.ts';
-import { startProxy } from '../traffic/proxy/proxy.ts';
+import { startProxyOfPair } from '../traffic/proxy/start.ts';
 
 /**
  * The proxy process: `proxy-main.ts <config.json>`, addresses of both sides by the environment. It ends when it is told to (SIGTERM, or `stop` on
@@ -15,7 +15,7 @@ const logger = pino({ base: { process: 'proxy' } });
 try {
   const [blueUrl = '', greenUrl = ''] = [process.env[blueUrlVariable], process.env[greenUrlVariable]];
   const config = readProxyConfig(JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')));
-  const proxy = await startProxy({ config, blueUrl, greenUrl, log: (event, facts) => logger.info(facts, event) });
+  const proxy = await startProxyOfPair({ config, blueUrl, greenUrl, log: (event, facts) => logger.info(facts, event) });
   process.on('SIGHUP', () => {});
   let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -4,15 +4,14 @@ import type { Position } from '../model/position.ts';
 import { isOwnOrigin } from '../sync/control.ts';
 import { Receiver, failureOf, type Failure, type ReceiverReport } from '../sync/receiver.ts';
 import { SpoolWriter, segmentBytesFor } from '../sync/spool-writer.ts';
-import { postgresSource } from '../systems/postgres/source.ts';
+import { openSource, type SourceDescription } from './receiver-source.ts';
 
 /** What the thread is given. The address is in memory only: threads share the process. */
 export interface ReceiverThreadData {
   readonly url: string;
   readonly migration: string;
   readonly stream: string;
-  readonly slot: string;
-  readonly publication: string;
+  readonly source: SourceDescription;
   readonly spoolFolder: string;
   readonly spoolLimitBytes: number;
   readonly initial: Position;
@@ -35,15 +34,9 @@ try {
     folder: data.spoolFolder,
     segmentBytes: segmentBytesFor(data.spoolLimitBytes),
   });
-  const { url, slot, publication, migration } = data;
+  const { url, migration, stream } = data;
   const receiver = new Receiver({
-    source: postgresSource({
-      url,
-      slot,
-      publication,
-      applicationName: `teal receive ${data.stream}`,
-      isOwn: (origin) => isOwnOrigin(origin, migration),
-    }),
+    source: await openSource(data.source, { url, stream, isOwn: (origin) => isOwnOrigin(origin, migration) }),
     spool,
     initial: data.initial,
     spoolLimitBytes: data.spoolLimitBytes,

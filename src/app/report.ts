@@ -25,7 +25,7 @@ export function readReport({ spec, stateDir }: LoadedSpec): Report {
 export function renderReport({ status, records }: Report): string {
   const cuts = status.cuts.map(
     (cut) =>
-      `| ${cut.cut} | ${cut.from} → ${cut.to} | ${cut.end} | ${cut.pauseMs === undefined ? '' : `${cut.pauseMs} ms`} |`,
+      `| ${cut.cut} | ${cut.from} → ${cut.to} | ${cut.end} | ${cut.pauseMs === undefined ? '' : `${cut.pauseMs} ms${cut.held === false ? ', writes refused' : ''}`} |`,
   );
   const lines = records.map(({ seq, at, event }) => `| ${seq} | ${at} | ${event.type} | ${cell(summary(event))} |`);
   const last = records.at(-1);
@@ -42,7 +42,7 @@ export function renderReport({ status, records }: Report): string {
         ]),
     '## Cuts',
     '',
-    '| cut | direction | end | clients waited |',
+    '| cut | direction | end | clients waited, or writes were refused, at most |',
     '|---|---|---|---|',
     ...cuts,
     '',

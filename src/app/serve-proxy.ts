@@ -1,11 +1,12 @@
 import { pino } from 'pino';
 import { TealError } from '../kernel/errors.ts';
 import type { RouterState } from '../ports/router.ts';
+import { familyOf, noProxyBetween } from '../spec/families.ts';
 import { aboutIfThere, ProxyRouter } from '../traffic/proxy/client.ts';
 import { readProxyConfig } from '../traffic/proxy/config.ts';
 import type { ProxyStats } from '../traffic/proxy/hub.ts';
 import { mismatchOf, wantedIdentity, type ProxyAbout } from '../traffic/proxy/identity.ts';
-import { startProxy } from '../traffic/proxy/proxy.ts';
+import { startProxyOfPair } from '../traffic/proxy/start.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { proxyOf } from './proxy-config.ts';
 
@@ -24,7 +25,7 @@ export async function serveProxy(loaded: LoadedSpec): Promise<void> {
   }
   const logger = pino({ base: { process: 'proxy', migration: config.migration } });
   const log = (event: string, facts: Readonly<Record<string, unknown>>): void => logger.info(facts, event);
-  const proxy = await startProxy({ config, blueUrl, greenUrl, startedBy: 'user', log });
+  const proxy = await startProxyOfPair({ config, blueUrl, greenUrl, startedBy: 'user', log });
   let asked = false;
   const stop = (signal: string): void => {
     logger.info({ signal, now: asked }, 'ending');
@@ -66,6 +67,8 @@ export async function proxyStatus(loaded: LoadedSpec): Promise<ProxyStatus> {
 }
 
 function ofFile(loaded: LoadedSpec): ReturnType<typeof proxyOf> {
-  if (loaded.spec.traffic.router === 'proxy') return proxyOf(loaded);
-  throw new TealError('TEAL-TRAFFIC-006', 'the file says `traffic.router: none`: it has no proxy');
+  const { traffic, blue, green } = loaded.spec;
+  if (traffic.router === 'proxy') return proxyOf(loaded);
+  const why = familyOf(blue.system) === familyOf(green.system) ? '' : `; ${noProxyBetween(blue.system, green.system)}`;
+  throw new TealError('TEAL-TRAFFIC-006', `the migration has no proxy: \`traffic.router\` is none${why}`);
 }

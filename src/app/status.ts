@@ -21,6 +21,8 @@ export interface Status {
     readonly to: Side;
     readonly end: string;
     readonly pauseMs?: number;
+    /** False where nobody held the clients: within `pauseMs` their writes were refused. */
+    readonly held?: false;
   }[];
   /** While green is live and can still be left. */
   readonly soak?: Soak;
@@ -63,7 +65,7 @@ export function statusOf(spec: Spec, state: MigrationState, holder: JournalReade
       to: cut.to,
       end: endText(cut.end),
       ...(cut.end.how === 'finished' && typeof cut.end.facts['pauseMs'] === 'number'
-        ? { pauseMs: cut.end.facts['pauseMs'] }
+        ? { pauseMs: cut.end.facts['pauseMs'], ...(cut.end.facts['held'] === false ? { held: false as const } : {}) }
         : {}),
     })),
     ...(soak === undefined ? {} : { soak }),

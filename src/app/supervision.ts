@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { waitFor } from '../kernel/clock.ts';
 import { TealError } from '../kernel/errors.ts';
+import { isProcessThere } from '../kernel/process-there.ts';
 import type { Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import { tryLock } from './process-lock.ts';
@@ -180,14 +181,5 @@ export interface SupervisorSeen extends SupervisorState {
 
 export function readSupervisor(stateDir: string): SupervisorSeen | undefined {
   const state = readSupervisorState(stateDir);
-  return state === undefined ? undefined : { ...state, lives: isRunning(state.pid) };
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && Reflect.get(error, 'code') === 'EPERM';
-  }
+  return state === undefined ? undefined : { ...state, lives: isProcessThere(state.pid) };
 }

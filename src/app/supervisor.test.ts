@@ -105,7 +105,10 @@ test('a start that lasts keeps nobody else from being started, and is not begun 
   };
   here.living.add('reverse');
   const run = new Supervisor(here.ports, 1).run(never);
-  await waitFor({ what: 'the recovery to begin', timeoutMs: 5_000, everyMs: 1 }, () => here.starts.length || undefined);
+  await waitFor(
+    { what: 'the recovery to begin', timeoutMs: 60_000, everyMs: 1 },
+    () => here.starts.length || undefined,
+  );
   here.living.clear();
   await run;
   expect(here.starts).toEqual(['cut', 'reverse']);

@@ -89,7 +89,7 @@ async function serving(at: Place): Promise<Serving> {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
-  await waitFor({ what: 'the proxy to listen', timeoutMs: 30_000 }, () => {
+  await waitFor({ what: 'the proxy to listen', timeoutMs: 60_000 }, () => {
     if (child.exitCode !== null) throw new Error(`it ended: ${out}${err}`);
     return lines().some((line) => line['msg'] === 'listening') || undefined;
   });
@@ -140,7 +140,7 @@ test('it serves before anything else of a migration is there, tells how it is, a
   await busy.query('begin');
   proxy.end();
   await waitFor(
-    { what: 'the end to begin', timeoutMs: 10_000 },
+    { what: 'the end to begin', timeoutMs: 60_000 },
     () => proxy.lines().some((line) => line['msg'] === 'ending') || undefined,
   );
   expect((await busy.query('select 7 as v')).rows).toEqual([{ v: 7 }]);
@@ -158,13 +158,13 @@ test('a second signal does not wait for a transaction', async () => {
   await busy.query('begin');
   proxy.end('SIGINT');
   await waitFor(
-    { what: 'the end to begin', timeoutMs: 10_000 },
+    { what: 'the end to begin', timeoutMs: 60_000 },
     () => proxy.lines().some((line) => line['msg'] === 'ending') || undefined,
   );
   const startedMs = performance.now();
   proxy.end('SIGINT');
   expect(await proxy.ended).toBe(0);
-  expect(performance.now() - startedMs).toBeLessThan(4_000);
+  expect(performance.now() - startedMs).toBeLessThan(15_000);
 });
 
 test('it reads the owner rows of both sides, and after finalise, when they are gone, the journal', async () => {

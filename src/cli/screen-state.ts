@@ -77,7 +77,8 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
       );
     }
     case 'cut': {
-      const wait = event.pauseMs === undefined ? '' : `; clients waited ${event.pauseMs} ms`;
+      const pause = pauseText(event);
+      const wait = pause === undefined ? '' : `; ${pause}`;
       const after = { ...state, live: event.to, doing: undefined, waiting: undefined };
       const moved = withStage(after, 'cut over', event.to === 'green' ? 'done' : 'ahead');
       return withNote(withStage(moved, 'soak', event.to === 'green' ? 'now' : 'ahead'), `${event.to} is live${wait}`);
@@ -95,6 +96,18 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
     case 'schema':
       return { ...state, schema: event.differences };
   }
+}
+
+/** What a cut has cost its clients; undefined when a crash lay between. */
+export function pauseText({
+  pauseMs,
+  held,
+}: {
+  readonly pauseMs?: number | undefined;
+  readonly held?: false;
+}): string | undefined {
+  if (pauseMs === undefined) return undefined;
+  return held === false ? `writes were refused for at most ${pauseMs} ms` : `clients waited ${pauseMs} ms`;
 }
 
 type FlowSeen = Extract<MigrationEvent, { kind: 'flow' }>['status'];

@@ -32,6 +32,8 @@ test('a copy shows its share, and a cut who is live', () => {
   expect(renderScreen(copying, 80).some((line) => line.endsWith(' 50%'))).toBe(true);
   const cut = advanceScreen(copying, { kind: 'cut', cut: 'e1a1', from: 'blue', to: 'green', pauseMs: 84 });
   expect(stripVTControlCharacters(renderScreen(cut, 80).join('\n'))).toContain('green is live; clients waited 84 ms');
+  const unheld = { kind: 'cut', cut: 'e1a1', from: 'blue', to: 'green', pauseMs: 84, held: false } as const;
+  expect(plainLine(unheld)).toBe('cut e1a1: green is live, writes were refused for at most 84 ms');
 });
 
 test('plain lines are one an event, and progress has none', () => {

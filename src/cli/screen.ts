@@ -2,7 +2,7 @@ import { createLogUpdate } from 'log-update';
 import { isoNow } from '../kernel/clock.ts';
 import type { MigrationEvent } from '../app/events.ts';
 import { jsonText, tone, type Tone } from './print.ts';
-import { advanceScreen, emptyScreen, track, type ScreenState } from './screen-state.ts';
+import { advanceScreen, emptyScreen, pauseText, track, type ScreenState } from './screen-state.ts';
 
 export interface Screen extends Disposable {
   show(event: MigrationEvent): void;
@@ -112,7 +112,7 @@ export function plainLine(event: MigrationEvent): string | undefined {
     case 'verified':
       return `verify: ${event.tables} tables, ${event.rows} rows, ${event.equal ? 'equal' : `${event.different} differ`} (${event.file})`;
     case 'cut':
-      return `cut ${event.cut}: ${event.to} is live${event.pauseMs === undefined ? '' : `, clients waited ${event.pauseMs} ms`}`;
+      return [`cut ${event.cut}: ${event.to} is live`, pauseText(event) ?? []].flat().join(', ');
     case 'opened':
       return `${event.migration}: ${event.live} is live${event.phase === event.live ? '' : ` (${event.phase})`}`;
     case 'log':

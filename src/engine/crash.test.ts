@@ -71,7 +71,7 @@ class Place implements Disposable {
   }
 }
 
-describe.concurrent('killed', { timeout: 60_000 }, () => {
+describe.concurrent('killed', { timeout: 300_000 }, () => {
   test.each(upEdges.map((edge, index) => ({ edge, undoEdge: undoEdges[index] ?? '' })))(
     'at $edge and run again it ends complete; then at $undoEdge and undone again nothing is left',
     async ({ edge, undoEdge }) => {
@@ -119,4 +119,4 @@ test('killed at every edge one after the other, forward and back', async () => {
   expect(await untilFinished('undo')).toBe(undoEdges.length);
   expect(place.world).toEqual(initial);
   expect(place.ledger).toHaveLength(upEdges.length + undoEdges.length);
-}, 120_000);
+}, 300_000);

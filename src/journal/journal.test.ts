@@ -124,7 +124,7 @@ describe('a journal', () => {
   });
 });
 
-describe('one writer', { timeout: 30_000 }, () => {
+describe('one writer', { timeout: 300_000 }, () => {
   test('shuts out a second one in the same process, and is free again after closing', () => {
     const first = openJournal(folder);
     expect(() => openJournal(folder)).toThrow(new RegExp(`TEAL-JOURNAL-003: process ${process.pid} on `));
@@ -332,7 +332,7 @@ describe('a torn end of the log', () => {
         ],
       },
     );
-  }, 60_000);
+  }, 300_000);
 });
 
 /**

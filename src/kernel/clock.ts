@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { orAborted } from './abort.ts';
 import { TealError } from './errors.ts';
 
 /** Wall clock in milliseconds since 1970: for people and records, never for measuring. */
@@ -46,19 +47,6 @@ export async function waitFor<T>(waiting: Waiting, look: () => Promise<T | undef
       throw new TealError('TEAL-KERNEL-002', `still waiting for ${waiting.what}`, { timeoutMs: waiting.timeoutMs });
     }
     await sleep(waiting.everyMs ?? 50, waiting.signal);
-  }
-}
-
-/** What the work brings, or the signal's reason if that comes first. */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason as Error);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

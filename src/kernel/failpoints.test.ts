@@ -34,7 +34,7 @@ test('a process waits for its word, with a list from a file', async () => {
   await writeFile(join(folder, 'names'), 'a.*=wait');
   const child = start(`@${join(folder, 'names')}`);
   const ledger = join(folder, 'ledger');
-  await waitFor({ what: 'the failpoint to be met', timeoutMs: 10_000, everyMs: 5 }, async () =>
+  await waitFor({ what: 'the failpoint to be met', timeoutMs: 60_000, everyMs: 5 }, async () =>
     (await readFile(ledger, 'utf8').catch(() => '')) === 'a.b.c\n' ? true : undefined,
   );
   expect(child.exitCode).toBeNull();

@@ -11,6 +11,13 @@ const value = fc.option(
 );
 
 describe('packed values', () => {
+  test('are some of them, in any order', () => {
+    const packed = PackedValues.of([Buffer.from('a'), null, undefined, Buffer.from('bc')]);
+    expect(packed.only([3, 1, 2]).toArray()).toEqual([Buffer.from('bc'), null, undefined]);
+    expect(packed.only([3, 1, 2]).byteLength).toBe(2);
+    expect(packed.only([]).length).toBe(0);
+  });
+
   test('are what they were made of', () => {
     fc.assert(
       fc.property(fc.array(value, { maxLength: 12 }), (values) => {

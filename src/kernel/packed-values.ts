@@ -33,6 +33,13 @@ export class PackedValues {
     return new PackedValues(Buffer.concat(parts, at), places);
   }
 
+  /** The values at these indexes, in that order, over the same bytes. */
+  only(indexes: readonly number[]): PackedValues {
+    const places: number[] = [];
+    for (const index of indexes) places.push(this.from(index), this.to(index));
+    return new PackedValues(this.bytes, places);
+  }
+
   get length(): number {
     return this.places.length / 2;
   }

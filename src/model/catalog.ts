@@ -100,6 +100,11 @@ export function tableKey(name: TableName): string {
   return `${name.schema}.${name.name}`;
 }
 
+/** The table in the facts of an error. */
+export function tableFacts(table: TableName): { readonly schema: string; readonly table: string } {
+  return { schema: table.schema, table: table.name };
+}
+
 /** Columns whose values travel: everything that the database does not compute itself. */
 export function carriedColumns(table: Pick<Table, 'columns'>): readonly Column[] {
   return table.columns.filter((column) => column.generated === 'no');

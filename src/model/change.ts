@@ -43,11 +43,15 @@ export interface UpdateChange {
   /** Sent when the key changed, or when the identity is full. */
   readonly old?: OldRow;
   readonly row: RowValues;
+  /** The session had foreign keys off: what refers to the old row stayed as it was. */
+  readonly isUnchecked?: true;
 }
 export interface DeleteChange {
   readonly kind: 'delete';
   readonly relation: Relation;
   readonly old: OldRow;
+  /** As of an update. */
+  readonly isUnchecked?: true;
 }
 export interface TruncateChange {
   readonly kind: 'truncate';

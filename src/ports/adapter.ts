@@ -3,6 +3,7 @@
  * Digester, Fence, Sequences and SchemaDriver; a router, a carrier and a gate are one port each. The contract of every method is written on its interface;
  * `teal/testing` has kits that hold an adapter to it.
  */
+export { PackedValues } from '../kernel/packed-values.ts';
 export { TealError, isTealError, type ErrorCode, type ErrorEntry, type ErrorFacts } from '../kernel/errors.ts';
 export * from '../model/catalog.ts';
 export * from '../model/change.ts';

@@ -42,9 +42,9 @@ export interface FlowStatus {
   readonly changes: number;
   readonly changesPerSecond: number;
   readonly spoolBytes: number;
-  /** WAL that the source keeps for this flow. */
+  /** Log of the source that this flow has not received; where the source keeps it for the flow, it is held there by it. */
   readonly retainedBytes?: number;
-  /** How much it may keep at most, by the file or by its own limit, whichever is nearer: past it the flow is ended, and its slot dropped. */
+  /** How much it may keep at most, by the file or by its own limit, whichever is nearer: past it the flow is ended, and its slot dropped. Absent where nothing is kept for the flow. */
   readonly retainedLimitBytes?: number;
   /** How near that is; absent while it was not looked at. */
   readonly budget?: LogBudget;

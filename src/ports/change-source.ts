@@ -16,7 +16,7 @@ export type ChangeRecord =
   | { readonly kind: 'mark'; readonly end: Position };
 
 export interface StreamStart {
-  /** Where to read on: the end of the last transaction that is safe here, or a later mark. */
+  /** Where to read on: the end of the last transaction that is safe here, or a later mark. It counts as acknowledged: the source may forget what ended at or before it. */
   readonly after: Position;
   /** `ChangeStream.identity` of the stream before; undefined for the first. Another source is refused, not read. */
   readonly identity?: string;
@@ -31,7 +31,7 @@ export interface ChangeStream extends AsyncDisposable {
   readonly identity: string;
   /**
    * What has arrived, at least one record; waits when nothing has. One call at a time. Not calling it holds the source back. A batch may end inside a transaction.
-   * Rejects when the stream has ended, with the reason; the stream is of no use afterwards.
+   * Rejects when the stream has ended, with the reason (after an abort the signal's own); so does every later call.
    */
   next(): Promise<readonly ChangeRecord[]>;
   /** The source may forget what ended at or before `position`: it is durable here. Never goes backwards, may be called from anywhere, does not wait. */
@@ -49,17 +49,19 @@ export interface ChangeSource {
 
 /** Turns payloads back into events, in the order in which they were given. It remembers tables: one decoder for one reading of a spool. */
 export interface ChangeDecoder {
-  /** Undefined for what is of no interest. Throws TEAL-WIRE-001. */
+  /** Undefined for what is of no interest. Throws TEAL-WIRE-001 for what is no payload of this source. */
   decode(payload: Buffer): StreamEvent | undefined;
 }
 
 export interface SourceLook {
   /** Head of the log. */
   readonly head: Position;
-  /** `absent` and `invalidated`: what is not received yet cannot be had any more. `unpublished`: the source leaves changes out. */
-  readonly slot: 'usable' | 'absent' | 'invalidated' | 'unpublished';
-  /** Log that the source keeps for this flow. */
+  /** `absent` and `invalidated`: what is not received yet cannot be had any more. `unpublished`, `unrecorded`: the source leaves changes out, of the stream or of what its triggers record. */
+  readonly slot: 'usable' | 'absent' | 'invalidated' | 'unpublished' | 'unrecorded';
+  /** Log that the source keeps and that this flow has not received. */
   readonly retainedBytes?: number;
+  /** It keeps its log whoever reads it: to end the flow would free nothing, and no budget counts. */
+  readonly keepsAnyway?: true;
   /** Log that may still be written before the source invalidates the slot; undefined when it has no limit. */
   readonly headroomBytes?: number;
 }
@@ -71,14 +73,17 @@ export interface StreamLease extends AsyncDisposable {
 
 /** What a flow asks its source beside the stream, over a session of its own. Each call may fail with a lost connection; the next one connects again. */
 export interface SourceProbe extends AsyncDisposable {
-  /** Writes the side's heartbeat row, which comes back through the stream. Passes the fence. */
+  /** Writes the side's heartbeat row, which comes back through the stream as a change of `teal.heartbeat`, each time. Passes the fence. */
   heartbeat(): Promise<void>;
-  /** Writes a transaction that changes nothing into the log, durable on the source's own disk. Everything that the source had committed before ends before the position, and the transaction after it. */
+  /**
+   * Writes a transaction that changes nothing of a client's into the log, durable on the source's own disk. Everything that the source had committed when this was called ends at or before
+   * the position, and the transaction itself after it: a stream that has come beyond the position has had all of that.
+   */
   mark(): Promise<Position>;
   look(): Promise<SourceLook>;
   /** Lets the source forget: drops the slot, also from under a reader. What was not received can never be had again. Idempotent. */
   release(): Promise<void>;
-  /** Where a stream begins that has never been read: all that ended before is in the copy. Errors: the slot is missing or invalidated. */
+  /** Where a stream begins that has never been read: all that ended at or before is in the copy. The same until something is acknowledged. Errors: the slot is missing or invalidated. */
   firstPosition(): Promise<Position>;
   /** Log between two positions; 0 when `to` is not after `from`. No question to the source. */
   bytesBetween(from: Position, to: Position): number;

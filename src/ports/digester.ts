@@ -61,7 +61,7 @@ export type TextValues = readonly (string | null)[];
  * Locks on a table are held until the next call for another one, or `release`.
  */
 export interface DigestReader extends AsyncDisposable {
-  /** One sequential pass over a range, whatever the form. */
+  /** One sequential pass over a range, whatever the form. Sums of ranges add up: the same rows have the same sums, in whatever order and ranges they lie. */
   digest(table: DigestTable, range: DigestRange, form: DigestForm): Promise<readonly BucketSum[]>;
   /** In pages, ordered by (key, row) as plain ASCII: two sides can be merged in bounded memory. Costs one sequential pass. */
   entries(table: DigestTable, filter: EntryFilter): AsyncIterable<readonly DigestEntry[]>;
@@ -99,11 +99,15 @@ export interface SideFacts {
 /** An object of the schema beside tables' rows: what it is called, and how it is defined in a form that two versions write alike. */
 export interface SchemaObject {
   readonly kind:
+    /** What a column demands or gives by itself, beside its type. */
+    | 'column'
     | 'index'
     | 'constraint'
     | 'sequence'
     | 'view'
     | 'function'
+    | 'procedure'
+    | 'event'
     | 'trigger'
     | 'extension'
     | 'type'

@@ -2,6 +2,18 @@ import type { Side } from '../model/catalog.ts';
 import type { Position } from '../model/position.ts';
 import type { SchemaMark } from './schemas.ts';
 
+/**
+ * Signs of the fence of PostgreSQL: the adapter makes them, and the proxy, which does not know the adapter, looks for them. A statement that met the error had no effect. (That of MySQL is
+ * an error of the server itself.)
+ */
+export const fenceSigns = Object.freeze({
+  sqlState: '25006',
+  /** How the error's message begins. */
+  message: 'teal: fenced',
+  /** Stands in the closed `teal.fence()`, and not in the open one: no other way is there to be told that a side is fenced. */
+  closedWord: 'raise exception',
+});
+
 /** What is true of the fence on one side right now, asked of the system in one query. */
 export interface FenceState {
   /**
@@ -32,6 +44,12 @@ export interface RaiseOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a fence does to its system, for people: the words of a plan. */
+export interface FenceTold {
+  readonly raising: { readonly does: string; readonly locks: string; readonly costs: string };
+  readonly lowering: { readonly locks: string; readonly costs: string };
+}
+
 /**
  * Closes one side of a system to the writes of clients, provably: a write that was accepted before is committed before the token, a write that comes later
  * fails and has no effect. Carriers pass through it.
@@ -40,6 +58,8 @@ export interface RaiseOptions {
  * `raise` and `lower` may have had their effect, or have it later, all of it or nothing; `probe` waits for such a one.
  */
 export interface Fence {
+  /** Absent: a plan says no more than that the side is closed. `lockTimeoutMs`: as it will be raised. */
+  told?(side: Side, lockTimeoutMs: number): FenceTold;
   /** Puts the closed gate in place without closing it (or closed, for a side that has no clients yet). Idempotent. */
   install(closed: boolean): Promise<void>;
   /** One transaction: lock, close, write the token. Returns a position at or after the token's commit. Fails with no effect when a lock is not had in time. */

@@ -41,6 +41,8 @@ export type HoldResult =
 
 /** What clients pass through. All methods may be repeated. */
 export interface Router {
+  /** False where nobody can be held: from the fence to the decision the clients' writes are refused instead. Absent: true. */
+  readonly holdsClients?: boolean;
   read(): Promise<RouterState>;
   /**
    * New transactions wait at their boundary; returns when none is running, or when the limit is reached (nothing is cancelled). A router may make

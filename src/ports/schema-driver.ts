@@ -38,10 +38,14 @@ export interface SchemaReport {
 
 /** Brings the schema of one database to another. Every method may be repeated after a crash at any place. */
 export interface SchemaDriver {
-  /** Reads the source's schema and keeps it in Teal's own folder; a kept one is used again. Returns its fingerprint. */
+  /** Reads the source's schema and keeps it in Teal's own folder; a kept one is used again, whatever the source has become since, until it is reverted. Returns its fingerprint. */
   capture(work: SchemaWork): Promise<string>;
-  /** Resolves when the parts are on the target, durably. Each object and the record that it was made are one transaction. */
+  /**
+   * Resolves when the parts are on the target, durably. Each object and the record that it was made are one act, so that a crash at any place leaves what can be gone on with. An object of
+   * that name that this driver has not made stays as it is and is an error (TEAL-SYSTEMS-203).
+   */
   apply(parts: readonly SchemaPart[], work: ApplyWork): Promise<SchemaReport>;
+  /** Of the target itself. `not done` before anything was captured; parts in which the schema has nothing are `done` afterwards. */
   probe(parts: readonly SchemaPart[]): Promise<Probed>;
   /** Drops what `apply` made, with all rows in it, and nothing that was there before. */
   revert(work: SchemaWork): Promise<void>;

@@ -1,5 +1,6 @@
 import type { CellValue, Relation, RowValues } from '../model/change.ts';
 import type { Position } from '../model/position.ts';
+import type { Cascade } from './cascade.ts';
 
 /**
  * What is kept of a flow's mode beside its position. `fenced`: was live, and the fence's token has come; it is a shadow that may open again without a new
@@ -54,8 +55,8 @@ export interface ControlRow {
 }
 
 /**
- * What a sink does, in order. Every step must change exactly the rows that it lists: a row more or less is TEAL-SYNC-110, and nothing of the transaction stays.
- * Within one step the rows may be written in any order or at once.
+ * What a sink does, in order. Every step but `cascade` must change exactly the rows that it lists: a row more or less is TEAL-SYNC-110, and nothing of the transaction
+ * stays. Within one step the rows may be written in any order or at once.
  */
 export type SinkStep =
   | { readonly kind: 'insert'; readonly table: TargetTable; readonly rows: readonly RowValues[] }
@@ -70,6 +71,11 @@ export type SinkStep =
   | { readonly kind: 'delete'; readonly table: TargetTable; readonly rows: readonly RowValues[] }
   | { readonly kind: 'truncate'; readonly tables: readonly TargetTable[]; readonly restartIdentity: boolean }
   | { readonly kind: 'control'; readonly row: ControlRow }
+  /**
+   * What the source's foreign keys have done because of rows that the step before has written: any number of rows, none included, as `cascade` of ports/cascade.ts finds
+   * them. Rows of a table that the target does not have are none. The target's own keys do not act.
+   */
+  | { readonly kind: 'cascade'; readonly cascade: Cascade }
   /** Quick when no unique value passes from one row to another; when the target says that one does, `quick` is undone and `ordered` is done. */
   | {
       readonly kind: 'either';
@@ -91,7 +97,8 @@ export interface ApplySlice {
 }
 
 /**
- * Takes the changes of one stream into one target, whole transactions of the source at a time, in order. One session, one call at a time.
+ * Takes the changes of one stream into one target, whole transactions of the source at a time, in order. One session, one call at a time; while it is there, another one of the same stream is
+ * refused when it opens (TEAL-SYNC-119): what a worker that is taken for dead still has under way would come twice.
  *
  * `apply` resolves when the slice is *accepted*: in the open target transaction, or, with `commit`, committed and visible. *Durable* is a later fact that
  * `durable` tells; only up to there may the source forget. Every rejection has undone the open target transaction: after a rejection without a

@@ -85,6 +85,11 @@ export interface CopyRun {
   readonly epoch: number;
   readonly snapshot: string;
   readonly tables: readonly Table[];
+  /**
+   * Tables that have to be of one snapshot, by name, each group by itself; default: none. A change of the one changes rows of the other, and the log does not hold those: it must be in
+   * the copy of both or of none.
+   */
+  readonly linked?: readonly ReadonlySet<string>[];
 }
 
 /**
@@ -93,8 +98,10 @@ export interface CopyRun {
 export interface CopyTarget {
   /**
    * Begins a run or resumes it. Resolves when no writer of an earlier call can commit any more (also one whose process is dead and whose server is still at work),
-   * and answers what is there. Tables that an earlier epoch completed keep their rows and their snapshot. Of all others with nothing of this epoch the rows are
-   * thrown away; rows that no copy of Teal brought are an error (TEAL-SYNC-201). TEAL-SYNC-202 when this epoch was copied from another snapshot.
+   * and answers what is there. Tables that an earlier epoch completed keep their rows and their snapshot, those that
+   * are linked if it completed all of them. Of all others with nothing of this epoch the rows are
+   * thrown away; rows that no copy of Teal brought are an error (TEAL-SYNC-201). TEAL-SYNC-202 when this epoch was copied from another snapshot,
+   * -206 when a later one has begun.
    */
   begin(run: CopyRun, signal: AbortSignal): Promise<readonly DoneRange[]>;
   /** What is there of these tables, whichever epoch brought it, asked of the target itself; of a target that no copy has reached, nothing. Changes nothing. */
@@ -113,7 +120,8 @@ export type Written =
 export interface CopyWriter extends AsyncDisposable {
   /**
    * Resolves when the range and its record are durable. Compares its own row count with `rows.rowCount()` before it commits (TEAL-SYNC-205, nothing committed).
-   * TEAL-SYNC-204 when the target does not take this table in that format. After an error nothing of the range is there, or all of it: write it again.
+   * TEAL-SYNC-204 when the target does not take this table in that format. After an error nothing of the range is there, or all of it: write it again, by another writer. Rejects once the
+   * run was begun again.
    */
   write(range: CopyRange, rows: RowStream): Promise<Written>;
 }

@@ -19,13 +19,18 @@ const natural = (max: number): z.ZodInt =>
   z.int().min(1, `a number from 1 to ${max}`).max(max, `a number from 1 to ${max}`);
 
 const secret = z
-  .union([text, z.strictObject({ file: text })], 'a postgres:// URL, or { file: path } with one in it')
+  .union([text, z.strictObject({ file: text })], 'a postgres:// or mysql:// URL, or { file: path } with one in it')
   .describe(
-    'A postgres:// URL. Take it from the environment ("${BLUE_URL}") or a file, so that no password stands here.',
+    'A postgres:// URL, or a mysql:// one where the system is mysql or mariadb. Take it from the environment ("${BLUE_URL}") or a file, so that no password stands here.',
   );
 
 const side = z.strictObject({
-  system: z.enum(['postgres']).default('postgres').describe('The kind of system.'),
+  system: z
+    .enum(['postgres', 'mysql', 'mariadb'])
+    .default('postgres')
+    .describe(
+      'The kind of system. MySQL and MariaDB can be moved to PostgreSQL; between two of them there is `teal assess`.',
+    ),
   url: secret,
 });
 
@@ -63,9 +68,9 @@ const traffic = z
   .strictObject({
     router: z
       .enum(['proxy', 'none'])
-      .default('proxy')
+      .optional()
       .describe(
-        "`proxy`: clients come through Teal's own. `none`: they are told by other means; a cut then ends their writes with an error.",
+        "`proxy`: clients come through Teal's own. `none`: they are told by other means; a cut then ends their writes with an error. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and nothing else, for no proxy translates between their protocols.",
       ),
     listen: z
       .string()
@@ -75,23 +80,35 @@ const traffic = z
       .strictObject({ cert: text, key: text })
       .optional()
       .describe('Files with the certificate and the key that clients see.'),
-    clientAuth: z.enum(['scram', 'trust']).default('scram').describe('`trust` only for tests on loopback.'),
+    clientAuth: z
+      .enum(['scram', 'password', 'trust'])
+      .optional()
+      .describe(
+        'How clients prove who they are: `scram` of PostgreSQL; `password` of MySQL and MariaDB, as the plugin of each account has it. That is the default; `trust` only for tests on loopback.',
+      ),
     authFile: text
       .optional()
       .describe(
-        'File of SCRAM verifiers, for an administrator who may not read pg_authid (managed services). Format: docs/guide/proxy.md.',
+        'PostgreSQL alone: file of SCRAM verifiers, for an administrator who may not read pg_authid (managed services). Format: docs/guide/proxy.md.',
       ),
     pinned: z
       .enum(['abort', 'close'])
       .default('abort')
       .describe('What a cut does with sessions whose state cannot move.'),
+    maxClients: natural(100_000)
+      .default(1_000)
+      .describe('Clients at the same time. Each has a connection to the live side, and for a cut one to the other.'),
   })
   .superRefine(({ listen, clientAuth }, context) => {
     if (Number(listen.slice(listen.lastIndexOf(':') + 1)) > 65_535) {
       context.addIssue({ code: 'custom', path: ['listen'], message: 'a port from 0 to 65535' });
     }
     if (clientAuth === 'trust' && !/^(127\.|localhost:|\[::1\]:)/.test(listen)) {
-      context.addIssue({ code: 'custom', path: ['clientAuth'], message: 'scram, where `listen` is not loopback' });
+      context.addIssue({
+        code: 'custom',
+        path: ['clientAuth'],
+        message: 'scram or password, where `listen` is not loopback',
+      });
     }
   });
 
@@ -130,6 +147,52 @@ const cutover = z
     }
   });
 
+const columnMapping = z
+  .strictObject({
+    rename: text.optional(),
+    drop: z.literal(true).optional().describe('The column is not made, and its values are not carried.'),
+    type: text.optional().describe('A type of green.'),
+    expression: text.optional().describe('SQL of green over other columns: computed there, not carried.'),
+    default: text.nullable().optional().describe('SQL of green; null for none.'),
+  })
+  .describe('What becomes of one column on green.');
+
+const mapping = z
+  .strictObject({
+    schemas: z
+      .record(z.string(), text)
+      .optional()
+      .describe('Database of blue: schema of green. Default: the same name.'),
+    tables: z
+      .record(
+        pattern,
+        z.strictObject({
+          rename: text.optional(),
+          drop: z.literal(true).optional().describe('The table is not made, and its rows are not carried.'),
+          columns: z.record(z.string(), columnMapping).optional(),
+        }),
+      )
+      .optional()
+      .describe('By database.table of blue: what the rules do not do as you want it.'),
+    values: z
+      .strictObject({
+        zeroDate: z.enum(['stop', 'null']).default('stop'),
+        invalidEnum: z.enum(['stop', 'null']).default('stop'),
+        nulByte: z.enum(['stop', 'remove']).default('stop'),
+      })
+      .prefault({})
+      .describe('What is done with a value that green cannot hold. Nothing is changed unasked.'),
+    collations: z
+      .enum(['keys', 'all', 'none'])
+      .default('keys')
+      .describe('Where texts that blue takes for equal without case or accents stay equal on green.'),
+    guards: z
+      .boolean()
+      .default(true)
+      .describe('CHECKs that keep green to what blue can hold, so that there is a way back.'),
+  })
+  .describe('From MySQL or MariaDB to PostgreSQL: how the schema and the values are translated.');
+
 export const specDocument = z.strictObject({
   teal: z.literal(1, 'the version of this format: 1').describe('The version of this format.'),
   name: z
@@ -143,9 +206,16 @@ export const specDocument = z.strictObject({
     .prefault({})
     .describe('Which tables move. `*` stands for any characters.'),
   traffic: traffic.prefault({}).describe('What clients pass through.'),
+  mapping: mapping.optional(),
   copy: z.strictObject({ workers: natural(64).default(4), indexWorkers: natural(64).default(2) }).prefault({}),
   follow: z
     .strictObject({
+      method: z
+        .enum(['log', 'triggers'])
+        .default('log')
+        .describe(
+          'How the changes of blue are had. `log`: from its log. `triggers`: PostgreSQL alone, where the log may not be read; they write each change once more, in the transaction that makes it. Green is followed by its log always.',
+        ),
       walBudget: size
         .default(20e9)
         .describe(
@@ -173,17 +243,5 @@ export type SpecDocument = z.infer<typeof specDocument>;
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
   words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier', 'http', 'prometheus', 'datadog'],
-  values: [
-    'mysql',
-    'mariadb',
-    'kafka',
-    'pgbouncer',
-    'haproxy',
-    'nginx',
-    'envoy',
-    'dns',
-    'kubernetes',
-    'drop',
-    'sample',
-  ],
+  values: ['kafka', 'pgbouncer', 'haproxy', 'nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
 });

@@ -13,6 +13,10 @@ const parse = (text: string, files: Readonly<Record<string, string>> = {}): Pars
   parseSpec(text, { env, readText: (path) => files[path] });
 const minimal = `teal: 1\nname: shop\nblue: { url: "\${BLUE_URL}" }\ngreen: { url: "\${GREEN_URL}" }\n`;
 
+/** With a side that is MySQL. */
+const parseOf = (text: string): ParsedSpec =>
+  parseSpec(text, { env: { ...env, MY_URL: 'mysql://h/shop' }, readText: () => undefined });
+
 function mistakes(text: string): readonly string[] {
   const parsed = parse(text);
   return parsed.ok
@@ -41,6 +45,7 @@ describe('a file that says only what it must', () => {
             { kind: 'person', person: 'operator' },
           ],
         },
+        follow: { method: 'log' },
         soak: { forMs: 86_400_000 },
         finalise: { afterMs: 0, blue: 'keep' },
         stateDir: '.teal/shop',
@@ -145,7 +150,13 @@ describe('what a careful engineer would not write', () => {
       '5:47 cutover.gates[1].person: expected each person once',
     ],
     ['traffic: { listen: "127.0.0.1:70000" }', '5:20 traffic.listen: expected a port'],
-    ['traffic: { listen: "0.0.0.0:6432", clientAuth: trust }', '5:48 traffic.clientAuth: expected scram, where'],
+    [
+      'traffic: { listen: "0.0.0.0:6432", clientAuth: trust }',
+      '5:48 traffic.clientAuth: expected scram or password, where',
+    ],
+    ['traffic: { clientAuth: password }', '5:24 traffic.clientAuth: expected scram: `password` is of MySQL'],
+    ['follow: { method: trigers }', '5:19 follow.method: expected one of log, triggers'],
+    ['traffic: { maxClients: 0 }', '5:24 traffic.maxClients: expected a number from 1 to 100000'],
     ['traffic: { router: pgbouncer }', '5:20 traffic.router: this version of Teal does not do this yet'],
     ['soak: { for: 24h, rollBackOn: [] }', '5:19 soak.rollBackOn: this version of Teal does not do this yet'],
     ['stateDir: !odd here', '5:11 : Unresolved tag'],
@@ -156,6 +167,76 @@ describe('what a careful engineer would not write', () => {
     const [found, ...others] = mistakes(`${minimal}${line}\n`);
     expect(found).toContain(mistake);
     expect(others).toEqual([]);
+  });
+
+  test.each([
+    ['{ system: mysql, url: "${BLUE_URL}" }', '3:29 blue.url: expected a mysql:// URL'],
+    ['{ system: oracle, url: "${BLUE_URL}" }', '3:17 blue.system: expected'],
+  ])('a side %s', (side, mistake) => {
+    const [found, ...others] = mistakes(minimal.replace(/^blue:.*$/m, `blue: ${side}`));
+    expect(found).toContain(mistake);
+    expect(others).toEqual([]);
+  });
+
+  test('a MySQL side with what becomes of its values', () => {
+    const text = `${minimal.replace(/^blue:.*$/m, 'blue: { system: mysql, url: "${MY_URL}" }')}mapping: { schemas: { shop: public }, tables: { "shop.t": { columns: { a: { type: text, default: null } } } } }\n`;
+    const parsed = parseSpec(text, { env: { ...env, MY_URL: 'mariadb://h/shop' }, readText: () => undefined });
+    expect(parsed.ok && parsed.spec.blue).toEqual({ system: 'mysql', url: 'mariadb://h/shop' });
+    expect(parsed.ok && parsed.spec.mapping).toMatchObject({
+      values: { zeroDate: 'stop', invalidEnum: 'stop', nulByte: 'stop' },
+      collations: 'keys',
+      tables: { 'shop.t': { columns: { a: { type: 'text', default: null } } } },
+    });
+  });
+
+  test.each(['mysql', 'mariadb'] as const)('what clients pass through between %s and its like', (system) => {
+    const text = (traffic: string): string =>
+      `teal: 1\nname: shop\nblue: { system: ${system}, url: "\${MY_URL}" }\ngreen: { system: mariadb, url: mysql://g/ }\n${traffic}`;
+    const parsed = parseOf(text(''));
+    expect(parsed.ok && parsed.spec.traffic).toMatchObject({
+      router: 'proxy',
+      clientAuth: 'password',
+      maxClients: 1_000,
+    });
+    const wrong = parseOf(text('traffic: { clientAuth: scram, authFile: verifiers.txt }\ncutovr: {}\n'));
+    expect(
+      wrong.ok ? [] : wrong.mistakes.map(({ line, column, path, message }) => [line, column, path, message]),
+    ).toEqual([
+      [5, 24, 'traffic.clientAuth', 'expected password: `scram` is of PostgreSQL'],
+      [5, 41, 'traffic.authFile', 'expected nothing: accounts of MySQL and MariaDB are read from mysql.user'],
+      [6, 1, 'cutovr', 'unknown word'],
+    ]);
+  });
+
+  test('triggers, of a system whose triggers miss changes', () => {
+    const text = `${minimal.replace(/^blue:.*$/m, 'blue: { system: mysql, url: "${MY_URL}" }')}follow: { method: triggers }\n`;
+    const wrong = parseOf(text);
+    expect(wrong.ok ? [] : wrong.mistakes).toEqual([
+      { line: 5, column: 19, path: 'follow.method', message: 'expected log: triggers are of PostgreSQL' },
+    ]);
+    expect(parse(`${minimal}follow: { method: triggers }\n`)).toMatchObject({
+      ok: true,
+      spec: { follow: { method: 'triggers', heartbeatMs: 1_000 } },
+    });
+  });
+
+  test('clients that would have to speak another protocol after the cut', () => {
+    const text = (traffic: string): string =>
+      minimal.replace(/^blue:.*$/m, 'blue: { system: mysql, url: "${MY_URL}" }') + traffic;
+    for (const traffic of ['', 'traffic: { router: none }\n']) {
+      const parsed = parseOf(text(traffic));
+      expect(parsed.ok && parsed.spec.traffic.router).toBe('none');
+    }
+    const wrong = parseOf(text('traffic: { router: proxy, authFile: x }\n'));
+    expect(wrong.ok ? [] : wrong.mistakes).toEqual([
+      {
+        line: 5,
+        column: 20,
+        path: 'traffic.router',
+        message:
+          'expected none: from mysql to postgres no proxy can carry clients: it would have to translate between two protocols',
+      },
+    ]);
   });
 
   test('the same system twice', () => {

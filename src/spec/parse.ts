@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { specDocument } from './document.ts';
 import { expandEnvironment, type Environment } from './environment.ts';
 import type { Mistake } from './mistakes.ts';
+import { mistakesOfPair } from './pair-mistakes.ts';
 import { placesOf, type Places } from './places.ts';
 import { schemaMistakes } from './schema-mistakes.ts';
 import { normalForm, type Spec } from './spec.ts';
@@ -58,8 +59,9 @@ function parseNested(text: string, options: ParseOptions): ParsedSpec {
   const plain = toPlain(document);
   const parsed = specDocument.safeParse(plain, { reportInput: true });
   const { urls, mistakes: urlMistakes } = readUrls(plain, written, options.readText, places);
+  const pairMistakes = mistakesOfPair(plain, places);
   const told = parsed.success ? [] : schemaMistakes(parsed.error, plain, places);
-  const mistakes = [...syntax, ...unset, ...told, ...urlMistakes];
+  const mistakes = [...syntax, ...unset, ...told, ...urlMistakes, ...pairMistakes];
   if (!parsed.success || mistakes.length > 0) return failed(mistakes);
   return { ok: true, spec: normalForm(parsed.data, urls) };
 }

@@ -1,5 +1,7 @@
 import { redact } from '../kernel/redact.ts';
+import type { FollowMethod } from '../model/follow-method.ts';
 import type { SpecDocument } from './document.ts';
+import { familyOf } from './families.ts';
 
 export type GateSpec =
   | { readonly kind: 'lag'; readonly maxLagMs: number; readonly forMs: number }
@@ -8,8 +10,10 @@ export type GateSpec =
   | { readonly kind: 'command'; readonly command: readonly string[] }
   | { readonly kind: 'person'; readonly person: string };
 
+export type SystemName = SpecDocument['blue']['system'];
+
 export interface SideSpec {
-  readonly system: 'postgres';
+  readonly system: SystemName;
   /** With its password: never print it; see `printableSpec`. */
   readonly url: string;
 }
@@ -25,13 +29,21 @@ export interface Spec {
     readonly listenHost: string;
     readonly listenPort: number;
     readonly tls?: { readonly cert: string; readonly key: string };
-    readonly clientAuth: 'scram' | 'trust';
+    /** `scram`: PostgreSQL. `password`: MySQL and MariaDB, by the plugin of each account. */
+    readonly clientAuth: 'scram' | 'password' | 'trust';
     /** Path, as in the file. */
     readonly authFile?: string;
     readonly pinned: 'abort' | 'close';
+    readonly maxClients: number;
   };
   readonly copy: { readonly workers: number; readonly indexWorkers: number };
-  readonly follow: { readonly walBudgetBytes: number; readonly spoolLimitBytes: number; readonly heartbeatMs: number };
+  readonly follow: {
+    /** Of blue; green is followed by its log. */
+    readonly method: FollowMethod;
+    readonly walBudgetBytes: number;
+    readonly spoolLimitBytes: number;
+    readonly heartbeatMs: number;
+  };
   readonly cutover: {
     readonly maxPauseMs: number;
     readonly drainMs: number;
@@ -42,11 +54,14 @@ export interface Spec {
   readonly soak: { readonly forMs: number };
   readonly finalise: { readonly afterMs: number; readonly blue: 'keep' | 'open' };
   readonly stateDir: string;
+  /** From MySQL or MariaDB to PostgreSQL; absent where the file says nothing of it. */
+  readonly mapping?: NonNullable<SpecDocument['mapping']>;
 }
 
 /** `urls` are read already: the environment and files are the caller's. */
 export function normalForm(document: SpecDocument, urls: { readonly blue: string; readonly green: string }): Spec {
   const { traffic, follow, cutover } = document;
+  const families = { blue: familyOf(document.blue.system), green: familyOf(document.green.system) };
   const colon = traffic.listen.lastIndexOf(':');
   return deepFreeze({
     name: document.name,
@@ -54,16 +69,22 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
     green: { system: document.green.system, url: urls.green },
     tables: document.tables,
     traffic: {
-      router: traffic.router,
+      router: traffic.router ?? (families.blue === families.green ? 'proxy' : 'none'),
       listenHost: traffic.listen.slice(0, colon).replace(/^\[|\]$/g, ''),
       listenPort: Number(traffic.listen.slice(colon + 1)),
       ...(traffic.tls === undefined ? {} : { tls: traffic.tls }),
-      clientAuth: traffic.clientAuth,
+      clientAuth: traffic.clientAuth ?? (families.blue === 'postgres' ? 'scram' : 'password'),
       ...(traffic.authFile === undefined ? {} : { authFile: traffic.authFile }),
       pinned: traffic.pinned,
+      maxClients: traffic.maxClients,
     },
     copy: document.copy,
-    follow: { walBudgetBytes: follow.walBudget, spoolLimitBytes: follow.spool, heartbeatMs: follow.heartbeat },
+    follow: {
+      method: follow.method,
+      walBudgetBytes: follow.walBudget,
+      spoolLimitBytes: follow.spool,
+      heartbeatMs: follow.heartbeat,
+    },
     cutover: {
       maxPauseMs: cutover.maxPause,
       drainMs: cutover.drain ?? Math.round((cutover.maxPause * 2) / 3),
@@ -73,6 +94,7 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
     },
     soak: { forMs: document.soak.for },
     finalise: { afterMs: document.finalise.after, blue: document.finalise.blue },
+    ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
 }

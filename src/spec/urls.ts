@@ -13,9 +13,16 @@ type Read = { readonly ok: true; readonly url: string } | { readonly ok: false; 
 
 /** As much of the document as this needs, so that URLs are looked at also in a document that has mistakes elsewhere. */
 const sides = z.object({
-  blue: z.object({ url: z.unknown() }).catch({ url: undefined }),
-  green: z.object({ url: z.unknown() }).catch({ url: undefined }),
+  blue: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
+  green: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
 });
+
+/** How the URLs of a system begin, the first as it is shown. */
+const schemes: Readonly<Record<string, readonly string[]>> = {
+  postgres: ['postgres', 'postgresql'],
+  mysql: ['mysql', 'mariadb'],
+  mariadb: ['mysql', 'mariadb'],
+};
 const inFile = z.strictObject({ file: z.string() });
 
 /** Texts of `url` as they stood in the file, before the environment was put in. */
@@ -36,10 +43,12 @@ export function readUrls(
   readText: (path: string) => string | undefined,
   places: Places,
 ): { readonly urls: Urls; readonly mistakes: readonly Mistake[] } {
-  const given = writtenUrls(plain);
+  const found = sides.safeParse(plain).data;
   const read = (side: 'blue' | 'green'): Read => {
     const at = { ...places.ofValue([side, 'url']), path: `${side}.url` };
-    return readUrl(given[side], written[side], readText, at);
+    const system = found?.[side].system ?? 'postgres';
+    const expected = typeof system === 'string' ? (schemes[system] ?? []) : [];
+    return readUrl(found?.[side].url, written[side], readText, expected, at);
   };
   const [blue, green] = [read('blue'), read('green')];
   const mistakes = [blue, green].flatMap((it) => (it.ok ? [] : it.mistakes));
@@ -58,6 +67,8 @@ function readUrl(
   given: unknown,
   written: unknown,
   readText: (path: string) => string | undefined,
+  /** Schemes; of a system that is not known, which the schema has told, none. */
+  expected: readonly string[],
   at: Omit<Mistake, 'message'>,
 ): Read {
   const wrong = (message: string): Read => ({ ok: false, mistakes: [{ ...at, message }] });
@@ -66,8 +77,10 @@ function readUrl(
   if (file.success && text === undefined) return wrong('the file that it names cannot be read');
   // Neither a text nor a file: the schema has said so. A variable that is not set: told already.
   if (typeof text !== 'string' || text === '' || isUnexpanded(text)) return { ok: false, mistakes: [] };
-  const url = /^postgres(ql)?:\/\//.test(text) ? URL.parse(text) : null;
-  if (url === null) return wrong('expected a postgres:// URL');
+  const [shown] = expected;
+  if (shown === undefined) return { ok: false, mistakes: [] };
+  const url = expected.some((scheme) => text.startsWith(`${scheme}://`)) ? URL.parse(text) : null;
+  if (url === null) return wrong(`expected a ${shown}:// URL`);
   if (holdsPassword(written)) {
     return wrong(
       'a password stands in the file: take the URL from the environment ("${BLUE_URL}") or from { file: path }',

@@ -68,7 +68,7 @@ test('an applier that nobody asks to stop keeps nothing of what it has applied',
     managed: () => true,
   });
   const running = applier.run(stop.signal);
-  await waitFor({ what: 'everything to be applied', timeoutMs: 20_000 }, () =>
+  await waitFor({ what: 'everything to be applied', timeoutMs: 60_000 }, () =>
     applier.status().transactions === batches ? true : undefined,
   );
   collect();

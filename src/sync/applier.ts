@@ -1,6 +1,7 @@
 import { monotonicMs, nowMs, sleep } from '../kernel/clock.ts';
 import { describeError, TealError, isTealError } from '../kernel/errors.ts';
 import { failpoint } from '../kernel/failpoints.ts';
+import type { ActingKey } from '../model/acting-keys.ts';
 import { tableKey, type TableName } from '../model/catalog.ts';
 import type { Relation, RowChange, StreamEvent, TruncateChange } from '../model/change.ts';
 import type { Position } from '../model/position.ts';
@@ -22,6 +23,7 @@ import {
   type Group,
   type OpenTransaction,
 } from './batch.ts';
+import { cascadesBy, type CascadeOf } from './cascades.ts';
 import { controlRowOf, controlSchema, isOwnOrigin, signOf } from './control.ts';
 import { afterNews, ddlPrefix, newsText, readDdlNote, withNote, type DdlNote, type SchemaNews } from './ddl.ts';
 import type { EventSource } from './event-source.ts';
@@ -54,6 +56,11 @@ export interface ApplierOptions {
   readonly initial?: SinkProgress;
   /** Tables that the copy brought under a later snapshot than the one where the stream begins; default: none. */
   readonly starts?: TableStarts;
+  /**
+   * Foreign keys of the source that act and whose log does not hold what they did; default: none. Tables that they link were copied under one snapshot: what a change of a parent did is
+   * in the copy of its children exactly when the change itself is in that of the parent.
+   */
+  readonly actingKeys?: readonly ActingKey[];
   readonly limits?: BatchLimits;
   /** What the target has not of these; without it the columns of the next row tell alone. */
   readonly lacking?: (forms: readonly SchemaForm[]) => Promise<readonly string[]>;
@@ -122,6 +129,7 @@ class StreamApplier implements Applier {
   readonly #limits: BatchLimits;
   readonly #lookEveryMs: number;
   readonly #patience: Patience;
+  readonly #cascadeOf: CascadeOf;
   readonly #hold = new Hold();
   readonly #rate = new Rate();
   #signal: AbortSignal = AbortSignal.abort();
@@ -147,6 +155,7 @@ class StreamApplier implements Applier {
     this.#options = options;
     this.#limits = options.limits ?? defaultBatchLimits;
     this.#lookEveryMs = options.lookEveryMs ?? 1_000;
+    this.#cascadeOf = cascadesBy(options.actingKeys ?? []);
     this.#patience = new Patience({
       sink: options.sink,
       lookEveryMs: this.#lookEveryMs,
@@ -289,12 +298,17 @@ class StreamApplier implements Applier {
     if (!this.#isWanted(open, relation) || this.#isThere(open, relation)) return undefined;
     const table = this.#patience.known(relation);
     if (table === undefined) return this.#takeFirstRow(open, change);
-    place(open, { kind: 'row', table, change });
+    this.#placeRow(open, table, change);
     return isOverlong(open, this.#limits) ? this.#slice(open) : undefined;
   }
 
   async #takeFirstRow(open: OpenTransaction, change: RowChange): Promise<void> {
-    place(open, { kind: 'row', table: await this.#fitting(change.relation), change });
+    this.#placeRow(open, await this.#fitting(change.relation), change);
+  }
+
+  #placeRow(open: OpenTransaction, table: TargetTable, change: RowChange): void {
+    const cascade = this.#cascadeOf(change);
+    place(open, cascade === undefined ? { kind: 'row', table, change } : { kind: 'row', table, change, cascade });
   }
 
   async #takeTruncate(change: TruncateChange): Promise<void> {

@@ -21,7 +21,8 @@ import { CopyTally, type CopyProgress } from './copy-progress.ts';
  * Mode H of the copy (correctness.md §1.4): ranges of one held snapshot, many workers, each range and the record of it in one transaction of the target.
  *
  * What a crash leaves: whole ranges with their records, nothing else. What is left to do is computed from the records, never from memory, so it does not
- * matter who dies when. A table that is complete, under whichever epoch, is never emptied (planetscale/pgcopydb #33 emptied finished tables on resume).
+ * matter who dies when. A table that is complete, under whichever epoch, is never emptied (planetscale/pgcopydb #33 emptied finished tables on resume), unless it is linked
+ * to one that is not.
  */
 export interface CopyOptions extends Omit<PlanOptions, 'workers'> {
   readonly source: SnapshotSource;
@@ -29,6 +30,8 @@ export interface CopyOptions extends Omit<PlanOptions, 'workers'> {
   /** Those that hold rows themselves. */
   readonly tables: readonly Table[];
   readonly epoch: number;
+  /** As of `CopyRun`. */
+  readonly linked?: CopyRun['linked'];
   /** Default 4. */
   readonly workers?: number;
   readonly signal: AbortSignal;
@@ -61,7 +64,8 @@ const progressEveryMs = 500;
  */
 export async function copyTables(options: CopyOptions): Promise<CopyReport> {
   const { source, target, tables, epoch } = options;
-  const run: CopyRun = { epoch, snapshot: source.snapshot, tables };
+  const linked = options.linked === undefined ? {} : { linked: options.linked };
+  const run: CopyRun = { epoch, snapshot: source.snapshot, tables, ...linked };
   const done = await target.begin(run, options.signal);
   const workers = options.workers ?? defaultWorkers;
   const plan = planCopy(await source.extents(tables), done, { ...options, workers });

@@ -1,4 +1,6 @@
 import { tableKey, type TableName } from '../model/catalog.ts';
+import type { Names } from '../model/name-map.ts';
+import { plainForms } from '../model/plain-forms.ts';
 import type { SchemaForm } from '../model/schema-form.ts';
 
 export const ddlPrefix = 'teal.ddl';
@@ -22,14 +24,7 @@ export interface DdlNote {
  * cannot be read: a note is never a reason to fail, what it cannot tell the columns of the next row do.
  */
 export function readDdlNote(content: Buffer): DdlNote | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(content.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { command, objects, tables, forms, rewrote } = value as Record<string, unknown>;
+  const { command, objects, tables, forms, rewrote } = parsed(content) ?? {};
   if (typeof command !== 'string') return undefined;
   return {
     command,
@@ -38,6 +33,15 @@ export function readDdlNote(content: Buffer): DdlNote | undefined {
     forms: listOf(forms).filter(isForm),
     rewrote: rewrote === true,
   };
+}
+
+/** The message with its tables and forms as another side calls them, without those that have no place there. What the source calls its objects is for a person to read, and stays. */
+export function noteInNames(content: Buffer, names: Names): Buffer {
+  const value = parsed(content);
+  if (value === undefined) return content;
+  const tables = listOf(value['tables']).flatMap((each) => (isTableName(each) ? (names.table(each) ?? []) : [each]));
+  const forms = plainForms(listOf(value['forms']).filter(isForm), names);
+  return Buffer.from(JSON.stringify({ ...value, tables, forms }));
 }
 
 /** For a person: the command and what it was about. */
@@ -87,6 +91,15 @@ export function newsText({ told, notes }: SchemaNews): string {
   return told.join('; ') + (notes > told.length ? `; and ${notes - told.length} more` : '');
 }
 
+function parsed(content: Buffer): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(content.toString('utf8'));
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function isForm(value: unknown): value is SchemaForm {
   if (typeof value !== 'object' || value === null) return false;
   const { kind, ...texts } = value as Record<string, unknown>;
@@ -100,7 +113,11 @@ function listOf(value: unknown): readonly unknown[] {
 
 function tableText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
-  if (typeof value !== 'object' || value === null) return undefined;
+  return isTableName(value) ? tableKey(value) : undefined;
+}
+
+function isTableName(value: unknown): value is TableName {
+  if (typeof value !== 'object' || value === null) return false;
   const { schema, name } = value as Partial<TableName>;
-  return typeof schema === 'string' && typeof name === 'string' ? tableKey({ schema, name }) : undefined;
+  return typeof schema === 'string' && typeof name === 'string';
 }

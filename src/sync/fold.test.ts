@@ -4,7 +4,8 @@ import { must } from '../kernel/assert.ts';
 import { PackedValues } from '../kernel/packed-values.ts';
 import type { Relation, RowChange, RowValues } from '../model/change.ts';
 import type { SinkStep, TargetTable } from '../ports/sink.ts';
-import { foldBatch, foldTable, inOrder } from './fold.ts';
+import type { Cascade } from '../ports/cascade.ts';
+import { foldBatch, foldTable, inOrder, type Placed } from './fold.ts';
 
 /** Columns of the model's table: a key, a unique value, a value that may be TOASTed, a plain one. */
 const [keyColumn, uniqueColumn, toastColumn, plainColumn] = [0, 1, 2, 3];
@@ -286,5 +287,84 @@ describe('fold', () => {
       { kind: 'row', table: later, change: remove('1') },
     ]);
     expect(steps.map((step) => step.kind)).toEqual(['insert', 'delete']);
+  });
+});
+
+describe('a change from which others follow that the stream does not tell', () => {
+  const table = tableOf('default', { uniques: [] });
+  const other = tableOf('default', { uniques: [], relation: { ...tableOf('default').relation, id: 2, name: 'other' } });
+  const row = (key: string): RowValues => packed([key, 'u', 't', 'p']);
+  const inserted = (of: TargetTable, key: string): Placed => ({
+    kind: 'row',
+    table: of,
+    change: { kind: 'insert', relation: of.relation, row: row(key) },
+  });
+  const reaches = (key: string): Cascade => ({
+    keys: [],
+    rows: { table: table.relation, columns: ['k'], changes: [{ old: [Buffer.from(key)] }] },
+  });
+  const deleted = (of: TargetTable, key: string, cascade?: Cascade): Placed => ({
+    kind: 'row',
+    table: of,
+    change: { kind: 'delete', relation: of.relation, old: { kind: 'full', values: row(key) } },
+    ...(cascade === undefined ? {} : { cascade }),
+  });
+  const moved = (key: string, to: string): Placed => ({
+    kind: 'row',
+    table,
+    change: { kind: 'update', relation: table.relation, old: { kind: 'full', values: row(key) }, row: row(to) },
+    cascade: reaches(key),
+  });
+  const told = (steps: readonly SinkStep[]): readonly string[] =>
+    steps.map((step) => {
+      switch (step.kind) {
+        case 'insert':
+        case 'delete':
+          return `${step.kind} ${step.table.relation.name} ${step.rows.map((each) => texts(each)[0]).join()}`;
+        case 'update':
+          return `update ${step.rows.map((each) => `${texts(each.old)[0]}>${texts(each.row)[0]}`).join()}`;
+        case 'cascade':
+          return `cascade ${step.cascade.rows.changes.map(({ old }) => String(old[0])).join()}`;
+        default:
+          return step.kind;
+      }
+    });
+
+  test('comes after all before it and before all behind it, also when it is folded again', () => {
+    const batch = [
+      inserted(other, '1'),
+      inserted(table, '1'),
+      deleted(other, '9'),
+      deleted(table, '2', reaches('2')),
+      deleted(table, '3', reaches('3')),
+      inserted(other, '2'),
+      deleted(table, '1', reaches('1')),
+      moved('5', '6'),
+      moved('4', '5'),
+      inserted(table, '1'),
+    ];
+    const steps = [
+      'delete other 9',
+      'insert other 1',
+      'insert model 1',
+      'delete model 2,3',
+      'cascade 2,3',
+      'insert other 2',
+      'delete model 1',
+      'cascade 1',
+      'update 5>6',
+      'cascade 5',
+      'update 4>5',
+      'cascade 4',
+      'insert model 1',
+    ];
+    expect(told(foldBatch(batch))).toEqual(steps);
+    expect(told(foldBatch(batch))).toEqual(steps);
+  });
+
+  test('is done by itself where rows are known by all that they hold', () => {
+    const keyless = tableOf('full', { key: undefined, uniques: [] });
+    const batch = [deleted(keyless, '1', reaches('1')), deleted(keyless, '2', reaches('2'))];
+    expect(told(foldBatch(batch))).toEqual(['delete model 1', 'cascade 1', 'delete model 2', 'cascade 2']);
   });
 });

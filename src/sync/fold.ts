@@ -1,12 +1,19 @@
 import { TealError } from '../kernel/errors.ts';
 import { tableKey } from '../model/catalog.ts';
 import type { RowChange, RowValues } from '../model/change.ts';
+import type { Cascade, ReferencedRows } from '../ports/cascade.ts';
 import type { ControlRow, SinkStep, TargetTable, UpdatedRow } from '../ports/sink.ts';
 import { filled, hasEvery, isSameKey, keyText, mergeRows, presentColumns } from './row-values.ts';
 
 /** A change of the stream with the table that takes it. */
 export type Placed =
-  | { readonly kind: 'row'; readonly table: TargetTable; readonly change: RowChange }
+  | {
+      readonly kind: 'row';
+      readonly table: TargetTable;
+      readonly change: RowChange;
+      /** What the source's foreign keys did because of it, and the stream does not tell. */
+      readonly cascade?: Cascade;
+    }
   | { readonly kind: 'truncate'; readonly tables: readonly TargetTable[]; readonly restartIdentity: boolean }
   | { readonly kind: 'control'; readonly row: ControlRow };
 
@@ -22,19 +29,34 @@ type Net =
 
 /**
  * The least that a target has to do for these changes (correctness.md §2.2). Rows of different tables never wait for each other, foreign keys are not
- * checked while changes are applied; a TRUNCATE, and a table whose columns change in between, divide the batch.
+ * checked while changes are applied; a TRUNCATE, a table whose columns change in between, and a change that others follow from which the stream does not tell, divide
+ * the batch: those find the rows that were there at its place, and no others.
  */
 export function foldBatch(batch: readonly Placed[]): SinkStep[] {
   const steps: SinkStep[] = [];
   const controls: SinkStep[] = [];
   let byTable = new Map<string, { table: TargetTable; changes: RowChange[] }>();
+  let reaching: Reaching | undefined;
   const divide = (): void => {
     for (const { table, changes } of byTable.values()) steps.push(...foldTable(table, changes));
     byTable = new Map();
+    if (reaching !== undefined) steps.push(...reachingSteps(reaching));
+    reaching = undefined;
   };
   for (const placed of batch) {
     switch (placed.kind) {
       case 'row': {
+        if (placed.cascade !== undefined) {
+          if (reaching !== undefined && isJoined(reaching, placed)) {
+            reaching.changes.push(placed.change);
+            reaching.rows.push(...placed.cascade.rows.changes);
+            break;
+          }
+          divide();
+          reaching = reachingOf(placed, placed.cascade);
+          break;
+        }
+        if (reaching !== undefined) divide();
         const key = tableKey(placed.table.relation);
         const seen = byTable.get(key);
         if (seen?.table === placed.table) {
@@ -56,6 +78,34 @@ export function foldBatch(batch: readonly Placed[]): SinkStep[] {
   }
   divide();
   return [...steps, ...controls];
+}
+
+type PlacedRow = Extract<Placed, { readonly kind: 'row' }>;
+
+/** Changes of one table, one after the other, with what follows from them. Grows in place. */
+interface Reaching {
+  readonly table: TargetTable;
+  readonly changes: RowChange[];
+  readonly cascade: Cascade;
+  readonly rows: ReferencedRows['changes'][number][];
+}
+
+function reachingOf({ table, change }: PlacedRow, cascade: Cascade): Reaching {
+  return { table, changes: [change], cascade, rows: [...cascade.rows.changes] };
+}
+
+/**
+ * Whether the change may be done together with those before it: deletes that follow each other. Not where a row is known by all that it holds, which a key may have
+ * changed just before; and no updates: a row may take the key that another one left.
+ */
+function isJoined({ table, changes }: Reaching, next: PlacedRow): boolean {
+  const areDeletes = next.change.kind === 'delete' && changes[0]?.kind === 'delete';
+  return areDeletes && table === next.table && table.key !== undefined;
+}
+
+function reachingSteps({ table, changes, cascade, rows }: Reaching): readonly SinkStep[] {
+  const { keys, rows: first } = cascade;
+  return [...inOrder(table, changes), { kind: 'cascade', cascade: { keys, rows: { ...first, changes: rows } } }];
 }
 
 /** Changes of one table in stream order. Row by row where there is no key, or where folding would have to know what the log did not tell. */

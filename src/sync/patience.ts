@@ -114,7 +114,7 @@ export class Patience {
     return placed.map((each): Placed => {
       switch (each.kind) {
         case 'row':
-          return { kind: 'row', table: anew(each.table), change: each.change };
+          return { ...each, table: anew(each.table) };
         case 'truncate':
           return { kind: 'truncate', tables: each.tables.map(anew), restartIdentity: each.restartIdentity };
         case 'control':

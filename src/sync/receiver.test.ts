@@ -101,7 +101,7 @@ async function running(limitBytes = 1 << 30) {
 }
 
 const until = async (what: string, look: () => boolean): Promise<true> =>
-  waitFor({ what, timeoutMs: 5_000, everyMs: 2 }, () => look() || undefined);
+  waitFor({ what, timeoutMs: 60_000, everyMs: 2 }, () => look() || undefined);
 
 describe('a receiver', () => {
   test('acknowledges whole transactions only, after they are in the spool', async () => {

@@ -343,7 +343,7 @@ describe('spool after a crash', () => {
       ),
       { numRuns: 150 },
     );
-  }, 60_000);
+  }, 300_000);
 
   test('forgets a segment that had only just been begun', async () => {
     await using folder = await temporaryFolder();

@@ -1,28 +1,18 @@
-import { AssertionError } from 'node:assert';
-import { describe, expect, test } from 'vitest';
-import type { Fence, FenceState, Gate, Router, Side, Step } from 'teal/adapter';
+import { describe, test } from 'vitest';
+import type { Gate, Side } from 'teal/adapter';
 import { fenceContract, gateContract, routerContract, stepContract, type ContractCase } from 'teal/testing';
 import { commandGate } from '../gates/command/command-gate.ts';
 import { personGate, type PersonsAnswer } from '../gates/person/person-gate.ts';
 import { sqlGate } from '../gates/sql/sql-gate.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
+import { memoryFenceWorld, type FenceFault } from './test-support/memory-fence.ts';
+import { memoryGateWorld, type GateFault } from './test-support/memory-gate.ts';
+import { memoryRouterWorld, type RouterFault } from './test-support/memory-router.ts';
+import { memoryStepWorld, type MemoryStepWorld, type StepFault } from './test-support/memory-step.ts';
+import { proves } from './test-support/proves.ts';
 
 const nothing = async (): Promise<void> => {};
 const world = { [Symbol.asyncDispose]: nothing };
-
-/** The names of the promises that an adapter breaks. */
-async function broken(cases: readonly ContractCase[]): Promise<readonly string[]> {
-  const names: string[] = [];
-  for (const { name, run } of cases) {
-    try {
-      await run();
-    } catch (error) {
-      if (!(error instanceof AssertionError)) throw error;
-      names.push(name);
-    }
-  }
-  return names;
-}
 
 describe('a gate of Teal', () => {
   const person = async () => {
@@ -90,120 +80,53 @@ describe('the router of those who have none', () => {
   for (const { name, run } of routerContract(open, false)) test(name, run);
 });
 
-describe('the kits find what is broken', () => {
-  test('a gate that says yes by itself, and one that throws', async () => {
-    const gateOf = (
-      ask: Gate['ask'],
-    ): (() => Promise<{ gate: Gate; makeYes: () => Promise<void> } & AsyncDisposable>) => {
-      return async () => ({ ...world, gate: { id: 'g', asks: 'is it so?', person: false, ask }, makeYes: nothing });
-    };
-    expect(await broken(gateContract(gateOf(async () => ({ answer: 'yes', evidence: 'always' }))))).toEqual([
-      'does not say yes before it is so, and says why',
-    ]);
-    expect(await broken(gateContract(gateOf(async () => ({ answer: 'yes', evidence: '' }))))).toHaveLength(2);
+describe('the kit of gates', () => {
+  proves<GateFault>((fault) => gateContract(async () => memoryGateWorld(fault)), {
+    'asks nothing': 'has a name and a question for people',
+    'says yes at once': 'does not say yes before it is so, and says why',
+    'says yes once': 'says yes when it is so, as often as it is asked, with its evidence',
+    'throws where it cannot tell': 'says that it cannot tell when it cannot, and throws nothing',
   });
+});
 
-  test('a router that goes where it is told, owner or not, and holds nobody', async () => {
-    const open = async () => {
-      let pointsTo: Side = 'blue';
-      let epoch = 0;
-      let mode: 'running' | 'holding' = 'running';
-      const router: Router = {
-        read: async () => ({ mode, pointsTo, epoch, clients: 0, inFlight: 0, pinned: [] }),
-        hold: async () => {
-          mode = 'holding';
-          return { drained: true, clients: 0, waitedMs: 0 };
-        },
-        point: async (side, at) => {
-          pointsTo = side;
-          epoch = at;
-        },
-        release: async () => {
-          mode = 'running';
-        },
-      };
-      return {
-        ...world,
-        router,
-        decide: nothing,
-        ask: async (): Promise<Side> => pointsTo,
-        begin: async () => nothing,
-      };
-    };
-    expect(await broken(routerContract(open, true))).toEqual([
-      'refuses a side that the owner row does not name',
-      'what comes while it holds waits, and is answered after the release',
-      'a transaction that does not end is not cancelled: the hold says that it is not drained',
-    ]);
+describe('the kit of routers', () => {
+  proves<RouterFault>((fault) => routerContract(async () => memoryRouterWorld(fault), true), {
+    'does not know where it points': 'points to the owner and runs before anybody asks',
+    'holds once': 'a hold is seen, may be repeated, and a release takes it back',
+    'stays where it is': 'points to the side that the owner row names, and a repeated order changes nothing',
+    'believes whoever tells it': 'refuses a side that the owner row does not name',
+    'holds nobody': 'what comes while it holds waits, and is answered after the release',
+    'is drained at once': 'a transaction that does not end is not cancelled: the hold says that it is not drained',
   });
+});
 
-  test('a fence that lets a session pass that was open before', async () => {
-    const open = async () => {
-      const rows: string[] = [];
-      let state: FenceState = { fence: 'absent', tokens: [] };
-      const fence: Fence = {
-        install: async (closed) => {
-          state = { ...state, fence: closed ? 'raised' : 'installed' };
-        },
-        raise: async ({ token }) => {
-          state = { ...state, fence: 'raised', tokens: [...state.tokens, token] };
-          return 'position' as Awaited<ReturnType<Fence['raise']>>;
-        },
-        lower: async (owner) => {
-          if (owner !== undefined && state.owner !== undefined && owner.cut !== state.owner.cut)
-            throw new Error('decided');
-          state = { ...state, fence: 'installed', ...(owner === undefined ? {} : { owner }) };
-        },
-        probe: async () => state,
-        remove: async () => {
-          state = { fence: 'absent', tokens: [] };
-        },
-      };
-      return {
-        ...world,
-        fence,
-        side: 'blue' as const,
-        clientWrites: async () => rows.push('x') > 0,
-        clientStaysOpen: async () => async () => void rows.push('x'),
-        rows: async () => rows.length,
-      };
-    };
-    expect(await broken(fenceContract(open))).toEqual([
-      'installed closed it refuses clients and lets carriers pass',
-      'raised it has written its token and refuses a session that was open before',
-      'that cannot be had in time has no effect',
-    ]);
+describe('the kit of fences', () => {
+  proves<FenceFault>((fault) => fenceContract(async () => memoryFenceWorld(fault)), {
+    'is always there': 'says that it is absent before it is installed',
+    'is installed once': 'installed open it refuses nothing; installing it twice is once',
+    'is installed open': 'installed closed it refuses clients and lets carriers pass',
+    'writes no token': 'raised it has written its token and refuses a session that was open before',
+    'forgets who was writing': 'a write that was accepted before is in front of the token',
+    'closes without its lock': 'that cannot be had in time has no effect',
+    'is lowered once': 'lowered it lets clients write, and lowering it twice is once',
+    'lets any cut decide': 'lowered with an owner row the decision is there, once, and another cut cannot take it',
+    'stays where it is removed': 'removed nothing of it is left, and removing it twice is once',
   });
+});
 
-  test('a step that does twice what it is to do once, and one whose undo forgets', async () => {
-    const stepOf = (act: (outside: string[]) => void, undo: (outside: string[]) => void) => async () => {
-      const outside = ['what was there'];
-      const step: Step = {
-        id: 's',
-        does: 'adds a thing',
-        locks: 'nothing',
-        costs: 'nothing',
-        undone: 'the thing is taken away',
-        probe: async () =>
-          outside.includes('thing') ? { state: 'done', evidence: 'the thing is there' } : { state: 'not done' },
-        act: async () => act(outside),
-        undo: async () => undo(outside),
-      };
-      return { ...world, step, look: async () => [...outside] };
-    };
-    const add = (outside: string[]): void => void outside.push('thing');
-    const takeAway = (outside: string[]): void => {
-      while (outside.includes('thing')) outside.pop();
-    };
-    const once = (outside: string[]): void => (outside.includes('thing') ? undefined : add(outside));
-    expect(await broken(stepContract(stepOf(once, takeAway)))).toEqual([]);
-    expect(await broken(stepContract(stepOf(add, takeAway)))).toEqual([
-      'once done it is seen to be done, and doing it again changes nothing',
-    ]);
-    expect(await broken(stepContract(stepOf(once, (outside) => void (outside.length = 0))))).toEqual([
-      'undone it puts back what was there; undone twice too',
-      'begun and never acted it can be undone',
-      'undone it can be done again',
-    ]);
+describe('the kit of steps', () => {
+  const contract = (fault: StepFault | undefined): readonly ContractCase[] => {
+    let last: MemoryStepWorld | undefined;
+    const open = async (): Promise<MemoryStepWorld> => (last = memoryStepWorld(fault));
+    return stepContract(open, { interrupted: async () => last?.actHalf() });
+  };
+  proves<StepFault>(contract, {
+    'tells nobody anything': 'tells a person what it does, locks, costs, and how it is undone',
+    'changes what it looks at': 'is not done at first, and looking changes nothing',
+    'does twice what it is to do once': 'once done it is seen to be done, and doing it again changes nothing',
+    'undoes everything': 'undone it puts back what was there; undone twice too',
+    'undoes only what it has done': 'begun and never acted it can be undone',
+    'can be done once': 'undone it can be done again',
+    'does not go on': 'ended in the middle it goes on to the same end',
   });
 });

@@ -1,7 +1,8 @@
 /**
  * `teal/testing`: for whoever writes an adapter, a carrier or a router.
  *
- * Kits hold an adapter to the contract of its port. Each is a list of named cases for any test runner; Teal's own adapters pass them.
+ * Kits hold an adapter to the contract of its port. Each is a list of named cases for any test runner; Teal's own adapters pass them. docs/guide/writing-an-adapter.md says
+ * what to write.
  *
  *     import { test } from 'node:test';
  *     import { fenceContract } from 'teal/testing';
@@ -16,9 +17,17 @@
  *     for (const { kind, text } of findAnomalies(pairEvents(files.map(parseEvents)))) console.log(`${kind}: ${text}`);
  */
 export type { ContractCase } from './contract.ts';
+export { copyContract, type CopyWorld, type TakenSnapshot } from './copy-contract.ts';
+export { sideContract, type SideWorld } from './side-contract.ts';
 export { fenceContract, type FenceWorld } from './fence-contract.ts';
 export { gateContract, type GateWorld } from './gate-contract.ts';
+export { introspectorContract, type AnyIntrospector, type IntrospectorWorld } from './introspector-contract.ts';
+export type { ClientDatabase, ClientWrite, OpenTransaction, ShapedColumn, TableShape } from './relational.ts';
 export { routerContract, type RouterWorld } from './router-contract.ts';
+export { schemaContract, type SchemaWorld } from './schema-contract.ts';
+export { sequencesContract, type SequencesWorld } from './sequences-contract.ts';
+export { sinkContract, type SinkWorld } from './sink-contract.ts';
+export { sourceContract, type LogReader, type SourceWorld } from './source-contract.ts';
 export { stepContract, type StepPromises, type StepWorld } from './step-contract.ts';
 export { findAnomalies, type Anomaly, type AnomalyOptions } from './checker/anomalies.ts';
 export {

@@ -10,7 +10,8 @@ import { comparePairs, sameHashes, type VerifyOptions } from './same-position.ts
 
 /**
  * The changes that make the other side equal to the live one, from an outcome that kept its values. `otherCatalog` tells where rows can be in each other's
- * way: in a table with more than one unique key an update becomes a delete and an insert, so that two rows may exchange a unique value.
+ * way: in a table with more than one unique key an update becomes a delete and an insert, so that two rows may exchange a unique value. Not where columns are left out of the comparison: what
+ * the other side has there would be gone with the row.
  *
  * TEAL-VERIFY-006 when not all differences were kept. Tables that are absent or unsettled are not repaired: they need a copy, or another look.
  */
@@ -25,7 +26,8 @@ export function planRepair(outcomes: readonly TableOutcome[], otherCatalog: Cata
       });
     }
     const table = outcome.pair.other;
-    const splitUpdates = (uniqueKeys.get(tableKey(outcome.name)) ?? 0) > 1 || table.key.length === 0;
+    const isShared = (uniqueKeys.get(tableKey(outcome.name)) ?? 0) > 1;
+    const splitUpdates = table.key.length === 0 || (isShared && outcome.pair.leftOut.length === 0);
     const changes = outcome.differences.kept.flatMap((one) => changesOf(table, one, splitUpdates));
     return changes.length === 0 ? [] : [{ table, changes: inOrder(changes) }];
   });

@@ -201,10 +201,16 @@ async function outcomeOf(
       values: options.values ?? false,
     });
     await Promise.all([live.release(), other.release()]);
-    // Only the compact forms differed: the texts, which decide, are the same.
-    const isEqual = differences.missingOnLive + differences.missingOnOther + differences.different === 0;
-    if (isEqual) return { name, pair, form: 'text', ...totals, outcome: 'equal' };
-    return { name, pair, form: 'text', ...totals, outcome: 'differs', differences };
+    const decided = { name, pair, form: 'text', ...totals } as const;
+    if (differences.missingOnLive + differences.missingOnOther + differences.different > 0)
+      return { ...decided, outcome: 'differs', differences };
+    // Where only the compact forms differed the texts decide. Where the texts' own sums did, or the counts, one of the two readings was not of the whole table.
+    if (form === 'quick' && totals.live.rows === totals.other.rows) return { ...decided, outcome: 'equal' };
+    return {
+      ...decided,
+      outcome: 'unsettled',
+      reason: 'its sums differ and none of its rows: it was not read the same twice',
+    };
   } catch (error) {
     if (!isTealError(error, 'TEAL-VERIFY-003')) throw error;
     return { name, pair, form, outcome: 'unsettled', reason: error.entry.summary };

@@ -85,7 +85,10 @@ async function write(client: Client, from: number, signal: AbortSignal): Promise
   for (let id = from; !signal.aborted; id += 1) {
     await client.query('begin');
     await client.query(`insert into t values (${id}, ${id})`);
-    await client.query(`update t set v = v + 1 where id between ${id % 500} and ${(id % 500) + 5}`);
+    // In the order of their keys: two writers that take the same rows as they lie in the table may wait for each other.
+    await client.query(
+      `update t set v = v + 1 where id = any (array(select id from t where id between ${id % 500} and ${(id % 500) + 5} order by id for update))`,
+    );
     if (id % 3 === 0) await client.query(`delete from t where id = ${id - 2}`);
     await client.query(id % 7 === 0 ? 'rollback' : 'commit');
     transactions += 1;
@@ -93,14 +96,33 @@ async function write(client: Client, from: number, signal: AbortSignal): Promise
   return transactions;
 }
 
+/** Ends with the test, also with one that fails: their sessions end after it. */
+function writersOn(sides: TwoSides): AsyncDisposable & { stop(): Promise<readonly number[]> } {
+  const stop = new AbortController();
+  const writers = Promise.all(
+    [10_000, 1_000_000].map(async (from) => write(await sides.blue.connect(), from, stop.signal)),
+  );
+  // Whoever stops them hears of it.
+  writers.catch(() => undefined);
+  return {
+    async stop() {
+      stop.abort();
+      return writers;
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await Promise.allSettled([writers]);
+    },
+  };
+}
+
 test('while clients write, both sides are equal at each position, and one spoilt row is the only difference', async () => {
   await using sides = await twoSides();
   await sides.both(
     `create table t (id int primary key, v int); insert into t select k, k from generate_series(0, 2000) k`,
   );
-  const stop = new AbortController();
   await using carrier = await SmallCarrier.start(sides);
-  const writers = [10_000, 1_000_000].map(async (from) => write(await sides.blue.connect(), from, stop.signal));
+  await using writers = writersOn(sides);
   const options = { tables: [{ schema: 'public', name: 't' }], stopAt: carrier.stopAt, resume: carrier.resume };
   const rows = new Set<string | undefined>();
   for (let round = 0; round < 5; round += 1) {
@@ -110,8 +132,7 @@ test('while clients write, both sides are equal at each position, and one spoilt
   }
   await sides.green.query('update t set v = -1 where id = 1777');
   const spoilt = await sides.verify(options);
-  stop.abort();
-  expect((await Promise.all(writers)).every((transactions) => transactions > 20)).toBe(true);
+  expect((await writers.stop()).every((transactions) => transactions > 20)).toBe(true);
   expect(rows.size).toBe(5);
   expect(spoilt.tables).toMatchObject([
     {
@@ -162,7 +183,7 @@ async function verifyBehindLocks(
   const verifying = sides.verify({ signal, readers: 1, resume: lock }).catch((error: unknown) => error);
   for (const side of [sides.blue, sides.green]) {
     const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-    await expect.poll(async () => (await side.query(waiting)).length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(async () => (await side.query(waiting)).length, { timeout: 60_000 }).toBe(1);
   }
   return { verifying };
 }

@@ -32,7 +32,7 @@ async function follow(
 }
 
 async function until(flow: TestFlow, what: string, holds: (status: ApplierStatus) => boolean): Promise<void> {
-  await waitFor({ what, timeoutMs: 20_000, everyMs: 5 }, () => holds(flow.applier.status()) || undefined);
+  await waitFor({ what, timeoutMs: 60_000, everyMs: 5 }, () => holds(flow.applier.status()) || undefined);
 }
 
 function lastEnd(events: readonly StreamEvent[]): Position {
@@ -409,7 +409,7 @@ describe('durability', () => {
       await flow.source.query('begin; update a set v = 7 where id = 1; update a set v = 8 where id = 2; commit');
       const events = await flow.read();
       flow.feed.push(events);
-      await waitFor({ what: 'the applier to be blocked', timeoutMs: 10_000, everyMs: 10 }, async () => {
+      await waitFor({ what: 'the applier to be blocked', timeoutMs: 60_000, everyMs: 10 }, async () => {
         const [row] = await flow.target.query(
           `select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'`,
           [`teal apply ${flow.stream}`],

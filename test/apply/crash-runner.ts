@@ -36,11 +36,11 @@ const applier = createApplier({
 const stop = new AbortController();
 const run = applier.run(stop.signal);
 if (killAfter !== undefined) {
-  await waitFor({ what: 'the events to be taken', timeoutMs: 20_000, everyMs: 1 }, () => feed.isDrained || undefined);
+  await waitFor({ what: 'the events to be taken', timeoutMs: 60_000, everyMs: 1 }, () => feed.isDrained || undefined);
   process.kill(process.pid, 'SIGKILL');
 }
 const end = events.findLast((event) => event.kind === 'commit')?.end ?? '';
-const done = waitFor({ what: 'everything to be durable', timeoutMs: 20_000, everyMs: 10 }, () => {
+const done = waitFor({ what: 'everything to be durable', timeoutMs: 60_000, everyMs: 10 }, () => {
   const { durable } = applier.status();
   return durable !== undefined && durable >= end ? true : undefined;
 });

@@ -167,13 +167,13 @@ export class TestFlow implements AsyncDisposable {
 
   async reached(end: Position): Promise<void> {
     const { applier } = this;
-    await waitFor({ what: 'the applier', timeoutMs: 20_000, everyMs: 5 }, async () => {
+    await waitFor({ what: 'the applier', timeoutMs: 60_000, everyMs: 5 }, async () => {
       const { now, reached } = applier.status();
       if (now.state === 'failed') throw await this.ended();
       if (reached === undefined || reached < end) return undefined;
-      const [row] = await this.target.query('select end_lsn::text from teal.progress where stream = $1', [this.stream]);
+      const [row] = await this.target.query('select position from teal.progress where stream = $1', [this.stream]);
       // A transaction of which nothing is carried moves the position a little later.
-      return positionOfLsnText(row?.['end_lsn'] ?? '0/0') >= end || undefined;
+      return (row?.['position'] ?? '') >= end || undefined;
     });
   }
 

@@ -123,16 +123,21 @@ describe('apply', () => {
   test('unique values handed from row to row, in small and in large batches', async () => {
     const schema = `create table u (id int primary key, v int unique, n int);
       create table d (id int primary key, v int unique deferrable initially deferred);
+      create table k (id int primary key deferrable, v int);
+      alter table k replica identity full;
       create table x (id int primary key, r int4range, exclude using gist (r with &&))`;
     await follow(schema, async (sides) => {
       const { source } = sides;
       await source.query(`insert into u select i, i, 0 from generate_series(1, 200) i; insert into d select i, i from generate_series(1, 200) i;
+        insert into k select i, i from generate_series(1, 200) i;
         insert into x select i, int4range(i * 10, i * 10 + 5) from generate_series(1, 200) i`);
       await expectEqual(sides, 'u', 'd', 'x');
       await source.query(
         `begin; update u set v = -1 where id = 1; update u set v = 1 where id = 2; update u set v = 2 where id = 1; commit`,
       );
       await source.query(`begin; update d set v = 201 - v; commit`);
+      // Half way two rows have one key.
+      await source.query(`begin; update k set id = id + 1; update k set id = 202 - id; commit`);
       await source.query(`begin; update u set v = -v; update u set v = 201 + v; update u set n = v; commit`);
       await source.query(
         `begin; delete from u where id = 7; insert into u select 207, 201 - 7, 1; delete from u where v = 9; update u set v = 9 where id = 30; commit`,
@@ -140,7 +145,7 @@ describe('apply', () => {
       await source.query(
         `begin; update x set r = int4range(lower(r) + 5000, upper(r) + 5000); update x set r = int4range(lower(r) - 4990, upper(r) - 4990) ; commit`,
       );
-      await expectEqual(sides, 'u', 'd', 'x');
+      await expectEqual(sides, 'u', 'd', 'k', 'x');
     });
   });
 

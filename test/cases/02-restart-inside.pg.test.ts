@@ -25,7 +25,7 @@ test('2: an applier that starts anew inside of a COPY of 1,000 rows, at whatever
     await flow.start();
     flow.feed.push(events.slice(0, place));
     await waitFor(
-      { what: 'the rows to be taken', timeoutMs: 20_000, everyMs: 1 },
+      { what: 'the rows to be taken', timeoutMs: 60_000, everyMs: 1 },
       () => flow.feed.isDrained || undefined,
     );
     await flow.stop();
@@ -51,7 +51,7 @@ test('2: killed inside of a COPY of 1,000 rows, an applier applies it once', asy
     });
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
     // The server notices a client that is gone when it next reads from it; until then it holds the flow's origin.
-    await waitFor({ what: 'the session of the killed applier to end', timeoutMs: 20_000 }, async () => {
+    await waitFor({ what: 'the session of the killed applier to end', timeoutMs: 60_000 }, async () => {
       const left = await target.query(
         `select from pg_stat_activity where application_name like 'teal apply%' and datname = current_database()`,
       );

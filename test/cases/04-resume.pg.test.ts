@@ -42,13 +42,13 @@ test('4: a slot that is beyond what was applied, without the spool in between, i
   await both.carrier.stopAt('forward', await head(both.blue), 300_000, AbortSignal.timeout(60_000));
   await both.blue.query('insert into account values (2, 20)');
   const wanted = await head(both.blue);
-  await waitFor({ what: 'the slot to pass', timeoutMs: 30_000 }, async () =>
+  await waitFor({ what: 'the slot to pass', timeoutMs: 60_000 }, async () =>
     (await slotOf(both)).confirmed >= wanted ? true : undefined,
   );
   await both.carrier.halt('forward');
   await rm(carrierPaths(both.stateDir, 'forward').spool, { recursive: true });
   await both.carrier.deploy('forward');
-  const now = await waitFor({ what: 'the flow to refuse', timeoutMs: 30_000 }, async () => {
+  const now = await waitFor({ what: 'the flow to refuse', timeoutMs: 60_000 }, async () => {
     const status = await both.status('forward');
     return status.now.state === 'failed' ? status.now : undefined;
   });

@@ -47,7 +47,7 @@ test('7: rows that were copied, and deleted before the table is copied anew, are
       const record = await readHolderRecord(holderFile(sides.stateDir, number));
       if (record !== undefined) process.kill(record.pid, 'SIGKILL');
     }
-    await waitFor({ what: 'the holders to be gone', timeoutMs: 10_000 }, async () =>
+    await waitFor({ what: 'the holders to be gone', timeoutMs: 60_000 }, async () =>
       (await isHeld(options)) ? undefined : true,
     );
     // A reader that is open has imported the snapshot, and could go on.

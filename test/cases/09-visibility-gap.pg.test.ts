@@ -52,14 +52,14 @@ describe('9: a commit that is in the log and that nobody sees', () => {
       });
     await stall(both.blue);
     const { answered } = await commitUnseen(both.blue, `update account set note = 'new' where id = 1`);
-    await waitFor({ what: 'the update on green', timeoutMs: 20_000 }, async () => {
+    await waitFor({ what: 'the update on green', timeoutMs: 60_000 }, async () => {
       const rows = await both.green.query(`select from account where note = 'new'`);
       return rows.length > 0 || undefined;
     });
     expect(await both.blue.query('select note from account')).toEqual([{ note: 'old' }]);
     await expect(verify(300)).rejects.toSatisfy((error) => isTealError(error, 'TEAL-SYSTEMS-027'));
     const waiting = verify(60_000);
-    await waitFor({ what: 'the comparison to wait', timeoutMs: 20_000 }, async () => {
+    await waitFor({ what: 'the comparison to wait', timeoutMs: 60_000 }, async () => {
       const rows = await both.blue.query(
         `select from pg_stat_activity where backend_type = 'walsender' and wait_event_type = 'Lock'`,
       );
@@ -159,7 +159,7 @@ const raise = { cut: 'c1', token: 'c1/blue', epoch: 1, lockTimeoutMs: 5_000 };
 
 /** Until the other controller has come to where the answer is: it waits for the one that has committed. Without the wait it would have answered by then. */
 async function untilAsked(database: TestDatabase): Promise<void> {
-  await waitFor({ what: 'the other controller to wait', timeoutMs: 10_000, everyMs: 5 }, async () => {
+  await waitFor({ what: 'the other controller to wait', timeoutMs: 60_000, everyMs: 5 }, async () => {
     const rows = await database.query(
       `select from pg_stat_activity where datname = current_database() and wait_event = 'advisory'`,
     );

@@ -92,7 +92,7 @@ describe('a cut', () => {
 
   test(
     '19: with an applier that does not come on is given up: nothing proceeds by a time-out, no client fails',
-    { retry: 0, timeout: 60_000 },
+    { retry: 0, timeout: 300_000 },
     async () => {
       const lock = await connect(green.url);
       await lock.query('begin; lock table account in exclusive mode');
@@ -107,18 +107,18 @@ describe('a cut', () => {
       expect(isTealError(error, 'TEAL-KERNEL-002') || isTealError(error, 'TEAL-STAGES-102'), String(error)).toBe(true);
       await blueIsAsBefore();
       await lock.query('rollback');
-      await waitFor({ what: 'the flow to come on', timeoutMs: 20_000 }, async () => {
+      await waitFor({ what: 'the flow to come on', timeoutMs: 60_000 }, async () => {
         const rows = await queryUrl(green.url, `select from account where note = 'last'`);
         return rows.length > 0 || undefined;
       });
     },
   );
 
-  test('21: without a way back is refused before anybody waits', { retry: 0, timeout: 60_000 }, async () => {
+  test('21: without a way back is refused before anybody waits', { retry: 0, timeout: 300_000 }, async () => {
     const [publication] = await queryUrl(green.url, 'select pubname from pg_publication');
     const name = must(publication?.['pubname'], 'the publication of the flow back');
     await queryUrl(green.url, `alter publication ${name} rename to hidden`);
-    await waitFor({ what: 'the flow back to notice', timeoutMs: 40_000 }, async () =>
+    await waitFor({ what: 'the flow back to notice', timeoutMs: 60_000 }, async () =>
       (await life.migration.carrier.status('reverse')).now.state === 'running' ? undefined : true,
     );
     let held = false;
@@ -132,14 +132,14 @@ describe('a cut', () => {
     await queryUrl(green.url, `alter publication hidden rename to ${name}`);
     await life.migration.carrier.halt('reverse');
     await life.migration.carrier.deploy('reverse');
-    await waitFor({ what: 'the flow back to run again', timeoutMs: 40_000 }, async () =>
+    await waitFor({ what: 'the flow back to run again', timeoutMs: 60_000 }, async () =>
       (await life.migration.carrier.status('reverse')).now.state === 'running' ? true : undefined,
     );
   });
 
   test(
     '18: with a transaction that does not end in time is given up, and the transaction goes on',
-    { retry: 0, timeout: 60_000 },
+    { retry: 0, timeout: 300_000 },
     async () => {
       const long = await connect(life.proxyUrl);
       await long.query(`begin; insert into account values (100, 'open across the attempt')`);
@@ -151,7 +151,7 @@ describe('a cut', () => {
 
   test(
     '18, 24: is made when it ends; what it wrote and what others wrote past the proxy is on green or was refused',
-    { retry: 0, timeout: 60_000 },
+    { retry: 0, timeout: 300_000 },
     async () => {
       const long = await connect(life.proxyUrl);
       await long.query(`begin; insert into account values (200, 'open across the cut')`);
@@ -198,7 +198,7 @@ describe('a cut', () => {
 
   test(
     '27: numbers of sequences that sessions keep are given out once, on blue, on green and on blue again',
-    { retry: 0, timeout: 120_000 },
+    { retry: 0, timeout: 300_000 },
     async () => {
       await takeTickets();
       expect(await life.migration.rollback('a test')).toMatchObject({ live: 'blue' });
@@ -210,7 +210,7 @@ describe('a cut', () => {
 
   test(
     'loses nothing in all of that, and no client of the proxy has met an error',
-    { retry: 0, timeout: 120_000 },
+    { retry: 0, timeout: 300_000 },
     async () => {
       const { failures, acknowledged } = await writers.stop();
       expect(failures).toEqual([]);

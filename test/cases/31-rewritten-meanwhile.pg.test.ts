@@ -7,7 +7,7 @@ import { allRowsOf, makeSides } from '../copy/sides.ts';
 import { blueMajor, greenMajor, type TestDatabase } from '../support/postgres.ts';
 
 async function untilWaits(database: TestDatabase, which: string): Promise<void> {
-  await waitFor({ what: which, timeoutMs: 20_000, everyMs: 5 }, async () => {
+  await waitFor({ what: which, timeoutMs: 60_000, everyMs: 5 }, async () => {
     const rows = await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and ${which}`);
     return rows.length > 0 || undefined;
   });

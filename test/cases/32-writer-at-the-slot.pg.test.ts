@@ -22,7 +22,7 @@ test('32: a writer that is idle in its transaction when the slot is made: bounde
     expect(await probeSnapshot(options)).toEqual({ state: 'not done' });
     const left = `select slot_name as what from pg_replication_slots where database = current_database()
       union all select application_name from pg_stat_activity where datname = current_database() and application_name like 'teal %'`;
-    await expect.poll(async () => sides.blue.query(left), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(async () => sides.blue.query(left), { timeout: 60_000 }).toEqual([]);
   }
   // The writer was not disturbed.
   await writer.query('insert into a values (2); commit');

@@ -20,7 +20,7 @@ async function costOf(session: TargetSession, count: number): Promise<number> {
 }
 
 /** pgcopydb walked the whole queue of unanswered statements for each of them (planetscale/pgcopydb #51): 400,000 took ten times what ten times 40,000 did. */
-test('34: a statement costs the same in a pipeline of 400,000 as in one of 40,000', { timeout: 240_000 }, async () => {
+test('34: a statement costs the same in a pipeline of 400,000 as in one of 40,000', { timeout: 300_000 }, async () => {
   await using db = await testDatabase(greenMajor());
   await db.query('create unlogged table t (n int)');
   await using session = new TargetSession(

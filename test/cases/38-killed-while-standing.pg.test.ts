@@ -51,7 +51,7 @@ test('38: a comparison killed while the flow stands still: it goes on by itself 
   await both.blue.query('insert into account values (2, 20)');
   await caughtUp(both, 'forward');
   expect(await contents(both.green)).toEqual(await contents(both.blue));
-  await waitFor({ what: 'the sessions of the killed one to end', timeoutMs: 20_000 }, async () =>
+  await waitFor({ what: 'the sessions of the killed one to end', timeoutMs: 60_000 }, async () =>
     JSON.stringify(await leftOnBlue(both)) === '[]' ? true : undefined,
   );
 });

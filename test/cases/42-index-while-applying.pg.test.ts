@@ -15,7 +15,7 @@ test('42: every change of a table without a key arrives while indexes are built 
   await flow.carry();
   const [old, builder, looker] = [await target.connect(), await target.connect(), await target.connect()];
   const waits = async (): Promise<void> =>
-    waitFor({ what: 'the index to wait for an old transaction', timeoutMs: 20_000, everyMs: 5 }, async () => {
+    waitFor({ what: 'the index to wait for an old transaction', timeoutMs: 60_000, everyMs: 5 }, async () => {
       const { rows } = await looker.query(
         `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like 'create index%'`,
       );

@@ -27,7 +27,7 @@ export async function commitUnseen(
 
 /** Until a session for which this holds in pg_stat_activity has committed and waits for the standby. */
 export async function untilUnseen(database: TestDatabase, which: string): Promise<void> {
-  await waitFor({ what: 'the commit to wait', timeoutMs: 20_000, everyMs: 5 }, async () => {
+  await waitFor({ what: 'the commit to wait', timeoutMs: 60_000, everyMs: 5 }, async () => {
     const found = await database.query(`select from pg_stat_activity where wait_event = 'SyncRep' and ${which}`);
     return found.length > 0 || undefined;
   });

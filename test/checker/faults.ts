@@ -1,4 +1,5 @@
 import { must } from '../../src/kernel/assert.ts';
+import type { PairKind } from './systems.ts';
 
 /** The steps of a cut in their order; their journal's names end so. */
 export const cutSteps = [
@@ -198,6 +199,35 @@ export const allFaults: readonly PlannedFault[] = faultKinds.flatMap(({ name, pl
     atEdges && isCutStep(place) ? edges.map((edge) => ({ fault: name, place, edge })) : [{ fault: name, place }],
   ),
 );
+
+/** What needs PostgreSQL: its slots, its standbys, its snapshot holders, the notes of its schema. */
+const ofPostgres: ReadonlySet<string> = new Set([
+  'kill holder',
+  'kill both holders',
+  'disk full green',
+  'slot dropped',
+  'slot invalidated',
+  'stalled standby',
+  'failover',
+  'ddl',
+  'straggler',
+]);
+
+/** Where clients go to the servers by themselves: what `proxy-blue` and `proxy-green` do is done to them. With nobody to hold them no open transaction keeps the fence away. */
+const ofProxy: ReadonlySet<string> = new Set([
+  'kill proxy',
+  'cut client-proxy',
+  'delay client-proxy',
+  'half-open client-proxy',
+  'long transaction',
+]);
+
+/** Of all faults those that can be brought about between such systems. */
+export function faultsOn(kind: PairKind): readonly PlannedFault[] {
+  if (kind === 'postgres') return allFaults;
+  const others = allFaults.filter(({ fault }) => !ofPostgres.has(fault));
+  return kind === 'mysql' ? others : others.filter(({ fault }) => !ofProxy.has(fault));
+}
 
 export function faultText({ fault, place, edge }: PlannedFault): string {
   return edge === undefined ? `${fault} at ${place}` : `${fault} at ${place} (${edge})`;

@@ -1,7 +1,9 @@
-import { allFaults, faultKinds, faultText, isCutStep, type PlannedFault } from './faults.ts';
+import { faultKinds, faultsOn, faultText, isCutStep, type PlannedFault } from './faults.ts';
 import { isolations, type Isolation, type MicroOp } from '../../src/testing/checker/history.ts';
 import { Random } from './random.ts';
+import { pairKind, systemsText, type PairKind, type SystemName } from './systems.ts';
 
+/** Of PostgreSQL. */
 export const drivers = [
   'psycopg pool',
   'psycopg pipeline',
@@ -13,7 +15,9 @@ export const drivers = [
   'tokio-postgres',
   'pgbench',
 ] as const;
-export type Driver = (typeof drivers)[number];
+/** Of MySQL and MariaDB; and both together, by clients that follow the cut from one protocol to the other. */
+const otherDrivers = { mysql: 'mysql2', 'mysql to postgres': 'mysql2 and pg' } as const;
+export type Driver = (typeof drivers)[number] | (typeof otherDrivers)[keyof typeof otherDrivers];
 
 export function asDriver(text: string): Driver {
   const driver = drivers.find((known) => known === text);
@@ -36,6 +40,20 @@ export const sessionKinds = [
   'two-phase',
 ] as const;
 export type SessionKind = (typeof sessionKinds)[number];
+
+/** What sessions of MySQL hold or do of that; what moves its sessions itself keeps nothing in them. */
+const sessionsOf: Readonly<Record<Exclude<PairKind, 'postgres'>, readonly SessionKind[]>> = {
+  mysql: [
+    'plain',
+    'named statements',
+    'settings',
+    'temporary table',
+    'advisory lock',
+    'long transactions',
+    'savepoints',
+  ],
+  'mysql to postgres': ['plain', 'named statements', 'long transactions', 'savepoints'],
+};
 
 export interface ClientGroup {
   readonly driver: Driver;
@@ -63,9 +81,8 @@ export type Deed = { readonly afterMs: number } &
 
 export interface Schedule {
   readonly seed: number;
-  /** Major versions. */
-  readonly blue: number;
-  readonly green: number;
+  readonly blue: SystemName;
+  readonly green: SystemName;
   readonly sizes: {
     readonly accounts: number;
     readonly lists: number;
@@ -89,7 +106,10 @@ export interface Schedule {
 export interface ScheduleOptions {
   /** Those that are installed here; default all. */
   readonly drivers?: readonly Driver[];
+  /** Of PostgreSQL, from which each side takes one; default all. */
   readonly majors?: readonly number[];
+  /** Both sides, instead of that. */
+  readonly systems?: readonly [blue: SystemName, green: SystemName];
   /** `short`: few clients, two switches, one fault: for every run of the tests. */
   readonly length?: 'short' | 'full';
   /** Of all faults these kinds alone, by name; default all. */
@@ -99,21 +119,20 @@ export interface ScheduleOptions {
 /** Faults of one full schedule: so many seeds one after another meet every fault at every place. */
 export const faultsEach = 4;
 /** In an order that mixes kinds and places, the same for all seeds. */
-const mixed = new Random(1).shuffled(allFaults);
+const mixed = (kind: PairKind): readonly PlannedFault[] => new Random(1).shuffled(faultsOn(kind));
 
 /** What a run does, from its seed alone: the same seed and options give the same schedule, on every machine. Seeds are counted from 1. */
 export function scheduleOf(seed: number, options: ScheduleOptions = {}): Schedule {
-  const { length = 'full', majors = [14, 15, 16, 17, 18] } = options;
+  const { length = 'full', majors } = options;
   const random = new Random(seed);
-  const servers = random.fork('servers');
-  const one = servers.pick(majors);
-  const other = servers.pick(majors);
+  const [blue, green] = options.systems ?? systemsOf(random.fork('servers'), majors);
+  const kind = pairKind(blue, green);
   const sizes = random.fork('sizes');
   const isShort = length === 'short';
   return {
     seed,
-    blue: Math.min(one, other),
-    green: Math.max(one, other),
+    blue,
+    green,
     sizes: {
       accounts: sizes.between(3, 20),
       lists: sizes.between(4, 40),
@@ -122,17 +141,36 @@ export function scheduleOf(seed: number, options: ScheduleOptions = {}): Schedul
       ballast: isShort ? 2_000 : sizes.pick([2_000, 20_000, 100_000]),
       toastBytes: sizes.pick([3_000, 9_000, 40_000]),
     },
-    groups: groupsOf(random.fork('clients'), options.drivers ?? drivers, isShort),
+    groups:
+      kind === 'postgres'
+        ? groupsOf(random.fork('clients'), options.drivers ?? drivers, isShort)
+        : groupsOfOne(random.fork('clients'), kind, isShort),
     weights: weightsOf(random.fork('weights')),
     paceMs: random.fork('pace').pick([10, 40, 80, 120]),
     longest: random.fork('length').pick([1, 3, 6, 12]),
     rolledBackShare: random.fork('rollback').pick([0, 0.02, 0.1]),
-    deeds: deedsOf(random.fork('deeds'), faultsOf(seed, isShort, options.faults), isShort),
+    deeds: deedsOf(random.fork('deeds'), faultsOf(seed, { kind, isShort, only: options.faults }), isShort),
   };
 }
 
-function faultsOf(seed: number, isShort: boolean, only?: readonly string[]): readonly PlannedFault[] {
-  const chosen = only === undefined ? mixed : mixed.filter(({ fault }) => only.includes(fault));
+function systemsOf(
+  random: Random,
+  majors: readonly number[] = [14, 15, 16, 17, 18],
+): readonly [blue: SystemName, green: SystemName] {
+  const one = random.pick(majors);
+  const other = random.pick(majors);
+  return [`postgres-${Math.min(one, other)}`, `postgres-${Math.max(one, other)}`];
+}
+
+interface FaultChoice {
+  readonly kind: PairKind;
+  readonly isShort: boolean;
+  readonly only: readonly string[] | undefined;
+}
+
+function faultsOf(seed: number, { kind, isShort, only }: FaultChoice): readonly PlannedFault[] {
+  const all = mixed(kind);
+  const chosen = only === undefined ? all : all.filter(({ fault }) => only.includes(fault));
   const count = Math.min(isShort ? 1 : faultsEach, chosen.length);
   return Array.from({ length: count }, (_, at) => chosen[(seed * count + at) % chosen.length]).filter(
     (fault) => fault !== undefined,
@@ -151,6 +189,31 @@ function groupsOf(random: Random, available: readonly Driver[], isShort: boolean
     if (session === 'plain' || cannotDo(driver, session) || !random.chance(0.5)) return [plain];
     return [plain, { driver, session, isolation, clients: random.between(1, 2) }];
   });
+}
+
+/** Of the one driver that there is. The first group is plain. */
+function groupsOfOne(random: Random, kind: Exclude<PairKind, 'postgres'>, isShort: boolean): readonly ClientGroup[] {
+  const common = random.pick(isolations);
+  const isMixed = random.chance(0.25);
+  const count = isShort ? 2 : random.between(2, 5);
+  return Array.from({ length: count }, (_, at): ClientGroup => {
+    const session = at === 0 ? 'plain' : random.pick(sessionsOf[kind]);
+    const isolation = isMixed ? random.pick(isolations) : common;
+    return { driver: otherDrivers[kind], session, isolation, clients: random.between(1, isShort ? 2 : 4) };
+  });
+}
+
+/**
+ * What the judge holds these clients to. REPEATABLE READ of MySQL and MariaDB reads one snapshot and writes over what is newest: between transactions it promises no more than
+ * READ COMMITTED (MySQL manual, "Consistent Nonlocking Reads").
+ */
+export function promised({ driver, isolation }: ClientGroup): Isolation {
+  return isMysql(driver) && isolation === 'repeatable read' ? 'read committed' : isolation;
+}
+
+/** Also of those that go on to PostgreSQL. */
+export function isMysql(driver: Driver): boolean {
+  return Object.values<Driver>(otherDrivers).includes(driver);
 }
 
 /**
@@ -268,7 +331,7 @@ export function isUnfounded(code: string, groups: readonly ClientGroup[]): boole
 export function scheduleText(schedule: Schedule): string {
   const { seed, blue, green, sizes, groups, weights, paceMs, longest, rolledBackShare, deeds } = schedule;
   const lines = [
-    `seed ${seed}: PostgreSQL ${blue} to ${green}`,
+    `seed ${seed}: ${systemsText(blue, green)}`,
     `  tables   ${Object.entries(sizes)
       .map(([name, size]) => `${name} ${size}`)
       .join(', ')}`,

@@ -18,7 +18,7 @@ async function serve(at: TealPlace): Promise<{ readonly pid: number; end: () => 
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const ended = once(child, 'exit').then(([code]) => code as unknown);
-  await waitFor({ what: 'the proxy to listen', timeoutMs: 30_000 }, () => said.includes('"listening"') || undefined);
+  await waitFor({ what: 'the proxy to listen', timeoutMs: 60_000 }, () => said.includes('"listening"') || undefined);
   const end = async (): Promise<unknown> => {
     child.kill('SIGTERM');
     return ended;

@@ -10,7 +10,7 @@ import { postgresCopyTarget } from '../../src/systems/postgres/copy-target.ts';
 import { ensureHolders, liveHolders } from '../../src/systems/postgres/holder.ts';
 import { discardSnapshot, heldSource, openSnapshot, probeSnapshot } from '../../src/systems/postgres/snapshot.ts';
 import { blueMajor, greenMajor } from '../support/postgres.ts';
-import { allRowsOf, digestOf, makeSides, type Sides } from './sides.ts';
+import { allRowsOf, digestOf, holderCommand, makeSides, type Sides } from './sides.ts';
 
 const schema = `
   create schema "odd ""schema""";
@@ -105,7 +105,7 @@ test('a copier that is killed at many moments leaves nothing twice and nothing o
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const exited = once(child, 'exit');
-    const writing = waitFor({ what: 'the copier to write', timeoutMs: 20_000, everyMs: 5 }, async () => {
+    const writing = waitFor({ what: 'the copier to write', timeoutMs: 60_000, everyMs: 5 }, async () => {
       if (child.exitCode !== null) return true;
       const [row] = await sides.green.query(
         `select from pg_stat_activity where application_name = 'teal copy writer' and datname = current_database()`,
@@ -133,7 +133,7 @@ test('one holder may die; when both do, the copy stops loudly, and a new epoch b
   const opened = await openSnapshot(options, sides.signal);
   const [first, second] = await liveHolders(options, opened);
   process.kill(first?.pid ?? 0, 'SIGKILL');
-  await waitFor({ what: 'the holder to be gone', timeoutMs: 5_000 }, async () =>
+  await waitFor({ what: 'the holder to be gone', timeoutMs: 60_000 }, async () =>
     (await liveHolders(options, opened)).length === 1 ? true : undefined,
   );
   await sides.blue.query(`update big set v = 'after'`);
@@ -151,7 +151,7 @@ test('one holder may die; when both do, the copy stops loudly, and a new epoch b
   await expect(half).rejects.toThrow('enough');
 
   for (const holder of restored) process.kill(holder.pid, 'SIGKILL');
-  await waitFor({ what: 'both holders to be gone', timeoutMs: 5_000 }, async () =>
+  await waitFor({ what: 'both holders to be gone', timeoutMs: 60_000 }, async () =>
     (await liveHolders(options)).length === 0 ? true : undefined,
   );
   expect((await probeSnapshot(options)).state).toBe('partly');
@@ -186,6 +186,28 @@ test('a table that is to be rewritten waits until the snapshot is let go', async
   expect(await probeSnapshot(options)).toEqual({ state: 'not done' });
 });
 
+test('holders that take long to come up keep nobody waiting who empties a table again and again', async () => {
+  await using sides = await filledSides();
+  const tables = await sides.tables();
+  const slowly = 'data:text/javascript,Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000)';
+  const [program, ...args] = holderCommand;
+  const options = { ...sides.snapshotOptions(tables), command: [program ?? '', '--import', slowly, ...args] };
+  const emptier = await sides.blue.connect();
+  const stop = new AbortController();
+  const emptying = (async () => {
+    while (!stop.signal.aborted) {
+      await emptier.query('truncate parted_1');
+      await sleep(300);
+    }
+  })();
+  const opened = await openSnapshot(options, sides.signal);
+  expect(await liveHolders(options, opened)).toHaveLength(2);
+  stop.abort();
+  await discardSnapshot(options, sides.signal);
+  await emptying;
+  await emptier.end();
+});
+
 test('holders end when nobody renews their lease, and a copy that runs renews it', async () => {
   await using sides = await filledSides();
   const tables = await sides.tables();
@@ -201,7 +223,7 @@ test('holders end when nobody renews their lease, and a copy that runs renews it
     await sleep(200);
   }
   expect((await liveHolders(options, opened)).length).toBe(2);
-  await waitFor({ what: 'the leases to end', timeoutMs: 10_000 }, async () =>
+  await waitFor({ what: 'the leases to end', timeoutMs: 60_000 }, async () =>
     (await liveHolders(options)).length === 0 ? true : undefined,
   );
   await expect(copyTables({ ...copy, source })).rejects.toSatisfy((error) => isTealError(error, 'TEAL-SYNC-203'));

@@ -135,7 +135,7 @@ class Moving implements AsyncDisposable {
       const record = await readHolderRecord(holderFile(this.stateDir, number));
       if (record !== undefined) process.kill(record.pid, 'SIGKILL');
     }
-    await waitFor({ what: 'the holders to be gone', timeoutMs: 10_000 }, async () =>
+    await waitFor({ what: 'the holders to be gone', timeoutMs: 60_000 }, async () =>
       (await isHeld(this.snapshotOptions)) ? undefined : true,
     );
   }
@@ -237,7 +237,7 @@ async function temporarySlots(blue: TestDatabase): Promise<number> {
 async function waitingTruncate(blue: TestDatabase): Promise<{ readonly ended: Promise<unknown> }> {
   const client = await blue.connect();
   const ended = client.query('truncate side');
-  await waitFor({ what: 'TRUNCATE to wait', timeoutMs: 10_000 }, async () => {
+  await waitFor({ what: 'TRUNCATE to wait', timeoutMs: 60_000 }, async () => {
     const rows = await blue.query(
       `select from pg_locks where not granted and mode = 'AccessExclusiveLock' and relation = 'side'::regclass`,
     );
@@ -397,7 +397,7 @@ test('a flow whose slot was made anew after the copy does not begin: what lies b
   await moving.blue.query(`insert into side values (-1, 'lost')`);
   await moving.blue.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
   await moving.carrier.deploy('forward');
-  const state = await waitFor({ what: 'the flow to refuse', timeoutMs: 20_000 }, async () => {
+  const state = await waitFor({ what: 'the flow to refuse', timeoutMs: 60_000 }, async () => {
     const { now } = await moving.carrier.status('forward');
     return now.state === 'failed' ? now : undefined;
   });

@@ -86,7 +86,7 @@ async function listenAt(file: string, port: number): Promise<void> {
 }
 
 async function nothingListens(port: number): Promise<void> {
-  await waitFor({ what: 'the proxy to end', timeoutMs: 10_000 }, async () => {
+  await waitFor({ what: 'the proxy to end', timeoutMs: 60_000 }, async () => {
     const client = new Client({ connectionString: `postgres://u@127.0.0.1:${port}/x` });
     client.on('error', () => undefined);
     try {

@@ -29,13 +29,20 @@ test('teal/testing has the kits and the judge, and nothing else', () => {
   expect(Object.keys(testing).toSorted()).toEqual([
     'HistoryFault',
     'checkRun',
+    'copyContract',
     'fenceContract',
     'findAnomalies',
     'formatEvent',
     'gateContract',
+    'introspectorContract',
     'pairEvents',
     'parseEvents',
     'routerContract',
+    'schemaContract',
+    'sequencesContract',
+    'sideContract',
+    'sinkContract',
+    'sourceContract',
     'stepContract',
   ]);
 });

@@ -64,7 +64,7 @@ async function capture(major: 14 | 18): Promise<void> {
   taken();
   raw.write(encodeQuery(`copy (select n, repeat('x', n * 20) from generate_series(1, 20) n) to stdout`));
   await waitFor(
-    { what: 'the end of a copy', timeoutMs: 10_000 },
+    { what: 'the end of a copy', timeoutMs: 60_000 },
     () => Buffer.concat(heard.down).includes('Z\0\0\0\x05') || undefined,
   );
   save('copy', 'text', taken().down);
@@ -79,7 +79,7 @@ async function capture(major: 14 | 18): Promise<void> {
     encodeQuery(`START_REPLICATION SLOT s LOGICAL 0/0 (proto_version '1', publication_names 'p', messages 'true')`),
   );
   await waitFor(
-    { what: 'the last change', timeoutMs: 10_000 },
+    { what: 'the last change', timeoutMs: 60_000 },
     () => (Buffer.concat(heard.down).includes('after') && heard.down.length > 1) || undefined,
   );
   save('replication', 'changes', taken().down);

@@ -74,45 +74,49 @@ function damagedCopy(of: string, chosen: number, changes: readonly Mutation[]): 
 }
 
 describe(`damaged files (TEAL_FUZZ_SEED=${seed})`, () => {
-  test('a spool gives whole transactions in their order, or says that it is damaged', { timeout: 60_000 }, async () => {
-    const whole = join(root, 'spool');
-    const ends = Array.from({ length: 30 }, (_, index) => place(index + 1));
-    {
-      await using writer = await SpoolWriter.open({ folder: whole, segmentBytes: 600 });
-      await writer.beginStream('source', place(0));
-      for (let end = 1; end <= ends.length; end += 1) await writer.append(transaction(end));
-    }
-    expect(await readSpool(whole)).toEqual(ends);
-    expect(readdirSync(whole).length).toBeGreaterThan(3);
-    // A segment in the middle that is cut short, at many places of it: where a transaction ends it looks whole by itself.
-    const size = readFileSync(join(whole, readdirSync(whole).toSorted()[1] ?? '')).length;
-    for (let at = 0; at < size; at += 4) {
-      const folder = damagedCopy(whole, 1, [{ what: 6, at, value: 0 }]);
-      await expect(readSpool(folder), `cut at ${at}`).rejects.toThrow('TEAL-SYNC-001');
-      rmSync(folder, { recursive: true, force: true });
-    }
-    let [refused, read] = [0, 0];
-    await fc.assert(
-      fc.asyncProperty(number, mutations, async (chosen, changes) => {
-        const folder = damagedCopy(whole, chosen, changes);
-        try {
-          const found = await readSpool(folder);
-          read += 1;
-          expect(found).toEqual(ends.slice(0, found.length));
-        } catch (error) {
-          if (!isTealError(error)) throw error;
-          refused += 1;
-        } finally {
-          rmSync(folder, { recursive: true, force: true });
-        }
-      }),
-      { seed, numRuns: 120 },
-    );
-    expect(refused).toBeGreaterThan(0);
-    expect(read).toBeGreaterThan(0);
-  });
+  test(
+    'a spool gives whole transactions in their order, or says that it is damaged',
+    { timeout: 300_000 },
+    async () => {
+      const whole = join(root, 'spool');
+      const ends = Array.from({ length: 30 }, (_, index) => place(index + 1));
+      {
+        await using writer = await SpoolWriter.open({ folder: whole, segmentBytes: 600 });
+        await writer.beginStream('source', place(0));
+        for (let end = 1; end <= ends.length; end += 1) await writer.append(transaction(end));
+      }
+      expect(await readSpool(whole)).toEqual(ends);
+      expect(readdirSync(whole).length).toBeGreaterThan(3);
+      // A segment in the middle that is cut short, at many places of it: where a transaction ends it looks whole by itself.
+      const size = readFileSync(join(whole, readdirSync(whole).toSorted()[1] ?? '')).length;
+      for (let at = 0; at < size; at += 4) {
+        const folder = damagedCopy(whole, 1, [{ what: 6, at, value: 0 }]);
+        await expect(readSpool(folder), `cut at ${at}`).rejects.toThrow('TEAL-SYNC-001');
+        rmSync(folder, { recursive: true, force: true });
+      }
+      let [refused, read] = [0, 0];
+      await fc.assert(
+        fc.asyncProperty(number, mutations, async (chosen, changes) => {
+          const folder = damagedCopy(whole, chosen, changes);
+          try {
+            const found = await readSpool(folder);
+            read += 1;
+            expect(found).toEqual(ends.slice(0, found.length));
+          } catch (error) {
+            if (!isTealError(error)) throw error;
+            refused += 1;
+          } finally {
+            rmSync(folder, { recursive: true, force: true });
+          }
+        }),
+        { seed, numRuns: 120 },
+      );
+      expect(refused).toBeGreaterThan(0);
+      expect(read).toBeGreaterThan(0);
+    },
+  );
 
-  test('a journal gives what was written, or says that it is damaged', { timeout: 60_000 }, async () => {
+  test('a journal gives what was written, or says that it is damaged', { timeout: 300_000 }, async () => {
     const whole = join(root, 'journal');
     {
       using journal = openJournal(whole);

@@ -14,7 +14,7 @@ const mutations = fc.array(fc.record({ what: fc.nat({ max: 9 }), at: number, val
 const cuts = fc.array(number, { maxLength: 4 });
 
 describe(`malformed input (TEAL_FUZZ_SEED=${seed})`, () => {
-  test.each(fuzzTargets)('$name', { timeout: 60_000 }, async (target) => {
+  test.each(fuzzTargets)('$name', { timeout: 300_000 }, async (target) => {
     const corpus = corpusOf(target);
     const whole = corpus[0] ?? Buffer.alloc(0);
     for (const input of corpus) await hold(target, input, [3, 7, 100]);
@@ -28,7 +28,7 @@ describe(`malformed input (TEAL_FUZZ_SEED=${seed})`, () => {
     );
   });
 
-  test.each(fuzzTargets)('$name, cut at every place of its corpus', { timeout: 60_000 }, async (target) => {
+  test.each(fuzzTargets)('$name, cut at every place of its corpus', { timeout: 300_000 }, async (target) => {
     for (const input of corpusOf(target)) {
       const step = Math.max(1, Math.floor(input.length / 60));
       for (let at = seed % step; at <= input.length; at += step) await hold(target, input.subarray(0, at), [at >> 1]);

@@ -21,12 +21,14 @@ const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env[
 const consumer = `
 import { migrate, isTealError, type MigrationEvent, type Outcome, type Run } from 'teal';
 import type { Fence, Router } from 'teal/adapter';
-import { checkRun, fenceContract, findAnomalies, formatEvent, pairEvents, parseEvents } from 'teal/testing';
-import type { Anomaly, FenceWorld, HistoryEvent, OwnerState, RunRecord, Txn, Violation } from 'teal/testing';
+import { checkRun, fenceContract, findAnomalies, formatEvent, pairEvents, parseEvents, sinkContract } from 'teal/testing';
+import type { Anomaly, FenceWorld, HistoryEvent, OwnerState, RunRecord, SinkWorld, Txn, Violation } from 'teal/testing';
 const run: Run<Outcome> = migrate({ file: 'teal.yaml', signal: AbortSignal.timeout(1000) });
 for await (const event of run) { const it: MigrationEvent = event; console.log(it.kind); }
 declare const open: () => Promise<FenceWorld>;
 export const names: readonly string[] = fenceContract(open).map(({ name }) => name);
+declare const openSink: () => Promise<SinkWorld>;
+export const ofSinks: readonly string[] = sinkContract(openSink).map(({ name }) => name);
 export type Adapters = { readonly fence: Fence; readonly router: Router };
 export const found = (files: readonly (readonly HistoryEvent[])[]): readonly Anomaly[] => findAnomalies(pairEvents(files));
 export const judged = (txns: readonly Txn[], states: readonly OwnerState[]): readonly Violation[] => checkRun({ txns, states } satisfies Partial<RunRecord>);

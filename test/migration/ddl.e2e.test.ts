@@ -152,14 +152,14 @@ async function teals(on: On, server: { readonly url: string }): Promise<string> 
 }
 
 async function waits(migration: Migration, flow: Flow): Promise<FlowStatus> {
-  return waitFor({ what: `the ${flow} flow to stop`, timeoutMs: 30_000 }, async () => {
+  return waitFor({ what: `the ${flow} flow to stop`, timeoutMs: 60_000 }, async () => {
     const status = await migration.carrier.status(flow);
     return status.now.state === 'waiting' ? status : undefined;
   });
 }
 
 async function runs(migration: Migration, flow: Flow): Promise<void> {
-  await waitFor({ what: `the ${flow} flow to go on`, timeoutMs: 30_000 }, async () => {
+  await waitFor({ what: `the ${flow} flow to go on`, timeoutMs: 60_000 }, async () => {
     const status = await migration.carrier.status(flow);
     return (status.now.state === 'running' && (status.lagMs ?? Infinity) < 1_000) || undefined;
   });

@@ -36,7 +36,7 @@ function lives(pid: number): boolean {
 async function killed(place: TealPlace, thing: Process | 'supervisor'): Promise<number> {
   const pid = await pidOf(place, thing);
   process.kill(pid, 'SIGKILL');
-  await waitFor({ what: `${thing} to be gone`, timeoutMs: 10_000 }, () => (lives(pid) ? undefined : true));
+  await waitFor({ what: `${thing} to be gone`, timeoutMs: 60_000 }, () => (lives(pid) ? undefined : true));
   return pid;
 }
 
@@ -51,7 +51,7 @@ async function startedAgain(place: TealPlace, thing: Process, after: number): Pr
 async function insert(place: TealPlace, id: number): Promise<void> {
   const url = new URL(place.blue.url);
   url.port = String(place.port);
-  await waitFor({ what: 'the proxy to serve', timeoutMs: 30_000, everyMs: 100 }, async () => {
+  await waitFor({ what: 'the proxy to serve', timeoutMs: 60_000, everyMs: 100 }, async () => {
     const client = new Client({ connectionString: url.href });
     client.on('error', () => undefined);
     try {
@@ -118,7 +118,7 @@ test('what is killed while no command runs is started again, and all of it ends 
   const proxy = await pidOf(place, 'proxy');
   expect((await place.teal('abort', '--yes')).code).toBe(0);
   // Clients are still on the proxy; everything else has ended, the supervisor too.
-  await waitFor({ what: 'all but the proxy to end', timeoutMs: 10_000 }, () =>
+  await waitFor({ what: 'all but the proxy to end', timeoutMs: 60_000 }, () =>
     [...seen].every((pid) => pid === proxy || !lives(pid)) ? true : undefined,
   );
   expect(lives(proxy)).toBe(true);
@@ -144,5 +144,5 @@ test('stopProcesses leaves nothing running', async () => {
     });
     await migration.stopProcesses();
   }
-  await waitFor({ what: 'the processes to end', timeoutMs: 10_000 }, () => (pids.some(lives) ? undefined : true));
+  await waitFor({ what: 'the processes to end', timeoutMs: 60_000 }, () => (pids.some(lives) ? undefined : true));
 });

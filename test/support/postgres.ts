@@ -158,7 +158,7 @@ async function rollBackPrepared(client: Client): Promise<void> {
 
 /** A slot that somebody still reads cannot be dropped: its reader is ended first, which takes a moment to be seen. */
 async function dropSlots(client: Client, name: string): Promise<void> {
-  await waitFor({ what: `the slots of ${name} to be free`, timeoutMs: 10_000 }, async () => {
+  await waitFor({ what: `the slots of ${name} to be free`, timeoutMs: 60_000 }, async () => {
     await client.query(
       'select pg_terminate_backend(active_pid) from pg_replication_slots where database = $1 and active',
       [name],

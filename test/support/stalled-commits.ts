@@ -28,7 +28,7 @@ async function waits(url: string): Promise<boolean> {
         isThrough = true;
       })();
       const isWaiting = await waitFor(
-        { what: 'a commit to wait or to be through', timeoutMs: 20_000, everyMs: 5 },
+        { what: 'a commit to wait or to be through', timeoutMs: 60_000, everyMs: 5 },
         async () => {
           const found = await observer.query(
             `select from pg_stat_activity where wait_event = 'SyncRep' and pid = ${pid}`,
@@ -47,7 +47,7 @@ async function waits(url: string): Promise<boolean> {
 async function setStandby(url: string, name: string): Promise<void> {
   await execute(url, [`alter system set synchronous_standby_names = '${name}'`, 'select pg_reload_conf()']);
   await withClient(url, async (client) =>
-    waitFor({ what: 'the setting', timeoutMs: 10_000, everyMs: 5 }, async () => {
+    waitFor({ what: 'the setting', timeoutMs: 60_000, everyMs: 5 }, async () => {
       const { rows } = await client.query<{ synchronous_standby_names: string }>('show synchronous_standby_names');
       return rows[0]?.synchronous_standby_names === name || undefined;
     }),

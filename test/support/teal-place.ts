@@ -105,7 +105,7 @@ export async function tealPlace(options: TealPlaceOptions = {}): Promise<TealPla
 
 /** Flows, proxy, holders and supervisor live on when a command has ended; what a test has aborted or broken cannot be opened any more. So: whoever names the folder. */
 export async function endProcesses(folder: string): Promise<void> {
-  await waitFor({ what: 'the processes of a test to end', timeoutMs: 20_000 }, () => {
+  await waitFor({ what: 'the processes of a test to end', timeoutMs: 60_000 }, () => {
     const pids = processesNaming(folder);
     for (const pid of pids) end(pid);
     return pids.length === 0 ? true : undefined;

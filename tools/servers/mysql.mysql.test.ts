@@ -44,8 +44,8 @@ test.skipIf(cheapest === undefined)('a server ends, and its data go, when its st
 
   parent.kill('SIGKILL');
 
-  await expect.poll(() => existsSync(dataDir), { timeout: 30_000 }).toBe(false);
-  await expect.poll(() => runs(pid), { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => existsSync(dataDir), { timeout: 60_000 }).toBe(false);
+  await expect.poll(() => runs(pid), { timeout: 60_000 }).toBe(false);
 });
 
 test.skipIf(cheapest === undefined)('a setting that the server refuses is told in its own words', async () => {

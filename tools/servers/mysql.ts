@@ -25,8 +25,8 @@ export interface MysqlServer {
   /** Resolves when the process is gone, in good order. Twice is harmless. */
   stop(): Promise<void>;
   kill9(): Promise<void>;
-  /** On the same port and the same data; also after `stop` and `kill9`. */
-  restart(): Promise<void>;
+  /** On the same port and the same data; also after `stop` and `kill9`. `settings`: on top of those that it was first started with, until its next start. */
+  restart(settings?: MysqlOptions['settings']): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -67,9 +67,9 @@ export async function startMysql(options: MysqlOptions): Promise<MysqlServer> {
     },
     stop: async () => daemon.end('SIGTERM'),
     kill9: async () => daemon.end('SIGKILL'),
-    restart: async () => {
+    restart: async (settings?: MysqlOptions['settings']) => {
       await daemon.end('SIGTERM');
-      await daemon.start(daemon.port);
+      await daemon.start(daemon.port, settings);
     },
     [Symbol.asyncDispose]: dispose,
   });
@@ -100,11 +100,11 @@ class Daemon {
   }
 
   /** With a port of its own choice it takes another one when somebody was quicker. */
-  async start(port?: number): Promise<void> {
+  async start(port?: number, more: MysqlOptions['settings'] = {}): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       this.#port = port ?? (await freePort());
       try {
-        return await this.#startOnce();
+        return await this.#startOnce(more);
       } catch (error) {
         const lostPort = isTealError(error, 'TEAL-TOOLS-002') && error.message.includes('Address already in use');
         if (attempt === startAttempts || port !== undefined || !lostPort) throw error;
@@ -124,11 +124,12 @@ class Daemon {
     this.#child = undefined;
   }
 
-  async #startOnce(): Promise<void> {
+  async #startOnce(more: Readonly<Record<string, string>>): Promise<void> {
     const log = await open(this.logFile, 'a');
     const { size: logStart } = await log.stat();
     const place = [`--port=${this.#port}`, `--socket=${join(this.#dataDir, 'server.sock')}`];
-    const args = [...serverArguments(this.#server, this.#dataDir, this.#settings), ...place];
+    const settings = { ...this.#settings, ...more };
+    const args = [...serverArguments(this.#server, this.#dataDir, settings), ...place];
     // The server writes its own pid file late; the watcher must know the process from its first moment.
     const remember = 'echo $$ > "$1"; shift; exec "$@"';
     const shellArgs = ['-c', remember, 'teal-server', join(this.#dataDir, mysqlPidFile), this.#server.program, ...args];

@@ -13,6 +13,7 @@ import type { PostgresServer } from '../../../tools/servers/postgres.ts';
 import { carrierPaths } from '../../carriers/embedded/config.ts';
 import type { CarrierStatus } from '../../carriers/embedded/protocol.ts';
 import { waitFor } from '../../kernel/clock.ts';
+import { isProcessThere } from '../../kernel/process-there.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Carrier, Flow } from '../../ports/carrier.ts';
@@ -110,7 +111,7 @@ export async function head(db: TestDatabase): Promise<Position> {
 /** Until the flow has applied all that is on its source now; fails at once when it fails. */
 export async function caughtUp(pair: CarrierPair, flow: Flow): Promise<CarrierStatus> {
   const wanted = await head(flow === 'forward' ? pair.blue : pair.green);
-  return waitFor({ what: 'the flow to catch up', timeoutMs: 40_000 }, async () => {
+  return waitFor({ what: 'the flow to catch up', timeoutMs: 60_000 }, async () => {
     const status = await pair.status(flow);
     if (status.now.state === 'failed') throw new Error(`${status.now.code} ${status.now.reason}`);
     return status.applied >= wanted ? status : undefined;
@@ -125,6 +126,13 @@ export async function contents(db: TestDatabase): Promise<unknown> {
     all.push([table, rows.map((row) => row['row'])]);
   }
   return all;
+}
+
+/** Ends the worker of a flow at once. Resolves when it is gone: one that is asked while it dies may answer a last time. */
+export async function killWorker(pair: CarrierPair, flow: Flow): Promise<void> {
+  const pid = await pidOf(pair, flow);
+  process.kill(pid, 'SIGKILL');
+  await waitFor({ what: 'the worker to be gone', timeoutMs: 60_000 }, () => (isProcessThere(pid) ? undefined : true));
 }
 
 export async function pidOf(pair: CarrierPair, flow: Flow): Promise<number> {

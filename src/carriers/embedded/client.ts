@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { open, readFile, rm } from 'node:fs/promises';
 import { waitFor } from '../../kernel/clock.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
+import { isProcessThere } from '../../kernel/process-there.ts';
 import { redact } from '../../kernel/redact.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { Carrier, Flow, FlowStatus } from '../../ports/carrier.ts';
@@ -169,16 +170,20 @@ async function lastLines(path: string): Promise<readonly string[]> {
 
 async function halt(paths: CarrierPaths): Promise<void> {
   const pid = Number(await readFile(paths.pid, 'utf8').catch(() => '0'));
-  if ((await statusIfRunning(paths)) === undefined || !isRunning(pid)) return;
+  if ((await statusIfRunning(paths)) === undefined || !isProcessThere(pid)) return;
   process.kill(pid, 'SIGTERM');
-  await waitFor({ what: 'the worker to end', timeoutMs: retireTimeoutMs }, () => (isRunning(pid) ? undefined : true));
+  await waitFor({ what: 'the worker to end', timeoutMs: retireTimeoutMs }, () =>
+    isProcessThere(pid) ? undefined : true,
+  );
 }
 
 async function retire(paths: CarrierPaths): Promise<void> {
   const pid = Number(await readFile(paths.pid, 'utf8').catch(() => '0'));
   if ((await statusIfRunning(paths)) !== undefined) {
     await askToRetire(paths);
-    await waitFor({ what: 'the worker to end', timeoutMs: retireTimeoutMs }, () => (isRunning(pid) ? undefined : true));
+    await waitFor({ what: 'the worker to end', timeoutMs: retireTimeoutMs }, () =>
+      isProcessThere(pid) ? undefined : true,
+    );
   }
   await forgetSocket(paths.socket);
   await rm(paths.folder, { recursive: true, force: true });
@@ -190,15 +195,5 @@ async function askToRetire(paths: CarrierPaths): Promise<void> {
   } catch (error) {
     // It may end before its answer is through.
     if (!isTealError(error, 'TEAL-CARRIERS-001')) throw error;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  if (pid === 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && Reflect.get(error, 'code') === 'EPERM';
   }
 }

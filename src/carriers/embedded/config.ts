@@ -4,12 +4,55 @@ import { z } from 'zod';
 import { TealError } from '../../kernel/errors.ts';
 import type { Flow } from '../../ports/carrier.ts';
 
+const system = z.enum(['postgres', 'mysql', 'mariadb']);
+const bothPostgres: Readonly<Record<'source' | 'target', z.infer<typeof system>>> = Object.freeze({
+  source: 'postgres',
+  target: 'postgres',
+});
+
+const tableName = z.strictObject({ schema: z.string(), name: z.string() });
+const columnPlace = z.strictObject({
+  blue: z.string(),
+  green: z.string().exactOptional(),
+  computed: z.literal(true).exactOptional(),
+  nullOnBlue: z.string().exactOptional(),
+});
+
+/** Where the sides call things otherwise, or values of blue have no form on green: what was decided when the migration began. */
+const translationSchema = z.strictObject({
+  names: z.strictObject({
+    schemas: z.array(z.strictObject({ blue: z.string(), green: z.string() })).readonly(),
+    tables: z
+      .array(
+        z.strictObject({
+          blue: tableName,
+          green: tableName.exactOptional(),
+          columns: z.array(columnPlace).readonly(),
+        }),
+      )
+      .readonly(),
+  }),
+  values: z.strictObject({
+    zeroDate: z.enum(['stop', 'null']),
+    invalidEnum: z.enum(['stop', 'null']),
+    nulByte: z.enum(['stop', 'remove']),
+    invalidText: z.literal('stop'),
+  }),
+});
+export type Translation = Readonly<z.infer<typeof translationSchema>>;
+
 /** What a worker must know, without secrets: addresses go by the environment of the process. */
 export const carrierConfigSchema = z.strictObject({
   version: z.literal(1),
   /** As in names on the servers: a-z, 0-9 and _. */
   migration: z.string().regex(/^[a-z0-9_]{1,40}$/),
   flow: z.enum(['forward', 'reverse']),
+  /** What speaks at either end. A file that does not say is of a time when there was PostgreSQL alone. */
+  systems: z.strictObject({ source: system, target: system }).default(bothPostgres),
+  /** How the changes of the source are had. A file that does not say is of a time when there was the log alone. */
+  method: z.enum(['log', 'triggers']).default('log'),
+  /** A file that holds the position where the flow begins, for a source that keeps no slot. */
+  startFile: z.string().optional(),
   /** The folder of this worker. */
   folder: z.string(),
   /** The spool's bound; beyond it the source keeps its log. */
@@ -28,10 +71,14 @@ export const carrierConfigSchema = z.strictObject({
   tables: z
     .strictObject({ include: z.array(z.string()).readonly(), exclude: z.array(z.string()).readonly() })
     .optional(),
+  /** Without it names and values are the same on both sides. */
+  translation: translationSchema.optional(),
 });
 export type CarrierConfig = Readonly<z.infer<typeof carrierConfigSchema>>;
 
 export const carrierDefaults = Object.freeze({
+  systems: bothPostgres,
+  method: 'log',
   spoolLimitBytes: 20 * 1024 ** 3,
   walWarnShare: 0.7,
   receiveOnly: false,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -98,6 +98,14 @@ describe('the control socket', () => {
 describe('the configuration of a worker', () => {
   const config: CarrierConfig = { version: 1, migration: 'shop', flow: 'forward', folder: '', ...carrierDefaults };
 
+  test('of a time when there was PostgreSQL alone is between two of it', async () => {
+    const folder = await temporaryFolder();
+    const { config: path } = pathsOfFolder(folder);
+    const { systems: _, ...old } = config;
+    await writeFile(path, JSON.stringify({ ...old, folder }));
+    expect((await readConfig(path)).systems).toEqual({ source: 'postgres', target: 'postgres' });
+  });
+
   test('is for its owner only, and is read back', async () => {
     const folder = join(await temporaryFolder(), 'carrier-forward');
     const { config: path } = pathsOfFolder(folder);
@@ -132,6 +140,12 @@ test.each([
   ['at the share that warns', { retainedBytes: 70 }, 100, 'warn'],
   ['at the budget', { retainedBytes: 100 }, 100, 'exceeded'],
   ["near the server's own limit", { retainedBytes: 80, headroomBytes: 20 }, 1_000, 'warn'],
+  [
+    'beyond the budget, of a source that keeps its log for nobody',
+    { retainedBytes: 200, keepsAnyway: true },
+    100,
+    'ok',
+  ],
   ["beyond the server's own limit", { retainedBytes: 80, headroomBytes: -5 }, undefined, 'exceeded'],
 ] as const)('the budget of the log: %s', (_name, look, budget, expected) => {
   expect(budgetOf({ head: asPosition('A'), slot: 'usable', ...look }, budget, 0.7)).toBe(expected);

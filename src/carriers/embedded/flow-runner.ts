@@ -5,7 +5,7 @@ import { asPosition, type Position } from '../../model/position.ts';
 import type { SourceLook } from '../../ports/change-source.ts';
 import type { FlowMode, FlowState } from '../../ports/carrier.ts';
 import type { Sink, SinkProgress } from '../../ports/sink.ts';
-import { createApplier, type Applier, type ApplierStatus } from '../../sync/applier.ts';
+import { createApplier, type Applier, type ApplierOptions, type ApplierStatus } from '../../sync/applier.ts';
 import { errorOfFailure, failureOf, retryPauseMs, type Failure } from '../../sync/receiver.ts';
 import { noteText } from '../../sync/ddl.ts';
 import { SpoolReader } from '../../sync/spool-reader.ts';
@@ -252,16 +252,17 @@ export class FlowRunner {
     const receiver = await this.#ensureReceiver(applied);
     const readable = await receiver.ready(ends);
     await this.#mayApply(ends);
+    const actingKeys = await this.#deps.readActingKeys();
     await using reader = await SpoolReader.open({
       folder: pathsOfFolder(this.#config.folder).spool,
-      decoder: this.#deps.newDecoder(),
+      decoder: this.#deps.newDecoder(actingKeys),
       readable,
       applied,
       onRemoved: (bytes) => receiver.removed(bytes),
     });
     receiver.feed(reader);
     // Asked anew: while it only received the copy went on, perhaps under a later snapshot.
-    await this.#apply(reader, sink, await this.#deps.readStarts(ends), ends);
+    await this.#apply({ events: reader, sink, starts: await this.#deps.readStarts(ends), actingKeys }, ends);
     // The applier resolves for any abort: which one it was decides.
     if (!signal.aborted) ends.throwIfAborted();
   }
@@ -274,19 +275,19 @@ export class FlowRunner {
     await orAborted(this.#begun.promise, ends);
   }
 
-  async #apply(reader: SpoolReader, sink: Sink, starts: TableStarts, ends: AbortSignal): Promise<void> {
+  async #apply(
+    between: Pick<ApplierOptions, 'events' | 'sink' | 'starts' | 'actingKeys'>,
+    ends: AbortSignal,
+  ): Promise<void> {
     const { migration, flow, heartbeatEveryMs } = this.#config;
     const { stream } = flowNames(migration, flow);
     const { managed, eyes } = this.#deps;
     const lacking = eyes.lacking.bind(eyes);
-    const events = reader;
     const applier = createApplier({
+      ...between,
       stream,
       flow,
       migration,
-      events,
-      sink,
-      starts,
       managed,
       lacking,
       heartbeatEveryMs,

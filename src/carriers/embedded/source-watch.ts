@@ -62,6 +62,9 @@ export class SourceWatch {
     if (look.slot === 'unpublished') {
       this.#options.onBroken(new TealError('TEAL-SYSTEMS-029', 'the publication is gone while the flow runs'));
     }
+    if (look.slot === 'unrecorded') {
+      this.#options.onBroken(new TealError('TEAL-SYSTEMS-041', 'a table is not recorded any more while the flow runs'));
+    }
     if (this.budget === 'exceeded') this.#options.onExceeded(look, this.limitBytes ?? 0);
   }
 
@@ -81,8 +84,9 @@ export class SourceWatch {
 /** Of the source's own limit: a little before it would invalidate the slot by itself. */
 const shareOfSourceLimit = 0.95;
 
-/** The budget of the file, or the source's own limit, whichever is nearer; undefined without either. */
+/** The budget of the file, or the source's own limit, whichever is nearer; undefined without either, and where nothing is kept for the flow. */
 export function limitOf(look: SourceLook, budgetBytes: number | undefined): number | undefined {
+  if (look.keepsAnyway === true) return undefined;
   const { retainedBytes = 0, headroomBytes } = look;
   const limits = [
     ...(budgetBytes === undefined ? [] : [budgetBytes]),

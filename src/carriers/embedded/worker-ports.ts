@@ -1,6 +1,7 @@
 import type { ChangeDecoder, SourceProbe, StreamLease } from '../../ports/change-source.ts';
 import type { SchemaEyes } from '../../ports/schemas.ts';
 import type { Sink } from '../../ports/sink.ts';
+import type { ActingKey } from '../../model/acting-keys.ts';
 import type { TableName } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Failure, ReceiverReport } from '../../sync/receiver.ts';
@@ -25,7 +26,10 @@ export interface CarrierDeps {
   readonly startReceiver: (initial: Position, listener: ReceiverListener) => ReceiverHandle;
   readonly probe: SourceProbe;
   readonly eyes: SchemaEyes;
-  readonly newDecoder: () => ChangeDecoder;
+  /** Foreign keys of the source that act and whose cascades its log does not hold, as they were when the flow began; asked before each applying. */
+  readonly readActingKeys: () => Promise<readonly ActingKey[]>;
+  /** With the keys of which it must tell what they refer to. */
+  readonly newDecoder: (keys: readonly ActingKey[]) => ChangeDecoder;
   /** What the copy has left on the target, of this flow's source; asked before each applying. */
   readonly readStarts: (signal: AbortSignal) => Promise<TableStarts>;
   readonly managed: (table: TableName) => boolean;

@@ -36,3 +36,10 @@ test('a flow that waits says why, and what the schemas do not share', () => {
   schema     green has no column public.t.a (text)
   ddl        the last that came through: ALTER TABLE (table public.t)`);
 });
+
+test('a cut is told with what it cost the clients: a wait, or refused writes', () => {
+  const cut = { cut: 'e1a1', from: 'blue', to: 'green', end: 'done', pauseMs: 84 } as const;
+  const line = (cuts: Status['cuts']): string => stripVTControlCharacters(renderStatus({ ...status, cuts }));
+  expect(line([cut])).toContain('e1a1, blue to green: done, clients waited 84 ms');
+  expect(line([{ ...cut, held: false }])).toContain('e1a1, blue to green: done, writes were refused for at most 84 ms');
+});

@@ -8,6 +8,7 @@ import { readStatus, type Status } from '../../app/status.ts';
 import { hang } from '../../plan/wrap.ts';
 import { explain } from '../explain.ts';
 import { print, printJson, tone } from '../print.ts';
+import { pauseText } from '../screen-state.ts';
 
 interface JournalArguments {
   readonly file: string;
@@ -74,10 +75,7 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
     ...status.gates.map((it) =>
       labelled('  gate       ', `${it.asks} ${it.answer}${it.evidence === '' ? '' : ` (${it.evidence})`}`),
     ),
-    ...status.cuts.map(
-      (it) =>
-        `  cut        ${it.cut}, ${it.from} to ${it.to}: ${it.end}${it.pauseMs === undefined ? '' : `, clients waited ${it.pauseMs} ms`}`,
-    ),
+    ...status.cuts.map((it) => `  cut        ${it.cut}, ${it.from} to ${it.to}: ${it.end}${pauseNote(it)}`),
     ...(status.soak === undefined
       ? []
       : [
@@ -98,6 +96,11 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
     ...(status.supervisor === undefined ? [] : supervisorLines(status.supervisor)),
   ];
   return lines.join('\n');
+}
+
+function pauseNote(cut: Status['cuts'][number]): string {
+  const text = pauseText(cut);
+  return text === undefined ? '' : `, ${text}`;
 }
 
 /** In lines of at most 80 columns; the label stands before the first. */

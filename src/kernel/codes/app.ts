@@ -42,4 +42,21 @@ export const appCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-006': {
+    summary: 'This pair of systems cannot be moved',
+    happened:
+      'Teal moves PostgreSQL to PostgreSQL, MySQL or MariaDB to PostgreSQL, and one server of MySQL or MariaDB to another. It does not move PostgreSQL to one of them.',
+    doThis: 'Look at `system` of both sides in the file. Nothing was begun, and nothing was changed on either side.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-007': {
+    summary: 'The file says something else than it did when the migration began',
+    happened:
+      'Tables of green were made, and rows were copied, by the `mapping` that the file had when the migration began, and blue was prepared for its `follow.method`. Another mapping would look for other tables, another method for changes where none are kept.',
+    doThis:
+      'Put the word that the error names back as it was, and look at `tables` too. For another one run `teal abort` with the file as it was, then `teal up`: the copy is made anew.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;

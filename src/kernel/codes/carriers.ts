@@ -63,4 +63,13 @@ export const carriersCodes = {
     retry: 'never',
     dataMayDiffer: 'yes',
   },
+  'TEAL-CARRIERS-009': {
+    summary: 'Nobody knows where a flow begins',
+    happened:
+      'The source keeps no place for this flow, and the file in the state folder that has it is missing or cannot be read. Without it changes would be left out.',
+    doThis:
+      'Put the state folder back if it was moved or restored. Otherwise run `teal abort` and `teal up`: the copy is made anew, and the flow begins with it.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;

@@ -120,9 +120,42 @@ export const syncCodes = {
   'TEAL-SYNC-119': {
     summary: 'Another session applies this stream',
     happened:
-      'The replication origin of the stream is in use on the target: two workers would apply every change twice.',
-    doThis: 'Nothing at first: an older session may be ending. If it stays, end the worker whose pid is in the facts.',
+      'The stream is being applied on the target by another session (which has its replication origin, or the lock of its name): two workers would apply every change twice.',
+    doThis:
+      'Nothing at first: an older session may be ending. If it stays, end the session whose number is in the facts, or which the list of sessions of the target shows as `teal apply`.',
     retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-130': {
+    summary: 'A value has no form on the other side',
+    happened:
+      'A column holds a value that only its own system knows: a date such as 0000-00-00, an ENUM value outside of its labels, a zero byte in a text, or bytes that are no text in their character set. Nothing of its transaction or range was written.',
+    doThis:
+      'Correct the value on the source (the facts name table, column and kind), or say in the file what is to become of values of this kind. Then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-131': {
+    summary: 'A table cannot be read under a snapshot',
+    happened:
+      'The storage engine of a table of the source keeps no old versions of rows: what is read of it is of the moment of reading, and would not fit the stream of changes. Nothing of it was copied.',
+    doThis: 'Change its engine to InnoDB (`ALTER TABLE … ENGINE=InnoDB`), or exclude it from the migration.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-132': {
+    summary: 'The source keeps no log of its changes',
+    happened: 'The server has no binlog, so that a snapshot has no place from which changes could be followed.',
+    doThis: 'Switch the binlog on (`log_bin`, with `binlog_format=ROW`), restart the server and run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYNC-133': {
+    summary: 'A row is longer than the target takes at once',
+    happened:
+      'The text of one row is longer than `max_allowed_packet` of the target. Nothing of its range was written.',
+    doThis: 'Raise `max_allowed_packet` of the target (at most 1 GiB) and run the command again.',
+    retry: 'operator',
     dataMayDiffer: 'no',
   },
   'TEAL-SYNC-201': {
@@ -145,9 +178,9 @@ export const syncCodes = {
   'TEAL-SYNC-203': {
     summary: 'The snapshot of the copy is lost',
     happened:
-      'Both processes that held the snapshot open have ended, or lost their connection to the source. Tables that were not complete cannot be completed from it; Teal copies them anew from a later snapshot by itself, but a few times in a row only.',
+      'All that held the snapshot open (two processes on PostgreSQL, the sessions of `teal up` itself on MySQL and MariaDB) has ended, or lost its connection to the source. Tables that were not complete cannot be completed from it; Teal copies them anew from a later snapshot by itself, but a few times in a row only.',
     doThis:
-      'Find out what ends the holders (their logs are in the state folder) or restarts the source, then run `teal up` again: it goes on with the tables that are not complete.',
+      'Find out what ends the sessions of the snapshot (of PostgreSQL the logs of its holders are in the state folder) or restarts the source, then run `teal up` again: it goes on with the tables that are not complete.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

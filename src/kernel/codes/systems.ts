@@ -13,7 +13,8 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-002': {
     summary: 'The server refused the login',
     happened: 'The user, its password, its certificate or its host is not accepted by the server.',
-    doThis: 'Check user and password in the environment that the file names, and the pg_hba.conf of the server.',
+    doThis:
+      'Check user and password in the environment that the file names, and whom the server lets in from where (pg_hba.conf; the host of the account in MySQL).',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -27,7 +28,7 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-004': {
     summary: 'An encrypted connection could not be made',
     happened: 'The server offers no TLS, or its certificate is not trusted or is for another name.',
-    doThis: 'Set sslmode and sslrootcert in the address as the server needs them.',
+    doThis: 'Set sslmode and sslrootcert (ssl-mode and ssl-ca for MySQL) in the address as the server needs them.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -48,24 +49,25 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-007': {
     summary: 'The server refused a statement',
     happened:
-      'PostgreSQL answered with an error that Teal has no better name for. Its SQLSTATE is in the facts; values are left out.',
+      'The server answered with an error that Teal has no better name for. Its SQLSTATE (and number, of MySQL and MariaDB) is in the facts; values are left out.',
     doThis:
-      'Look the SQLSTATE up in the manual ("PostgreSQL Error Codes") and read the log of the server at that time.',
+      'Look the SQLSTATE or the number up in the manual of the server ("PostgreSQL Error Codes", "Server Error Message Reference") and read the log of the server at that time.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
   'TEAL-SYSTEMS-008': {
     summary: 'A lock was not had in time',
     happened:
-      'Other sessions hold a lock that the statement needs. It was given up after lock_timeout, or because they waited for each other, and had no effect.',
+      'Other sessions hold a lock that the statement needs. It was given up after a while, or because they waited for each other, and had no effect.',
     doThis:
-      'Find the holders in pg_stat_activity (blocking pids are in the facts where known), wait for them or end them, then run the command again.',
+      'Find the holders (PostgreSQL: pg_stat_activity, blocking pids are in the facts where known; MySQL and MariaDB: SHOW PROCESSLIST, information_schema.innodb_trx), wait for them or end them, then run the command again.',
     retry: 'auto',
     dataMayDiffer: 'no',
   },
   'TEAL-SYSTEMS-009': {
     summary: 'An address of a database cannot be read',
-    happened: 'It is not a URL of the form postgres://user@host:port/database.',
+    happened:
+      'It is not a URL of the form postgres://user@host:port/database or mysql://user@host:port/database, or it says something of encryption that contradicts itself.',
     doThis: 'Correct the address; special characters in user and password are written as %XX.',
     retry: 'operator',
     dataMayDiffer: 'no',
@@ -83,6 +85,15 @@ export const systemsCodes = {
       'The server could not make a table, an index or its log longer (SQLSTATE 53100). The statement had no effect.',
     doThis:
       'Make room on the disk of the server (its log names the file). A flow goes on by itself then, and keeps what comes meanwhile; otherwise run the command again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-012': {
+    summary: 'The server does not show what runs now',
+    happened:
+      'MySQL and MariaDB keep what they show of transactions (information_schema.innodb_trx) for as long as somebody reads it more often than every 100 ms. Teal needs a look that is newer than its question, and did not get one.',
+    doThis:
+      'Let the monitoring of the server read information_schema.innodb_trx less often, then run the command again.',
     retry: 'auto',
     dataMayDiffer: 'no',
   },
@@ -179,6 +190,57 @@ export const systemsCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-040': {
+    summary: 'The record of changes is gone',
+    happened:
+      'Triggers record the changes of the source in teal.changes. These tables are not there, were made anew, or lack what was read before: somebody removed or emptied them, or the server lost its last transactions.',
+    doThis:
+      'Changes since then cannot be read. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-041': {
+    summary: 'A table is not recorded any more',
+    happened:
+      'A trigger that records the changes of a table is gone, or fires no more in every session (ALTER TABLE … DISABLE TRIGGER, also by pg_restore --disable-triggers). What was written meanwhile is in no record.',
+    doThis:
+      'Find out who changed the triggers of the tables in the facts. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-042': {
+    summary: 'The record of changes is read by another session',
+    happened:
+      'Another session holds the lock of the one reader. It may be an older connection of Teal that the server has not missed yet.',
+    doThis: 'Nothing at first: Teal tries again. If it stays, look for a second worker of this flow.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-043': {
+    summary: 'A transaction is too large to be put in order',
+    happened:
+      'Within one transaction of more than a million changes a trigger or a function changed rows that the statement around it had changed too. Their order is found in memory, and there are too many.',
+    doThis:
+      'Divide such transactions. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-044': {
+    summary: 'The record was emptied beyond what was received',
+    happened:
+      'The source has already forgotten changes that follow the position which Teal has safely received. Reading on would leave a hole.',
+    doThis:
+      'Something else has acknowledged changes, or a spool was lost. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-045': {
+    summary: 'Texts of no known encoding cannot be recorded',
+    happened: 'The encoding of the database is SQL_ASCII: its texts are bytes that nobody can read for certain.',
+    doThis: 'Follow such a source by its log.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYSTEMS-100': {
     summary: 'A newer Teal works on this database',
     happened:
@@ -212,6 +274,117 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-303': {
+    summary: 'The server is not a MySQL or MariaDB that Teal knows',
+    happened: 'What answers at the address gave no version number in the form of MySQL or MariaDB.',
+    doThis:
+      'Check that the address leads to MySQL 8 or MariaDB 10.5 and later itself, not to a proxy or to another product.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-304': {
+    summary: 'A column has a type that Teal does not know',
+    happened:
+      'The type of a column, as information_schema writes it, is none of those of MySQL and MariaDB that Teal carries.',
+    doThis: 'Leave the table out of the migration (tables.exclude), or change the type of the column.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-305': {
+    summary: 'The schema changed while it was read',
+    happened:
+      'MySQL and MariaDB have no snapshot of their catalog. Tables were created, changed or dropped during each of several looks, so that none of them is one state of the schema.',
+    doThis: 'Wait until nobody runs DDL, then run the command again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-320': {
+    summary: 'The source has removed its binlog',
+    happened:
+      'Files of the binlog that were not read yet are gone: binlog_expire_logs_seconds (expire_logs_days) or PURGE BINARY LOGS took them. What was in them is in no log any more.',
+    doThis:
+      'Let the source keep its binlog for longer than Teal may be away. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-321': {
+    summary: 'The binlog of the source is not the one that was read',
+    happened:
+      'The server does not know the place up to which Teal has read, or its binlog breaks off there: it was restored, RESET MASTER was run, or a crash took the end of the log (sync_binlog is not 1).',
+    doThis:
+      'Check the address and what happened to the server. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'unknown',
+  },
+  'TEAL-SYSTEMS-322': {
+    summary: 'Rows were changed by a statement in the binlog',
+    happened:
+      'The binlog holds a statement that changes rows and not the rows: a session, or the server, has binlog_format STATEMENT or MIXED. What it did cannot be known from the log.',
+    doThis:
+      'Set binlog_format=ROW for the server and see that no session sets another. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-323': {
+    summary: 'The source lost events of its binlog',
+    happened:
+      'The server wrote an INCIDENT event: it could not log what it had committed (its error log says why, most often a full disk or a limit of a cache).',
+    doThis:
+      'Mend what the error log of the source names. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-324': {
+    summary: 'The binlog holds a form that Teal does not read',
+    happened:
+      'An event of the binlog is of a kind that Teal cannot carry, such as a prepared transaction (XA), parts of JSON documents, or rows of a COMPRESSED column. The flow stopped before it; what it is is in the text.',
+    doThis:
+      "Change what makes such events (binlog_row_value_options='', no XA, no COMPRESSED columns) or leave the table out. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.",
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-325': {
+    summary: 'The binlog does not say enough about rows',
+    happened:
+      'Rows were logged without the names of their columns or without some of their values: binlog_row_metadata or binlog_row_image is not FULL, for the server or for a session.',
+    doThis:
+      'Set binlog_row_metadata=FULL and binlog_row_image=FULL for the server and see that no session sets others. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-326': {
+    summary: 'A table that cannot roll back was changed',
+    happened:
+      'Rows of a table of MyISAM, MEMORY, Aria or another engine without transactions were changed. The log then does not tell what came of it, and no copy of such a table is of one moment.',
+    doThis:
+      'Change the engine of the table to InnoDB, or leave it out (tables.exclude). While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-327': {
+    summary: 'The source writes no binlog',
+    happened: 'log_bin is off on the server: there is no log that changes could be read from.',
+    doThis:
+      'Start the server with log_bin, binlog_format=ROW, binlog_row_image=FULL and binlog_row_metadata=FULL; then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-328': {
+    summary: 'The stream of the binlog was refused',
+    happened: 'The server ended COM_BINLOG_DUMP or the stream after it with an error of its own (in the text).',
+    doThis:
+      'Read what it says; the account needs REPLICATION SLAVE and REPLICATION CLIENT. The error log of the source says more.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-329': {
+    summary: 'Another reader of the binlog has taken over',
+    happened:
+      'A reader of the same name has connected to the source, which then lets the earlier one go. It is a later start of the same flow, or a second one that must not be.',
+    doThis: 'Nothing at first: Teal tries again. If it repeats, look for a second worker of this flow.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYSTEMS-500': {
     summary: 'Prepared transactions stand in the way of the cut',
     happened:
@@ -226,6 +399,15 @@ export const systemsCodes = {
       'Between the comparison of both schemas and the fence somebody changed a table, a type, a view or a function of the live side. The fence was rolled back and the cut given up: clients go on where they were, none of their statements failed.',
     doThis:
       'Make the same change on the other side (`teal status` tells what it lacks), see that nobody runs DDL now, then cut over again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-503': {
+    summary: 'Somebody could write past the fence',
+    happened:
+      'MySQL and MariaDB close a server with read_only, which does not hold for accounts with SUPER, CONNECTION_ADMIN or READ_ONLY ADMIN, nor for a replica that applies what it receives. There are such, beside Teal. The fence was not raised: clients go on where they were.',
+    doThis:
+      'End what the facts name (a session of a privileged account, a replica’s SQL thread), or take the privilege from the account, then cut over again.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -256,8 +438,8 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-202': {
     summary: 'The kept schema cannot be read',
     happened:
-      'The archive that pg_dump wrote does not have the entries that its own list says, so Teal will not guess where one statement ends and the next begins.',
-    doThis: 'Remove the archive (in the facts) and run the command again; report it if it comes back.',
+      'The file in which Teal keeps the schema of the source is not as it was written: the archive of pg_dump does not have the entries that its own list says, so that Teal would have to guess where one statement ends and the next begins, or the file of a MySQL schema was changed.',
+    doThis: 'Remove the file (in the facts) and run the command again; report it if it comes back.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -275,6 +457,22 @@ export const systemsCodes = {
       "A statement that creates an object of the source's schema failed on the target. What was created before stays and will be found again.",
     doThis:
       'Read the SQLSTATE and the object in the facts. Usual causes: an extension or role that the target lacks, a feature that was removed between the majors, data that break a constraint.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-205': {
+    summary: 'The target cannot have a part of the schema as the source has it',
+    happened:
+      'The two servers are of other versions or families: the target does not know a collation, a type or an option of the source, or took a definition and has something else. What it is is in the facts, object by object. Rows would be refused, or mean something else there.',
+    doThis:
+      'Change what is named on the source (ALTER TABLE … CONVERT TO CHARACTER SET … COLLATE … for a collation), leave the table out (tables.exclude), or take a target that knows it; then `teal abort` and `teal up`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-206': {
+    summary: 'A definition of the source cannot be read',
+    happened: 'What SHOW CREATE TABLE says is not of the form that MySQL and MariaDB write.',
+    doThis: 'Report it with the version of the server; leave the table out (tables.exclude) meanwhile.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

@@ -21,7 +21,7 @@ export const trafficCodes = {
     summary: 'A database refused a login',
     happened: 'The server answered a login, or a question of the proxy, with an error of its own (code in the facts).',
     doThis:
-      'Look up the SQLSTATE. A role must exist on both sides with the same stored password, and the administrator that Teal uses must be able to read pg_authid.',
+      'Look up the SQLSTATE, or the number. A role must exist on both sides with the same stored password, and the administrator that Teal uses must be able to read pg_authid (mysql.user).',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -84,9 +84,9 @@ export const trafficCodes = {
   'TEAL-TRAFFIC-012': {
     summary: 'The proxy may not read the stored passwords',
     happened:
-      'Clients prove their passwords to the proxy by the verifiers in pg_authid, which the role in the address of that side may not read. Managed services allow it to nobody.',
+      'Clients prove their passwords to the proxy by the verifiers in pg_authid (MySQL and MariaDB: mysql.user), which the role in the address of that side may not read. Managed services of PostgreSQL allow it to nobody.',
     doThis:
-      'GRANT SELECT ON pg_catalog.pg_authid to the role; where that cannot be had, name a file of SCRAM verifiers with `traffic.authFile` (docs/guide/proxy.md).',
+      'GRANT SELECT ON pg_catalog.pg_authid (mysql.user) to the role; where PostgreSQL does not let you have that, name a file of SCRAM verifiers with `traffic.authFile` (docs/guide/proxy.md).',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

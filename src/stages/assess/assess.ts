@@ -4,6 +4,7 @@ import { checkCapacity } from './checks/capacity.ts';
 import { checkClients } from './checks/clients.ts';
 import { checkGeneratedIdentity } from './checks/generated-identity.ts';
 import { checkGreen } from './checks/green.ts';
+import { checkRecorder } from './checks/recorder.ts';
 import { checkRights } from './checks/rights.ts';
 import { checkServers } from './checks/servers.ts';
 import { checkTables } from './checks/tables.ts';
@@ -23,6 +24,7 @@ const ranks = { blocker: 0, warning: 1, note: 2 } as const;
 
 const checks: readonly ((situation: Situation) => readonly Finding[])[] = [
   checkServers,
+  checkRecorder,
   checkRights,
   checkCapacity,
   checkGreen,
@@ -37,11 +39,10 @@ const checks: readonly ((situation: Situation) => readonly Finding[])[] = [
 export function assess(blue: SideView, green: SideView, options: AssessOptions = {}): Assessment {
   const managed = blue.catalog.tables.filter((table) => isSelected(table, options));
   const leftOut = blue.catalog.tables.filter((table) => !isSelected(table, options));
-  const { proxyReadsPasswords = false } = options;
-  const situation: Situation = { blue, green, managed, leftOut, proxyReadsPasswords };
-  const findings = withoutRepeats(checks.flatMap((check) => check(situation)));
+  const { proxyReadsPasswords = false, method = 'log' } = options;
+  const situation: Situation = { blue, green, managed, leftOut, proxyReadsPasswords, method };
   return Object.freeze({
-    findings: [...findings].sort((a, b) => ranks[a.severity] - ranks[b.severity]),
+    findings: inOrder(checks.flatMap((check) => check(situation))),
     inventory: inventoryOf(situation),
     estimates: estimate(managed, blue.facts, options.copyBytesPerSecond),
   });
@@ -49,6 +50,11 @@ export function assess(blue: SideView, green: SideView, options: AssessOptions =
 
 export function blockersOf(assessment: Pick<Assessment, 'findings'>): readonly Finding[] {
   return assessment.findings.filter(({ severity }) => severity === 'blocker');
+}
+
+/** Each thing said once, blockers first. */
+export function inOrder(findings: readonly Finding[]): readonly Finding[] {
+  return withoutRepeats(findings).toSorted((a, b) => ranks[a.severity] - ranks[b.severity]);
 }
 
 /** Two checks may stumble over the same unknown fact. */

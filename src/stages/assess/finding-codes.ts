@@ -1,4 +1,7 @@
-export type Severity = 'blocker' | 'warning' | 'note';
+import { mysqlFindingCodes } from './mysql-finding-codes.ts';
+import type { Severity } from './severity.ts';
+
+export type { Severity };
 
 /**
  * Everything that an assessment can find: a closed table, so that a code means the same for ever. A blocker stops the migration before it begins; a warning is
@@ -13,6 +16,8 @@ export const findingCodes = Object.freeze({
   'ASSESS-SAME-CLUSTER': { severity: 'note', summary: 'Both databases are in one cluster' },
   'ASSESS-REPLICA': { severity: 'blocker', summary: 'A side is a replica in recovery' },
   'ASSESS-WAL-LEVEL': { severity: 'blocker', summary: 'The log of a side does not hold what a stream needs' },
+  'ASSESS-RECORDER': { severity: 'warning', summary: 'Triggers write every change of blue once more' },
+  'ASSESS-RECORDER-ENCODING': { severity: 'blocker', summary: 'Texts of no known encoding cannot be recorded' },
   'ASSESS-SLOTS': { severity: 'blocker', summary: 'No free replication slot' },
   'ASSESS-SENDERS': { severity: 'blocker', summary: 'No free WAL sender' },
   'ASSESS-CONNECTIONS': { severity: 'warning', summary: 'Few free connections' },
@@ -86,6 +91,8 @@ export const findingCodes = Object.freeze({
   'ASSESS-JOBS': { severity: 'warning', summary: 'The database starts jobs by itself' },
   'ASSESS-FOREIGN-SERVERS': { severity: 'warning', summary: 'The database reaches out to other servers' },
   'ASSESS-STATE-OUTSIDE': { severity: 'note', summary: 'State lives outside of tables' },
+
+  ...mysqlFindingCodes,
 } as const satisfies Record<`ASSESS-${string}`, { readonly severity: Severity; readonly summary: string }>);
 
 export type FindingCode = keyof typeof findingCodes;

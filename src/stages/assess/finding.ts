@@ -1,5 +1,6 @@
 import { tableKey, type Catalog, type Side, type Table, type TableName } from '../../model/catalog.ts';
 import type { Fact, SystemFacts } from '../../model/facts.ts';
+import type { FollowMethod } from '../../model/follow-method.ts';
 import type { TableSelection } from '../../model/table-selection.ts';
 import type { SystemIdentity } from '../../ports/introspector.ts';
 import { findingCodes, type FindingCode, type Severity } from './finding-codes.ts';
@@ -16,6 +17,8 @@ export interface AssessOptions extends TableSelection {
   readonly copyBytesPerSecond?: number;
   /** Clients prove their passwords to the proxy by what both sides store of them. */
   readonly proxyReadsPasswords?: boolean;
+  /** How the changes of blue are had; default: from its log, as those of green always are. */
+  readonly method?: FollowMethod;
 }
 
 /** What the checks look at. */
@@ -26,6 +29,13 @@ export interface Situation {
   readonly managed: readonly Table[];
   readonly leftOut: readonly Table[];
   readonly proxyReadsPasswords: boolean;
+  /** How the changes of blue are had. */
+  readonly method: FollowMethod;
+}
+
+/** Whether a side must let its log be read. */
+export function readsLog({ method }: Pick<Situation, 'method'>, side: Side): boolean {
+  return side === 'green' || method === 'log';
 }
 
 export interface Finding {

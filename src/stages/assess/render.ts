@@ -28,12 +28,12 @@ function verdict({ findings }: Assessment): string {
 }
 
 function estimateLines(estimates: Estimates): readonly string[] {
-  const { tables, rows, bytes, copySeconds, greenWalBytes, blueWalBytes } = estimates;
+  const { tables, rows, bytes, copySeconds, greenWalBytes, blueWalBytes, logs } = estimates;
   return [
     `${countText(tables)} table${tables === 1 ? '' : 's'}, about ${countText(rows)} rows, ${bytesText(bytes)} with indexes`,
     `copy: ${durationText(copySeconds)}`,
-    `room needed on green: ${bytesText(bytes + greenWalBytes)}, of it ${bytesText(greenWalBytes)} WAL that may be recycled`,
-    `WAL that blue keeps meanwhile: ${blueWalBytes === undefined ? 'unknown' : bytesText(blueWalBytes)}`,
+    `room needed on green: ${bytesText(bytes + greenWalBytes)}, of it ${bytesText(greenWalBytes)} ${logs.green} ${logs.green === 'WAL' ? 'that may be recycled' : 'that may be purged'}`,
+    `${logs.blue} that blue ${logs.blue === 'WAL' ? 'keeps' : 'must keep'} meanwhile: ${blueWalBytes === undefined ? 'unknown' : bytesText(blueWalBytes)}`,
   ];
 }
 

@@ -38,3 +38,7 @@ export function wrap(text: string, width: number, indent = ''): readonly string[
   }
   return line === '' ? lines : [...lines, indent + line];
 }
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

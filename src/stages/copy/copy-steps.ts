@@ -2,7 +2,7 @@ import { TealError } from '../../kernel/errors.ts';
 import { storedTables, type Catalog, type Table } from '../../model/catalog.ts';
 import type { SchemaDriver, SchemaPart } from '../../ports/schema-driver.ts';
 import { asPosition, type Position } from '../../model/position.ts';
-import type { CopyTarget, SnapshotKeeper } from '../../ports/snapshot-source.ts';
+import type { CopyRun, CopyTarget, SnapshotKeeper } from '../../ports/snapshot-source.ts';
 import type { Step, StepContext } from '../../ports/step.ts';
 import { missingOf } from '../../sync/copy.ts';
 import { copyInEpochs } from '../../sync/epochs.ts';
@@ -14,6 +14,8 @@ export interface SchemaStepOptions {
   readonly parts: readonly SchemaPart[];
   readonly does: string;
   readonly costs: string;
+  /** What reading the schema locks on blue. Default: nothing is read there. */
+  readonly locks?: string;
   readonly workers: number;
 }
 
@@ -22,7 +24,7 @@ export function schemaStep(driver: SchemaDriver, options: SchemaStepOptions): St
   return {
     id: options.id,
     does: options.does,
-    locks: 'nothing on blue but ACCESS SHARE while its schema is read; green has no clients yet',
+    locks: options.locks ?? 'nothing on blue; green has no clients yet',
     costs: options.costs,
     undone: 'with the tables that they belong to',
     probe: async () => driver.probe(parts),
@@ -41,8 +43,12 @@ export interface RowsStepOptions {
   readonly catalog: Catalog;
   readonly keeper: SnapshotKeeper;
   readonly target: CopyTarget;
+  /** What holding a snapshot locks on blue, and what blue has to keep for it. */
+  readonly snapshot: { readonly locks: string; readonly costs: string };
   /** What green has not of the tables that are read: blue was changed after they were made. Rows must not be copied past it. */
   readonly lacking: () => Promise<readonly string[]>;
+  /** As of `CopyRun`. */
+  readonly linked?: CopyRun['linked'];
   readonly workers: number;
 }
 
@@ -62,8 +68,8 @@ export function rowsStep(options: RowsStepOptions): Step {
   return {
     id: rowsStepId,
     does: `copies the rows of ${tables.length} tables (about ${(bytes / 1e6).toFixed(0)} MB) from one snapshot`,
-    locks: 'ACCESS SHARE on the tables of blue: reads and writes pass, DROP and ALTER wait',
-    costs: `${options.workers} readers on blue; blue cannot vacuum what dies meanwhile. When the snapshot is lost, what is not complete is copied anew from another`,
+    locks: options.snapshot.locks,
+    costs: `${options.workers} readers on blue; ${options.snapshot.costs}. When the snapshot is lost, what is not complete is copied anew from another`,
     undone: 'the tables on green are dropped with their schema',
     probe: async () => {
       const done = await options.target.done(tables);
@@ -81,6 +87,7 @@ export function rowsStep(options: RowsStepOptions): Step {
         keeper: options.keeper,
         target: options.target,
         tables,
+        ...(options.linked === undefined ? {} : { linked: options.linked }),
         workers: options.workers,
         signal: context.signal,
         progress: (progress) => context.progress(progressOf(progress)),

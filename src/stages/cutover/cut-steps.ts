@@ -51,7 +51,7 @@ export function cutSteps(cut: Cut, ports: CutPorts, limits: CutLimits, schema?: 
     tokenStep(cut, ports, clock, token),
     sequencesStep(cut, ports, clock),
     lastLookStep(cut, ports, clock),
-    decideStep(cut, ports, clock),
+    decideStep(cut, ports, limits, clock),
     pointStep(cut, ports),
     releaseStep(cut, ports),
     flowBackStep(cut, ports, limits),
@@ -78,19 +78,34 @@ export function flowFrom(side: Side): Flow {
   return side === 'blue' ? 'forward' : 'reverse';
 }
 
+function holdsClients({ router }: Pick<CutPorts, 'router'>): boolean {
+  return router.holdsClients !== false;
+}
+
+/** What it is to clients that a cut stands still; `until` ends it. */
+export function untilThen(ports: Pick<CutPorts, 'router'>): string {
+  return holdsClients(ports) ? 'clients wait until' : 'writes are refused until';
+}
+
 const notDone: Probed = { state: 'not done' };
 const nothing = async (): Promise<void> => {};
 
 function holdStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClock): Step {
+  const isHeld = holdsClients(ports);
   return {
     id: stepId(cut, 'hold'),
-    does: `asks the router to let new transactions wait, and waits until those that run on ${cut.from} have ended; cancels none`,
-    locks: `nothing; clients wait at most ${limits.maxPauseMs} ms in all`,
-    costs: `a transaction that runs longer than ${limits.drainMs} ms ends the attempt, not the transaction`,
-    undone: `what waits goes on, on ${cut.from}`,
+    does: isHeld
+      ? `asks the router to let new transactions wait, and waits until those that run on ${cut.from} have ended; cancels none`
+      : 'begins the time within which writes may be refused: no router holds the clients back',
+    locks: `nothing; ${isHeld ? 'clients wait' : 'the writes of clients are refused for'} at most ${limits.maxPauseMs} ms in all`,
+    costs: isHeld
+      ? `a transaction that runs longer than ${limits.drainMs} ms ends the attempt, not the transaction`
+      : 'nothing',
+    undone: isHeld ? `what waits goes on, on ${cut.from}` : 'nothing to undo',
     probe: async () => {
       const seen = await ports.router.read();
-      return seen.mode === 'holding' && seen.inFlight === 0 ? done(`${seen.clients} clients wait`) : notDone;
+      if (seen.mode !== 'holding' || seen.inFlight > 0) return notDone;
+      return done(isHeld ? `${seen.clients} clients wait` : 'nobody is held: writes are refused from the fence on');
     },
     act: async () => {
       const held = await ports.router.hold({ cut: cut.name, leaseMs: limits.maxPauseMs, drainMs: limits.drainMs });
@@ -104,11 +119,12 @@ function holdStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseCloc
 
 function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClock, token: TokenOfCut): Step {
   const fence = ports.fences[cut.from];
+  const told = fence.told?.(cut.from, limits.lockTimeoutMs).raising;
   return {
     id: stepId(cut, 'fence'),
-    does: `closes every managed table of ${cut.from} to writes and writes the token, in one transaction; refuses a schema that is not the one that was compared`,
-    locks: `SHARE ROW EXCLUSIVE on the managed tables of ${cut.from} for some milliseconds; waits for them at most ${limits.lockTimeoutMs} ms; reads pass`,
-    costs: 'a few milliseconds a hundred tables',
+    does: `${told?.does ?? `closes ${cut.from} to writes and writes the token`}; refuses a schema that is not the one that was compared`,
+    locks: told?.locks ?? `what the fence of ${cut.from} takes, for a moment`,
+    costs: told?.costs ?? 'a moment',
     undone: `the tables of ${cut.from} take writes again`,
     probe: async () => {
       const seen = await clock.within(`a look at the fence of ${cut.from}`, async (signal) => fence.probe(signal));
@@ -130,7 +146,7 @@ function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClo
       return { position: token.position };
     },
     undo: async () =>
-      answered(`opening the tables of ${cut.from} again; its clients wait until that is done`, async (signal) =>
+      answered(`opening the tables of ${cut.from} again; ${untilThen(ports)} that is done`, async (signal) =>
         fence.lower(undefined, signal),
       ),
   };
@@ -242,14 +258,15 @@ function lastLookStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
   };
 }
 
-function decideStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
+function decideStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClock): Step {
+  const told = ports.fences[cut.to].told?.(cut.to, limits.lockTimeoutMs).lowering;
   const look = async (signal: AbortSignal): Promise<FenceState> => ports.fences[cut.to].probe(signal);
   let attempted = false;
   return {
     id: stepId(cut, 'decide'),
     does: `writes the owner row on ${cut.to} and opens its tables, in one transaction: from its commit on ${cut.to} is live`,
-    locks: `SHARE ROW EXCLUSIVE on the managed tables of ${cut.to} for some milliseconds`,
-    costs: 'a few milliseconds a hundred tables',
+    locks: told?.locks ?? `what the fence of ${cut.to} takes, for a moment`,
+    costs: told?.costs ?? 'a moment',
     undone: 'by a cut in the other direction: `teal rollback`',
     probe: async () => {
       const what = `the owner row on ${cut.to}`;
@@ -269,15 +286,19 @@ function decideStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
 }
 
 function pointStep(cut: Cut, ports: CutPorts): Step {
+  const isHeld = holdsClients(ports);
   return {
     id: stepId(cut, 'point'),
-    does: `points the router at ${cut.to}; it reads the owner row itself before it does`,
+    does: isHeld
+      ? `points the router at ${cut.to}; it reads the owner row itself before it does`
+      : `looks whether the owner row says ${cut.to}: it is what clients have to go by`,
     locks: 'nothing',
-    costs: 'one connection for every client',
+    costs: isHeld ? 'one connection for every client' : 'nothing',
     undone: 'not alone: by a cut in the other direction',
     probe: async () => {
       const seen = await ports.router.read();
-      return seen.pointsTo === cut.to && seen.epoch >= cut.epoch ? done(`the router points to ${cut.to}`) : notDone;
+      if (seen.pointsTo !== cut.to || seen.epoch < cut.epoch) return notDone;
+      return done(isHeld ? `the router points to ${cut.to}` : `the owner row says ${cut.to}`);
     },
     act: async () => ports.router.point(cut.to, cut.epoch),
     undo: nothing,
@@ -285,15 +306,19 @@ function pointStep(cut: Cut, ports: CutPorts): Step {
 }
 
 function releaseStep(cut: Cut, ports: CutPorts): Step {
+  const isHeld = holdsClients(ports);
   return {
     id: stepId(cut, 'release'),
-    does: `lets the held clients go on, on ${cut.to}`,
+    does: isHeld
+      ? `lets the held clients go on, on ${cut.to}`
+      : `ends the time in which writes were refused: ${cut.to} takes them`,
     locks: 'nothing',
     costs: 'nothing',
     undone: 'not needed',
     probe: async () => {
       const seen = await ports.router.read();
-      return seen.mode === 'running' && seen.pointsTo === cut.to ? done('clients go on') : notDone;
+      if (seen.mode !== 'running' || seen.pointsTo !== cut.to) return notDone;
+      return done(isHeld ? 'clients go on' : `${cut.to} takes writes`);
     },
     act: async () => ports.router.release(),
     undo: nothing,

@@ -7,7 +7,7 @@ import { liveSide, type OpenCut } from '../../journal/state.ts';
 import type { FenceState } from '../../ports/fence.ts';
 import type { SchemaMark } from '../../ports/schemas.ts';
 import type { Step } from '../../ports/step.ts';
-import { cutSteps, decideStepId, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
+import { cutSteps, decideStepId, untilThen, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
 import { recover, type Recovery } from './decide.ts';
 import { checkGuardrails, letCatchUp } from './guardrails.ts';
 import { answered } from './patience.ts';
@@ -21,7 +21,7 @@ export interface CutOutcome {
   readonly cut: string;
   readonly from: Side;
   readonly to: Side;
-  /** From the moment clients were asked to wait until they went on; undefined when a crash lay between. */
+  /** From the moment clients were asked to wait, or their writes could be refused, until they went on; undefined when a crash lay between. */
   readonly pauseMs: number | undefined;
   /** TEAL-STAGES-110: ownership has moved, and the side that lost it will not get what is written from now on. */
   readonly noWayBack?: TealError;
@@ -120,7 +120,7 @@ function untilDecision(cut: Cut, steps: readonly Step[]): readonly Step[] {
 /** Errors: TEAL-STAGES-109 where a side is silent. What became of the cut is not known then, and all stays as it is. */
 async function whatHappened(cut: Cut, run: CutRun): Promise<Recovery> {
   const look = async (side: Side): Promise<FenceState> =>
-    answered(`what became of cut ${cut.name} on ${side}; clients wait until that is known`, async (signal) =>
+    answered(`what became of cut ${cut.name} on ${side}; ${untilThen(run.ports)} that is known`, async (signal) =>
       run.ports.fences[side].probe(signal),
     );
   const [losing, gaining] = await Promise.all([look(cut.from), look(cut.to)]);
@@ -149,6 +149,7 @@ async function finish(cut: Cut, run: CutRun, steps = cutSteps(cut, run.ports, ru
   const pauseMs = pauseOf(cut, run);
   const facts = {
     ...(pauseMs === undefined ? {} : { pauseMs }),
+    ...(run.ports.router.holdsClients === false ? { held: false } : {}),
     ...(noWayBack === undefined ? {} : { noWayBack: String(noWayBack.facts['flowCode']) }),
   };
   journal.append({ type: 'cutFinished', cut: cut.name, facts });

@@ -181,7 +181,7 @@ describe.each([14, 18] as const)('a session on PostgreSQL %i', (major) => {
 
     const slow = refusal(session.query('select pg_sleep(60)'));
     // A cancel that comes before the statement is for nothing.
-    await waitFor({ what: 'the statement to run', timeoutMs: 20_000 }, async () => {
+    await waitFor({ what: 'the statement to run', timeoutMs: 60_000 }, async () => {
       const rows = await db.query(
         `select from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'`,
       );

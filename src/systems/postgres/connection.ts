@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Client, type QueryResult } from 'pg';
 import { assert } from '../../kernel/assert.ts';
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import { untilAborted } from '../../kernel/kept-session.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
 import { asTealError } from './errors.ts';
 
@@ -205,26 +206,6 @@ export async function connect(options: ConnectOptions): Promise<PgConnection> {
     if (options.asReplica === true) await becomeReplica(connection);
   });
   return connection;
-}
-
-/** Work on a session that is abandoned when the signal is aborted: the work then ends with the signal's reason. */
-export async function untilAborted<T>(
-  connection: PgConnection,
-  signal: AbortSignal | undefined,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (signal === undefined) return work();
-  const abandon = (): void => connection.abandon(signal.reason as Error);
-  if (signal.aborted) abandon();
-  signal.addEventListener('abort', abandon, { once: true });
-  try {
-    return await work();
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', abandon);
-  }
 }
 
 /** Afterwards everything that was committed with `synchronous_commit = off` before, by whatever session, is on disk. */

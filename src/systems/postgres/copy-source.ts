@@ -1,6 +1,6 @@
 import { must } from '../../kernel/assert.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
-import type { Table, TableName } from '../../model/catalog.ts';
+import { tableFacts, type Table, type TableName } from '../../model/catalog.ts';
 import type {
   CopyRange,
   RowFormat,
@@ -154,10 +154,6 @@ async function* refusedAsFormat(table: Table, spans: AsyncGenerator<Buffer, void
     if (sqlStateOf(error) !== '42883') throw error;
     throw new TealError('TEAL-SYNC-204', 'the source does not write this table in binary form', tableFacts(table));
   }
-}
-
-export function tableFacts(table: TableName): { readonly schema: string; readonly table: string } {
-  return { schema: table.schema, table: table.name };
 }
 
 async function readExtents(url: string, tables: readonly Table[]): Promise<readonly TableExtent[]> {

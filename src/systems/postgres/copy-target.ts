@@ -1,7 +1,7 @@
-import { assert, must } from '../../kernel/assert.ts';
+import { must } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
-import { tableKey, type Table } from '../../model/catalog.ts';
-import { coversWhole } from '../../model/gaps.ts';
+import { tableFacts, tableKey, type Table } from '../../model/catalog.ts';
+import { rangeRecords, stayingTables, type RangeRecord, type RangeRow } from '../../ports/copy-records.ts';
 import type {
   CopyRange,
   CopyRun,
@@ -14,7 +14,6 @@ import type {
 import { connect, type PgConnection } from './connection.ts';
 import { CopySession, rowsOfTag } from './copy-session.ts';
 import { copyInSql } from './copy-sql.ts';
-import { tableFacts } from './copy-source.ts';
 import { sqlStateOf } from './errors.ts';
 import { quoteLiteral, quoteTable } from './quote.ts';
 
@@ -56,7 +55,8 @@ class Target implements CopyTarget {
       );
       this.#attempt = await beginAttempt(connection, run);
       const found = Map.groupBy(await readRecords(connection, run.tables), ({ table }) => tableKey(table));
-      const keeps = (table: Table): boolean => mayStay(found.get(tableKey(table)) ?? [], run);
+      const staying = stayingTables((table) => found.get(tableKey(table)) ?? [], run);
+      const keeps = (table: Table): boolean => staying.has(table);
       await makeEmpty(
         connection,
         run.tables.filter((table) => !keeps(table)),
@@ -117,35 +117,11 @@ async function isThere(connection: PgConnection, name: string): Promise<boolean>
   return rows[0]?.['there'] === 't';
 }
 
-interface RangeRecord extends DoneRange {
-  readonly epoch: number;
-}
-
 async function readRecords(connection: PgConnection, tables: readonly Table[]): Promise<readonly RangeRecord[]> {
-  const { rows } = await connection.query(
-    'select run::text as epoch, rel::text as rel, lo, hi, snap, rows::text as rows from teal.chunk order by rel, lo::int8',
+  const { rows } = await connection.query<RangeRow>(
+    'select run::text as run, rel::text as rel, lo, hi, snap, rows::text as rows from teal.chunk order by rel, lo::int8',
   );
-  const byOid = new Map(tables.map((table) => [String(table.oid), table]));
-  return rows.flatMap((row) => {
-    const table = byOid.get(row['rel'] ?? '');
-    if (table === undefined) return [];
-    const hi = row['hi'];
-    const to = typeof hi === 'string' ? { to: Number(hi) } : {};
-    const which = { epoch: Number(row['epoch']), snapshot: row['snap'] ?? '' };
-    return [{ ...which, table, from: Number(row['lo']), ...to, rows: BigInt(row['rows'] ?? '0') }];
-  });
-}
-
-/** A run goes on with what it has begun and leaves alone what is complete. Never ranges of two epochs in one table: a row that moved between them would be there twice or not at all. */
-function mayStay(records: readonly RangeRecord[], run: CopyRun): boolean {
-  const [first] = records;
-  if (first === undefined) return false;
-  assert(
-    records.every(({ epoch }) => epoch === first.epoch),
-    'the ranges of a table are of one epoch',
-    tableFacts(first.table),
-  );
-  return first.epoch === run.epoch || coversWhole(records);
+  return rangeRecords(rows, tables);
 }
 
 /** Rows that a copy has brought go, with the records of them; rows of anybody else stop the copy. */

@@ -1,8 +1,10 @@
 import type { Side } from '../../model/catalog.ts';
+import type { FollowMethod } from '../../model/follow-method.ts';
 import type { Probed, Step } from '../../ports/step.ts';
 import type { PgConnection } from './connection.ts';
 import { sqlStateOf } from './errors.ts';
 import type { KeptSession } from './kept-session.ts';
+import { movingRelations } from './moving.ts';
 import { quoteIdent, quoteLiteral } from './quote.ts';
 import { formsSql, userSchema } from './schema-forms.ts';
 
@@ -30,16 +32,30 @@ const tablesInNote = 200;
  */
 const spacer = `perform pg_logical_emit_message(false, 'teal.spacer', '')`;
 
+/** How a note gets to its place among the rows. */
+interface NoteWay {
+  /** SQL: the tables whose rows go the same way. */
+  readonly relations: string;
+  /** Statements of PL/pgSQL. `content`: an expression of type text. */
+  readonly write: (content: string) => string;
+}
+
+function noteWay(method: FollowMethod, publication: string): NoteWay {
+  const relations = movingRelations(method, publication);
+  if (method === 'triggers')
+    return { relations, write: (content) => `perform teal.record_message('teal.ddl', ${content});` };
+  return { relations, write: (content) => `perform pg_logical_emit_message(true, 'teal.ddl', ${content}); ${spacer};` };
+}
+
 /**
  * Writes a note of each change of the schema into the transaction that makes it: it comes through the flow at its place among the rows, and is gone when that
  * transaction is rolled back. Never the statement's text, which may hold values.
  *
  * It must not be able to fail the user's statement: whatever goes wrong in it is caught where it happens, and a note without details is tried instead. What is
- * lost then the next look at both schemas finds. It locks nothing but catalogs. A table is managed when it is in the publication, or is
+ * lost then the next look at both schemas finds. It locks nothing but catalogs. A table is managed when its rows are carried, or it is
  * in one tree of partitions with one that is. Plans are made once a session: making them costs more than running them.
  */
-function functionSql(publication: string): string {
-  const published = `select r.prrelid from pg_publication p join pg_publication_rel r on r.prpubid = p.oid where p.pubname = ${quoteLiteral(publication)}`;
+function functionSql({ relations, write }: NoteWay): string {
   return `
 create or replace function teal.note_ddl() returns event_trigger language plpgsql security definer set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan as $teal$
@@ -97,24 +113,22 @@ begin
           select h.inhrelid from pg_inherits h
           where h.inhparent = any (touched) and h.xmin::text::int8 >= (pg_current_xact_id()::text::int8 & 4294967295)) u
         where exists (
-          ${published} and r.prrelid in (
+          select from (${relations}) r (relation) where r.relation in (
             select u.oid union all select m.relid from pg_partition_tree(coalesce(pg_partition_root(u.oid), u.oid)) m))
         limit ${tablesInNote});
       types := array(
         select u.oid from unnest(types) as u (oid)
         where exists (
           select from pg_attribute a join pg_type x on x.oid = a.atttypid left join pg_type b on b.oid = x.typbasetype
-          where a.attrelid in (${published}) and not a.attisdropped and u.oid in (x.oid, x.typelem, b.oid, b.typelem)));
+          where a.attrelid in (${relations}) and not a.attisdropped and u.oid in (x.oid, x.typelem, b.oid, b.typelem)));
       select jsonb_agg(to_jsonb(f)) into forms from (${formsSql('c.oid = any (touched)', 't.oid = any (types)')}) f;
     end if;
-    perform pg_logical_emit_message(true, 'teal.ddl', jsonb_build_object(
+    ${write(`jsonb_build_object(
       'command', tg_tag, 'objects', objects, 'tables', coalesce(tables, '[]'), 'forms', coalesce(forms, '[]'),
-      'rewrote', tg_event = 'table_rewrite')::text);
-    ${spacer};
+      'rewrote', tg_event = 'table_rewrite')::text`)}
   exception when others then
     begin
-      perform pg_logical_emit_message(true, 'teal.ddl', jsonb_build_object('command', tg_tag, 'failed', sqlstate)::text);
-      ${spacer};
+      ${write(`jsonb_build_object('command', tg_tag, 'failed', sqlstate)::text`)}
     exception when others then
       null; -- The user's statement goes on whatever happens here.
     end;
@@ -138,11 +152,15 @@ function triggersSql(): string {
 const notAllowed = '42501';
 
 /** Schema `teal` must be there. Where event triggers may not be made that is written down, and both schemas are compared from time to time instead. */
-export async function installDdlNotes(connection: PgConnection, publication: string): Promise<'notes' | 'looks'> {
+export async function installDdlNotes(
+  connection: PgConnection,
+  publication: string,
+  method: FollowMethod = 'log',
+): Promise<'notes' | 'looks'> {
   try {
     await connection.transaction(async () => {
       await connection.query(ddlTriggers.map((name) => `drop event trigger if exists ${quoteIdent(name)}`).join('; '));
-      await connection.query(functionSql(publication));
+      await connection.query(functionSql(noteWay(method, publication)));
       await connection.query(triggersSql());
       await connection.query(`delete from teal.meta where name = 'ddl'`);
     });
@@ -185,7 +203,12 @@ async function probeDdlNotes(connection: PgConnection): Promise<Probed> {
 }
 
 /** Changes of the schema by others come through the flow, at their place among the rows. */
-export function ddlNotesStep(side: Side, session: KeptSession, publication: string): Step {
+export function ddlNotesStep(
+  side: Side,
+  session: KeptSession,
+  publication: string,
+  method: FollowMethod = 'log',
+): Step {
   return {
     id: `prepare:ddl-notes-${side}`,
     does: `makes three event triggers on ${side} that note every change of the schema in its own transaction; where that is not allowed, both schemas are compared from time to time`,
@@ -194,7 +217,7 @@ export function ddlNotesStep(side: Side, session: KeptSession, publication: stri
     undone: 'the event triggers are dropped',
     probe: async () => session.use(probeDdlNotes),
     act: async () => {
-      await session.use(async (connection) => installDdlNotes(connection, publication));
+      await session.use(async (connection) => installDdlNotes(connection, publication, method));
     },
     undo: async () => session.use(removeDdlNotes),
   };

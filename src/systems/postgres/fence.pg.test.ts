@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase, type TestDatabase } from '../../../test/support/postgres.ts';
 import { isTealError } from '../../kernel/errors.ts';
+import { fenceSigns } from '../../ports/fence.ts';
 import type { PgConnection } from './connection.ts';
-import { fenceMessage, PostgresFence } from './fence.ts';
+import { PostgresFence } from './fence.ts';
 import { KeptSession } from './kept-session.ts';
 import { installTealSchema } from './teal-schema.ts';
 
@@ -66,7 +67,7 @@ test.each([blueMajor(), greenMajor()])(
     for (const sql of refused) {
       await expect(it.database.query(sql), sql).rejects.toMatchObject({
         code: '25006',
-        message: expect.stringContaining(fenceMessage) as unknown,
+        message: expect.stringContaining(fenceSigns.message) as unknown,
       });
       await it.database.query('rollback');
     }
@@ -94,6 +95,58 @@ test('waits for a writer that is in its transaction, and its row is before the t
   await writer.query('commit');
   await raising;
   expect(await it.database.query('select count(*) as n from plain')).toEqual([{ n: '2' }]);
+});
+
+test('is raised between transactions that lock its tables in another order, and none of them fails of that', async () => {
+  await using it = await fencedDatabase(greenMajor());
+  await it.fence.install(false);
+  const untilRefused = async (): Promise<unknown> => {
+    const client = await it.database.connect();
+    for (;;) {
+      await client.query('begin');
+      try {
+        for (const table of ['parts_1', 'plain (id)']) await client.query(`insert into ${table} select 1 where false`);
+        await client.query('commit');
+      } catch (error) {
+        await client.query('rollback');
+        return Reflect.get(Object(error), 'code');
+      }
+    }
+  };
+  const writers = [untilRefused(), untilRefused()];
+  await it.fence.raise({ ...raise, lockTimeoutMs: 30_000 });
+  expect(await Promise.all(writers)).toEqual(['25006', '25006']);
+});
+
+test('where nobody holds the clients it is raised though there is always one who writes, and wins where they lock each other out', async () => {
+  await using it = await fencedDatabase(greenMajor());
+  const fence = new PostgresFence(it.session, tables, undefined, { winsDeadlocks: true });
+  await fence.install(false);
+  const codes: unknown[] = [];
+  const untilRefused = async (seconds: number, begun: () => void): Promise<void> => {
+    const client = await it.database.connect();
+    while (!codes.includes('25006')) {
+      await client.query('begin');
+      try {
+        await client.query('insert into parts_1 select 1 where false');
+        begun();
+        await client.query(`select pg_sleep(${seconds})`);
+        await client.query('insert into plain (id) select 1 where false');
+        await client.query('commit');
+      } catch (error) {
+        codes.push(Reflect.get(Object(error), 'code'));
+        await client.query('rollback');
+      }
+    }
+  };
+  // Of unlike lengths: they must not pause together.
+  const begun = [0.23, 0.31, 0.37, 0.41].map((seconds) => ({ seconds, ...Promise.withResolvers<void>() }));
+  const writers = begun.map(async ({ seconds, resolve }) => untilRefused(seconds, resolve));
+  await Promise.all(begun.map(async ({ promise }) => promise));
+  await fence.raise({ ...raise, lockTimeoutMs: 10_000 });
+  await Promise.all(writers);
+  expect(new Set(codes)).toEqual(new Set(['40P01', '25006']));
+  expect((await fence.probe()).fence).toBe('raised');
 });
 
 test('gives up with no effect when a writer does not end in time', async () => {
@@ -149,6 +202,69 @@ test('opens with the owner row in one transaction, twice is once, and another cu
   await expect(it.fence.lower({ ...owner, cut: 'c2' })).rejects.toSatisfy((error) =>
     isTealError(error, 'TEAL-SYSTEMS-501'),
   );
+});
+
+test('sessions that have called the open function, with plans of their own, meet the closed one, and the open one again', async () => {
+  await using it = await fencedDatabase(greenMajor());
+  await it.fence.install(false);
+  const sessions = await Promise.all([1, 2, 3].map(async () => it.database.connect()));
+  const write = { name: 'kept', text: 'insert into parts_1 values ($1)', values: [1] };
+  const ends = async (): Promise<readonly string[]> =>
+    Promise.all(
+      sessions.map(async (session) =>
+        session.query(write).then(
+          () => 'done',
+          (error: unknown) => (error as { code: string }).code,
+        ),
+      ),
+    );
+  for (let round = 1; round <= 7; round += 1) expect(await ends()).toEqual(['done', 'done', 'done']);
+  for (const epoch of [1, 2, 3]) {
+    await it.fence.raise({ ...raise, token: `c${epoch}/blue`, epoch });
+    expect(await ends()).toEqual(['25006', '25006', '25006']);
+    await it.fence.lower();
+    expect(await ends()).toEqual(['done', 'done', 'done']);
+  }
+});
+
+test('a writer that waits behind the fence meets it, in a session that has called the open function', async () => {
+  await using it = await fencedDatabase(blueMajor());
+  await it.fence.install(false);
+  const [before, waiting] = [await it.database.connect(), await it.database.connect()];
+  await waiting.query(`insert into plain values (5, 'called')`);
+  await before.query(`begin; insert into plain values (2, 'in flight')`);
+  const raising = it.fence.raise({ ...raise, lockTimeoutMs: 20_000 });
+  const waits = async (mode: string): Promise<unknown> =>
+    it.database.query(
+      `do $$ begin while not exists (select from pg_locks where not granted and mode = '${mode}') loop perform pg_sleep(0.01); end loop; end $$`,
+    );
+  await waits('ShareRowExclusiveLock');
+  const refused = expect(waiting.query(`insert into plain values (3, 'late')`)).rejects.toMatchObject({
+    code: '25006',
+  });
+  await waits('RowExclusiveLock');
+  await before.query('commit');
+  await raising;
+  await refused;
+  expect(await it.database.query(`select string_agg(id::text, ',' order by id) as ids from plain`)).toEqual([
+    { ids: '1,2,5' },
+  ]);
+});
+
+test('a trigger that somebody disabled or dropped is in its place when the fence is raised', async () => {
+  await using it = await fencedDatabase(blueMajor());
+  await it.fence.install(false);
+  const odd = '"odd ""name"""';
+  await it.database.query('alter table plain disable trigger user; alter table parts_1 disable trigger all');
+  expect((await it.fence.probe()).fence).toBe('installed');
+  await it.database.query(`insert into plain values (2, 'loaded'); drop trigger teal_fence on ${odd}`);
+  expect((await it.fence.probe()).fence).toBe('partly');
+  await it.fence.raise(raise);
+  expect((await it.fence.probe()).fence).toBe('raised');
+  for (const table of ['plain', 'parts_1', odd])
+    await expect(it.database.query(`delete from ${table}`), table).rejects.toMatchObject({ code: '25006' });
+  await it.database.query('alter table plain disable trigger user');
+  expect((await it.fence.probe()).fence).toBe('partly');
 });
 
 test('is gone after removal', async () => {

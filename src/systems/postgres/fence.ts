@@ -1,7 +1,15 @@
-import { TealError } from '../../kernel/errors.ts';
+import { monotonicMs, sleep } from '../../kernel/clock.ts';
+import { isTealError, TealError } from '../../kernel/errors.ts';
 import type { Side, TableName } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
-import type { Fence, FenceState, OwnerRow, RaiseOptions } from '../../ports/fence.ts';
+import {
+  fenceSigns,
+  type Fence,
+  type FenceState,
+  type FenceTold,
+  type OwnerRow,
+  type RaiseOptions,
+} from '../../ports/fence.ts';
 import type { SchemaMark } from '../../ports/schemas.ts';
 import { flushCommits, withLockRetry, type PgConnection } from './connection.ts';
 import type { KeptSession } from './kept-session.ts';
@@ -9,8 +17,6 @@ import { positionOfLsnText } from './position.ts';
 import { quoteTable } from './quote.ts';
 import { markDifferences, readDigest, readObjects } from './schema-forms.ts';
 
-/** Beginning of the message of the fence's error (SQLSTATE 25006): proxies know a statement that had no effect by it. */
-export const fenceMessage = 'teal: fenced';
 export const fenceTrigger = 'teal_fence';
 
 /**
@@ -21,49 +27,92 @@ const fenceLock = '1952801132, 502';
 const lockFence = `select pg_catalog.pg_advisory_xact_lock(${fenceLock})`;
 const awaitFence = `select pg_catalog.pg_advisory_xact_lock_shared(${fenceLock})`;
 
-const fenceFunction = `
+/** Clients' transactions take a millisecond or two. */
+const lookAgainMs = 3;
+
+const openFunction = `
+create or replace function teal.fence() returns trigger language plpgsql as $$
+begin
+  return null;
+end $$`;
+
+const closedFunction = `
 create or replace function teal.fence() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
-  raise exception using
-    errcode = '25006',
-    message = format('${fenceMessage}: %I.%I takes no writes here', tg_table_schema, tg_table_name),
+  ${fenceSigns.closedWord} using
+    errcode = '${fenceSigns.sqlState}',
+    message = format('${fenceSigns.message}: %I.%I takes no writes here', tg_table_schema, tg_table_name),
     hint = 'The data has moved, or is moving, to the other system. Connect through the proxy.';
 end $$`;
 
+/** SQL: whether the function is the closed one; NULL where there is none. */
+const isClosedSql = `(select p.prosrc like '%${fenceSigns.closedWord}%' from pg_catalog.pg_proc p
+  join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'teal' and p.proname = 'fence')`;
+
+export interface PostgresFenceOptions {
+  /**
+   * Where nobody holds the clients: of a fence and a transaction that wait for each other the server ends the transaction (40P01), of which nothing has happened then, and not the fence. Only
+   * where the account of the fence is a superuser, and `lockTimeoutMs` leaves time enough for the server to see it (`deadlock_timeout`, mostly a second). Default: the one that waits longer is ended.
+   */
+  readonly winsDeadlocks?: boolean;
+  /** A last question under the locks, before the token is written: it throws where the side must not be closed now. */
+  readonly beforeToken?: (connection: PgConnection) => Promise<void>;
+}
+
 /**
- * The fence of PostgreSQL: a statement trigger on every table that refuses writes, switched by one transaction (correctness.md §0.5, §3.3).
+ * The fence of PostgreSQL: a statement trigger on every table, enabled all the time, that calls one function; a transaction that replaces the function switches all of them (correctness.md §0.5,
+ * §3.3: there the triggers themselves are switched, a thousand catalog rows instead of one).
  *
- * Sound because SHARE ROW EXCLUSIVE waits for every open writer and blocks new ones, and the trigger becomes visible at the commit that carries the token: a
- * writer either committed before the token or meets the trigger. It fires in sessions of origin `origin` and `local`, so carriers (`replica`) pass.
+ * Sound because SHARE ROW EXCLUSIVE waits for every open writer and blocks new ones, and the closed function becomes visible at the commit that carries the token: a writer either
+ * committed before the token, or locks its table afterwards. Who locks a table reads what was invalidated until then (LockRelationOid), the function's row among it, and each call of a trigger
+ * looks whether its function is still that row (plpgsql_compile). It fires in sessions of origin `origin` and `local`, so carriers (`replica`) pass.
  * Every partition carries its own: a statement trigger on the parent does not fire for a write to the leaf.
  */
 export class PostgresFence implements Fence {
   readonly #session: KeptSession;
   readonly #tables: readonly TableName[];
   readonly #selected: (table: TableName) => boolean;
+  readonly #winsDeadlocks: boolean;
+  readonly #beforeToken: PostgresFenceOptions['beforeToken'];
 
   /** `tables`: all managed ones, partitioned parents included. `selected`: what a mark of the schema covers. */
   constructor(
     session: KeptSession,
     tables: readonly TableName[],
     selected: (table: TableName) => boolean = () => true,
+    more: PostgresFenceOptions = {},
   ) {
+    this.#winsDeadlocks = more.winsDeadlocks === true;
+    this.#beforeToken = more.beforeToken;
     this.#session = session;
     this.#tables = tables;
     this.#selected = selected;
   }
 
+  told(side: Side, lockTimeoutMs: number): FenceTold {
+    const locks = `SHARE ROW EXCLUSIVE on the managed tables of ${side} for some milliseconds`;
+    const costs = 'a few milliseconds a hundred tables';
+    return {
+      raising: {
+        does: `closes every managed table of ${side} to writes and writes the token, in one transaction`,
+        locks: `${locks}; waits for them at most ${lockTimeoutMs} ms; reads pass`,
+        costs,
+      },
+      lowering: { locks, costs },
+    };
+  }
+
   async install(closed: boolean): Promise<void> {
     await this.#session.use(async (connection) => {
-      await connection.query(fenceFunction);
-      const missing = await this.#tablesWhere(connection, 'absent');
+      await connection.transaction(async () => {
+        await connection.query(lockFence);
+        await connection.query(closed ? closedFunction : openFunction);
+      });
       // One short transaction a table: a lock on all of them at once would stop a busy blue for as long as its slowest writer.
-      for (const table of missing) {
-        await withLockRetry({}, async () => connection.query(`${briefly} ${createTrigger(table, closed)}`));
+      for (const statement of await this.#toArm(connection)) {
+        await withLockRetry({}, async () => connection.query(`${briefly} ${statement}`));
       }
       await flushCommits(connection);
-      const wrong = await this.#tablesWhere(connection, closed ? 'open' : 'closed');
-      if (wrong.length > 0) await connection.query(wrong.map((table) => switchTrigger(table, closed)).join(';\n'));
     });
   }
 
@@ -71,12 +120,14 @@ export class PostgresFence implements Fence {
     return this.#session.use(async (connection) => {
       await connection.transaction(async () => {
         await connection.query(
-          `set local lock_timeout = ${options.lockTimeoutMs}; set local synchronous_commit = on; ${lockFence}`,
+          `set local lock_timeout = ${options.lockTimeoutMs}; set local synchronous_commit = on; ${lockFence}; savepoint teal_locks`,
         );
-        await connection.query(`lock table ${this.#tables.map(only).join(', ')} in share row exclusive mode`);
+        await this.#lockTables(connection, options);
         await refusePrepared(connection);
         if (options.schema !== undefined) await this.#refuseChanged(connection, options.schema);
-        await connection.query(this.#tables.map((table) => switchTrigger(table, true)).join(';\n'));
+        await this.#beforeToken?.(connection);
+        const statements = [...(await this.#toArm(connection)), closedFunction];
+        await connection.query(statements.join(';\n'));
         await writeToken(connection, options.token, 'fence', options.cut, options.epoch);
       });
       return currentPosition(connection);
@@ -89,12 +140,10 @@ export class PostgresFence implements Fence {
         connection.transaction(async () => {
           await connection.query(`set local lock_timeout = '500ms'; set local synchronous_commit = on; ${lockFence}`);
           if (owner !== undefined && (await hasOwner(connection, owner))) return;
-          const closed = await this.#tablesWhere(connection, 'closed');
-          if (closed.length > 0) {
-            await connection.query(closed.map((table) => switchTrigger(table, false)).join(';\n'));
-          }
+          const closed = await isClosed(connection);
+          if (closed) await connection.query(openFunction);
           if (owner !== undefined) await writeOwner(connection, owner);
-          else if (closed.length > 0) await writeReopened(connection);
+          else if (closed) await writeReopened(connection);
         }),
       );
     }, signal);
@@ -108,16 +157,17 @@ export class PostgresFence implements Fence {
       // One message and one transaction; each statement sees what was committed when it began.
       const { rows } = await connection.query(
         `${awaitFence};
-         select (select count(*) from pg_trigger t where t.tgname = '${fenceTrigger}' and t.tgrelid = any (${oids}) and t.tgenabled <> 'D') as raised,
+         select (select count(*) from pg_trigger t where t.tgname = '${fenceTrigger}' and t.tgrelid = any (${oids}) and t.tgenabled = 'O') as armed,
+                ${isClosedSql} as closed,
                 (select count(*) from pg_trigger t where t.tgname = '${fenceTrigger}' and t.tgrelid = any (${oids})) as installed,
                 (select array_to_json(array_agg(c.token order by c.at))::text from teal.cut c) as tokens,
                 (select array_to_json(array[o.epoch::text, o.owner, o.cut])::text from teal.owner o order by o.epoch desc limit 1) as owner`,
       );
       const row = rows[0] ?? {};
-      const [raised, installed] = [Number(row['raised']), Number(row['installed'])];
+      const [armed, installed] = [Number(row['armed']), Number(row['installed'])];
       const owner = parseOwner(row['owner'] ?? null);
       return {
-        fence: fenceWord(raised, installed, this.#tables.length),
+        fence: fenceWord(row['closed'] === 't', armed, installed, this.#tables.length),
         tokens: JSON.parse(row['tokens'] ?? '[]') as string[],
         ...(owner === undefined ? {} : { owner }),
       };
@@ -126,14 +176,42 @@ export class PostgresFence implements Fence {
 
   async remove(): Promise<void> {
     await this.#session.use(async (connection) => {
-      const there = await this.#tablesWhere(connection, 'any');
-      for (const table of there) {
+      for (const { table, enabled } of await this.#triggers(connection)) {
+        if (enabled === null) continue;
         const drop = `${briefly} drop trigger if exists ${fenceTrigger} on ${quoteTable(table)}`;
         await withLockRetry({}, async () => connection.query(drop));
       }
       await flushCommits(connection);
       await connection.query('drop function if exists teal.fence()');
     });
+  }
+
+  /**
+   * All tables at one moment at which nobody writes to any. Whoever waits for one while he holds others waits for transactions that wait for him, where nobody holds the clients: they lock
+   * in an order of their own. Only where no such moment comes in a quarter of the time the tables are waited for one after another: so a transaction that writes for longer is let end.
+   */
+  async #lockTables(connection: PgConnection, { lockTimeoutMs, signal }: RaiseOptions): Promise<void> {
+    const lock = `lock table ${this.#tables.map(only).join(', ')} in share row exclusive mode`;
+    const quietMs = lockTimeoutMs / 4;
+    const quietUntilMs = monotonicMs() + quietMs;
+    do {
+      try {
+        await connection.query(`${lock} nowait`);
+        return;
+      } catch (error) {
+        if (!isTealError(error, 'TEAL-SYSTEMS-008')) throw error;
+        await connection.query('rollback to savepoint teal_locks');
+      }
+      await sleep(lookAgainMs, signal);
+    } while (monotonicMs() < quietUntilMs);
+    if (this.#winsDeadlocks) {
+      const longerMs = String(10 * lockTimeoutMs);
+      await connection.query(
+        `select set_config('deadlock_timeout', $1, true) from pg_roles where rolname = current_user and rolsuper`,
+        [longerMs],
+      );
+    }
+    await connection.query(`set local lock_timeout = ${Math.max(1, Math.ceil(lockTimeoutMs - quietMs))}; ${lock}`);
   }
 
   /** Under the locks: no table can change any more until the commit. */
@@ -157,7 +235,17 @@ export class PostgresFence implements Fence {
     return rows.map((row) => row['oid'] ?? '0');
   }
 
-  async #tablesWhere(connection: PgConnection, state: 'absent' | 'open' | 'closed' | 'any'): Promise<TableName[]> {
+  /** Statements for the tables whose trigger is not there or would not fire: somebody may have disabled it for a load of data, or dropped it. */
+  async #toArm(connection: PgConnection): Promise<readonly string[]> {
+    const there = await this.#triggers(connection);
+    return there.flatMap(({ table, enabled }) => {
+      if (enabled === null) return [createTrigger(table)];
+      return enabled === 'O' ? [] : [enableTrigger(table)];
+    });
+  }
+
+  /** Of the managed tables that are there; `enabled` as `pg_trigger.tgenabled` has it, null without a trigger. */
+  async #triggers(connection: PgConnection): Promise<readonly { table: TableName; enabled: string | null }[]> {
     const { rows } = await connection.query(
       `select n.nspname as schema, c.relname as name, t.tgenabled as enabled
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -165,42 +253,42 @@ export class PostgresFence implements Fence {
        left join pg_trigger t on t.tgrelid = c.oid and t.tgname = $3`,
       [this.#tables.map((table) => table.schema), this.#tables.map((table) => table.name), fenceTrigger],
     );
-    return rows
-      .filter((row) => matches(state, row['enabled'] ?? null))
-      .map((row) => ({ schema: row['schema'] ?? '', name: row['name'] ?? '' }));
+    return rows.map((row) => ({
+      table: { schema: row['schema'] ?? '', name: row['name'] ?? '' },
+      enabled: row['enabled'] ?? null,
+    }));
   }
 }
 
 /** Several statements in one text are one transaction. Thousands of these follow each other: the disk is waited for once, by `flushCommits`. */
 const briefly = `set local lock_timeout = '500ms'; set local synchronous_commit = off;`;
 
-function matches(state: 'absent' | 'open' | 'closed' | 'any', enabled: string | null): boolean {
-  if (enabled === null) return state === 'absent';
-  if (state === 'any') return true;
-  return state === (enabled === 'D' ? 'open' : 'closed');
+async function isClosed(connection: PgConnection): Promise<boolean> {
+  const { rows } = await connection.query(`select ${isClosedSql} as closed`);
+  return rows[0]?.['closed'] === 't';
 }
 
-function fenceWord(raised: number, installed: number, all: number): FenceState['fence'] {
+/** `armed`: those that would fire. While it is open it is no matter whether one would: raising enables them all. */
+function fenceWord(isClosed: boolean, armed: number, installed: number, all: number): FenceState['fence'] {
   if (installed === 0) return 'absent';
   // Its making ended early: a table was busy for too long.
   if (installed < all) return 'partly';
-  if (raised === 0) return 'installed';
-  return raised === all ? 'raised' : 'partly';
+  if (!isClosed) return 'installed';
+  return armed === all ? 'raised' : 'partly';
 }
 
 function only(table: TableName): string {
   return `only ${quoteTable(table)}`;
 }
 
-function createTrigger(table: TableName, closed: boolean): string {
+function createTrigger(table: TableName): string {
   return `create trigger ${fenceTrigger} before insert or update or delete or truncate on ${quoteTable(table)}
-    for each statement execute function teal.fence();
-    ${switchTrigger(table, closed)}`;
+    for each statement execute function teal.fence()`;
 }
 
-/** ONLY: each partition is switched by its own statement, so the number of locks is known beforehand. */
-function switchTrigger(table: TableName, closed: boolean): string {
-  return `alter table ${only(table)} ${closed ? 'enable' : 'disable'} trigger ${fenceTrigger}`;
+/** ONLY: each partition has its own, so the number of locks is known beforehand. */
+function enableTrigger(table: TableName): string {
+  return `alter table ${only(table)} enable trigger ${fenceTrigger}`;
 }
 
 /** A transaction that was prepared before could still commit after the token: its locks would have stopped the fence, unless it locks no managed table. */

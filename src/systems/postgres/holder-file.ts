@@ -5,7 +5,7 @@ import { nowMs } from '../../kernel/clock.ts';
 import type { TableName } from '../../model/catalog.ts';
 import type { ExportedSnapshot } from './exported-snapshot.ts';
 
-/** What a holder is asked to do. Without the address: that holds a password, and comes by the environment. */
+/** What a holder is asked to do, as a message of its starter's. Without the address: that holds a password, and comes by the environment. */
 export interface HolderRequest {
   /** Where it says what it holds. */
   readonly file: string;
@@ -16,7 +16,6 @@ export interface HolderRequest {
   readonly snapshot: string;
   readonly epoch: number;
   readonly tables: readonly TableName[];
-  readonly lockTimeoutMs: number;
   readonly leaseMs: number;
 }
 

@@ -21,16 +21,25 @@ const askEveryMs = 30_000;
 export type HolderEnd = 'asked' | 'file removed' | 'lease over';
 
 /**
- * The whole life of a holder: imports the snapshot, locks the tables against rewriting, exports the snapshot again, says so in its file, and keeps the transaction
+ * A statement that rewrites a table may wait for whoever keeps it locked for the holder, and the holder behind that statement: only giving up ends it, and until then every
+ * client of the table waits too.
+ */
+const lockTimeoutMs = 2_000;
+
+/** A holder's session, before it is known what is to be held. */
+export async function connectHolder(url: string, stop: AbortSignal): Promise<PgConnection> {
+  return connect({ url, applicationName: 'teal snapshot holder', lockTimeoutMs, signal: stop });
+}
+
+/**
+ * The life of a holder that knows what to hold: imports the snapshot, locks the tables against rewriting, exports the snapshot again, says so in its file, and keeps the transaction
  * open until it is no longer wanted. Throws when the session is lost: there is nothing left to hold then, and the file must go, so that nobody counts on it.
  */
-export async function holdSnapshot(request: HolderRequest, url: string, stop: AbortSignal): Promise<HolderEnd> {
-  await using connection = await connect({
-    url,
-    applicationName: 'teal snapshot holder',
-    lockTimeoutMs: request.lockTimeoutMs,
-    signal: stop,
-  });
+export async function holdSnapshot(
+  connection: PgConnection,
+  request: HolderRequest,
+  stop: AbortSignal,
+): Promise<HolderEnd> {
   const exported = await takeOver(connection, request);
   const { file, token, snapshot, epoch, leaseMs } = request;
   const record: HolderRecord = { pid: process.pid, token, ...exported, snapshot, epoch, leaseMs };

@@ -26,7 +26,7 @@ test('who gives up hears so at once, the session is thrown away, and who comes n
   expect(isOver).toBe(false);
   await expect(silent).rejects.toMatchObject({ code: 'TEAL-STAGES-109' });
   expect(await patient).not.toBe(first);
-  expect(monotonicMs() - began).toBeLessThan(5_000);
+  expect(monotonicMs() - began).toBeLessThan(15_000);
   expect([isOver, hasBegun]).toEqual([true, false]);
   expect(await database.query(`select to_regclass('too_late') as there`)).toEqual([{ there: null }]);
 });

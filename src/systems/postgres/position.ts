@@ -11,8 +11,10 @@ export function positionOfLsnText(text: string): Position {
   return positionOfLsn(parseLsn(text));
 }
 
+const form = /^[0-9A-F]{16}$/;
+
 export function lsnOfPosition(position: Position): LSN {
-  if (!/^[0-9A-F]{16}$/.test(position)) {
+  if (!form.test(position)) {
     throw new TealError('TEAL-MODEL-001', 'not a position of PostgreSQL', { length: position.length });
   }
   return BigInt(`0x${position}`);
@@ -21,4 +23,9 @@ export function lsnOfPosition(position: Position): LSN {
 /** As PostgreSQL and people write it: `16/B374D848`. */
 export function lsnTextOfPosition(position: Position): string {
   return formatLsn(lsnOfPosition(position));
+}
+
+/** The same; `0/0`, which is no place, for a position of another system. */
+export function lsnTextIfAny(position: Position): string {
+  return form.test(position) ? lsnTextOfPosition(position) : '0/0';
 }

@@ -1,6 +1,7 @@
 import type { Side, Table } from '../../model/catalog.ts';
 import type { Probed, Step } from '../../ports/step.ts';
 import type { KeptSession } from './kept-session.ts';
+import { dropPublication } from './drop-publication.ts';
 import { quoteIdent, quoteTable } from './quote.ts';
 import { publishedTealTables } from './teal-schema.ts';
 
@@ -15,7 +16,7 @@ export function publicationStep(side: Side, session: KeptSession, name: string, 
     ...publishedTealTables.map((table) => ({ schema: 'teal', name: table })),
   ];
   return {
-    id: `prepare:publication-${side}`,
+    id: publicationStepId(side),
     does: `creates publication ${name} on ${side}, for ${members.length} tables`,
     locks: 'SHARE UPDATE EXCLUSIVE on them for a moment: reads and writes pass',
     costs: 'nothing until a slot reads from it',
@@ -36,18 +37,20 @@ export function publicationStep(side: Side, session: KeptSession, name: string, 
         return whole ? { state: 'done', evidence: found } : { state: 'partly', evidence: found };
       }),
     act: async () => {
-      await session.use(async (connection) =>
-        connection.transaction(async () => {
-          await connection.query(`drop publication if exists ${quoteIdent(name)}`);
-          await connection.query(
-            `create publication ${quoteIdent(name)} for table ${members.map((table) => `only ${quoteTable(table)}`).join(', ')}
+      await session.use(async (connection) => {
+        await dropPublication(connection, name);
+        await connection.query(
+          `create publication ${quoteIdent(name)} for table ${members.map((table) => `only ${quoteTable(table)}`).join(', ')}
              with (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)`,
-          );
-        }),
-      );
+        );
+      });
     },
     undo: async () => {
-      await session.use(async (connection) => connection.query(`drop publication if exists ${quoteIdent(name)}`));
+      await session.use(async (connection) => dropPublication(connection, name));
     },
   };
+}
+
+export function publicationStepId(side: Side): string {
+  return `prepare:publication-${side}`;
 }

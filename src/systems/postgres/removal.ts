@@ -3,11 +3,13 @@ import type { Fence } from '../../ports/fence.ts';
 import type { Probed, Step } from '../../ports/step.ts';
 import type { PgConnection } from './connection.ts';
 import { ddlTriggers, removeDdlNotes } from './ddl-notes.ts';
+import { dropPublication } from './drop-publication.ts';
 import { fenceTrigger } from './fence.ts';
 import type { KeptSession } from './kept-session.ts';
 import { dropOrigins } from './origins.ts';
 import { quoteIdent } from './quote.ts';
 import { dropSlot } from './slot.ts';
+import { recorderTriggers, removeRecorder } from './trigger-source/recorder.ts';
 
 /** What Teal is called on both servers, from the migration's name. */
 export interface TealNames {
@@ -44,7 +46,9 @@ export function removalStep(
     does: keepClosed
       ? `takes slot, publication, origin and Teal's tables away from ${side}, and leaves it closed to writes`
       : `takes slot, publication, origin, triggers and schema teal away from ${side}`,
-    locks: keepClosed ? 'nothing' : 'ACCESS EXCLUSIVE on one table at a time for a moment; waits at most 500 ms a try',
+    locks: keepClosed
+      ? 'SHARE UPDATE EXCLUSIVE on the tables for a moment: reads and writes pass'
+      : 'ACCESS EXCLUSIVE on one table at a time for a moment; waits at most 500 ms a try',
     costs: 'nothing',
     undone: 'it is not: after it there is no way back',
     probe: async () =>
@@ -59,8 +63,9 @@ export function removalStep(
       if (!keepClosed) await fence.remove();
       await session.use(async (connection) => {
         await removeDdlNotes(connection);
+        await removeRecorder(connection);
         await dropSlot(connection, names.flow[side], { terminateReader: true, signal });
-        await connection.query(`drop publication if exists ${quoteIdent(names.flow[side])}`);
+        await dropPublication(connection, names.flow[side], signal);
         await dropOrigins(connection, originsOf(side, names), signal);
         if (keepClosed) await dropTables(connection);
         else await connection.query('drop schema if exists teal cascade');
@@ -83,9 +88,10 @@ async function leftovers(
      union all select 'origin ' || roname from pg_replication_origin where roname = any ($2)
      union all select 'table ' || relname from pg_class where relnamespace = to_regnamespace('teal') and relkind in ('r', 'p')
      union all select 'trigger on ' || tgrelid::regclass::text from pg_trigger where tgname = $3 and not $4
+     union all select 'trigger on ' || tgrelid::regclass::text from pg_trigger where tgname = any ($6)
      union all select 'event trigger ' || evtname from pg_event_trigger where evtname = any ($5)
      union all select 'schema teal' where to_regnamespace('teal') is not null and not $4`,
-    [names.flow[side], originsOf(side, names), fenceTrigger, keepClosed, ddlTriggers],
+    [names.flow[side], originsOf(side, names), fenceTrigger, keepClosed, ddlTriggers, recorderTriggers],
   );
   return rows.map((row) => row['what'] ?? '');
 }

@@ -3,7 +3,7 @@ import { compareForms, type FormDifferences, type SchemaForm } from '../../model
 import type { SchemaEyes, SchemaLook } from '../../ports/schemas.ts';
 import type { PgConnection } from './connection.ts';
 import { KeptSession } from './kept-session.ts';
-import { readForms, readFormsLike, readUnpublished } from './schema-forms.ts';
+import { readForms, readFormsLike, readNotMoving } from './schema-forms.ts';
 
 export interface SchemaEyesOptions {
   readonly sourceUrl: string;
@@ -11,8 +11,8 @@ export interface SchemaEyesOptions {
   readonly applicationName: string;
   /** Which side the source is. */
   readonly side: Side;
-  /** Of the flow, on the source. */
-  readonly publication: string;
+  /** SQL: the tables whose rows the flow carries (moving.ts). */
+  readonly moving: string;
   /** Tables of the migration, also those that came later. */
   readonly selected: (table: TableName) => boolean;
 }
@@ -32,7 +32,7 @@ export function openSchemaEyes(options: SchemaEyesOptions): SchemaEyes {
       const [ofSource, ofTarget] = await Promise.all([
         source.use(async (connection) => ({
           forms: await readForms(connection),
-          unmoved: await readUnmoved(connection, options.publication, selected, side),
+          unmoved: await readUnmoved(connection, options.moving, selected, side),
         })),
         target.use(readForms),
       ]);
@@ -58,14 +58,14 @@ export function compareSelected(
   return compareForms(live.filter(ours), other.filter(ours), { source: side, target: otherSide(side) });
 }
 
-/** Sentences of tables that came after the publication was made. */
+/** Sentences of tables that came after it was said which ones move. */
 export async function readUnmoved(
   connection: PgConnection,
-  publication: string,
+  moving: string,
   selected: (table: TableName) => boolean,
   side: Side,
 ): Promise<readonly string[]> {
-  const tables = await readUnpublished(connection, publication);
+  const tables = await readNotMoving(connection, moving);
   return tables
     .filter(selected)
     .map((table) => `rows of ${tableKey(table)} do not move: ${side} got this table after the copy was prepared`);

@@ -75,17 +75,14 @@ function namesOf(forms: readonly SchemaForm[]): readonly TableName[] {
   return [...new Map(forms.map(({ schema, of }) => [`${schema}.${of}`, { schema, name: of }])).values()];
 }
 
-/** Tables that hold rows which a log carries and that are not in the publication; extensions' own are none of ours. */
-export async function readUnpublished(querier: Querier, publication: string): Promise<readonly TableName[]> {
+/** Tables that hold rows which can be followed and that are none of these (`moving`: SQL, see moving.ts); extensions' own are none of ours. */
+export async function readNotMoving(querier: Querier, moving: string): Promise<readonly TableName[]> {
   const { rows } = await querier.query(
     `select n.nspname as schema, c.relname as name
      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where c.relkind = 'r' and c.relpersistence = 'p' and ${userSchema} and ${notOfExtension('pg_class', 'c.oid')}
-       and not exists (
-         select from pg_catalog.pg_publication_rel r join pg_catalog.pg_publication p on p.oid = r.prpubid
-         where p.pubname = $1 and r.prrelid = c.oid)
+       and c.oid not in (${moving})
      order by 1, 2`,
-    [publication],
   );
   return rows.map((row) => ({ schema: row['schema'] ?? '', name: row['name'] ?? '' }));
 }

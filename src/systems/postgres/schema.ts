@@ -1,27 +1,21 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { TealError, isTealError } from '../../kernel/errors.ts';
-import { tableKey, type TableName } from '../../model/catalog.ts';
+import { tableKey } from '../../model/catalog.ts';
 import type { ApplyWork, SchemaDriver, SchemaPart, SchemaReport, SchemaWork } from '../../ports/schema-driver.ts';
 import type { Probed } from '../../ports/step.ts';
 import { connect, flushCommits, withLockRetry, type PgConnection } from './connection.ts';
 import { sqlStateOf } from './errors.ts';
 import { quoteLiteral } from './quote.ts';
-import { archiveExists, dropStatements, dumpSchema, readArchive } from './schema-archive.ts';
 import { SchemaBoard } from './schema-board.ts';
-import { additionOf, validationsOf } from './schema-foreign-keys.ts';
-import { orderItems, type OrderedItem } from './schema-order.ts';
+import { additionOf } from './schema-foreign-keys.ts';
+import { archivedSchema, type ArchiveOptions } from './schema-from-archive.ts';
+import { givenSchema, type GivenItem } from './schema-from-items.ts';
+import type { OrderedItem } from './schema-order.ts';
+import type { LoadedSchema, SchemaOrigin } from './schema-origin.ts';
 import { makeAsFarAsAllowed } from './schema-rights.ts';
 import { fingerprintOf, preambleFor, type SchemaItem } from './schema-script.ts';
-import type { PgTools } from './schema-tools.ts';
 
-export interface PostgresSchemaOptions {
-  readonly sourceUrl: string;
+export interface SchemaTarget {
   readonly targetUrl: string;
-  /** Where the archive is kept. */
-  readonly stateDir: string;
-  readonly tools: PgTools;
-  readonly excludeTables?: readonly TableName[];
   /** Of the sessions that build: `{ maintenance_work_mem: '1GB', max_parallel_maintenance_workers: '4' }`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -52,7 +46,7 @@ async function dropAll(connection: PgConnection, statements: readonly string[], 
   }
 }
 
-/** How long pg_dump, and a statement on the target, wait for a lock. */
+/** How long a statement on the target waits for a lock. */
 const lockTimeoutMs = 60_000;
 const attemptsPerItem = 5;
 /**
@@ -63,7 +57,6 @@ const besideTheFlow: ReadonlySet<SchemaPart> = new Set(['foreignKeys', 'validati
 const besideTheFlowLockMs = 500;
 const besideTheFlowAttempts = 200;
 const dependentObjects = '2BP01';
-const postDataToDrop = new Set(['FK CONSTRAINT', 'MATERIALIZED VIEW', 'VIEW', 'STATISTICS', 'EVENT TRIGGER']);
 const duplicates = new Set(['42P07', '42710', '42723', '42P06', '42712']);
 
 /**
@@ -72,30 +65,27 @@ const duplicates = new Set(['42P07', '42710', '42723', '42P06', '42712']);
  *
  * Errors: TEAL-SYSTEMS-201, -202 the archive; -203 an object is there that Teal did not make; -204 the target refuses a statement.
  */
-export function postgresSchemaDriver(options: PostgresSchemaOptions): SchemaDriver {
-  return new Driver(options);
+export function postgresSchemaDriver(options: SchemaTarget & ArchiveOptions): SchemaDriver {
+  return new Driver(options, archivedSchema(options));
 }
 
-interface Loaded {
-  readonly preamble: string;
-  readonly items: readonly OrderedItem[];
+/** The same for a schema that somebody else has written: these items, in this order. */
+export function givenSchemaDriver(options: SchemaTarget, items: readonly GivenItem[]): SchemaDriver {
+  return new Driver(options, givenSchema(items));
 }
 
 class Driver implements SchemaDriver {
-  readonly #options: PostgresSchemaOptions;
-  readonly #file: string;
-  #loaded: Loaded | undefined;
+  readonly #target: SchemaTarget;
+  readonly #origin: SchemaOrigin;
+  #loaded: LoadedSchema | undefined;
 
-  constructor(options: PostgresSchemaOptions) {
-    this.#options = options;
-    this.#file = join(options.stateDir, 'schema.dump');
+  constructor(target: SchemaTarget, origin: SchemaOrigin) {
+    this.#target = target;
+    this.#origin = origin;
   }
 
   async capture(work: SchemaWork): Promise<string> {
-    if (!(await archiveExists(this.#file))) {
-      const { sourceUrl: url, tools, excludeTables = [] } = this.#options;
-      await dumpSchema({ url, tools, file: this.#file, excludeTables, lockTimeoutMs, signal: work.signal });
-    }
+    if (!(await this.#origin.isKept())) await this.#origin.keep(work);
     const { items } = await this.#load(work.signal);
     return fingerprintOf(items.map(({ item }) => item));
   }
@@ -124,9 +114,9 @@ class Driver implements SchemaDriver {
   }
 
   async probe(parts: readonly SchemaPart[]): Promise<Probed> {
-    if (!(await archiveExists(this.#file))) return { state: 'not done' };
+    if (!(await this.#origin.isKept())) return { state: 'not done' };
     const { items } = await this.#load(new AbortController().signal);
-    await using connection = await connect({ url: this.#options.targetUrl, applicationName: 'teal' });
+    await using connection = await connect({ url: this.#target.targetUrl, applicationName: 'teal' });
     const recorded = await readRecorded(connection);
     const wanted = items.filter(({ part }) => parts.includes(part));
     const made = wanted.filter(({ item }) => recorded.has(item.key)).length;
@@ -142,33 +132,27 @@ class Driver implements SchemaDriver {
     const recorded = await readRecorded(connection);
     if (recorded.size > 0) {
       const { items } = await this.#load(work.signal);
-      const made = items
-        .filter(({ item }) => recorded.get(item.key)?.made === true && mustBeDropped(item))
-        .map(({ item }) => item.dumpId);
-      const statements = await dropStatements(this.#options.tools, this.#file, made, work.signal);
+      const made = items.map(({ item }) => item).filter(({ key }) => recorded.get(key)?.made === true);
+      const statements = await this.#origin.dropStatements(made, work.signal);
       await dropAll(connection, statements, work);
       await connection.query('delete from teal.schema_item');
     }
-    await rm(this.#file, { force: true });
+    await this.#origin.forget();
     this.#loaded = undefined;
   }
 
-  async #load(signal: AbortSignal): Promise<Loaded> {
-    if (this.#loaded === undefined) {
-      const { preamble, items } = await readArchive(this.#options.tools, this.#file, signal);
-      const ordered = orderItems(items.filter((item) => !isTeals(item)));
-      this.#loaded = { preamble, items: [...ordered, ...validationsOf(ordered)] };
-    }
+  async #load(signal: AbortSignal): Promise<LoadedSchema> {
+    this.#loaded ??= await this.#origin.load(signal);
     return this.#loaded;
   }
 
   async #open(preamble: string, signal: AbortSignal): Promise<PgConnection> {
-    const connection = await connect({ url: this.#options.targetUrl, applicationName: 'teal schema', signal });
+    const connection = await connect({ url: this.#target.targetUrl, applicationName: 'teal schema', signal });
     try {
       // pg_restore's settings first, so that Teal's time-outs stand.
       // Thousands of small transactions wait for the disk once, at the end: after a crash of the server an object and its record are both there or both not.
       const own = { lock_timeout: String(lockTimeoutMs), synchronous_commit: 'off' };
-      const settings = Object.entries({ ...this.#options.settings, ...own });
+      const settings = Object.entries({ ...this.#target.settings, ...own });
       const assignments = settings.map(([name, value]) => `set ${name} = ${quoteLiteral(value)};`);
       await connection.query(`${preambleFor(preamble, connection.serverMajor)}\n${assignments.join('\n')}`);
       return connection;
@@ -177,17 +161,6 @@ class Driver implements SchemaDriver {
       throw error;
     }
   }
-}
-
-/** The rest goes with its table; parts of a partitioned index even refuse to go by themselves. */
-function mustBeDropped(item: SchemaItem): boolean {
-  return item.section === 'pre-data' ? !item.type.endsWith(' ATTACH') : postDataToDrop.has(item.type);
-}
-
-/** Triggers that Teal keeps on the source are no part of its schema. */
-function isTeals(item: SchemaItem): boolean {
-  if (item.type === 'TRIGGER') return /(^| )teal_\S*$/.test(item.name);
-  return item.type === 'EVENT TRIGGER' && item.name.startsWith('teal_');
 }
 
 /** Keys of what is there, with whether Teal made it, and what it lacks. */

@@ -8,7 +8,7 @@ import { isBehind, nextAfter, type SequenceRange, type SequenceState } from './s
 
 const uncalledAtOnce = 64;
 
-interface Sequence extends SequenceRange {
+export interface Sequence extends SequenceRange {
   readonly schema: string;
   readonly name: string;
   readonly state: SequenceState;
@@ -46,6 +46,32 @@ export function postgresSequences(sessions: Readonly<Record<Side, KeptSession>>,
 /** Both have given their last number: the target cannot be moved further, and need not be. */
 function isUsedUp(source: Sequence, target: Sequence): boolean {
   return nextAfter(source.state, target.state, target, 0n) === undefined;
+}
+
+/** The sequences that give columns their numbers, identity columns' among them, each with its column, by `columnKey`. */
+export async function readColumnSequences(connection: PgConnection): Promise<ReadonlyMap<string, Sequence>> {
+  const { rows } = await connection.query(`
+    select n.nspname as schema, c.relname as "table", a.attname as "column", sn.nspname as own_schema, s.relname as own_name
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
+    join pg_catalog.pg_namespace sn on sn.oid = s.relnamespace
+    join pg_catalog.pg_class c on c.oid = d.refobjid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
+    where d.classid = 'pg_catalog.pg_class'::regclass and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i')
+      and sn.nspname <> 'teal'`);
+  const sequences = await readSequences(connection);
+  return new Map(
+    rows.flatMap((row) => {
+      const sequence = sequences.get(keyOf({ schema: row['own_schema'] ?? '', name: row['own_name'] ?? '' }));
+      const table = { schema: row['schema'] ?? '', name: row['table'] ?? '' };
+      return sequence === undefined ? [] : [[columnKey(table, row['column'] ?? ''), sequence] as const];
+    }),
+  );
+}
+
+export function columnKey(table: { readonly schema: string; readonly name: string }, column: string): string {
+  return `${keyOf(table)}\0${column}`;
 }
 
 async function readSequences(connection: PgConnection): Promise<ReadonlyMap<string, Sequence>> {
@@ -102,7 +128,7 @@ async function readUncalled(
 }
 
 /** Only those that stand where they were seen: a statement of which Teal gave up the answer may reach the server when clients use the sequence already. */
-async function setSequences(
+export async function setSequences(
   connection: PgConnection,
   moves: readonly { readonly sequence: Sequence; readonly state: SequenceState }[],
 ): Promise<void> {

@@ -8,6 +8,7 @@ import { createIntrospector } from './inspect/introspector.ts';
 import { KeptSession } from './kept-session.ts';
 import { publicationStep } from './publication.ts';
 import { bareSlotStep, fenceStep, tealSchemaStep } from './setup-steps.ts';
+import { recorderStep } from './trigger-source/recorder.ts';
 
 const schema = `
   create table keyed (id int primary key);
@@ -49,6 +50,7 @@ test.each([blueMajor(), greenMajor()])(
       identityStep('blue', session, tables),
       publicationStep('blue', session, 'teal_test_fwd', tables),
       ddlNotesStep('blue', session, 'teal_test_fwd'),
+      recorderStep('blue', session, tables),
       fenceStep('blue', fence, false, tables.length),
       bareSlotStep({ side: 'blue', url: database.url, slot, failover: false }, session),
     ];

@@ -38,11 +38,11 @@ export function fenceStep(side: Side, fence: Fence, closed: boolean, tables: num
     id: `prepare:fence-${side}`,
     does: closed
       ? `closes ${tables} tables of ${side} to everybody but Teal, by a trigger on each`
-      : `puts a disabled trigger on ${tables} tables of ${side}, which a cut will enable`,
+      : `puts a trigger on ${tables} tables of ${side} that does nothing until a cut replaces the function which it calls`,
     locks: closed
       ? 'nothing that anybody waits for'
       : 'SHARE ROW EXCLUSIVE on one table at a time for a moment; waits at most 500 ms a try',
-    costs: 'nothing while it is disabled',
+    costs: 'some microseconds for each statement that writes',
     undone: 'the triggers are dropped',
     probe: async () => {
       const seen = await fence.probe();

@@ -13,8 +13,10 @@ import {
   liveHolders,
   releaseHolders,
   renewHolders,
+  waitingHolders,
   type HeldSnapshot,
   type HolderOptions,
+  type WaitingHolders,
 } from './holder.ts';
 import { lockAccessShare } from './lock-tables.ts';
 import { createSlot, dropSlot, slotStatus } from './slot.ts';
@@ -63,12 +65,35 @@ export async function openSnapshot(options: SnapshotOptions, signal: AbortSignal
     throw new TealError('TEAL-SYSTEMS-211', `the slot is not Teal's: ${status.reason}`, { slot: options.slot });
   }
   await discardSnapshot(options, signal);
-  return { ...(await makeSnapshot(options, options.slot, signal)), replacedSlot: status.state !== 'absent' };
+  return {
+    ...(await holdNewSnapshot(options, ofSlot(options, options.slot, signal), signal)),
+    replacedSlot: status.state !== 'absent',
+  };
 }
 
-/** Begins anew when others wait for the tables. With another slot than the stream's own: that one is temporary, and gone as soon as the holders have its snapshot. */
-async function makeSnapshot(options: SnapshotOptions, slotName: string, signal: AbortSignal): Promise<HeldSnapshot> {
-  return withLockRetry({ signal }, async () => {
+/** A snapshot of a known place that was made just now, in the hands of its maker until disposal. */
+export interface MadeSnapshot extends AsyncDisposable {
+  /** Its place: what it shows ends here or before, in the stream of its source. */
+  readonly snapshot: string;
+  readonly exported: string;
+  /** What keeps the changes that come after it goes too. */
+  discard(signal: AbortSignal): Promise<void>;
+}
+
+export type MakeSnapshot = (ends: AbortSignal) => Promise<MadeSnapshot>;
+
+/**
+ * Has a snapshot made under locks that keep every table from being rewritten, and gives it to two holders. Begins anew when others wait for the tables. Errors: TEAL-SYSTEMS-008 when a table's lock is
+ * not had, -212 when a holder does not come up, those of `make`.
+ */
+export async function holdNewSnapshot(
+  options: HolderOptions & Pick<SnapshotOptions, 'epoch'>,
+  make: MakeSnapshot,
+  signal: AbortSignal,
+): Promise<HeldSnapshot> {
+  await using waiting = waitingHolders(options);
+  return await withLockRetry({ signal }, async () => {
+    await waiting.complete(signal);
     await using locker = await connect({ url: options.url, applicationName: 'teal lock', lockTimeoutMs, signal });
     await using looker = await connect({ url: options.url, applicationName: 'teal', signal });
     return await locker.transaction(
@@ -77,7 +102,7 @@ async function makeSnapshot(options: SnapshotOptions, slotName: string, signal: 
         await using way = giveWay(looker, locker.processId);
         const ends = AbortSignal.any([signal, way.signal]);
         try {
-          return await makeUnderLocks(options, slotName, ends, signal);
+          return await makeUnderLocks({ ...options, waiting }, make, ends, signal);
         } catch (error) {
           // Who waited for something may have said no more than that it was aborted.
           if (way.signal.aborted && !signal.aborted) throw way.signal.reason;
@@ -90,35 +115,47 @@ async function makeSnapshot(options: SnapshotOptions, slotName: string, signal: 
 }
 
 async function makeUnderLocks(
-  options: SnapshotOptions,
-  slotName: string,
+  options: HolderOptions & Pick<SnapshotOptions, 'epoch'> & { readonly waiting: WaitingHolders },
+  make: MakeSnapshot,
   ends: AbortSignal,
   signal: AbortSignal,
 ): Promise<HeldSnapshot> {
-  await using walsender = await connect({
-    url: options.url,
-    applicationName: 'teal slot',
-    replication: 'database',
-    signal,
-  });
-  const temporary = slotName !== options.slot;
-  const slot = await createSlot(walsender, slotName, {
-    lockTimeoutMs: options.slotTimeoutMs ?? defaultSlotTimeoutMs,
-    snapshot: 'export',
-    temporary,
-    failover: !temporary && (options.failover ?? false),
-    signal: ends,
-  });
-  const held: HeldSnapshot = { snapshot: slot.consistentPoint, epoch: options.epoch };
+  await using made = await make(ends);
+  const held: HeldSnapshot = { snapshot: made.snapshot, epoch: options.epoch };
   try {
-    await ensureHolders(options, held, ends, must(slot.snapshotName, 'the name of the exported snapshot'));
+    await ensureHolders(options, held, ends, { exported: made.exported, waiting: options.waiting });
   } catch (error) {
     // What the next attempt makes is another snapshot.
     await releaseHolders(options.stateDir, signal);
-    if (!temporary) await dropOwn(options, slotName, signal);
+    await made.discard(signal);
     throw error;
   }
   return held;
+}
+
+/** With another slot than the stream's own: that one is temporary, and gone as soon as the holders have its snapshot. */
+function ofSlot(options: SnapshotOptions, slotName: string, signal: AbortSignal): MakeSnapshot {
+  const temporary = slotName !== options.slot;
+  return async (ends) => {
+    await using opened = new AsyncDisposableStack();
+    const walsender = opened.use(
+      await connect({ url: options.url, applicationName: 'teal slot', replication: 'database', signal }),
+    );
+    const slot = await createSlot(walsender, slotName, {
+      lockTimeoutMs: options.slotTimeoutMs ?? defaultSlotTimeoutMs,
+      snapshot: 'export',
+      temporary,
+      failover: !temporary && (options.failover ?? false),
+      signal: ends,
+    });
+    const kept = opened.move();
+    return {
+      snapshot: slot.consistentPoint,
+      exported: must(slot.snapshotName, 'the name of the exported snapshot'),
+      discard: async () => (temporary ? undefined : dropOwn(options, slotName, signal)),
+      [Symbol.asyncDispose]: async () => kept.disposeAsync(),
+    };
+  };
 }
 
 async function dropOwn(options: SnapshotOptions, slot: string, signal: AbortSignal): Promise<void> {
@@ -148,6 +185,24 @@ export async function probeSnapshot(options: SnapshotOptions): Promise<Probed> {
  * Errors of `take`: TEAL-SYSTEMS-020, -021 when the stream's slot is lost, and with it the copy; otherwise those of `openSnapshot`.
  */
 export function snapshotKeeper(options: Omit<SnapshotOptions, 'epoch'>): SnapshotKeeper {
+  return keeperOf(options, {
+    async take(epoch: number, signal: AbortSignal) {
+      await using control = await connect({ url: options.url, applicationName: 'teal', signal });
+      const status = await slotStatus(control, options.slot);
+      if (status.state === 'absent') throw new TealError('TEAL-SYSTEMS-020', 'it is gone', { slot: options.slot });
+      if (status.state !== 'usable') throw new TealError('TEAL-SYSTEMS-021', status.reason, { slot: options.slot });
+      const temporarySlot = `teal_copy_${randomBytes(6).toString('hex')}`;
+      const ofEpoch = { ...options, epoch };
+      return await holdNewSnapshot(ofEpoch, ofSlot(ofEpoch, temporarySlot, signal), signal);
+    },
+  });
+}
+
+/** A keeper of what holders hold; `take` has a snapshot of a later epoch made. */
+export function keeperOf(
+  options: HolderOptions,
+  { take }: { readonly take: (epoch: number, signal: AbortSignal) => Promise<HeldSnapshot> },
+): SnapshotKeeper {
   const epochOf = (held: HeldSnapshot): HeldEpoch => ({ epoch: held.epoch, source: heldSource(options, held) });
   return Object.freeze({
     async held(signal: AbortSignal) {
@@ -156,14 +211,7 @@ export function snapshotKeeper(options: Omit<SnapshotOptions, 'epoch'>): Snapsho
       await ensureHolders(options, newest, signal);
       return epochOf(newest);
     },
-    async take(epoch: number, signal: AbortSignal) {
-      await using control = await connect({ url: options.url, applicationName: 'teal', signal });
-      const status = await slotStatus(control, options.slot);
-      if (status.state === 'absent') throw new TealError('TEAL-SYSTEMS-020', 'it is gone', { slot: options.slot });
-      if (status.state !== 'usable') throw new TealError('TEAL-SYSTEMS-021', status.reason, { slot: options.slot });
-      const temporarySlot = `teal_copy_${randomBytes(6).toString('hex')}`;
-      return epochOf(await makeSnapshot({ ...options, epoch }, temporarySlot, signal));
-    },
+    take: async (epoch: number, signal: AbortSignal) => epochOf(await take(epoch, signal)),
     letGo: async (signal: AbortSignal) => releaseHolders(options.stateDir, signal),
   });
 }
@@ -198,7 +246,7 @@ export function heldSource(
 }
 
 /** Which snapshot of this epoch live holders hold. */
-async function heldSnapshot(options: {
+export async function heldSnapshot(options: {
   readonly url: string;
   readonly stateDir: string;
   readonly epoch: number;

@@ -1,7 +1,9 @@
 import { must } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
+import type { Position } from '../../model/position.ts';
 import type { SourceLook, SourceProbe } from '../../ports/change-source.ts';
+import type { PgConnection } from './connection.ts';
 import { KeptSession } from './kept-session.ts';
 import { lsnOfPosition, positionOfLsnText } from './position.ts';
 import { dropSlot, publicationExists, slotStatus } from './slot.ts';
@@ -24,13 +26,7 @@ export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
   });
   return {
     async heartbeat() {
-      await session.use(async (connection) =>
-        connection.query(
-          `insert into teal.heartbeat (side, at) values ($1, pg_catalog.clock_timestamp())
-           on conflict (side) do update set at = excluded.at`,
-          [options.side],
-        ),
-      );
+      await session.use(async (connection) => beat(connection, options.side));
     },
     async mark() {
       return session.use(async (connection) => {
@@ -71,11 +67,23 @@ export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
       // Nobody has confirmed anything yet: it is the slot's consistent point.
       return must(status.confirmed, 'confirmed_flush_lsn of a logical slot');
     },
-    bytesBetween(from, to) {
-      return Math.max(0, Number(lsnOfPosition(to) - lsnOfPosition(from)));
-    },
+    bytesBetween,
     async [Symbol.asyncDispose]() {
       await session[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The row comes back through the stream. */
+export async function beat(connection: PgConnection, side: Side): Promise<void> {
+  await connection.query(
+    `insert into teal.heartbeat (side, at) values ($1, pg_catalog.clock_timestamp())
+     on conflict (side) do update set at = excluded.at`,
+    [side],
+  );
+}
+
+/** 0 when `to` is not after `from`. */
+export function bytesBetween(from: Position, to: Position): number {
+  return Math.max(0, Number(lsnOfPosition(to) - lsnOfPosition(from)));
 }

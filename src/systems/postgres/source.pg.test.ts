@@ -222,7 +222,7 @@ describe.each([14, 18] as const)('the log of PostgreSQL %i', (major) => {
         );
         return row?.['lsn'] === lsnTextOfPosition(acknowledged) || undefined;
       };
-      await waitFor({ what: 'the slot to move', timeoutMs: 10_000 }, confirmed);
+      await waitFor({ what: 'the slot to move', timeoutMs: 60_000 }, confirmed);
     }
     await slotFree(db);
     await using again = await openStream(db, { after: acknowledged, identity });
@@ -380,7 +380,7 @@ describe.each([14, 18] as const)('a slot of PostgreSQL %i', (major) => {
     const waits = async () =>
       (await db.query(`select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'`, [session.processId]))
         .length === 1 || undefined;
-    await waitFor({ what: 'the slot to wait', timeoutMs: 10_000 }, waits);
+    await waitFor({ what: 'the slot to wait', timeoutMs: 60_000 }, waits);
     abort.abort(new Error('changed my mind'));
     await expect(aborted).rejects.toThrow('changed my mind');
     expect(await slotStatus(plain, slotOf(db))).toEqual({ state: 'absent' });
@@ -409,7 +409,7 @@ describe.each([14, 18] as const)('a slot of PostgreSQL %i', (major) => {
 
 /** A walsender sees a closed connection a moment later. */
 async function slotFree(db: TestDatabase): Promise<void> {
-  await waitFor({ what: 'the slot to be free', timeoutMs: 10_000 }, async () => {
+  await waitFor({ what: 'the slot to be free', timeoutMs: 60_000 }, async () => {
     const rows = await db.query('select from pg_replication_slots where slot_name = $1 and active', [slotOf(db)]);
     return rows.length === 0 || undefined;
   });

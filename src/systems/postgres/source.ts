@@ -122,6 +122,7 @@ class PostgresChangeStream implements ChangeStream {
   #received: bigint;
   #acknowledged: bigint;
   #waitingSince: number | undefined;
+  #ended: { readonly reason: unknown } | undefined;
 
   constructor(
     connection: PgConnection,
@@ -155,7 +156,14 @@ class PostgresChangeStream implements ChangeStream {
   }
 
   async next(): Promise<readonly ChangeRecord[]> {
-    while (this.#ready.length === 0) await this.#read();
+    // What came with the end is read again by the next stream.
+    if (this.#ended !== undefined) throw this.#ended.reason;
+    try {
+      while (this.#ready.length === 0) await this.#read();
+    } catch (reason) {
+      this.#ended = { reason };
+      throw reason;
+    }
     const records = this.#ready;
     this.#ready = [];
     return records;

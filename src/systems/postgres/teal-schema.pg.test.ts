@@ -29,6 +29,20 @@ describe.each([blueMajor(), greenMajor()])('schema teal on PostgreSQL %i', (majo
     expect(await db.query('select owner from teal.owner')).toEqual([{ owner: 'green' }]);
   });
 
+  test('changes what an older Teal made forward, with the places that its flows had come to', async () => {
+    await using db = await testDatabase(major);
+    await withSession(db, async (session) => installTealSchema(session, 'green'));
+    await db.query(`alter table teal.progress drop column position, add column end_lsn pg_lsn not null default '0/0'`);
+    await db.query(`update teal.meta set value = '1' where name = 'version'`);
+    await db.query(`insert into teal.progress (stream, end_lsn, mode) values ('s_fwd', '16/B374D8', 'live')`);
+    expect(await withSession(db, probeTealSchema)).toBeUndefined();
+    await withSession(db, async (session) => installTealSchema(session, 'green'));
+    expect(await withSession(db, probeTealSchema)).toBe('green');
+    expect(await db.query('select stream, position, mode from teal.progress')).toEqual([
+      { stream: 's_fwd', position: '0000001600B374D8', mode: 'live' },
+    ]);
+  });
+
   test('refuses what a newer Teal made, and the other side', async () => {
     await using db = await testDatabase(major);
     await withSession(db, async (session) => installTealSchema(session, 'green'));

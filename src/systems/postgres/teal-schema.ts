@@ -3,7 +3,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { PgConnection } from './connection.ts';
 
 /** Raised with every change of what is below. An older Teal refuses a newer schema; a newer one changes an older schema forward. */
-export const tealSchemaVersion = 1;
+export const tealSchemaVersion = 2;
 
 /** What is in the publication of a side beside the managed tables: the stream itself tells a flow who owns the data (correctness.md §3). */
 export const publishedTealTables: readonly string[] = Object.freeze(['cut', 'owner', 'heartbeat']);
@@ -13,7 +13,7 @@ const installLock = 0x7ea1_0001;
 
 /**
  * meta: the version of this schema, and which side this database is.
- * progress: one row a stream, changed in the same transaction as the data. `mode` is the mode machine's state (sync/mode.ts). Rogue transactions are
+ * progress: one row a stream, changed in the same transaction as the data. `position` is the source's, whatever it is: opaque here. `mode` is the mode machine's state (sync/mode.ts). Rogue transactions are
  *   counted here and not in memory, so that a restart cannot forget one.
  * chunk: parts of the copy that are here, written in the transaction of their rows; `rel` is the table's oid on the source.
  * cut: tokens of fences. owner: the decisions; the highest epoch rules. heartbeat: one row a side, for the lag.
@@ -23,7 +23,7 @@ create schema teal;
 create table teal.meta (name text primary key, value text not null);
 create table teal.progress (
   stream text primary key,
-  end_lsn pg_lsn not null,
+  position text not null,
   committed_at timestamptz,
   epoch int not null default 0,
   mode text not null check (mode in ('live', 'shadow', 'fenced')),
@@ -59,8 +59,16 @@ grant usage on schema teal to public;
 grant select on teal.meta, teal.cut, teal.owner, teal.heartbeat to public;
 `;
 
+/** From version 1, whose streams all came from PostgreSQL. */
+const forward = `
+alter table teal.progress add column position text;
+update teal.progress set position = lpad(split_part(end_lsn::text, '/', 1), 8, '0') || lpad(split_part(end_lsn::text, '/', 2), 8, '0');
+alter table teal.progress alter column position set not null, drop column end_lsn;
+update teal.meta set value = '2' where name = 'version';
+`;
+
 /**
- * Makes schema `teal` on one side, in one transaction; does nothing where it is already there. Proxies and clients may read cut, owner and heartbeat.
+ * Makes schema `teal` on one side, in one transaction; does nothing where it is already there, and changes an older one forward. Proxies and clients may read cut, owner and heartbeat.
  * Errors: TEAL-SYSTEMS-100 made by a newer Teal, -101 this database is the other side of a migration.
  */
 export async function installTealSchema(connection: PgConnection, side: Side): Promise<void> {
@@ -82,14 +90,16 @@ export async function installTealSchema(connection: PgConnection, side: Side): P
         asked: side,
       });
     }
+    if (found.version < tealSchemaVersion) await connection.query(forward);
   });
 }
 
-/** Which side this database is, when Teal works here; undefined when it does not. Errors: TEAL-SYSTEMS-100. */
+/** Which side this database is, when Teal works here; undefined when it does not, or did with an older schema. Errors: TEAL-SYSTEMS-100. */
 export async function probeTealSchema(connection: PgConnection): Promise<Side | undefined> {
   const found = await readMeta(connection);
-  if (found !== undefined) refuseNewer(found.version);
-  return found?.side;
+  if (found === undefined) return undefined;
+  refuseNewer(found.version);
+  return found.version < tealSchemaVersion ? undefined : found.side;
 }
 
 /** Takes schema `teal` away with all that is in it, tokens and owner rows included. Idempotent. Errors: TEAL-SYSTEMS-100. */

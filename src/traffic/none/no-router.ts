@@ -8,6 +8,7 @@ import type { Router } from '../../ports/router.ts';
 export function noRouter(owner: () => Promise<{ readonly owner: Side; readonly epoch: number }>): Router {
   let isHeld = false;
   return {
+    holdsClients: false,
     async read() {
       const { owner: pointsTo, epoch } = await owner();
       return { mode: isHeld ? 'holding' : 'running', pointsTo, epoch, clients: 0, inFlight: 0, pinned: [] };

@@ -53,3 +53,41 @@ test('what its owner cannot understand ends the link, and the owner is told why'
   expect(String(await ended.promise)).toContain('no such message');
   expect(at.link.closed).toBe(true);
 });
+
+const ready = Buffer.from('5a0000000549', 'hex');
+/** A NotificationResponse of process 7: channel `c`, payload `p`. */
+const notification = Buffer.from('410000000c0000000763007000', 'hex');
+
+test.each([
+  ['whole', notification.length],
+  ['in two pieces', 3],
+])('what a backend says on its own right behind an answer is its owner’s, %s', async (_, first) => {
+  using at = await mute();
+  const heard: Buffer[] = [];
+  at.link.attach({
+    data: (chunk) => heard.push(chunk),
+    drain: () => {},
+    aside: () => {},
+    closed: () => {},
+  });
+  const answered = at.link.ask(encodeQuery(''));
+  at.there.write(Buffer.concat([ready, notification.subarray(0, first)]));
+  expect((await answered).rows).toEqual([]);
+  at.there.write(Buffer.concat([notification.subarray(first), notification]));
+  await expect.poll(() => Buffer.concat(heard).toString('hex')).toBe(notification.toString('hex').repeat(2));
+});
+
+test('it is kept for the owner that is still to come', async () => {
+  using at = await mute();
+  const answered = at.link.ask(encodeQuery(''));
+  at.there.write(Buffer.concat([ready, notification]));
+  await answered;
+  const heard: Buffer[] = [];
+  at.link.attach({
+    data: (chunk) => heard.push(chunk),
+    drain: () => {},
+    aside: () => {},
+    closed: () => {},
+  });
+  expect(Buffer.concat(heard).toString('hex')).toBe(notification.toString('hex'));
+});

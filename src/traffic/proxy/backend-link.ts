@@ -128,16 +128,23 @@ export class BackendLink {
 
   #onData(chunk: Buffer): void {
     if (this.#closed) return;
-    const question = this.#question;
-    if (question !== undefined) {
-      if (question.push(chunk)) this.#question = undefined;
-    } else if (this.#owner === undefined) {
-      this.#early.push(chunk);
-      this.#earlyBytes += chunk.length;
+    const rest = this.#question === undefined ? chunk : this.#answer(this.#question, chunk);
+    if (rest.length === 0) return;
+    if (this.#owner === undefined) {
+      this.#early.push(rest);
+      this.#earlyBytes += rest.length;
       if (this.#earlyBytes > earlyLimitBytes) this.socket.destroy();
     } else {
-      this.#owner.data(chunk);
+      this.#owner.data(rest);
     }
+  }
+
+  /** Returns what came behind the answer: a notification that the backend sent on its own a moment later is no part of it. */
+  #answer(question: Question, chunk: Buffer): Buffer {
+    const used = question.push(chunk);
+    if (used === undefined) return chunk.subarray(chunk.length);
+    this.#question = undefined;
+    return chunk.subarray(used);
   }
 
   #aside(frame: Frame): void {
@@ -182,12 +189,12 @@ class Question {
     this.#reject(lost(this.#error));
   }
 
-  /** True when the answer is complete. */
-  push(chunk: Buffer): boolean {
+  /** How many bytes of the chunk belong to the answer, once it is complete; undefined while it is not. */
+  push(chunk: Buffer): number | undefined {
     for (const frame of this.#reader.push(chunk)) {
-      if (this.#take(frame)) return true;
+      if (this.#take(frame)) return this.#reader.consumed;
     }
-    return false;
+    return undefined;
   }
 
   #take(frame: Frame): boolean {

@@ -12,7 +12,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
 import { lastWords, type ControlAnswer, type ControlWords } from './control-words.ts';
-import type { ProxyStats } from './hub.ts';
+import type { ProxyStats } from './director.ts';
 import { mismatchOf, wantedIdentity, type ProxyAbout } from './identity.ts';
 
 const answerLimitMs = 15_000;
@@ -137,7 +137,11 @@ export interface EnsureProxy {
   /** Administrators' addresses, with passwords: given to the process by its environment only. */
   readonly blueUrl: string;
   readonly greenUrl: string;
+  /** How long a proxy that was started may take to answer; default 30 000. */
+  readonly startMs?: number;
 }
+
+const defaultStartMs = 30_000;
 
 /**
  * The router of a running proxy, also of one that `teal proxy` runs; started, detached from this process, when none answers. Errors: TEAL-TRAFFIC-005;
@@ -173,10 +177,16 @@ export async function ensureProxy(options: EnsureProxy): Promise<ProxyRouter> {
     ended = -1;
   });
   child.unref();
-  await waitFor({ what: 'the proxy to answer', timeoutMs: 30_000 }, async () => {
-    if (ended !== undefined) throw await whyItEnded(logPath, logBefore, ended);
-    return aboutIfThere(router);
-  });
+  try {
+    await waitFor({ what: 'the proxy to answer', timeoutMs: options.startMs ?? defaultStartMs }, async () => {
+      if (ended !== undefined) throw await whyItEnded(logPath, logBefore, ended);
+      return aboutIfThere(router);
+    });
+  } catch (error) {
+    // Nobody would know of it, and the next one could not listen. It has let nobody in: what it was asked it does not answer.
+    child.kill('SIGKILL');
+    throw error;
+  }
   await writeFile(join(folder, 'pid'), `${child.pid ?? ''}\n`, { mode: 0o600 });
   return router;
 }

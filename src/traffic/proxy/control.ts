@@ -6,11 +6,14 @@ import { unreachable } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
 import { lineLimitBytes, requestSchema, wordsOf, type ControlAnswer, type ControlRequest } from './control-words.ts';
-import type { Hub } from './hub.ts';
+import type { DirectedSession, Director } from './director.ts';
 import type { ProxyAbout } from './identity.ts';
 
 export interface Controlled {
-  readonly hub: Hub;
+  readonly hub: Pick<
+    Director<DirectedSession>,
+    'read' | 'stats' | 'look' | 'warm' | 'hold' | 'renew' | 'point' | 'release'
+  >;
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }

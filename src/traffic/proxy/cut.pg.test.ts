@@ -17,7 +17,7 @@ async function one(client: Queries, sql: string): Promise<unknown> {
   return rows[0]?.v;
 }
 
-const theHold = { what: 'the hold', timeoutMs: 5_000 };
+const theHold = { what: 'the hold', timeoutMs: 60_000 };
 const hold = { cut: 'c', leaseMs: 20_000, drainMs: 3_000 };
 
 async function switchTo(at: Proxied, side: 'blue' | 'green', epoch: number): Promise<void> {
@@ -172,7 +172,7 @@ describe('a session across a cut', () => {
     await at.blue.query(`select pg_notify('a "channel"', 'from blue')`);
     await at.cut('green', 1);
     await at.green.query(`select pg_notify('a "channel"', 'from green')`);
-    await waitFor({ what: 'both notifications', timeoutMs: 5_000 }, () => heard.length === 2 || undefined);
+    await waitFor({ what: 'both notifications', timeoutMs: 60_000 }, () => heard.length === 2 || undefined);
     expect(heard).toEqual(['a "channel": from blue', 'a "channel": from green']);
   });
 
@@ -308,7 +308,7 @@ describe('what is under way', () => {
     await using at = await proxied();
     const client = await at.connect();
     const running = client.query<{ v: number }>('select pg_sleep(1.2), 1 as v');
-    await waitFor({ what: 'the statement', timeoutMs: 5_000 }, async () =>
+    await waitFor({ what: 'the statement', timeoutMs: 60_000 }, async () =>
       (await at.router.read()).inFlight === 1 ? true : undefined,
     );
     expect(await at.router.hold({ ...hold, drainMs: 100 })).toMatchObject({ drained: false, inFlight: 1 });
@@ -432,7 +432,7 @@ describe('what is under way', () => {
     await sleep(50);
     raw.socket.end();
     await waitFor(
-      { what: 'the client to be gone', timeoutMs: 5_000 },
+      { what: 'the client to be gone', timeoutMs: 60_000 },
       async () => (await at.router.read()).clients === 0 || undefined,
     );
     await switchTo(at, 'green', 1);

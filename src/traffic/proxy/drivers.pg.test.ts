@@ -91,7 +91,7 @@ describe('pgbench', () => {
     ]);
     // While pgbench prepares a statement for one client its thread does nothing else: held there, it could not end the transactions of its others, and no cut would
     // drain (it is given up, and nobody fails). So all have prepared theirs first.
-    await waitFor({ what: 'every client to have written both its rows', timeoutMs: 30_000 }, async () => {
+    await waitFor({ what: 'every client to have written both its rows', timeoutMs: 60_000 }, async () => {
       const [row] = await at.blue.query('select count(distinct client) as clients from ledger where n = 2');
       return row?.['clients'] === '8' ? true : undefined;
     });

@@ -2,7 +2,8 @@ import { TealError } from '../../kernel/errors.ts';
 import { tealVersion } from '../../kernel/version.ts';
 import type { Side } from '../../model/catalog.ts';
 import { readProxyConfig, type ProxyConfig, type ProxyConfigInput } from './config.ts';
-import { readTarget, type BackendTarget } from './target.ts';
+import { readMysqlTarget } from './mysql/target.ts';
+import { isMysqlUrl, readTarget } from './target.ts';
 
 /** Of what is said on the control socket. Another number: the two do not understand each other. */
 export const controlVersion = 1;
@@ -31,7 +32,17 @@ export interface ProxyAbout extends ProxyIdentity {
 /** What is of this moment, or said by other fields. */
 const apart: ReadonlySet<string> = new Set(['migration', 'controlPath', 'known']);
 
-export function identityOf(config: ProxyConfig, blue: BackendTarget, green: BackendTarget): ProxyIdentity {
+/** Where the backends of one side are, as far as it says whose they are. */
+export interface IdentifiedTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined where a proxy is for all databases of a server. */
+  readonly database?: string;
+  readonly socketPath?: string;
+  readonly tls: string;
+}
+
+export function identityOf(config: ProxyConfig, blue: IdentifiedTarget, green: IdentifiedTarget): ProxyIdentity {
   const settings = Object.entries(config).filter(([name, value]) => value !== undefined && !apart.has(name));
   return {
     control: controlVersion,
@@ -54,8 +65,9 @@ export function wantedIdentity(options: {
   readonly blueUrl: string;
   readonly greenUrl: string;
 }): ProxyIdentity {
-  const [blue, green] = [readTarget('blue', options.blueUrl), readTarget('green', options.greenUrl)];
-  return identityOf(readProxyConfig(options.config), blue.target, green.target);
+  const read = (side: Side, url: string): IdentifiedTarget =>
+    (isMysqlUrl(url) ? readMysqlTarget(side, url) : readTarget(side, url)).target;
+  return identityOf(readProxyConfig(options.config), read('blue', options.blueUrl), read('green', options.greenUrl));
 }
 
 /**
@@ -93,6 +105,6 @@ function differences(
     .map((name) => `${name} is ${found[name] ?? 'not set'}, wanted is ${wanted[name] ?? 'not set'}`);
 }
 
-function placeOf({ host, port, database }: BackendTarget): string {
-  return `${host}:${port}/${database}`;
+function placeOf({ host, port, database, socketPath }: IdentifiedTarget): string {
+  return `${socketPath ?? `${host}:${port}`}/${database ?? ''}`;
 }

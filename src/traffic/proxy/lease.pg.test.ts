@@ -40,12 +40,12 @@ describe('a hold whose controller is silent', () => {
     await using at = await proxied();
     const client = await at.connect();
     await at.blue
-      .query(`create table t (a int); create function fence() returns trigger language plpgsql as $$ begin return null; end $$;
-      create trigger teal_fence before insert on t for each statement execute function fence()`);
+      .query(`create table t (a int); create function teal.fence() returns trigger language plpgsql as $$ begin raise exception using errcode = '25006'; end $$;
+      create trigger teal_fence before insert on t for each statement execute function teal.fence()`);
     await at.router.hold(short);
     const late = outcome(client.query('select 1'));
     await waitFor(
-      { what: 'the alarm', timeoutMs: 5_000 },
+      { what: 'the alarm', timeoutMs: 60_000 },
       async () => (await at.router.stats()).alarm !== undefined || undefined,
     );
     expect((await at.router.read()).mode).toBe('holding');
@@ -66,7 +66,7 @@ describe('a hold whose controller is silent', () => {
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'teal proxy'`,
     );
     await waitFor(
-      { what: 'the alarm', timeoutMs: 5_000 },
+      { what: 'the alarm', timeoutMs: 60_000 },
       async () => (await at.router.stats()).alarm !== undefined || undefined,
     );
     const { mode } = await at.router.read();

@@ -13,7 +13,7 @@ describe('a backend that is lost', () => {
     const client = await at.connect({ application_name: 'victim' });
     await at.blue.query(end);
     await waitFor(
-      { what: 'the loss', timeoutMs: 5_000 },
+      { what: 'the loss', timeoutMs: 60_000 },
       async () =>
         (await at.blue.query(`select from pg_stat_activity where application_name = 'victim'`)).length === 0 ||
         undefined,
@@ -26,6 +26,18 @@ describe('a backend that is lost', () => {
     await using at = await proxied();
     const client = await at.connect({ application_name: 'victim' });
     await client.query('set app.x = 1');
+    const ended = new Promise((resolve) => client.once('error', resolve));
+    await at.blue.query(end);
+    expect(await ended).toMatchObject({ code: '57P01' });
+  });
+
+  test('ends a session that listens: nobody would tell its client that it missed something', async () => {
+    await using at = await proxied();
+    const client = await at.connect({ application_name: 'victim' });
+    await client.query('listen news');
+    // Its state is read, and put into a backend of the other side.
+    await at.router.hold(hold);
+    await at.router.release();
     const ended = new Promise((resolve) => client.once('error', resolve));
     await at.blue.query(end);
     expect(await ended).toMatchObject({ code: '57P01' });

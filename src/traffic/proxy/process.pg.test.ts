@@ -65,7 +65,7 @@ test('a proxy process is started once, keeps no secret, serves without its contr
     client.on('error', () => {});
     await router.stop();
     expect(await ended).toMatchObject({ code: '57P01' });
-    await waitFor({ what: 'the process to end', timeoutMs: 10_000 }, () => isGone(pid) || undefined);
+    await waitFor({ what: 'the process to end', timeoutMs: 60_000 }, () => isGone(pid) || undefined);
     expect(await outcome(new ProxyRouter(controlPath).read())).toBe('TEAL-TRAFFIC-005');
   } finally {
     await router.stop().catch(() => {});

@@ -1,7 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createSecureContext, type SecureContext } from 'node:tls';
-import { describeError, isTealError, TealError } from '../../kernel/errors.ts';
+import type { Socket } from 'node:net';
+import { describeError, isTealError } from '../../kernel/errors.ts';
 import {
   encodeAuthenticationOk,
   encodeError,
@@ -16,10 +15,11 @@ import { protocol30 } from '../../wire/postgres/startup.ts';
 import { askForProof, askInVain } from './client-login.ts';
 import type { ProxyConfig } from './config.ts';
 import type { BackendLink } from './backend-link.ts';
-import type { BackendLogin, ConnectResult, Credential } from './connector.ts';
+import type { BackendLogin, Credential } from './connector.ts';
+import { firstBackend, FrontDoor, greetingLimitMs, type Arrival } from './front-door.ts';
 import { greet, type Greeting } from './greeting.ts';
 import type { Hub } from './hub.ts';
-import { LoginLimits, TooManyFailures, type LoginAttempts } from './login-limits.ts';
+import { TooManyFailures, type LoginAttempts } from './login-limits.ts';
 import { Session } from './session.ts';
 import type { Verifiers } from './verifiers.ts';
 
@@ -32,11 +32,6 @@ export interface ReceptionOptions {
   readonly databases: ReadonlySet<string>;
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
-
-/** As the server's authentication_timeout. Waiting in a hold does not count. */
-const greetingLimitMs = 60_000;
-/** So many may be about to log in, or as many as may be clients. */
-const arrivingFloor = 64;
 
 /** An answer that ends a login, with its SQLSTATE. */
 class Refusal extends Error {
@@ -51,68 +46,36 @@ class Refusal extends Error {
 /** Takes connections, has clients prove who they are, gives each its first backend, and hands it to the hub. */
 export class Reception {
   readonly #options: ReceptionOptions;
-  readonly #server: Server;
-  readonly #tls: SecureContext | undefined;
-  readonly #stopped = new AbortController();
-  readonly #arriving = new Set<Socket>();
-  readonly #limits: LoginLimits;
+  readonly #door: FrontDoor;
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
-    this.#limits = new LoginLimits((user, address) => {
-      options.log('logins are refused for a while: too many wrong passwords', { user: user.slice(0, 63), address });
-    });
-    const { tls } = options;
-    this.#tls =
-      tls === undefined
-        ? undefined
-        : createSecureContext({ cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' });
-    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) => {
-      void this.#receive(socket);
+    const { config, tls, log } = options;
+    this.#door = new FrontDoor({
+      config,
+      ...(tls === undefined ? {} : { tls }),
+      log,
+      full: new Refusal('53300', 'sorry, too many clients already').bytes,
+      // Who only wants to cancel a query is always let in.
+      isFull: () => false,
+      receive: async (socket, arrival) => this.#receive(socket, arrival),
     });
   }
 
   /** Resolves with the port that is listened on. */
   async listen(): Promise<number> {
-    const { host, port } = this.#options.config.listen;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once('error', (error) => {
-      const code = String(Reflect.get(error, 'code'));
-      reject(
-        new TealError('TEAL-TRAFFIC-011', `${host}:${port} cannot be listened at (${code})`, { host, port, code }),
-      );
-    });
-    this.#server.listen({ host, port, backlog: 1_024 }, resolve);
-    await promise;
-    this.#server.removeAllListeners('error');
-    this.#server.on('error', (error) => this.#options.log('the listener failed', { because: error.message }));
-    return (this.#server.address() as AddressInfo).port;
+    return this.#door.listen();
   }
 
   /** Takes no more connections. Sessions are the hub's. */
   stop(): void {
-    this.#stopped.abort(new Error('the proxy stops'));
-    if (this.#server.listening) this.#server.close();
-    for (const socket of this.#arriving) socket.destroy();
+    this.#door.stop();
   }
 
-  async #receive(plain: Socket): Promise<void> {
-    // Who has not proven anything yet takes memory too.
-    if (this.#arriving.size >= Math.max(arrivingFloor, this.#options.config.maxClients)) {
-      plain.on('error', () => plain.destroy());
-      plain.end(new Refusal('53300', 'sorry, too many clients already').bytes);
-      plain.resume();
-      return;
-    }
-    this.#arriving.add(plain);
-    const gone = new AbortController();
-    // Without a listener an error of a socket would end the process; whoever reads or writes meets it anyway.
-    plain.on('error', () => {});
-    plain.once('close', () => gone.abort(new Error('the client is gone')));
-    const signal = AbortSignal.any([gone.signal, this.#stopped.signal, AbortSignal.timeout(greetingLimitMs)]);
+  async #receive(plain: Socket, { greets, stays }: Arrival): Promise<void> {
     let socket = plain;
     try {
-      const met = await greet(plain, this.#tls, signal);
+      const met = await greet(plain, this.#door.tls, greets);
       socket = met.socket;
       if (socket !== plain) socket.on('error', () => {});
       if (met.greeting.kind === 'cancel') {
@@ -120,11 +83,9 @@ export class Reception {
         socket.end();
         return;
       }
-      await this.#logIn(socket, met.greeting, signal, AbortSignal.any([gone.signal, this.#stopped.signal]));
+      await this.#logIn(socket, met.greeting, greets, stays);
     } catch (error) {
       this.#refuse(socket, error);
-    } finally {
-      this.#arriving.delete(plain);
     }
   }
 
@@ -157,7 +118,7 @@ export class Reception {
   ): Promise<void> {
     const { hub } = this.#options;
     const { user, parameters } = this.#checkGreeting(socket, greeting);
-    const attempts = this.#limits.attempts(user, socket.remoteAddress ?? '');
+    const attempts = this.#door.limits.attempts(user, socket.remoteAddress ?? '');
     const proof = await this.#prove(socket, user, attempts, greetingSignal);
     const login: BackendLogin = { user, credential: proof?.credential ?? { kind: 'none' }, parameters };
     const result = await this.#connect(socket, login, proof === undefined ? attempts : undefined, signal);
@@ -222,7 +183,7 @@ export class Reception {
     const { verifiers, config } = this.#options;
     const masked = config.clientAuth === 'verifier' ? unproven : undefined;
     try {
-      const result = await this.#connectOrWait(login, signal);
+      const result = await firstBackend(this.#options.hub, login, signal);
       if ('link' in result) return result.link;
       verifiers.forget(login.user);
       // Of a role that nobody can log in as, a stranger must not learn whether it exists.
@@ -237,27 +198,12 @@ export class Reception {
     throw new Error('the server refused the login');
   }
 
-  /**
-   * Also during a hold, on the side that is being left: a program with one thread may be in a transaction on one connection while it opens another,
-   * and would never end the transaction if the other had to wait. What the new session asks is held as everybody's is.
-   */
-  async #connectOrWait(login: BackendLogin, signal: AbortSignal): Promise<ConnectResult> {
-    const { hub } = this.#options;
-    try {
-      return await hub.connect(hub.side, login, signal);
-    } catch (error) {
-      if (!hub.holding || !isTealError(error, 'TEAL-TRAFFIC-002')) throw error;
-      await hub.admitted(signal);
-      return hub.connect(hub.side, login, signal);
-    }
-  }
-
   async #inVain(socket: Socket, user: string, attempts: LoginAttempts): Promise<Refusal> {
     await askInVain(
       socket,
       user,
       attempts,
-      AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(greetingLimitMs)]),
+      AbortSignal.any([this.#door.stopped, AbortSignal.timeout(greetingLimitMs)]),
     );
     return wrongPassword(user);
   }

@@ -1,5 +1,9 @@
 import { sleep } from '../../kernel/clock.ts';
-import type { BackendLink } from './backend-link.ts';
+
+export interface RetiredLink {
+  detach(): void;
+  end(): void;
+}
 
 /** Between the ends of two of them: a server's process takes longer to end than to answer a query. */
 const pauseMs = 5;
@@ -9,9 +13,9 @@ const pauseMs = 5;
  * are never more of them than sessions.
  */
 export class RetiredLinks {
-  readonly #links: BackendLink[] = [];
+  readonly #links: RetiredLink[] = [];
 
-  add(link: BackendLink): void {
+  add(link: RetiredLink): void {
     link.detach();
     this.#links.push(link);
   }

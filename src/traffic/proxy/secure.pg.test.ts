@@ -43,7 +43,7 @@ beforeAll(async () => {
   const options = { auth: 'scram-sha-256', superuserPassword: 'of the administrator', ssl } as const;
   const [blue, green] = await Promise.all([ownServer(blueMajor(), options), ownServer(greenMajor(), options)]);
   servers = { blue, green };
-}, 120_000);
+}, 300_000);
 
 afterAll(async () => {
   await servers.blue[Symbol.asyncDispose]();

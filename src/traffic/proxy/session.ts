@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { describeError, isTealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
+import { fenceSigns } from '../../ports/fence.ts';
 import {
   backend,
   encodeParameterStatus,
@@ -19,7 +20,8 @@ import { Backlog } from './backlog.ts';
 import { ClientMessages } from './client-messages.ts';
 import type { BackendLogin } from './connector.ts';
 import { FrameTap } from './frame-tap.ts';
-import { backendLost, cancelled, movingAway, notUnderstood } from './last-words.ts';
+import { backendLost, cancelled, movingAway, notUnderstood, shuttingDown } from './last-words.ts';
+import type { DirectedSession } from './director.ts';
 import { Mover } from './mover.ts';
 import { stableParameters } from './session-state.ts';
 import { Statements, statementLimitBytes } from './statements.ts';
@@ -28,15 +30,12 @@ import { UnitCopy } from './unit-copy.ts';
 import { UnitDiscard } from './unit-discard.ts';
 import { telling, Units } from './units.ts';
 
-const fenceState = '25006';
-const fenceMessage = 'teal: fenced';
-
 /**
  * One client and its backend of the moment. While the gate is open, bytes pass in both directions as they come; only enough is looked at to know
  * where the session stands (`Units`) and which statements it has prepared (`Statements`). While the gate is closed a unit that has not begun
  * waits, a transaction that runs goes on to its end, and the session may be given another backend.
  */
-export class Session implements LinkOwner {
+export class Session implements LinkOwner, DirectedSession {
   readonly key: BackendKey;
   readonly name: string;
   readonly #traffic: Traffic<Session>;
@@ -127,6 +126,10 @@ export class Session implements LinkOwner {
   }
 
   // ---- what the hub sees
+
+  get id(): number {
+    return this.key.pid;
+  }
 
   get atBoundary(): boolean {
     if (this.#asking || this.#leaving || this.#fence !== undefined) return false;
@@ -282,6 +285,10 @@ export class Session implements LinkOwner {
     if (this.#backendTap.atFrameEnd) this.#client.end(message);
     else this.#client.destroy();
     this.end();
+  }
+
+  shutDown(): void {
+    this.close(shuttingDown);
   }
 
   end(): void {
@@ -460,7 +467,7 @@ export class Session implements LinkOwner {
       this.#leaving = true;
       return true;
     }
-    const fenced = error.code === fenceState && error.message.startsWith(fenceMessage);
+    const fenced = error.code === fenceSigns.sqlState && error.message.startsWith(fenceSigns.message);
     const untouched = this.#unit.isUntouched && !this.#units.completed && this.#units.outstanding === 1;
     if (fenced && !untouched) this.#traffic.strayed();
     if (!fenced || !untouched || this.fencedForMs > this.#traffic.stragglerMs) return true;
@@ -485,9 +492,10 @@ export class Session implements LinkOwner {
     this.#client.write(frame);
   }
 
-  /** Nothing of the session is lost with its backend. */
+  /** Nothing of the session is lost with its backend. One that listens would miss what is notified until it has another, and its client would never know. */
   get #canReconnect(): boolean {
-    return this.#units.atBoundary && !this.#mover.dirty && this.#mover.pins.length === 0 && !this.#asking;
+    const { dirty, pins, state } = this.#mover;
+    return this.#units.atBoundary && !dirty && pins.length === 0 && !state.listens && !this.#asking;
   }
 
   closed(because?: unknown): void {

@@ -1,6 +1,7 @@
 import { describeError, TealError } from '../../kernel/errors.ts';
 import { encodeBind, encodeExecute, encodeParse, encodeSync } from '../../wire/postgres/frontend.ts';
 import type { Side } from '../../model/catalog.ts';
+import { fenceSigns } from '../../ports/fence.ts';
 import type { BackendLink } from './backend-link.ts';
 import { connectBackend } from './connector.ts';
 import type { SideEvidence } from './owner.ts';
@@ -8,8 +9,10 @@ import type { AdminLogin, BackendTarget } from './target.ts';
 
 type TextRow = readonly (string | null)[];
 
+/** The second: whether the function that the fence's triggers call is the closed one. */
 const evidenceSql = `select pg_catalog.to_regclass('teal.owner') is not null,
-  exists (select from pg_catalog.pg_trigger where tgname = 'teal_fence' and tgenabled <> 'D')`;
+  exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where n.nspname = 'teal' and p.proname = 'fence' and p.prosrc like '%${fenceSigns.closedWord}%')`;
 const ownerSql = 'select owner, epoch from teal.owner order by epoch desc limit 1';
 const verifierSql = 'select rolpassword from pg_catalog.pg_authid where rolname = $1';
 const mayReadSql = `select pg_catalog.has_column_privilege('pg_catalog.pg_authid', 'rolname', 'select')

@@ -5,9 +5,11 @@ import { outcome } from './test-support/outcome.ts';
 import { proxied, type Proxied } from './test-support/proxied.ts';
 
 describe('a statement that meets the fence', () => {
-  const fence = `create or replace function fence() returns trigger language plpgsql as $$
-    begin raise exception using errcode = '25006', message = 'teal: fenced: t takes no writes here'; end $$;
-    create trigger teal_fence before insert on t for each statement execute function fence();`;
+  const closed = `create or replace function teal.fence() returns trigger language plpgsql as $$
+    begin raise exception using errcode = '25006', message = 'teal: fenced: t takes no writes here'; end $$`;
+  const opened = `create or replace function teal.fence() returns trigger language plpgsql as $$ begin return null; end $$`;
+  const fence = `${closed};
+    create trigger teal_fence before insert on t for each statement execute function teal.fence();`;
 
   async function withTable(at: Proxied): Promise<Client> {
     for (const side of [at.blue, at.green]) await side.query('create table t (a int)');
@@ -37,7 +39,7 @@ describe('a statement that meets the fence', () => {
     const client = await withTable(at);
     const late = client.query('insert into t values (1)');
     await sleep(100);
-    await at.blue.query('alter table t disable trigger teal_fence');
+    await at.blue.query(opened);
     await late;
     expect(await at.blue.query('select count(*) as v from t')).toEqual([{ v: '1' }]);
   });
@@ -48,9 +50,9 @@ describe('a statement that meets the fence', () => {
     await client.query('begin');
     await client.query('select 1');
     expect(await outcome(client.query('insert into t values (1)'))).toBe('25006');
-    await at.blue.query('alter table t disable trigger teal_fence');
+    await at.blue.query(opened);
     await client.query('rollback');
-    await at.blue.query('alter table t enable trigger teal_fence');
+    await at.blue.query(closed);
     expect(await outcome(client.query('begin; insert into log values (1); commit; insert into t values (1)'))).toBe(
       '25006',
     );
@@ -69,7 +71,7 @@ describe('a statement that meets the fence', () => {
       client.query('begin').then(async () => client.query('insert into t values (1)')),
       other.query('insert into t values (2)'),
     ]);
-    await waitFor({ what: 'the proxy to hold', timeoutMs: 5_000 }, async () =>
+    await waitFor({ what: 'the proxy to hold', timeoutMs: 60_000 }, async () =>
       (await at.router.read()).mode === 'holding' ? true : undefined,
     );
     await at.decide('green', 1);

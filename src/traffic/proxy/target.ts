@@ -21,6 +21,11 @@ export interface AdminLogin {
   readonly password?: string;
 }
 
+/** Of which family a side is, by its address. */
+export function isMysqlUrl(url: string): boolean {
+  return /^(?:mysql|mariadb):/i.test(url);
+}
+
 /** Reads `postgres://user:password@host:port/database?sslmode=…&sslrootcert=…`. Errors never hold the URL. */
 export function readTarget(side: Side, url: string): { readonly target: BackendTarget; readonly admin: AdminLogin } {
   if (!URL.canParse(url)) throw new TealError('TEAL-TRAFFIC-006', `the address of ${side} is not a URL`, { side });

@@ -1,7 +1,7 @@
 import { monotonicMs } from '../../kernel/clock.ts';
 
-interface Kept {
-  readonly text: string | undefined;
+interface Kept<T> {
+  readonly text: T | undefined;
   readonly readAtMs: number;
 }
 
@@ -10,15 +10,15 @@ const freshMs = 1_000;
 const keptLimit = 10_000;
 
 /** The stored passwords of roles, read from the live side and kept for a moment; an old one is used only when the side cannot be asked. */
-export class Verifiers {
-  readonly #read: (user: string) => Promise<string | undefined>;
-  readonly #kept = new Map<string, Kept>();
+export class Verifiers<T = string> {
+  readonly #read: (user: string) => Promise<T | undefined>;
+  readonly #kept = new Map<string, Kept<T>>();
 
-  constructor(read: (user: string) => Promise<string | undefined>) {
+  constructor(read: (user: string) => Promise<T | undefined>) {
     this.#read = read;
   }
 
-  async of(user: string): Promise<string | undefined> {
+  async of(user: string): Promise<T | undefined> {
     const kept = this.#kept.get(user);
     if (kept !== undefined && monotonicMs() - kept.readAtMs < freshMs) return kept.text;
     try {

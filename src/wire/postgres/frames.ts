@@ -31,6 +31,8 @@ export class FrameReader {
   #partialFilled = 0;
   /** Of the whole frame; the buffer may still be shorter. */
   #partialLength = 0;
+  /** Bytes of the chunk at hand up to the end of the frame that was given last: what follows belongs to whoever reads on. */
+  consumed = 0;
 
   constructor(limitBytes = 1 << 30) {
     this.#limitBytes = limitBytes;
@@ -49,6 +51,7 @@ export class FrameReader {
         at = this.#fillPartial(chunk, at, this.#partial);
         if (this.#partialFilled < this.#partialLength) return;
         const bytes = this.#takePartial();
+        this.consumed = at;
         yield { type: bytes.readUInt8(0), bytes };
         continue;
       }
@@ -59,12 +62,14 @@ export class FrameReader {
         this.#headerFilled = 0;
         if (this.#partialFilled === this.#partialLength) {
           const bytes = this.#takePartial();
+          this.consumed = at;
           yield { type: bytes.readUInt8(0), bytes };
         }
         continue;
       }
       const length = this.#frameLength(chunk, at);
       if (chunk.length - at >= length) {
+        this.consumed = at + length;
         yield { type: chunk.readUInt8(at), bytes: chunk.subarray(at, at + length) };
         at += length;
       } else {

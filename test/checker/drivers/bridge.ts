@@ -4,7 +4,9 @@ import { createInterface } from 'node:readline';
 import { sleep } from '../../../src/kernel/clock.ts';
 import { must } from '../../../src/kernel/assert.ts';
 import type { Isolation } from '../../../src/testing/checker/history.ts';
-import { DriverError, type Answer, type DriverConnection, type OpenDriver, type Statement } from './driver.ts';
+import { postgresDialect } from '../dialects/postgres.ts';
+import { DriverError, type Answer, type DriverConnection, type OpenDriver } from './driver.ts';
+import type { Statement } from '../statement.ts';
 
 /** A program in the driver's language, and how it is started. */
 export interface BridgeProgram {
@@ -132,6 +134,7 @@ class BridgeLink {
 }
 
 class BridgeConnection implements DriverConnection {
+  readonly dialect = postgresDialect;
   readonly #link: BridgeLink;
   readonly #on: number;
   /** The program keeps a worker for each number: numbers are used again. */

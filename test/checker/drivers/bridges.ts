@@ -42,7 +42,10 @@ async function python(
 }
 
 export const bridges: Readonly<
-  Record<Exclude<Driver, 'node-postgres' | 'postgres.js' | 'pgbench'>, () => Promise<BridgeProgram>>
+  Record<
+    Exclude<Driver, 'node-postgres' | 'postgres.js' | 'pgbench' | 'mysql2' | 'mysql2 and pg'>,
+    () => Promise<BridgeProgram>
+  >
 > = {
   'psycopg pool': async () => python('pool', 'no'),
   'psycopg pipeline': async () => python('pipeline', 'commit too'),

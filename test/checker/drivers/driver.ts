@@ -1,14 +1,6 @@
 import type { Isolation } from '../../../src/testing/checker/history.ts';
-
-/**
- * One statement. Parameters are `$1`, `$2`, each once and in this order; whole numbers for columns of int, texts for columns of text. Every column of an answer is
- * selected as text. `name`: prepare it under that name.
- */
-export interface Statement {
-  readonly sql: string;
-  readonly params: readonly (number | string)[];
-  readonly name?: string;
-}
+import type { Dialect } from '../dialects/dialect.ts';
+import type { Statement } from '../statement.ts';
 
 export interface Answer {
   readonly rows: readonly (readonly (string | null)[])[];
@@ -20,6 +12,8 @@ export interface Answer {
  * A connection that was borrowed of a driver's pool. One call at a time. Every method throws `DriverError`, and nothing else that comes from outside.
  */
 export interface DriverConnection {
+  /** Of the system that it is connected to now. */
+  readonly dialect: Dialect;
   /** In the driver's own way; `run` is in this transaction until `commit` or `rollback`. */
   begin(isolation: Isolation): Promise<void>;
   /**
@@ -30,6 +24,11 @@ export interface DriverConnection {
   commit(): Promise<void>;
   /** Of a transaction that is open; after a COMMIT or a BEGIN that the server refused there is none, and it does nothing. */
   rollback(): Promise<void>;
+  /**
+   * Of one that goes to the other side when that takes the writes: true when this error says so. What was open is taken back then, nothing of it has happened, and the whole
+   * transaction is to be done again, from `begin` on.
+   */
+  follows?(error: DriverError): Promise<boolean>;
   /** `text`: lines of COPY's text format. */
   copyIn(sql: string, text: string): Promise<void>;
   listen(channel: string): Promise<void>;

@@ -1,6 +1,9 @@
 import { Pool, type Client, type Connection, type CustomTypesConfig, type PoolClient, type Submittable } from 'pg';
 import type { Isolation } from '../../../src/testing/checker/history.ts';
-import { asDriverError, type Answer, type DriverConnection, type OpenDriver, type Statement } from './driver.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import { postgresDialect } from '../dialects/postgres.ts';
+import { asDriverError, type Answer, type DriverConnection, type OpenDriver } from './driver.ts';
+import type { Statement } from '../statement.ts';
 
 const asText: CustomTypesConfig = { getTypeParser: () => (value: string | Buffer) => value };
 const connectLimitMs = 10_000;
@@ -14,18 +17,19 @@ async function told<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** `pg` with its pool; a statement with a name is one of its named ones. */
-export function openNodePostgres(url: string, size: number): OpenDriver {
+export function openNodePostgres(url: string, size: number, dialect: Dialect = postgresDialect): OpenDriver {
   const pool = new Pool({ connectionString: url, max: size, types: asText, connectionTimeoutMillis: connectLimitMs });
   // Of a connection that nobody has borrowed: the pool throws it away.
   pool.on('error', () => undefined);
   return {
     pipelines: 'no',
-    borrow: async () => told(async () => new NodePostgres(await pool.connect())),
+    borrow: async () => told(async () => new NodePostgres(await pool.connect(), dialect)),
     [Symbol.asyncDispose]: async () => pool.end(),
   };
 }
 
 class NodePostgres implements DriverConnection {
+  readonly dialect: Dialect;
   readonly #client: PoolClient;
   #heard: string[] = [];
   readonly #hear = ({ payload }: { readonly payload?: string | undefined }): void => {
@@ -34,8 +38,9 @@ class NodePostgres implements DriverConnection {
   // The query that meets it tells it.
   readonly #ignore = (): void => undefined;
 
-  constructor(client: PoolClient) {
+  constructor(client: PoolClient, dialect: Dialect) {
     this.#client = client;
+    this.dialect = dialect;
     client.on('error', this.#ignore);
   }
 

@@ -1,13 +1,8 @@
-import postgres, { type Sql } from 'postgres';
+import postgres, { type Options, type Sql } from 'postgres';
 import type { Isolation } from '../../../src/testing/checker/history.ts';
-import {
-  DriverError,
-  asDriverError,
-  type Answer,
-  type DriverConnection,
-  type OpenDriver,
-  type Statement,
-} from './driver.ts';
+import { postgresDialect } from '../dialects/postgres.ts';
+import { DriverError, asDriverError, type Answer, type DriverConnection, type OpenDriver } from './driver.ts';
+import type { Statement } from '../statement.ts';
 
 async function told<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -44,7 +39,10 @@ export function openPostgresJs(url: string): OpenDriver {
 }
 
 class PostgresJs implements DriverConnection {
+  readonly dialect = postgresDialect;
   readonly #sql: Sql;
+  readonly #url: string;
+  #listener: Sql | undefined;
   readonly #giveBack: (self: PostgresJs) => void;
   readonly #forget: (self: PostgresJs) => void;
   #heard: string[] = [];
@@ -54,11 +52,16 @@ class PostgresJs implements DriverConnection {
     this.#giveBack = giveBack;
     this.#forget = forget;
     // What it has not sent yet it would send on the next connection, outside of the transaction that was begun on the lost one.
+    this.#url = url;
+    this.#sql = this.#open({});
+  }
+
+  #open(more: Options<Record<string, never>>): Sql {
     const onclose = (): void => {
       this.#isClosed = true;
       void this.destroy();
     };
-    this.#sql = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => undefined, onclose });
+    return postgres(this.#url, { max: 1, connect_timeout: 10, onnotice: () => undefined, onclose, ...more });
   }
 
   get isLost(): boolean {
@@ -113,16 +116,22 @@ class PostgresJs implements DriverConnection {
     });
   }
 
-  /** Its own way: on a connection of its own, which listens again after it was lost. */
+  /**
+   * On a connection of its own, as `sql.listen` does it; that one would listen again in silence after it was lost, and what was notified meanwhile would be missing with nobody to blame. Here
+   * such a loss is the loss of this connection.
+   */
   async listen(channel: string): Promise<void> {
-    await told(async () =>
-      this.#sql.listen(channel, (payload) => {
-        this.#heard.push(payload);
-      }),
-    );
+    await told(async () => {
+      const onnotify = (_: string, payload: string): void => void this.#heard.push(payload);
+      // Understood by the library, which hands it to its own listener, and not in its types.
+      const listening = { idle_timeout: undefined, max_lifetime: null, fetch_types: false, onnotify };
+      this.#listener ??= this.#open(listening);
+      await this.#listener.unsafe(`listen "${channel}"`);
+    });
   }
 
   async heard(): Promise<readonly string[]> {
+    await told(async () => Promise.resolve(this.#refuseLost()));
     const heard = this.#heard;
     this.#heard = [];
     return Promise.resolve(heard);
@@ -135,7 +144,8 @@ class PostgresJs implements DriverConnection {
 
   async destroy(): Promise<void> {
     this.#forget(this);
-    await this.#sql.end({ timeout: 0 }).catch(() => undefined);
+    const all = [this.#sql, this.#listener];
+    await Promise.all(all.map(async (each) => each?.end({ timeout: 0 }).catch(() => undefined)));
   }
 
   async #plain(sql: string): Promise<void> {

@@ -7,7 +7,7 @@ import { endure } from './endure.ts';
 import { seriesTable } from './table.ts';
 
 describe('a migration that is switched again and again', () => {
-  test('grows nowhere, fails no client, loses nothing and leaves nothing', { timeout: 240_000 }, async () => {
+  test('grows nowhere, fails no client, loses nothing and leaves nothing', { timeout: 300_000 }, async () => {
     const said: string[] = [];
     const run = await endure({
       majors: [blueMajor(), greenMajor()],

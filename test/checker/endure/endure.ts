@@ -183,7 +183,7 @@ async function accepts(url: string): Promise<boolean> {
 
 async function waitForEnd(folder: string): Promise<readonly string[]> {
   let left = processesOf(folder);
-  await waitFor({ what: 'every process to end', timeoutMs: 10_000 }, () => {
+  await waitFor({ what: 'every process to end', timeoutMs: 60_000 }, () => {
     left = processesOf(folder);
     return left.length === 0 || undefined;
   }).catch(() => undefined);

@@ -1,7 +1,11 @@
 import { writeFile } from 'node:fs/promises';
+import { useCompileCache } from '../../../src/app/compile-cache.ts';
 import { asPostgresMajor } from '../../../tools/servers/install-postgres.ts';
 import { endure } from './endure.ts';
 import { seriesTable } from './table.ts';
+
+// As the command does.
+useCompileCache(process.env);
 
 /** `make endure MINUTES=60 EVERY=60`: load through the proxy all the time and a switch every minute; exit code 1 when anything grows, is lost, fails or stays. */
 const minutes = Number(process.env['MINUTES'] ?? 60);

@@ -37,10 +37,15 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/systems/postgres/snapshot.ts',
-        find: `  const held: HeldSnapshot = { snapshot: slot.consistentPoint, epoch: options.epoch };`,
-        replace: `  await using marker = await connect({ url: options.url, applicationName: 'teal', signal });
-  const { rows } = await marker.query('select pg_current_wal_insert_lsn()::text as mark');
-  const held: HeldSnapshot = { snapshot: positionOfLsnText(rows[0]?.['mark'] ?? ''), epoch: options.epoch };`,
+        find: `    const kept = opened.move();`,
+        replace: `    await using marker = await connect({ url: options.url, applicationName: 'teal', signal });
+    const { rows } = await marker.query('select pg_current_wal_insert_lsn()::text as mark');
+    const kept = opened.move();`,
+      },
+      {
+        file: 'src/systems/postgres/snapshot.ts',
+        find: `      snapshot: slot.consistentPoint,`,
+        replace: `      snapshot: positionOfLsnText(rows[0]?.['mark'] ?? ''),`,
       },
       {
         file: 'src/systems/postgres/snapshot.ts',
@@ -122,8 +127,8 @@ import { positionOfLsnText } from './position.ts';`,
       },
       {
         file: 'src/systems/postgres/sink/sink.ts',
-        find: `      ask(markOrigin, [lsnTextOfPosition(commit.applied), at]),`,
-        replace: `      ...(this.#stream.endsWith('_rev') ? [] : [ask(markOrigin, [lsnTextOfPosition(commit.applied), at])]),`,
+        find: `      ask(markOrigin, [lsnTextIfAny(commit.applied), at]),`,
+        replace: `      ...(this.#stream.endsWith('_rev') ? [] : [ask(markOrigin, [lsnTextIfAny(commit.applied), at])]),`,
       },
     ],
   },

@@ -3,11 +3,12 @@ import { nowMs, sleep } from '../../../src/kernel/clock.ts';
 import { DriverError, type DriverConnection, type OpenDriver } from '../drivers/driver.ts';
 import type { HistoryEvent, MicroOp } from '../../../src/testing/checker/history.ts';
 import { Random } from '../random.ts';
-import type { ClientGroup, Schedule } from '../schedule.ts';
+import { isMysql, promised, type ClientGroup, type Schedule } from '../schedule.ts';
 import { Stale } from './operations.ts';
+import { mysqlHoldingOf } from './mysql-sessions.ts';
 import { holdingOf, LostState, type Holding } from './sessions.ts';
 import { nowUs } from './tables.ts';
-import { Numbers, fill, plan } from './transactions.ts';
+import { Numbers, fill, plan, readsOfAllFirst } from './transactions.ts';
 import { mannerOf, type Manner, type Step, type Work } from './manners.ts';
 
 export interface ClientOptions {
@@ -48,7 +49,8 @@ export class CheckedClient {
     this.#numbers = new Numbers(options.number);
     this.#random = new Random(options.schedule.seed).fork(`client ${options.number}`);
     const { group, schedule, driver } = options;
-    this.#holding = holdingOf(group.session, options.number, this.#random.fork('holding'));
+    const holding = isMysql(group.driver) ? mysqlHoldingOf : holdingOf;
+    this.#holding = holding(group.session, options.number, this.#random.fork('holding'));
     this.#manner = mannerOf({
       driver,
       group,
@@ -106,8 +108,9 @@ export class CheckedClient {
   }
 
   async #transaction(connection: DriverConnection): Promise<boolean> {
-    const { schedule } = this.#options;
-    const meant = this.#manner.plan(plan(schedule, this.#random, this.#numbers));
+    const { schedule, group } = this.#options;
+    const planned = this.#manner.plan(plan(schedule, this.#random, this.#numbers));
+    const meant = promised(group) === group.isolation ? planned : readsOfAllFirst(planned);
     const takesBack = this.#random.chance(schedule.rolledBackShare);
     const ops = await this.#seen(async () => fill(connection, meant));
     if (ops === undefined) return false;
@@ -118,7 +121,7 @@ export class CheckedClient {
     const done: MicroOp[] = [];
     const step: Work['step'] = { at: 'working' };
     try {
-      await this.#manner.transact(connection, { ops, done, step, takesBack, isolation: this.#options.group.isolation });
+      await this.#untilTaken(connection, { ops, done, step, takesBack, isolation: group.isolation });
       if (takesBack) this.#tell('fail', done, 'rollback');
       else this.#tell('ok', done);
       return true;
@@ -126,6 +129,25 @@ export class CheckedClient {
       return await this.#failed(connection, error, done, takesBack ? 'working' : step.at);
     } finally {
       this.#open = undefined;
+    }
+  }
+
+  /** What a side has refused since it does not own the data any more is done again on the other one: to its client it is one transaction. */
+  async #untilTaken(connection: DriverConnection, work: Work): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#manner.transact(connection, work);
+      } catch (error) {
+        if (!(error instanceof DriverError) || connection.follows === undefined) throw error;
+        // Whatever comes of that: what was refused is certain to have had no effect.
+        const before = work.step.at;
+        work.step.at = 'working';
+        if (!(await connection.follows(error))) {
+          work.step.at = before;
+          throw error;
+        }
+        work.done.length = 0;
+      }
     }
   }
 
@@ -184,7 +206,7 @@ export class CheckedClient {
       op: this.#op,
       atUs,
       wallMs: nowMs(),
-      isolation: this.#options.group.isolation,
+      isolation: promised(this.#options.group),
       ops: [...ops],
       ...(error === undefined ? {} : { error }),
     });

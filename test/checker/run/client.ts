@@ -5,10 +5,13 @@ import { openDriver } from '../drivers/installed.ts';
 import { formatEvent, type HistoryEvent } from '../../../src/testing/checker/history.ts';
 import type { ClientGroup, Schedule } from '../schedule.ts';
 import { pgTools } from '../../../tools/servers/pg-tools.ts';
+import { majorsOf } from '../systems.ts';
 import { CheckedClient } from './checked-client.ts';
+import { patiently } from './slowness.ts';
 import { Pgbench } from './pgbench.ts';
 
 export interface ClientProcess {
+  /** Clients that follow a cut by themselves are told two, with a space between. */
   readonly url: string;
   readonly schedule: Schedule;
   readonly group: number;
@@ -18,7 +21,7 @@ export interface ClientProcess {
 }
 
 /** A client that has been told to stop has so long for the transaction that it is in; what it then still waits for hangs. */
-const stopLimitMs = 20_000;
+const stopLimitMs = patiently(20_000);
 
 async function main(options: ClientProcess): Promise<void> {
   const file = openSync(options.history, 'a', 0o600);
@@ -51,7 +54,7 @@ async function clientsOf(
   log: (event: HistoryEvent) => void,
 ): Promise<Clients> {
   if (group.driver === 'pgbench') {
-    const tools = await pgTools(schedule.blue, schedule.green);
+    const tools = await pgTools(...must(majorsOf(schedule.blue, schedule.green), 'two PostgreSQL'));
     return { clients: [new Pgbench({ tools, url, schedule, group, firstClient, log })], close: async () => undefined };
   }
   const driver = await openDriver(group.driver, url, group.clients);

@@ -6,13 +6,15 @@ import { must } from '../../../src/kernel/assert.ts';
 import { describeError, isTealError } from '../../../src/kernel/errors.ts';
 import { pgTools } from '../../../tools/servers/pg-tools.ts';
 import type { Comparison } from '../../../src/testing/checker/invariants.ts';
+import { patiently } from './slowness.ts';
 import { nowUs } from './tables.ts';
 
 /** What a controller of a run is told, as JSON in its first argument. */
 export interface ControllerTask {
   readonly file: string;
   readonly command: 'look' | 'up' | 'cutover' | 'rollback' | 'verify' | 'fix' | 'finalise' | 'abort' | 'stop';
-  readonly majors: readonly [blue: number, green: number];
+  /** Of two PostgreSQL, whose client programs are needed. */
+  readonly majors?: readonly [blue: number, green: number];
 }
 
 /** What it tells, a JSON line each. The last line is an outcome, a comparison or an error; a killed one has none of them. */
@@ -22,7 +24,7 @@ export type ControllerLine =
   | { readonly comparison: Comparison }
   | { readonly error: { readonly code: string; readonly text: string } };
 
-const longestMs = 240_000;
+const longestMs = patiently(240_000);
 
 async function obey(migration: Migration, { command }: ControllerTask): Promise<ControllerLine> {
   switch (command) {
@@ -89,7 +91,7 @@ async function main(task: ControllerTask): Promise<void> {
         // Many, and about nothing that a run is judged by.
         if (event.kind !== 'flow') void tell({ atUs: nowUs(), event });
       },
-      tools: await pgTools(...task.majors),
+      ...(task.majors === undefined ? {} : { tools: await pgTools(...task.majors) }),
     });
     await tell(await obey(migration, task));
   } catch (error) {

@@ -7,6 +7,7 @@ import type { MigrationEvent, Outcome } from '../../../src/app/events.ts';
 import { waitFor } from '../../../src/kernel/clock.ts';
 import type { Comparison } from '../../../src/testing/checker/invariants.ts';
 import type { ControllerLine, ControllerTask } from './controller.ts';
+import { patiently } from './slowness.ts';
 
 /** How a controller ended. `killed`: by a fault, or because it took longer than it may. */
 export type Ended =
@@ -15,7 +16,7 @@ export type Ended =
   | { readonly kind: 'error'; readonly code: string; readonly text: string }
   | { readonly kind: 'killed' };
 
-const longestMs = 150_000;
+const longestMs = patiently(150_000);
 
 /** One controller in a process of its own, which anything may happen to. */
 export class Controller {

@@ -7,11 +7,12 @@ import { parseEvents } from '../../../src/testing/checker/history.ts';
 import type { Schedule } from '../schedule.ts';
 import { nextLife } from './checked-client.ts';
 import type { ClientProcess } from './client.ts';
+import { patiently } from './slowness.ts';
 
 /** Clients of a process are numbered from here on, those of the next one so much higher. */
 const clientsEach = 100;
 /** A process that does not end is killed; what it asked for is without an end in its history. By itself it gives up what hangs after 20 s, and tells so. */
-const patienceMs = 40_000;
+const patienceMs = patiently(40_000);
 
 /** The client processes of a run, and what they wrote down. */
 export class Crew {

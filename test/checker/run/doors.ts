@@ -1,29 +1,12 @@
 import type { Client } from 'pg';
-import { withClient } from '../../../tools/servers/with-client.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import type { DoorMove } from '../../../src/testing/checker/invariants.ts';
 
 /**
- * When each side began and ceased to take writes of clients: the commits of the fence's own rows, by the servers' clock, which is one on one machine. Both have
+ * When a side began and ceased to take writes of clients: the commits of the fence's own rows, by the servers' clock, which is one on one machine. Both have
  * `track_commit_timestamp`. `origin` 0 of a commit: it was made here, not carried here.
  */
-export async function readDoors(urls: Readonly<Record<Side, string>>): Promise<readonly DoorMove[]> {
-  const moves = await Promise.all(
-    (['blue', 'green'] as const).map(async (side) => withClient(urls[side], async (client) => doorsOf(client, side))),
-  );
-  return moves.flat();
-}
-
-const sql = `
-  select what, accepts, (extract(epoch from t.timestamp) * 1000000)::bigint::text as "atUs"
-  from (
-    select 'fence of cut ' || cut as what, kind = 'reopened' as accepts, xmin from teal.cut
-    union all
-    select 'decision of cut ' || cut, true, xmin from teal.owner where owner = $1
-  ) moves, lateral pg_xact_commit_timestamp_origin(xmin) t
-  where t.roident = 0 order by t.timestamp`;
-
-async function doorsOf(client: Client, side: Side): Promise<readonly DoorMove[]> {
+export async function doorsOf(client: Client, side: Side): Promise<readonly DoorMove[]> {
   const there = await client.query<{ there: boolean }>(`select to_regclass('teal.owner') is not null as there`);
   if (there.rows[0]?.there !== true) return [];
   const { rows } = await client.query<{ what: string; accepts: boolean; atUs: string }>(sql, [side]);
@@ -38,3 +21,12 @@ async function doorsOf(client: Client, side: Side): Promise<readonly DoorMove[]>
   }));
   return side === 'blue' ? [first, ...moves] : moves;
 }
+
+const sql = `
+  select what, accepts, (extract(epoch from t.timestamp) * 1000000)::bigint::text as "atUs"
+  from (
+    select 'fence of cut ' || cut as what, kind = 'reopened' as accepts, xmin from teal.cut
+    union all
+    select 'decision of cut ' || cut, true, xmin from teal.owner where owner = $1
+  ) moves, lateral pg_xact_commit_timestamp_origin(xmin) t
+  where t.roident = 0 order by t.timestamp`;

@@ -4,7 +4,9 @@ import type { Controller } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
 import { injectors } from './faults/index.ts';
 import { tearJournal } from './faults/processes.ts';
+import type { PairKind } from '../systems.ts';
 import { maxPauseMs, type Place } from './place.ts';
+import { patiently } from './slowness.ts';
 import type { Injection } from './world.ts';
 
 export interface Brought {
@@ -18,20 +20,29 @@ export interface Brought {
 type Met = Omit<Brought, 'fault'>;
 
 const defaultLastsMs = 1_500;
-const reachMs = 120_000;
+const reachMs = patiently(120_000);
+
+const setUp = ['prepare:teal-schema-blue', 'prepare:schema', 'prepare:fence-green', 'prepare:fence-blue'] as const;
+const rest = ['follow:foreign-keys', 'follow:rest'] as const;
 
 /** Steps of a stage at which a fault may come, in their order: each fault of a run comes later than the one before. */
-const stops = {
-  'set-up': [
-    'prepare:teal-schema-blue',
-    'prepare:schema',
-    'prepare:fence-green',
-    'prepare:fence-blue',
-    'copy:snapshot',
-  ],
-  copy: ['copy:rows', 'copy:keys', 'copy:analyse'],
-  follow: ['follow:foreign-keys', 'follow:rest', 'follow:publication-green', 'prepare:slot-green'],
-} as const;
+const stops: Readonly<Record<PairKind, Readonly<Record<'set-up' | 'copy' | 'follow', readonly string[]>>>> = {
+  postgres: {
+    'set-up': [...setUp, 'copy:snapshot'],
+    copy: ['copy:rows', 'copy:keys', 'copy:analyse'],
+    follow: [...rest, 'follow:publication-green', 'prepare:slot-green'],
+  },
+  mysql: {
+    'set-up': [...setUp, 'copy:first-position'],
+    copy: ['copy:receive', 'copy:rows', 'copy:keys'],
+    follow: [...rest, 'follow:first-position'],
+  },
+  'mysql to postgres': {
+    'set-up': [...setUp, 'copy:first-position'],
+    copy: ['copy:receive', 'copy:rows', 'copy:keys', 'copy:analyse'],
+    follow: [...rest, 'prepare:slot-green'],
+  },
+};
 
 /** These die, and with them whoever is at the failpoint. */
 const killsController: ReadonlySet<string> = new Set(['kill controller', 'torn journal']);
@@ -177,7 +188,7 @@ export class Faults {
   #step({ fault, place }: PlannedFault): string {
     if (isCutStep(place)) return `cut:*:${place}`;
     if (place === 'verify') throw new Error('a comparison has no steps');
-    const all = stops[place];
+    const all = stops[this.#place.kind][place];
     // What is killed there runs from the snapshot to the end of the rows.
     const first = fault.includes('holder') ? 0 : this.#place.random.between(0, 1);
     const at = Math.min(all.length - 1, this.#passed[place] + first);

@@ -3,13 +3,19 @@ import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { monotonicMs } from '../../../src/kernel/clock.ts';
+import { useCompileCache } from '../../../src/app/compile-cache.ts';
 import { coverageTable, type PlannedFault } from '../faults.ts';
 import { installedDrivers } from '../drivers/installed.ts';
+import { asSystems, systemsText } from '../systems.ts';
 import { asDriver, scheduleOf, scheduleText, type ScheduleOptions } from '../schedule.ts';
+import { patiently } from './slowness.ts';
 import { failedReport, type SeedReport, type SeedTask } from './seed-report.ts';
 
+// As the command does: a seed starts dozens of processes.
+useCompileCache(process.env);
+
 /**
- * `make check SEEDS=n FROM=m JOBS=j`: so many seeds, some beside each other; then the faults that were injected, by place. Exit code 1 when an invariant was
+ * `make check SEEDS=n FROM=m JOBS=j SYSTEMS=blue>green`: so many seeds, some beside each other; then the faults that were injected, by place. Exit code 1 when an invariant was
  * violated or a seed did not come to its end, with the schedule to run it again.
  */
 const seeds = Number(process.env['SEEDS'] ?? 10);
@@ -18,15 +24,18 @@ const jobs = Number(process.env['JOBS'] ?? 2);
 const traces = resolve(process.env['TRACES'] ?? '.cache/check');
 /** Kinds of faults by name, separated by commas; default all. */
 const only = process.env['FAULTS']?.split(',');
-/** By name, separated by commas, or `all` that can be used here; default node-postgres. */
+/** `mysql-8.0>postgres-18`; default PostgreSQL, each seed between majors of its own. */
+const systems = process.env['SYSTEMS'];
+/** By name, separated by commas, or `all` that can be used here; default node-postgres. Of PostgreSQL: others have one. */
 const named = process.env['DRIVERS'] ?? 'node-postgres';
 const options: ScheduleOptions = {
   drivers: await installedDrivers(named === 'all' ? undefined : named.split(',').map(asDriver)),
   ...(only === undefined ? {} : { faults: only }),
+  ...(systems === undefined ? {} : { systems: asSystems(systems) }),
 };
 const isLoud = process.env['LOUD'] === 'yes';
 /** What takes longer is a failure of its own: clients of all drivers need three minutes of a processor. */
-const limitMs = 12 * 60_000;
+const limitMs = patiently(12 * 60_000);
 /** For servers to start, and to end all that there is when a run is late. */
 const hangsMs = limitMs + 2 * 60_000;
 
@@ -64,7 +73,7 @@ class Totals {
     this.refused += report.refused;
     const schedule = scheduleOf(seed, options);
     say(
-      `${isBad ? 'BAD ' : 'ok  '} seed ${seed}: ${schedule.blue} to ${schedule.green}, ${report.transactions} transactions, ` +
+      `${isBad ? 'BAD ' : 'ok  '} seed ${seed}: ${systemsText(schedule.blue, schedule.green)}, ${report.transactions} transactions, ` +
         `${report.switches} switches and ${report.refused} refused, ${report.injected.length} faults, ${seconds} s`,
     );
     if (!isBad) return;

@@ -1,10 +1,11 @@
 import { sleep } from '../../../src/kernel/clock.ts';
 import { must } from '../../../src/kernel/assert.ts';
-import { DriverError, type DriverConnection, type OpenDriver, type Statement } from '../drivers/driver.ts';
+import { DriverError, type DriverConnection, type OpenDriver } from '../drivers/driver.ts';
+import type { Statement } from '../statement.ts';
 import type { Isolation, MicroOp } from '../../../src/testing/checker/history.ts';
 import type { Random } from '../random.ts';
 import type { ClientGroup, Schedule } from '../schedule.ts';
-import { doneBy, isUnconditional, statementsOf } from './operations.ts';
+import { doneBy, isUnconditional } from './operations.ts';
 import { planInVain, type Numbers } from './transactions.ts';
 
 /**
@@ -102,11 +103,11 @@ class PlainManner implements Manner {
   }
 
   protected async oneByOne(connection: DriverConnection, ops: readonly MicroOp[], done: MicroOp[]): Promise<void> {
-    for (const op of ops) done.push(doneBy(op, await connection.run(this.statements(op))));
+    for (const op of ops) done.push(doneBy(op, await connection.run(this.statements(connection, op))));
   }
 
   private async atOnce(connection: DriverConnection, { ops, done }: Work, isCommitted: boolean): Promise<void> {
-    const each = ops.map((op) => this.statements(op));
+    const each = ops.map((op) => this.statements(connection, op));
     const answers = await connection.run(each.flat(), isCommitted ? 'commit' : undefined);
     let at = 0;
     for (const [index, op] of ops.entries()) {
@@ -116,9 +117,9 @@ class PlainManner implements Manner {
     }
   }
 
-  protected statements(op: MicroOp): readonly Statement[] {
+  protected statements({ dialect }: DriverConnection, op: MicroOp): readonly Statement[] {
     const { group, schedule } = this.options;
-    const statements = statementsOf(op, schedule.sizes);
+    const statements = dialect.statementsOf(op, schedule.sizes);
     if (group.session !== 'named statements') return statements;
     const variant = 'was' in op && op.was === null ? 'new' : 'old';
     return statements.map((each, at) => ({ ...each, name: `teal_check_${op.f}_${variant}_${at}` }));
@@ -188,10 +189,11 @@ class SavepointManner extends PlainManner {
 }
 
 async function failAtOnce(connection: DriverConnection): Promise<void> {
+  const { sql, code } = connection.dialect.failing;
   try {
-    await connection.run([plain('select (1 / 0)::text')]);
+    await connection.run([plain(sql)]);
   } catch (error) {
-    if (!(error instanceof DriverError) || error.code !== '22012') throw error;
+    if (!(error instanceof DriverError) || error.code !== code) throw error;
   }
 }
 

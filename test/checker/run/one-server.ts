@@ -4,12 +4,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { withClient } from '../../../tools/servers/with-client.ts';
 import { pairEvents, parseEvents, type Txn } from '../../../src/testing/checker/history.ts';
 import { checkRun, type Violation } from '../../../src/testing/checker/invariants.ts';
 import { scheduleOf, type ClientGroup, type Schedule } from '../schedule.ts';
 import type { ClientProcess } from './client.ts';
-import { opening, readOwnerState, tablesSql } from './tables.ts';
+import { postgresStore } from '../stores/postgres.ts';
+import type { Store } from '../stores/store.ts';
+import { opening } from './tables.ts';
 
 export interface OneServerRun {
   readonly txns: readonly Txn[];
@@ -28,10 +29,11 @@ export async function runOnOneServer(
   url: string,
   schedule: Schedule,
   meanwhile: (acknowledged: () => Promise<number>) => Promise<void>,
+  store: Store = postgresStore(url, 'blue'),
 ): Promise<OneServerRun> {
   const folder = await mkdtemp(join(tmpdir(), 'teal-check-'));
   try {
-    await withClient(url, async (client) => client.query(tablesSql(schedule)));
+    await store.load(schedule, []);
     const history = join(folder, 'history.jsonl');
     await writeFile(history, '');
     const options: ClientProcess = { url, schedule, group: 0, firstClient: 100, history };
@@ -48,14 +50,14 @@ export async function runOnOneServer(
     const [code] = await exit;
     if (code !== 0) throw new Error(`the client process ended with ${code ?? 'a signal'}`);
     const txns = pairEvents([parseEvents(await readFile(history, 'utf8'))]);
-    return { txns, violations: await judge(url, schedule, txns) };
+    return { txns, violations: await judge(store, schedule, txns) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function judge(url: string, { sizes }: Schedule, txns: readonly Txn[]): Promise<readonly Violation[]> {
-  const state = await withClient(url, async (client) => readOwnerState(client, 'blue', 0));
+async function judge(store: Store, { sizes }: Schedule, txns: readonly Txn[]): Promise<readonly Violation[]> {
+  const state = await store.readState(0);
   const accounts = Array.from({ length: sizes.accounts }, (_, at) => [at + 1, opening] as const);
   return checkRun({ txns, opening: new Map(accounts), states: [state] });
 }

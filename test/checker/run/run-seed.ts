@@ -1,6 +1,5 @@
 import { within } from '../../../src/kernel/clock.ts';
 import { describeError } from '../../../src/kernel/errors.ts';
-import { withClient } from '../../../tools/servers/with-client.ts';
 import type { PlannedFault } from '../faults.ts';
 import { formatEvent, pairEvents, parseEvents, type MicroOp, type Txn } from '../../../src/testing/checker/history.ts';
 import { checkRun, type CutTold, type RunRecord, type Violation } from '../../../src/testing/checker/invariants.ts';
@@ -11,7 +10,9 @@ import { keepTraces } from './traces.ts';
 import { Place } from './place.ts';
 import { Refused, Run } from './run.ts';
 import { boundsOf } from './samples.ts';
-import { nowUs, opening, tablesSql, toastText } from './tables.ts';
+import { patiently } from './slowness.ts';
+import type { Store } from '../stores/store.ts';
+import { nowUs, opening } from './tables.ts';
 
 export interface SeedResult {
   readonly violations: readonly Violation[];
@@ -36,7 +37,7 @@ export interface SeedOptions {
   readonly say?: (line: string) => void;
 }
 
-const defaultLimitMs = 6 * 60_000;
+const defaultLimitMs = patiently(6 * 60_000);
 
 /** The loader's history has a number that no client comes near. */
 const loader = 900_000;
@@ -51,7 +52,7 @@ export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Pr
   const place = stack.use(await Place.open(schedule, options.mutant));
   const run = new Run(place, schedule.groups, options.say);
   try {
-    const loaded = await load(place.url('blue'), schedule);
+    const loaded = await load(place.store('blue'), schedule);
     // The proxy is there before anything is prepared.
     await run.open();
     await place.crew.start(place.clientUrl);
@@ -68,7 +69,7 @@ export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Pr
       throw error;
     }
     await place.crew.stop();
-    if (options.spoil !== undefined) await spoil(place, options.spoil);
+    if (options.spoil !== undefined) await place.store(await place.live()).spoil(options.spoil);
     if (run.end === 'running' || options.spoil !== undefined) await run.lookAtOwner();
     await run.readDoors();
     const all = pairEvents([loaded, ...(await place.crew.histories())]);
@@ -97,32 +98,15 @@ export async function runSeed(schedule: Schedule, options: SeedOptions = {}): Pr
   }
 }
 
-async function spoil(place: Place, sql: string): Promise<void> {
-  await withClient(place.url(await place.live()), async (client) => {
-    await client.query(`set session_replication_role = replica; ${sql}`);
-  });
-}
-
 /** Tables, and the rows that writes replace: as history, since they must be accounted for. */
-async function load(url: string, schedule: Schedule): Promise<ReturnType<typeof parseEvents>> {
-  const ops = Array.from({ length: schedule.sizes.rows }, (_, at): MicroOp => {
+async function load(store: Store, schedule: Schedule): Promise<ReturnType<typeof parseEvents>> {
+  const ops = Array.from({ length: schedule.sizes.rows }, (_, at): Extract<MicroOp, { readonly f: 'insert' }> => {
     const row = at + 1;
     return { f: 'insert', row, was: null, version: row, key: row, toast: row };
   });
   const head = { client: loader, op: 0, isolation: 'read committed', wallMs: Date.now(), ops } as const;
   const invoked = nowUs();
-  await withClient(url, async (client) => {
-    await client.query(tablesSql(schedule));
-    for (const op of ops) {
-      if (op.f !== 'insert') continue;
-      await client.query('insert into rows (row, key, version, toast) values ($1, $2, $3, $4)', [
-        op.row,
-        op.key,
-        op.version,
-        toastText(op.toast, schedule.sizes.toastBytes),
-      ]);
-    }
-  });
+  await store.load(schedule, ops);
   return parseEvents(
     formatEvent({ ...head, type: 'invoke', atUs: invoked, ops: [...ops] }) +
       formatEvent({ ...head, type: 'ok', atUs: nowUs(), ops: [...ops] }),

@@ -1,20 +1,16 @@
 import { monotonicMs, sleep } from '../../../src/kernel/clock.ts';
 import { describeError } from '../../../src/kernel/errors.ts';
-import type { Side } from '../../../src/model/catalog.ts';
-import { withClient } from '../../../tools/servers/with-client.ts';
 import { faultKindOf, faultText, isCutStep, type PlannedFault } from '../faults.ts';
 import type { Comparison, CutTold, DoorMove, Excuse, Replay, Sample } from '../../../src/testing/checker/invariants.ts';
 import type { OwnerState } from '../../../src/testing/checker/owner-state.ts';
 import { comesDuringUp, isUnfounded, type ClientGroup, type Deed } from '../schedule.ts';
 import type { Controller, Ended } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
-import { readDoors } from './doors.ts';
 import { answers } from './answers.ts';
 import { Faults, type Brought } from './inject.ts';
 import type { Place } from './place.ts';
-import { outsideOf } from './replay.ts';
-import { sampleServers } from './samples.ts';
-import { nowUs, readOwnerState } from './tables.ts';
+import { patiently } from './slowness.ts';
+import { nowUs } from './tables.ts';
 
 /** A run that does not do what its schedule asks for, though no fault explains it. */
 export class Refused extends Error {}
@@ -22,8 +18,11 @@ export class Refused extends Error {}
 /** From then on clients write on the gaining side: what it does not have yet is missing, though a flow may still bring it. */
 const isRelease = /^cut:.*:release$/;
 
-/** So often a command is given again before it counts as refused: a controller was killed, a cut met a long transaction, a flow was still on its way back. */
-const attempts = 12;
+/**
+ * So long a command is given again before it counts as refused: a controller was killed, a cut met a long transaction, a flow was still on its way back. On a machine
+ * whose cores are taken, transactions last for as long as the cut may wait for them, and it is only the next one or the twentieth that finds a moment without.
+ */
+const patienceMs = patiently(300_000);
 const pauseMs = 500;
 
 /** The migration's side of a run: does the deeds, brings the faults about, and keeps what was seen. */
@@ -62,7 +61,7 @@ export class Run {
   /** Starts the proxy, and nothing else. */
   async open(): Promise<void> {
     await this.#until('look', ({ kind }) => kind === 'outcome');
-    await answers(this.#place.clientUrl, 30_000);
+    await answers(this.#place.clientUrl, patiently(30_000));
   }
 
   async do(deeds: readonly Deed[]): Promise<void> {
@@ -151,14 +150,14 @@ export class Run {
 
   /** A command that finds everything done does nothing. */
   async #replay(): Promise<void> {
-    const before = await outsideOf(this.#place);
+    const before = await this.#place.outside();
     await this.#until('up', ({ kind }) => kind === 'outcome');
-    this.replays.push({ what: '`up` once more', before, after: await outsideOf(this.#place) });
+    this.replays.push({ what: '`up` once more', before, after: await this.#place.outside() });
   }
 
   async #finish(command: 'finalise' | 'abort'): Promise<void> {
     if (!this.#isOver) await this.#replay();
-    this.doors = await readDoors(this.#urls());
+    this.doors = await this.#place.doorMoves();
     await this.lookAtOwner();
     await this.#until(command, (ended) => ended.kind === 'outcome' && ended.outcome.outcome === 'done');
     this.end = command === 'abort' ? 'aborted' : 'finalised';
@@ -195,7 +194,7 @@ export class Run {
     this.injected.push(fault);
     if (kind.ends === true) this.#isOver = true;
     // A cut whose controller was killed is ended by the supervisor, one way or the other: nobody gives a command here.
-    await answers(this.#place.clientUrl, 60_000);
+    await answers(this.#place.clientUrl, patiently(60_000));
     if (kind.breaksClients) this.excuses.push({ fromUs, untilUs: nowUs() + 500_000, why: faultText(fault) });
     if (kind.repair === true) await this.#until('fix', ({ kind: how }) => how === 'outcome');
     else if (ended?.kind === 'comparison') this.comparisons.push(ended.comparison);
@@ -207,14 +206,15 @@ export class Run {
     isDone: (ended: Ended) => boolean | Promise<boolean>,
   ): Promise<Ended> {
     let last: Ended = { kind: 'killed' };
-    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    const untilMs = monotonicMs() + patienceMs;
+    do {
       const controller = this.#place.control(command);
       last = await controller.ended;
       this.#heard(controller, last);
       if (await isDone(last)) return last;
       if (controller.tookTooLong || this.#isUnfounded(last)) break;
       await sleep(pauseMs);
-    }
+    } while (monotonicMs() < untilMs);
     throw new Refused(`${command} did not come off: ${textOf(last)}`);
   }
 
@@ -228,24 +228,16 @@ export class Run {
   }
 
   async #sample(): Promise<void> {
-    const { blue, green } = this.#urls();
-    const both = withClient(blue, async (one) =>
-      withClient(green, async (other) => sampleServers({ blue: one, green: other })),
-    );
-    this.samples.push(...(await both));
+    this.samples.push(...(await this.#place.sample()));
   }
 
   async lookAtOwner(): Promise<void> {
     const { side, epoch } = await this.#place.owner();
-    this.states.push(await withClient(this.#place.url(side), async (client) => readOwnerState(client, side, epoch)));
+    this.states.push(await this.#place.store(side).readState(epoch));
   }
 
   async readDoors(): Promise<void> {
-    if (this.end === 'running') this.doors = await readDoors(this.#urls());
-  }
-
-  #urls(): Readonly<Record<Side, string>> {
-    return { blue: this.#place.url('blue'), green: this.#place.url('green') };
+    if (this.end === 'running') this.doors = await this.#place.doorMoves();
   }
 
   #tell(text: string): void {

@@ -44,7 +44,7 @@ export function holdingOf(kind: SessionKind, client: number, random: Random): Ho
   }
 }
 
-async function ask(connection: DriverConnection, sql: string, ...params: string[]): Promise<Answer['rows']> {
+export async function ask(connection: DriverConnection, sql: string, ...params: string[]): Promise<Answer['rows']> {
   const [answer] = await connection.run([{ sql, params }]);
   return answer?.rows ?? [];
 }
@@ -91,7 +91,7 @@ function listening(client: number, random: Random): Holding {
 }
 
 /** What pins its session to its backend: no cut is made while it is held. */
-interface Pin {
+export interface Pin {
   hold(connection: DriverConnection): Promise<void>;
   check(connection: DriverConnection): Promise<void>;
   letGo(connection: DriverConnection): Promise<void>;
@@ -102,7 +102,7 @@ const pauseMs = [3_000, 8_000] as const;
 const holdMs = [50, 250] as const;
 
 /** Holds it for a short while now and then; transactions go on meanwhile. */
-class NowAndThen implements Holding {
+export class NowAndThen implements Holding {
   readonly #pin: Pin;
   readonly #random: Random;
   #isHeld = false;

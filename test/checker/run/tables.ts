@@ -35,7 +35,7 @@ export function toastText(toast: number, bytes: number): string {
 }
 
 /** -1 for none, and for what nobody wrote. */
-function toastNumber(text: string): number {
+export function toastNumber(text: string): number {
   return /^\d+ (?:teal)+$/.test(text) ? Number.parseInt(text, 10) : -1;
 }
 
@@ -75,6 +75,7 @@ export async function readOwnerState(client: Client, side: Side, epoch: number):
   return state;
 }
 
-function numbersOf(array: string): readonly number[] {
-  return array === '{}' ? [] : array.slice(1, -1).split(',').map(Number);
+/** Of an array, or of the text that a list is where it came from MySQL: `{1,2}`, `1,2,`. */
+function numbersOf(list: string): readonly number[] {
+  return (list.match(/\d+/g) ?? []).map(Number);
 }

@@ -79,6 +79,13 @@ export function plan(schedule: Schedule, random: Random, numbers: Numbers): Micr
   return Array.from({ length: random.between(1, longest) }, one).flat();
 }
 
+/**
+ * All accounts are read before anything is written: where a transaction reads one snapshot and writes over what is newest, its own writes would stand beside what others had before theirs.
+ */
+export function readsOfAllFirst(ops: readonly MicroOp[]): readonly MicroOp[] {
+  return ops.toSorted((a, b) => Number(b.f === 'balances') - Number(a.f === 'balances'));
+}
+
 /** Micro-operations that are asked for and taken back within the transaction: nothing of them may ever be seen. They need no look-up. */
 export function planInVain(schedule: Schedule, random: Random, numbers: Numbers): MicroOp {
   return makers[random.pick(['append', 'transfer', 'id', 'bag', 'side'] as const)]({
@@ -141,9 +148,7 @@ function after(op: OnRow, { key }: Row): Row {
 }
 
 async function rowOf(connection: DriverConnection, row: number): Promise<Row> {
-  const sql = `select 'there', version::text, key::text from rows where row = $1
-    union all select 'grave', version::text, key::text from graves where row = $2`;
-  const [answer] = await connection.run([{ sql, params: [row, row] }]);
+  const [answer] = await connection.run([connection.dialect.rowOf(row)]);
   const [found] = answer?.rows ?? [];
   if (found === undefined) return { isThere: false, version: null, key: row };
   const [where, version, key] = found;
@@ -151,8 +156,7 @@ async function rowOf(connection: DriverConnection, row: number): Promise<Row> {
 }
 
 async function ownerOf(connection: DriverConnection, value: number): Promise<number | null> {
-  const sql = 'select by::text from claims where value = $1';
-  const [answer] = await connection.run([{ sql, params: [value] }]);
+  const [answer] = await connection.run([connection.dialect.ownerOf(value)]);
   const by = answer?.rows[0]?.[0];
   return by === undefined || by === null ? null : Number(by);
 }

@@ -1,7 +1,9 @@
 import type { Side } from '../../../src/model/catalog.ts';
+import type { MysqlServer } from '../../../tools/servers/mysql.ts';
 import type { PostgresServer } from '../../../tools/servers/postgres.ts';
 import type { pairs, PlannedFault } from '../faults.ts';
 import type { Random } from '../random.ts';
+import type { Store } from '../stores/store.ts';
 
 export type Pair = (typeof pairs)[number];
 
@@ -18,6 +20,14 @@ export interface Link {
 
 export type ProcessName = 'controller' | 'supervisor' | 'worker forward' | 'worker reverse' | 'proxy' | 'holder';
 
+export type RunServer = PostgresServer | MysqlServer;
+
+/** For what only PostgreSQL can. */
+export function postgresOf(server: RunServer): PostgresServer {
+  if ('url' in server) return server;
+  throw new Error(`${server.series} is not PostgreSQL`);
+}
+
 /** What a fault may touch. */
 export interface World {
   /** The fault's own: what it chooses is the seed's. */
@@ -26,7 +36,9 @@ export interface World {
   readonly folder: string;
   readonly stateDir: string;
   /** The servers themselves, past the links. */
-  readonly servers: Readonly<Record<Side, PostgresServer>>;
+  readonly servers: Readonly<Record<Side, RunServer>>;
+  /** What is asked of a side, whatever system it is. */
+  store(side: Side): Store;
   /** From now on this server is that side, past the links and through them. It is the run's from now on, and ends with it. */
   replace(side: Side, server: PostgresServer): void;
   readonly links: Readonly<Record<Pair, Link>>;

@@ -1,4 +1,14 @@
-import { bothSides, countOf, finding, look, sqlName, sqlText, type Finding, type Situation } from '../finding.ts';
+import {
+  bothSides,
+  countOf,
+  finding,
+  look,
+  readsLog,
+  sqlName,
+  sqlText,
+  type Finding,
+  type Situation,
+} from '../finding.ts';
 
 /** Open for longer than this, a transaction is worth a word. */
 const longTransactionSeconds = 60;
@@ -13,7 +23,9 @@ export function checkActivity(situation: Situation): readonly Finding[] {
           side: 'blue',
           object: gid,
           what: `Transaction ${gid} of ${owner} has been prepared for ${ageSeconds} s.`,
-          why: 'A slot cannot be created before it ends, and COMMIT PREPARED passes a fence.',
+          why: readsLog(situation, 'blue')
+            ? 'A slot cannot be created before it ends, and COMMIT PREPARED passes a fence.'
+            : 'Its tables cannot be given triggers before it ends, and COMMIT PREPARED passes a fence.',
           mend: `COMMIT PREPARED ${sqlText(gid)};\n-- or\nROLLBACK PREPARED ${sqlText(gid)};`,
         }),
       ),
@@ -26,9 +38,7 @@ export function checkActivity(situation: Situation): readonly Finding[] {
             side: 'blue',
             object: String(pid),
             what: `${user} (${applicationName === '' ? 'unnamed' : applicationName}, pid ${pid}, ${state}) has had a transaction open for ${ageSeconds} s.`,
-            why: hasWritten
-              ? 'It has written: the replication slot cannot be created before it ends.'
-              : 'If it writes, the slot waits for it; open at the cut, it makes the cut give up.',
+            why: whyLong(hasWritten, readsLog(situation, 'blue')),
             mend: `SELECT pg_terminate_backend(${pid});`,
           }),
         ),
@@ -36,6 +46,14 @@ export function checkActivity(situation: Situation): readonly Finding[] {
     ...checkStreams(situation),
     ...checkOutside(situation),
   ];
+}
+
+function whyLong(hasWritten: boolean, slot: boolean): string {
+  if (!hasWritten)
+    return `If it writes, ${slot ? 'the slot waits' : 'triggers wait'} for it; open at the cut, it makes the cut give up.`;
+  return slot
+    ? 'It has written: the replication slot cannot be created before it ends.'
+    : 'It has written: its tables cannot be given triggers before it ends.';
 }
 
 function checkStreams(situation: Situation): readonly Finding[] {

@@ -1,7 +1,7 @@
 import type { Side } from '../../../model/catalog.ts';
 import type { Capacity } from '../../../model/facts.ts';
-import { bothSides, finding, look, type Finding, type Situation } from '../finding.ts';
-import { capital } from './servers.ts';
+import { bothSides, finding, look, readsLog, type Finding, type Situation } from '../finding.ts';
+import { capital } from '../text.ts';
 
 /** The reader of a flow, and the temporary slots of a comparison at one position. */
 const slotsNeeded = 2;
@@ -25,7 +25,7 @@ export function locksNeeded(side: Side, tables: number): number {
 export function checkCapacity(situation: Situation): readonly Finding[] {
   return bothSides(situation).flatMap(([side, { facts }]) =>
     look(facts.capacity, side, 'free slots, senders, connections and locks', (capacity) => [
-      ...checkSlotsAndSenders(side, capacity),
+      ...(readsLog(situation, side) ? checkSlotsAndSenders(side, capacity) : checkOrigins(side, capacity)),
       ...checkConnections(side, capacity),
       ...checkLocks(side, capacity, situation.managed.length),
     ]),
@@ -57,6 +57,20 @@ function checkSlotsAndSenders(side: Side, { slots, walSenders }: Capacity): read
     );
   }
   return found;
+}
+
+/** What is applied on the way back is marked with an origin, and the server keeps the places of origins where it keeps slots. */
+function checkOrigins(side: Side, { slots }: Capacity): readonly Finding[] {
+  if (slots.total > 0) return [];
+  return [
+    finding('ASSESS-SLOTS', {
+      side,
+      object: 'max_replication_slots',
+      what: `${capital(side)} has no replication slots, and with them no place for origins.`,
+      why: 'What Teal applies on the way back could not be marked as its own.',
+      mend: 'ALTER SYSTEM SET max_replication_slots = 10;\n-- then restart the server',
+    }),
+  ];
 }
 
 function checkConnections(side: Side, { connections }: Capacity): readonly Finding[] {

@@ -1,5 +1,5 @@
 import { tableKey, type Side, type Table } from '../../../model/catalog.ts';
-import { bothSides, finding, sqlName, sqlTable, type Finding, type Situation } from '../finding.ts';
+import { bothSides, finding, readsLog, sqlName, sqlTable, type Finding, type Situation } from '../finding.ts';
 
 /** The first major that refuses changes of a published table whose identity holds a column that the publication leaves out. */
 const refusesSince = 18;
@@ -7,10 +7,12 @@ const maxNameLength = 63;
 
 /**
  * PostgreSQL 18 refuses every UPDATE and DELETE of a published table whose replica identity holds generated columns, stored or virtual: FULL with any such column, or an
- * index on one ("Replica identity must not contain unpublished generated columns"). Both sides publish, so that one of them being 18 is enough.
+ * index on one ("Replica identity must not contain unpublished generated columns"). Both sides publish, unless blue is followed by triggers, so that one of them being 18 is enough.
  */
 export function checkGeneratedIdentity(situation: Situation): readonly Finding[] {
-  const sides = bothSides(situation).filter(([, { identity }]) => identity.major >= refusesSince);
+  const sides = bothSides(situation).filter(
+    ([side, { identity }]) => identity.major >= refusesSince && readsLog(situation, side),
+  );
   if (sides.length === 0) return [];
   const names = sides.map(([side]) => side);
   return situation.managed

@@ -57,7 +57,7 @@ export function checkGreen(situation: Situation): readonly Finding[] {
   ];
 }
 
-function checkEmpty({ green }: Situation): readonly Finding[] {
+export function checkEmpty({ green }: Pick<Situation, 'green'>): readonly Finding[] {
   const { tables, views, materializedViews, sequences } = green.catalog;
   const other = valueOr(green.facts.otherObjects, { schemas: [], functions: 0, types: 0 });
   const foreign = valueOr(green.facts.foreignTables, []);

@@ -6,6 +6,7 @@ import {
   finding,
   keysOf,
   look,
+  readsLog,
   sqlName,
   sqlTable,
   type Finding,
@@ -19,6 +20,7 @@ export function checkRights(situation: Situation): readonly Finding[] {
       const role = sqlName(rights.user);
       const database = sqlName(view.identity.identity.database.replace(/^\d+\//, ''));
       return [
+        ...(readsLog(situation, side) ? checkStreaming(side, rights, role) : []),
         ...checkDuties(side, rights, role, database, view.identity.major),
         ...checkTables(rights, role, situation, side),
         ...checkComforts(side, rights, role),
@@ -80,19 +82,30 @@ function checkOwners({ blue, green }: Situation): readonly Finding[] {
   return found;
 }
 
-function checkDuties(side: Side, rights: Rights, role: string, database: string, major: number): readonly Finding[] {
+export function checkStreaming(side: Side, rights: Rights, role: string): readonly Finding[] {
+  if (rights.replication) return [];
+  return [
+    finding('ASSESS-RIGHT-REPLICATION', {
+      side,
+      object: rights.user,
+      what: `${rights.user} has no REPLICATION attribute on ${side}.`,
+      why: 'It can neither create a slot nor stream changes.',
+      mend: `ALTER ROLE ${role} REPLICATION;\n-- on RDS: GRANT rds_replication TO ${role};`,
+    }),
+  ];
+}
+
+export function checkDuties(
+  side: Side,
+  rights: Rights,
+  role: string,
+  database: string,
+  major: number,
+): readonly Finding[] {
   const found: Finding[] = [];
   const missing = (code: Finding['code'], what: string, why: string, mend: string): void => {
     found.push(finding(code, { side, object: rights.user, what: `${rights.user} ${what} on ${side}.`, why, mend }));
   };
-  if (!rights.replication) {
-    missing(
-      'ASSESS-RIGHT-REPLICATION',
-      'has no REPLICATION attribute',
-      'It can neither create a slot nor stream changes.',
-      `ALTER ROLE ${role} REPLICATION;\n-- on RDS: GRANT rds_replication TO ${role};`,
-    );
-  }
   if (!rights.createInDatabase) {
     missing(
       'ASSESS-RIGHT-CREATE',
@@ -173,7 +186,9 @@ function checkTables(rights: Rights, role: string, situation: Situation, side: S
         side,
         object: keysOf(notOwned).join(', '),
         what: `${rights.user} does not own ${countOf('table', keysOf(notOwned))} of ${side}.`,
-        why: 'Only an owner may publish a table, set its replica identity and put the fence on it.',
+        why: readsLog(situation, side)
+          ? 'Only an owner may publish a table, set its replica identity and put the fence on it.'
+          : 'Only an owner may put triggers on a table: those that record its changes, and the fence.',
         mend: [...new Set(notOwned.map(({ owner }) => owner))]
           .map((owner) => `GRANT ${sqlName(owner)} TO ${role};`)
           .join('\n'),

@@ -1,6 +1,7 @@
 import type { Side } from '../../../model/catalog.ts';
 import type { Setting } from '../../../model/facts.ts';
-import { bothSides, finding, look, type Finding, type SideView, type Situation } from '../finding.ts';
+import { bothSides, finding, look, readsLog, type Finding, type SideView, type Situation } from '../finding.ts';
+import { capital } from '../text.ts';
 
 const oldestMajor = 14;
 const newestMajor = 18;
@@ -11,12 +12,15 @@ export function checkServers(situation: Situation): readonly Finding[] {
     ...bothSides(situation).flatMap(([side, view]) => checkVersionAndRole(side, view)),
     ...checkPair(situation),
     ...bothSides(situation).flatMap(([side, view]) =>
-      look(view.facts.settings, side, 'settings', (settings) => checkSettings(side, view, settings)),
+      look(view.facts.settings, side, 'settings', (settings) => [
+        ...(readsLog(situation, side) ? checkLog(side, settings) : []),
+        ...checkSettings(side, view, settings),
+      ]),
     ),
   ];
 }
 
-function checkVersionAndRole(side: Side, { identity }: SideView): readonly Finding[] {
+export function checkVersionAndRole(side: Side, { identity }: SideView): readonly Finding[] {
   const found: Finding[] = [];
   if (identity.major < oldestMajor || identity.major > newestMajor) {
     found.push(
@@ -72,24 +76,29 @@ function checkPair({ blue, green }: Situation): readonly Finding[] {
   return found;
 }
 
+/** What a stream of the log needs of the server. */
+function checkLog(side: Side, settings: Readonly<Record<string, Setting>>): readonly Finding[] {
+  const level = settings['wal_level']?.value;
+  const found = checkSlotLimits(side, settings);
+  if (level === 'logical') return found;
+  return [
+    finding('ASSESS-WAL-LEVEL', {
+      side,
+      object: 'wal_level',
+      what: `wal_level is ${level ?? 'unknown'} on ${side}.`,
+      why:
+        side === 'blue'
+          ? 'Changes cannot be read from its log. Where it cannot be restarted: `follow: { method: triggers }`.'
+          : 'After the cut green must be followed, or there is no way back without losing writes.',
+      mend: `ALTER SYSTEM SET wal_level = 'logical';\n-- then restart the server`,
+    }),
+    ...found,
+  ];
+}
+
 function checkSettings(side: Side, view: SideView, settings: Readonly<Record<string, Setting>>): readonly Finding[] {
-  const found: Finding[] = [];
   const value = (name: string): string | undefined => settings[name]?.value;
-  if (value('wal_level') !== 'logical') {
-    found.push(
-      finding('ASSESS-WAL-LEVEL', {
-        side,
-        object: 'wal_level',
-        what: `wal_level is ${value('wal_level') ?? 'unknown'} on ${side}.`,
-        why:
-          side === 'blue'
-            ? 'Changes cannot be read from its log.'
-            : 'After the cut green must be followed, or there is no way back without losing writes.',
-        mend: `ALTER SYSTEM SET wal_level = 'logical';\n-- then restart the server`,
-      }),
-    );
-  }
-  found.push(...checkSlotLimits(side, settings), ...checkReadOnly(side, view, value('default_transaction_read_only')));
+  const found: Finding[] = [...checkReadOnly(side, view, value('default_transaction_read_only'))];
   const standbys = value('synchronous_standby_names') ?? '';
   if (standbys !== '' && value('synchronous_commit') !== 'off') {
     found.push(
@@ -160,8 +169,4 @@ function checkReadOnly(side: Side, view: SideView, ofServer: string | undefined)
 
 function isOn(value: string | undefined): boolean {
   return value !== undefined && ['on', 'true', 'yes', '1'].includes(value.toLowerCase());
-}
-
-export function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,6 +1,16 @@
 import { tableKey, type Table } from '../../../model/catalog.ts';
 import { valueOr } from '../../../model/facts.ts';
-import { countOf, finding, keysOf, look, sqlName, sqlTable, type Finding, type Situation } from '../finding.ts';
+import {
+  countOf,
+  finding,
+  keysOf,
+  look,
+  readsLog,
+  sqlName,
+  sqlTable,
+  type Finding,
+  type Situation,
+} from '../finding.ts';
 
 /** Tables as wholes: which are moved, what ties them to others, and what their definition means for a stream. */
 export function checkTables(situation: Situation): readonly Finding[] {
@@ -68,7 +78,8 @@ function noteOf(code: Finding['code'], tables: readonly Table[], what: string, w
   return [finding(code, mend === undefined ? about : { ...about, mend })];
 }
 
-function checkShapes({ blue, managed }: Situation): readonly Finding[] {
+function checkShapes(situation: Situation): readonly Finding[] {
+  const { blue, managed } = situation;
   const stored = managed.filter(({ kind }) => kind === 'table');
   const withoutIdentity = stored.filter(({ replicaIdentity }) => replicaIdentity.kind === 'nothing');
   const setToNothing = withoutIdentity.filter(({ replicaIdentitySetting }) => replicaIdentitySetting === 'nothing');
@@ -79,12 +90,12 @@ function checkShapes({ blue, managed }: Situation): readonly Finding[] {
       'ASSESS-NO-KEY',
       [...others, ...full],
       'without a key for the log',
-      'They get REPLICA IDENTITY FULL before they are published: the log holds the whole old row of each UPDATE and DELETE, and applying ' +
+      `They get REPLICA IDENTITY FULL ${readsLog(situation, 'blue') ? '' : 'on green '}before they are published: the log holds the whole old row of each UPDATE and DELETE, and applying ` +
         'one looks for the row by all its columns, which is slow in big tables. A primary key on blue avoids it.',
     ),
     ...noteOf(
       'ASSESS-IDENTITY-NOTHING',
-      setToNothing,
+      readsLog(situation, 'blue') ? setToNothing : [],
       'set to REPLICA IDENTITY NOTHING',
       'Published like that, every UPDATE and DELETE of the application would fail: Teal sets FULL and puts the old setting back at the end.',
     ),

@@ -39,7 +39,7 @@ where not exists (select from member m where m.classid = 'pg_proc'::regclass and
 union all
 select 'trigger', format('%s on %s', quote_ident(t.tgname), t.tgrelid::regclass), concat(t.tgenabled, ' ', pg_get_triggerdef(t.oid)), 'f', t.tgrelid
 from pg_trigger t join pg_class c on c.oid = t.tgrelid join own on own.oid = c.relnamespace
-where not t.tgisinternal and t.tgparentid = 0 and t.tgname <> 'teal_fence'
+where not t.tgisinternal and t.tgparentid = 0 and t.tgname !~ '^teal_'
 union all
 select 'policy', format('%s on %s', quote_ident(p.polname), p.polrelid::regclass),
   concat(p.polcmd, p.polpermissive, ' using ', pg_get_expr(p.polqual, p.polrelid), ' check ', pg_get_expr(p.polwithcheck, p.polrelid)), 't', p.polrelid

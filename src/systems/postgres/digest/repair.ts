@@ -4,12 +4,13 @@ import { tableKey } from '../../../model/catalog.ts';
 import type { DigestTable, Repairer, RowRepair, TableRepair, TextValues } from '../../../ports/digester.ts';
 import { connect, type PgConnection } from '../connection.ts';
 import { quoteIdent, quoteLiteral, quoteTable } from '../quote.ts';
+import { originSetting } from '../trigger-source/recorder.ts';
 
 export interface PostgresRepairerOptions {
   readonly url: string;
   /**
    * Name of a replication origin of its own, so that the flow from this side knows the changes as Teal's and does not carry them back. Created where it is
-   * missing. No other session may use it at that time.
+   * missing. No other session may use it at that time. Triggers that record changes are told by a setting.
    */
   readonly origin?: string;
 }
@@ -43,6 +44,7 @@ function render(origin: string | undefined, repairs: readonly TableRepair[]): re
     'begin;',
     'set local session_replication_role = replica;',
     'set local search_path = pg_catalog;',
+    ...(origin === undefined ? [] : [`set local ${originSetting} = ${quoteLiteral(origin).trim()};`]),
     ...repairs.flatMap(({ table, changes }) => changes.map((change) => `${statement(table, change, literal)};`)),
     'commit;',
     ...(origin === undefined ? [] : ['select pg_replication_origin_session_reset();']),
@@ -58,7 +60,11 @@ async function apply(
     url: options.url,
     applicationName: 'teal repair',
     asReplica: true,
-    extraOptions: { lc_monetary: 'C', row_security: 'off' },
+    extraOptions: {
+      lc_monetary: 'C',
+      row_security: 'off',
+      ...(options.origin === undefined ? {} : { [originSetting]: options.origin }),
+    },
     signal,
   });
   if (options.origin !== undefined) await useOrigin(connection, options.origin);

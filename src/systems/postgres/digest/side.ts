@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { must } from '../../../kernel/assert.ts';
 import { isoNow } from '../../../kernel/clock.ts';
 import type { Side } from '../../../model/catalog.ts';
+import type { FollowMethod } from '../../../model/follow-method.ts';
 import type { Position } from '../../../model/position.ts';
 import type {
   DigestRange,
@@ -17,6 +18,7 @@ import { readCatalog } from '../inspect/catalog.ts';
 import { readIdentity } from '../inspect/identity.ts';
 import { positionOfLsnText } from '../position.ts';
 import { createSlot } from '../slot.ts';
+import { holdAtTick } from '../trigger-source/snapshot.ts';
 import { readObjects } from './objects.ts';
 import { openReader, type FileNodes } from './reader.ts';
 import { hashProbeSql } from './row-hash.ts';
@@ -24,6 +26,8 @@ import { hashProbeSql } from './row-hash.ts';
 export interface PostgresSideOptions {
   readonly side: Side;
   readonly url: string;
+  /** How its changes are followed, and with that what its positions are; default: by its log. */
+  readonly method?: FollowMethod;
   /** `host:port/database` as the user knows it; default: what the server says of itself. */
   readonly address?: string;
 }
@@ -36,7 +40,8 @@ export function postgresSide(options: PostgresSideOptions): SideAccess {
     facts: async () => withSession(url, async (session) => readFacts(session, options.address)),
     describe: async () => withSession(url, readCatalog),
     objects: async (): Promise<readonly SchemaObject[]> => withSession(url, readObjects),
-    openAtPosition: async (snapshot: SnapshotOptions) => openAtPosition(url, snapshot),
+    openAtPosition: async (snapshot: SnapshotOptions) =>
+      options.method === 'triggers' ? openAtTick(url, snapshot) : openAtPosition(url, snapshot),
     openNow: async (snapshot: SnapshotOptions) => openNow(url, snapshot),
   });
 }
@@ -75,6 +80,14 @@ async function openAtPosition(url: string, options: SnapshotOptions): Promise<He
   const imported = must(slot.snapshotName, 'the name of the exported snapshot');
   const holder = await beginSnapshot(url, signal, `set transaction snapshot '${imported}'`);
   return await held(url, holder, slot.consistentPoint, storage);
+}
+
+/** The same where triggers record what changes: a tick of the record is a snapshot by itself. */
+async function openAtTick(url: string, { signal }: SnapshotOptions): Promise<HeldSnapshot> {
+  const storage = await withSession(url, readStorage);
+  await using control = await connect({ url, applicationName: 'teal verify tick', signal });
+  const { holder, position } = await holdAtTick(control, url, { applicationName: 'teal verify snapshot', signal });
+  return await held(url, holder, position, storage);
 }
 
 async function openNow(url: string, options: SnapshotOptions): Promise<HeldSnapshot> {

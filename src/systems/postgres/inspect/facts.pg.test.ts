@@ -148,7 +148,7 @@ describe.each(majors)('facts, PostgreSQL %i', (major) => {
       insert into t values (1), (2); update t set id = 3 where id = 1; delete from t where id = 2`);
     // A session tells its counts now and then, and at its end; before 15 they arrive some time after that.
     await writer.end();
-    const writes = await waitFor({ what: 'the counters', timeoutMs: 20_000, everyMs: 200 }, async () => {
+    const writes = await waitFor({ what: 'the counters', timeoutMs: 60_000, everyMs: 200 }, async () => {
       const { tables } = valueOf((await readFacts(database.url)).writes);
       return tables.length > 0 ? tables : undefined;
     });

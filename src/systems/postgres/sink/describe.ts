@@ -6,6 +6,8 @@ import type { TargetSession } from './target-session.ts';
 
 /** Type numbers below are the same on every server (source: access/transam.h, FirstNormalObjectId). */
 const firstUserOid = 16_384;
+/** What a source of another system says of each of its columns: values are texts that its adapter has made canonical. */
+const unknownType = 0;
 
 export interface TargetColumn {
   readonly name: string;
@@ -29,6 +31,8 @@ export interface TargetIndex {
   readonly identifies: readonly string[] | undefined;
   /** False while it is being built, and after that failed: it may miss rows. */
   readonly valid: boolean;
+  /** False where it is deferrable: within a transaction two rows may have what it identifies one by. */
+  readonly immediate: boolean;
 }
 
 /** What the catalog of the target says about a table. */
@@ -59,7 +63,7 @@ select i.indisvalid, i.indexprs is not null or i.indpred is not null or i.indise
         from pg_catalog.unnest(i.indkey) with ordinality k (attnum, place)
         join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
         where k.place <= i.indnkeyatts),
-       i.indisunique and i.indexprs is null and i.indpred is null
+       i.indisunique and i.indexprs is null and i.indpred is null, i.indimmediate
 from pg_catalog.pg_index i where i.indrelid = $1::oid and (i.indisunique or i.indisexclusion) and i.indislive
 order by not i.indisprimary, i.indexrelid`;
 
@@ -94,6 +98,7 @@ export async function readCatalogTable(session: TargetSession, name: string): Pr
         valid: row[0] === 't',
         columns: row[1] === 't' ? undefined : names,
         identifies: row[3] === 't' ? names : undefined,
+        immediate: row[4] === 't',
       };
     }),
   };
@@ -111,7 +116,8 @@ export type Fitted = { readonly fits: true; readonly fitted: FittedTable } | Ext
 
 /**
  * Whether the target's table can take the relation's rows: each column there by name, of the same type, and nothing that the target demands beyond
- * (order does not matter). Types made by users have different numbers on each server: of those it is only known that they must be such on both.
+ * (order does not matter). Types made by users have different numbers on each server: of those it is only known that they must be such on both. Of a source
+ * of another system nothing is known of types but what the column takes: the target refuses a text that is no value of its type.
  */
 export function fit(relation: Relation, found: CatalogTable | undefined): Fitted {
   const name = tableKey(relation);
@@ -156,6 +162,7 @@ function isUnique(key: readonly number[], relation: Relation, found: CatalogTabl
 }
 
 function sameType(wanted: { typeOid: number; typeModifier: number }, column: TargetColumn): boolean {
+  if (wanted.typeOid === unknownType) return true;
   if (wanted.typeOid >= firstUserOid) return column.typeOid >= firstUserOid;
   return wanted.typeOid === column.typeOid && wanted.typeModifier === column.typeModifier;
 }
@@ -190,7 +197,7 @@ function uniqueOf(index: TargetIndex, placeOf: ReadonlyMap<string, number>): Uni
 }
 
 /**
- * What finds a row: the replica identity, or, where old rows come whole, a unique index of the target on columns that are never null. The latter is as exact
+ * What finds a row: the replica identity, or, where old rows come whole, a unique index of the target on columns that are never null, and not deferrable. The latter is as exact
  * and spares a search over all columns; where there is none the table has no key.
  */
 function keyOf(
@@ -207,6 +214,7 @@ function keyOf(
     (unique, at) =>
       unique !== 'unknown' &&
       found.indexes[at]?.valid === true &&
+      found.indexes[at].immediate &&
       unique.every((place) => columns[place]?.notNull === true && !columns[place].generated),
   );
   return usable === 'unknown' ? undefined : usable;

@@ -3,7 +3,7 @@ import { TealError, type ErrorFacts } from '../../../kernel/errors.ts';
 import { failpoint } from '../../../kernel/failpoints.ts';
 import { tableKey } from '../../../model/catalog.ts';
 import type { Relation } from '../../../model/change.ts';
-import type { Position } from '../../../model/position.ts';
+import { asPosition, type Position } from '../../../model/position.ts';
 import { parseLsn, type LSN } from '../../../model/lsn.ts';
 import type {
   ApplySlice,
@@ -15,12 +15,15 @@ import type {
   TableFit,
   TargetTable,
 } from '../../../ports/sink.ts';
+import { cascade, type CascadeHands } from '../../../ports/cascade.ts';
 import { connect, type PgConnection } from '../connection.ts';
 import { sqlStateOf } from '../errors.ts';
-import { lsnTextOfPosition, positionOfLsnText } from '../position.ts';
+import { lsnTextIfAny } from '../position.ts';
 import { quoteTable } from '../quote.ts';
+import { originSetting } from '../trigger-source/recorder.ts';
+import { cascadeHands } from './cascades.ts';
 import { fit, readCatalogTable, type FittedTable } from './describe.ts';
-import { asksOf, stageFromRows, type Expectation, type SinkAsk, type Stages } from './steps.ts';
+import { asksOf, stageFromRows, type Expectation, type PlainStep, type SinkAsk, type Stages } from './steps.ts';
 import { PipelineFailure, TargetSession, type Answer } from './target-session.ts';
 
 export interface PostgresSinkOptions {
@@ -49,7 +52,7 @@ const sessionSettings: Readonly<Record<string, string>> = Object.freeze({
 
 /**
  * The sink of PostgreSQL 14 to 18: one session, ordered. `installTealSchema` must have run on this side. Every transaction is marked with the origin
- * `teal_<stream>`, so that the flow in the other direction can tell it from a client's (correctness.md §3.1).
+ * `teal_<stream>`, so that the flow in the other direction can tell it from a client's (correctness.md §3.1); triggers that record changes are told by a setting.
  * Errors: TEAL-SYNC-119 when another session applies this stream, and those of `connect`.
  */
 export async function openPostgresSink(options: PostgresSinkOptions): Promise<Sink> {
@@ -58,7 +61,7 @@ export async function openPostgresSink(options: PostgresSinkOptions): Promise<Si
     applicationName: `teal apply ${options.stream}`,
     signal: options.signal,
     asReplica: true,
-    extraOptions: sessionSettings,
+    extraOptions: { ...sessionSettings, [originSetting]: `teal_${options.stream}` },
   });
   try {
     await setUpOrigin(connection, `teal_${options.stream}`);
@@ -83,15 +86,18 @@ async function setUpOrigin(connection: PgConnection, origin: string): Promise<vo
 }
 
 const selectProgress = `
-select end_lsn::text, mode, epoch::text, rogue_transactions::text, rogue_first from teal.progress where stream = $1`;
+select position, mode, epoch::text, rogue_transactions::text, rogue_first from teal.progress where stream = $1`;
 const insertProgress = `
-insert into teal.progress (stream, end_lsn, mode, epoch, rogue_transactions, rogue_first)
-values ($1, $2::pg_lsn, $3, $4::int, $5::int8, $6) on conflict (stream) do nothing`;
+insert into teal.progress (stream, position, mode, epoch, rogue_transactions, rogue_first)
+values ($1, $2, $3, $4::int, $5::int8, $6) on conflict (stream) do nothing`;
 const updateProgress = `
-update teal.progress set end_lsn = $2::pg_lsn, mode = $3, epoch = $4::int, rogue_transactions = $5::int8, rogue_first = $6,
+update teal.progress set position = $2, mode = $3, epoch = $4::int, rogue_transactions = $5::int8, rogue_first = $6,
        committed_at = timestamptz 'epoch' + $7::int8 * interval '1 microsecond', updated_at = now()
 where stream = $1`;
-/** Writes the position into the commit record itself; the row in teal.progress gives the transaction its id, without which this would not be recorded. */
+/**
+ * Writes the position into the commit record itself, where the source's positions are PostgreSQL's: nothing of Teal reads it there. The row in teal.progress gives the
+ * transaction its id, without which this would not be recorded.
+ */
 const markOrigin = `
 select pg_replication_origin_xact_setup($1::pg_lsn, timestamptz 'epoch' + $2::int8 * interval '1 microsecond')`;
 const forceFlush = `update teal.progress set updated_at = now() where stream = $1`;
@@ -104,6 +110,7 @@ class PostgresSink implements Sink {
   readonly #stages = new Map<string, { readonly name: string; readonly table: TargetTable }>();
   /** Made in the open transaction: gone if it is undone. */
   readonly #newStages = new Set<string>();
+  #cascades: CascadeHands;
   #stagesEver = 0;
   #isOpen = false;
   #durable: Position | undefined;
@@ -113,6 +120,7 @@ class PostgresSink implements Sink {
   constructor(session: TargetSession, stream: string) {
     this.#session = session;
     this.#stream = stream;
+    this.#cascades = this.#newCascades();
   }
 
   async progress(initial?: SinkProgress): Promise<SinkProgress> {
@@ -132,7 +140,7 @@ class PostgresSink implements Sink {
     }
     const rogueFirst = row[4] ?? undefined;
     const progress: SinkProgress = {
-      applied: positionOfLsnText(row[0] ?? ''),
+      applied: asPosition(row[0] ?? ''),
       mode: row[1] as KeptMode,
       epoch: Number(row[2]),
       rogueTransactions: Number(row[3]),
@@ -201,9 +209,13 @@ class PostgresSink implements Sink {
 
   /** Steps in as few round trips as their `either`s allow, with the progress in the last one. */
   async #perform(steps: readonly SinkStep[], commit: SinkCommit | undefined): Promise<void> {
-    let plain: Exclude<SinkStep, { kind: 'either' }>[] = [];
+    let plain: PlainStep[] = [];
     for (const step of steps) {
-      if (step.kind !== 'either') {
+      if (step.kind === 'cascade') {
+        await this.#run(this.#statements(plain));
+        plain = [];
+        await cascade(step.cascade, this.#cascades);
+      } else if (step.kind !== 'either') {
         plain.push(step);
       } else if (step.changes < stageFromRows) {
         // So few that a savepoint and its round trips would cost more than the folding saves.
@@ -230,7 +242,7 @@ class PostgresSink implements Sink {
     }
   }
 
-  *#statements(steps: readonly Exclude<SinkStep, { kind: 'either' }>[]): Generator<SinkAsk, void, void> {
+  *#statements(steps: readonly PlainStep[]): Generator<SinkAsk, void, void> {
     if (!this.#isOpen) {
       this.#isOpen = true;
       yield ask('BEGIN');
@@ -257,7 +269,7 @@ class PostgresSink implements Sink {
         ...ask(updateProgress, [this.#stream, ...progressCells(commit), at]),
         owner: { what: 'session', rows: 1 },
       },
-      ask(markOrigin, [lsnTextOfPosition(commit.applied), at]),
+      ask(markOrigin, [lsnTextIfAny(commit.applied), at]),
     ];
   }
 
@@ -318,8 +330,17 @@ class PostgresSink implements Sink {
     }
   }
 
+  #newCascades(): CascadeHands {
+    return cascadeHands({
+      run: async (asks) => this.#run(asks),
+      table: async (name) => this.#reading(async () => readCatalogTable(this.#session, name)),
+    });
+  }
+
   async #undo(): Promise<void> {
     this.#isOpen = false;
+    // Perhaps it was a table that is not what it was.
+    this.#cascades = this.#newCascades();
     this.#forgetNewStages();
     try {
       await this.#session.query('ROLLBACK');
@@ -341,7 +362,7 @@ function ask(sql: string, parameters: readonly (string | null)[] = []): SinkAsk 
 
 function progressCells(progress: SinkProgress): (string | null)[] {
   return [
-    lsnTextOfPosition(progress.applied),
+    progress.applied,
     progress.mode,
     String(progress.epoch),
     String(progress.rogueTransactions),
@@ -353,8 +374,13 @@ function* chained(...parts: readonly Iterable<SinkAsk>[]): Generator<SinkAsk, vo
   for (const part of parts) yield* part;
 }
 
-function withoutChoice(steps: readonly SinkStep[]): Exclude<SinkStep, { kind: 'either' }>[] {
-  return steps.flatMap((step) => (step.kind === 'either' ? withoutChoice(step.ordered()) : [step]));
+/** What can be done in one of two ways has no third kind of step in it. */
+function withoutChoice(steps: readonly SinkStep[]): PlainStep[] {
+  return steps.flatMap((step) => {
+    if (step.kind === 'either') return withoutChoice(step.ordered());
+    assert(step.kind !== 'cascade', 'what foreign keys did is a step by itself');
+    return [step];
+  });
 }
 
 /** The exactly-one rule (correctness.md §0.4). */

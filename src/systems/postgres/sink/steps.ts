@@ -37,9 +37,11 @@ export interface Stages {
   stageOf(fitted: FittedTable): { readonly name: string; readonly isNew: boolean; readonly replaces?: string };
 }
 
-/** The statements of one step. `either` is not one of them: it takes an answer to go on. */
+export type PlainStep = Exclude<SinkStep, { kind: 'either' | 'cascade' }>;
+
+/** The statements of one step. `either` and `cascade` are none of them: they take answers to go on. */
 export function* asksOf(
-  step: Exclude<SinkStep, { kind: 'either' }>,
+  step: PlainStep,
   fittedOf: (table: TargetTable) => FittedTable,
   stages: Stages,
 ): Generator<SinkAsk, void, void> {

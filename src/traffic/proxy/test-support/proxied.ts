@@ -6,13 +6,13 @@ import { blueMajor, greenMajor, testDatabase, type TestDatabase } from '../../..
 import type { Side } from '../../../model/catalog.ts';
 import { ProxyRouter } from '../client.ts';
 import { readProxyConfig, type ProxyConfigInput } from '../config.ts';
-import { startProxy, type RunningProxy } from '../proxy.ts';
+import { startProxy } from '../proxy.ts';
 
 /** A proxy in this process between two databases of the version matrix, and what a cut does to them, by hand. */
 export interface Proxied extends AsyncDisposable {
   readonly blue: TestDatabase;
   readonly green: TestDatabase;
-  readonly proxy: RunningProxy;
+  readonly proxy: Awaited<ReturnType<typeof startProxy>>;
   /** The Router port, over the control socket. */
   readonly router: ProxyRouter;
   readonly url: string;

@@ -20,6 +20,8 @@ export interface RowsHead {
   readonly tableId: number;
   /** The last rows of a statement: what the numbers of tables mean ends here. */
   readonly endsStatement: boolean;
+  /** The session had `foreign_key_checks` off: no foreign key changed or deleted any row by itself. */
+  readonly isUnchecked: boolean;
   readonly body: RowsBody;
 }
 
@@ -57,6 +59,8 @@ export function isRows(type: number): boolean {
 }
 
 const endsStatementFlag = 1;
+/** NO_FOREIGN_KEY_CHECKS_F (sql/log_event.h of both families). */
+const uncheckedFlag = 2;
 
 /**
  * int<6> table | int<2> flags | in version 2 int<2> length with itself, and as much | columns | which are in the image before | which in that after | images. An
@@ -77,6 +81,7 @@ export function readRowsHead(type: number, body: Buffer, limitBytes: number): Ro
     operation: kind.operation,
     tableId,
     endsStatement: (flags & endsStatementFlag) !== 0,
+    isUnchecked: (flags & uncheckedFlag) !== 0,
     body: {
       columns,
       before: kind.operation === 'insert' ? undefined : first,
@@ -88,10 +93,8 @@ export function readRowsHead(type: number, body: Buffer, limitBytes: number): Ro
 
 /** One row after the other. A table of another number of columns was altered meanwhile, or never described: TEAL-WIRE-001. */
 export function* readRows(head: RowsHead, map: TableMap): Generator<RowChange, void, void> {
-  const { columns, before, after, images } = head.body;
-  if (map.tableId !== head.tableId) throw malformed('an event of rows', 'of another table');
-  if (columns !== map.columns.length) throw malformed('an event of rows', 'of another number of columns');
-  const reader = new BodyReader(images, 'a row');
+  const { before, after } = head.body;
+  const reader = imagesOf(head, map);
   while (reader.left > 0) {
     const at = reader.at;
     yield {
@@ -103,18 +106,74 @@ export function* readRows(head: RowsHead, map: TableMap): Generator<RowChange, v
   }
 }
 
-function readImage(reader: BodyReader, columns: readonly BinlogColumn[], present: Buffer): readonly RawCell[] {
-  const isIn = (at: number): boolean => ((present[at >> 3] ?? 0) & (1 << (at & 7))) !== 0;
+/** Whether each image has every column of its table. */
+export function hasWholeImages({ body: { columns, before, after } }: RowsHead): boolean {
+  const isWhole = (present: Buffer | undefined): boolean =>
+    present === undefined || countIn(present, columns) === columns;
+  return isWhole(before) && isWhole(after);
+}
+
+/** The bytes of each row, both of its images, where these are whole: what `readWholeRow` reads. Views. TEAL-WIRE-001 as `readRows`. */
+export function* sliceWholeRows(head: RowsHead, map: TableMap): Generator<Buffer, void, void> {
+  if (!hasWholeImages(head)) throw malformed('an event of rows', 'its images are not whole');
+  const reader = imagesOf(head, map);
+  const images = head.operation === 'update' ? 2 : 1;
+  while (reader.left > 0) {
+    const at = reader.at;
+    for (let image = 0; image < images; image += 1) skipWholeImage(reader, map.columns);
+    if (reader.at === at) throw malformed('an event of rows', 'a row of nothing');
+    yield head.body.images.subarray(at, reader.at);
+  }
+}
+
+/** One row as `sliceWholeRows` gives it. */
+export function readWholeRow(
+  operation: RowsHead['operation'],
+  columns: readonly BinlogColumn[],
+  bytes: Buffer,
+): RowChange {
+  const reader = new BodyReader(bytes, 'a row');
+  const before = operation === 'insert' ? undefined : readWholeImage(reader, columns);
+  const after = operation === 'delete' ? undefined : readWholeImage(reader, columns);
+  reader.end();
+  return { before, after };
+}
+
+function imagesOf({ tableId, body }: RowsHead, map: TableMap): BodyReader {
+  if (map.tableId !== tableId) throw malformed('an event of rows', 'of another table');
+  if (body.columns !== map.columns.length) throw malformed('an event of rows', 'of another number of columns');
+  return new BodyReader(body.images, 'a row');
+}
+
+function countIn(present: Buffer, columns: number): number {
   let count = 0;
-  for (let at = 0; at < columns.length; at += 1) if (isIn(at)) count += 1;
-  const nulls = reader.bytes((count + 7) >> 3);
+  for (let at = 0; at < columns; at += 1) if (isSet(present, at)) count += 1;
+  return count;
+}
+
+function isSet(bits: Buffer, at: number): boolean {
+  return ((bits[at >> 3] ?? 0) & (1 << (at & 7))) !== 0;
+}
+
+function readImage(reader: BodyReader, columns: readonly BinlogColumn[], present: Buffer): readonly RawCell[] {
+  const nulls = reader.bytes((countIn(present, columns.length) + 7) >> 3);
   let place = 0;
   return columns.map((column, at) => {
-    if (!isIn(at)) return undefined;
-    const isNull = ((nulls[place >> 3] ?? 0) & (1 << (place & 7))) !== 0;
+    if (!isSet(present, at)) return undefined;
+    const isNull = isSet(nulls, place);
     place += 1;
-    return isNull ? null : readCell(reader, column);
+    return isNull ? null : reader.bytes(cellLength(reader, column));
   });
+}
+
+function readWholeImage(reader: BodyReader, columns: readonly BinlogColumn[]): readonly RawCell[] {
+  const nulls = reader.bytes((columns.length + 7) >> 3);
+  return columns.map((column, at) => (isSet(nulls, at) ? null : reader.bytes(cellLength(reader, column))));
+}
+
+function skipWholeImage(reader: BodyReader, columns: readonly BinlogColumn[]): void {
+  const nulls = reader.bytes((columns.length + 7) >> 3);
+  for (const [at, column] of columns.entries()) if (!isSet(nulls, at)) reader.skip(cellLength(reader, column));
 }
 
 const fixedLengths: Readonly<Record<number, number>> = {
@@ -133,34 +192,35 @@ const fixedLengths: Readonly<Record<number, number>> = {
   [fieldType.datetime]: 8,
 };
 
-function readCell(reader: BodyReader, { type, size, scale }: BinlogColumn): Buffer {
+/** Bytes of the value that begins here; where its length stands before it, that is taken. */
+function cellLength(reader: BodyReader, { type, size, scale }: BinlogColumn): number {
   const fixed = fixedLengths[type];
-  if (fixed !== undefined) return reader.bytes(fixed);
+  if (fixed !== undefined) return fixed;
   switch (type) {
     case fieldType.varchar:
     case fieldType.varString:
     case fieldType.string:
     case mariadbCompressed.varchar:
-      return reader.bytes(size > 255 ? reader.uint16() : reader.uint8());
+      return size > 255 ? reader.uint16() : reader.uint8();
     case fieldType.blob:
     case fieldType.json:
     case fieldType.geometry:
     case fieldType.vector:
     case mariadbCompressed.blob:
-      return reader.bytes(readLength(reader, size));
+      return readLength(reader, size);
     case fieldType.enum:
     case fieldType.set:
-      return reader.bytes(size);
+      return size;
     case fieldType.bit:
-      return reader.bytes((size + 7) >> 3);
+      return (size + 7) >> 3;
     case fieldType.newDecimal:
-      return reader.bytes(decimalBytes(size, scale));
+      return decimalBytes(size, scale);
     case fieldType.timestamp2:
-      return reader.bytes(4 + fractionBytes(size));
+      return 4 + fractionBytes(size);
     case fieldType.datetime2:
-      return reader.bytes(5 + fractionBytes(size));
+      return 5 + fractionBytes(size);
     case fieldType.time2:
-      return reader.bytes(3 + fractionBytes(size));
+      return 3 + fractionBytes(size);
     default:
       throw malformed('a row', `a column of type ${type}, whose length is unknown`);
   }

@@ -121,6 +121,28 @@ describe.for(allSeries)('the binlog of $series', ({ series, tested }) => {
     ]);
   });
 
+  test.skipIf(!tested)('tells whether the foreign keys of a session were on, statement by statement', async () => {
+    const log = await logOf('unchecked', [
+      `insert into t values (1, 'x', 1), (2, 'y', 2), (3, 'z', 3)`,
+      'begin',
+      'delete from t where id = 1',
+      'set session foreign_key_checks = 0',
+      'delete from t where id = 2',
+      'update t set id = 4',
+      'set session foreign_key_checks = 1',
+      'delete from t',
+      'commit',
+    ]);
+    const told = log.flatMap((event) => (event.kind === 'rows' ? [event.rows] : []));
+    expect(told.map(({ operation, isUnchecked }) => [operation, isUnchecked])).toEqual([
+      ['insert', false],
+      ['delete', false],
+      ['delete', true],
+      ['update', true],
+      ['delete', false],
+    ]);
+  });
+
   test.skipIf(!tested)('is the same compressed', async () => {
     await using client = await TestClient.connect({ port: server.port });
     await client.query('create database packed');

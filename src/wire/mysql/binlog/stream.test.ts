@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { isTealError } from '../../../kernel/errors.ts';
 import { readJson } from './json.ts';
-import { readRows, type RawCell } from './rows.ts';
+import { hasWholeImages, readRows, readWholeRow, sliceWholeRows, type RawCell } from './rows.ts';
 import { BinlogReader, type BinlogEvent } from './stream.ts';
 import type { TableMap } from './table-map.ts';
 import { readValue } from './values.ts';
@@ -113,6 +113,31 @@ describe.each(files)('the recorded $name', ({ name, bytes }) => {
     expect([rows[2]?.before?.[0], rows[2]?.after?.[0], rows[2]?.after?.[15]]).toEqual(['2', '3', '1 a']);
     expect([rows[3]?.before?.[0], rows[3]?.after]).toEqual(['3', undefined]);
     expect(rows[5]?.after?.[14]).toBe(`${Buffer.from('long '.repeat(200)).toString('hex')} in bytes`);
+  });
+
+  test('has whole rows that are the same taken one by one', () => {
+    for (const event of log) {
+      if (event.kind !== 'rows') continue;
+      expect(hasWholeImages(event.rows)).toBe(true);
+      const { operation } = event.rows;
+      const slices = [...sliceWholeRows(event.rows, event.map)];
+      expect(slices.map((slice) => readWholeRow(operation, event.map.columns, slice))).toEqual([
+        ...readRows(event.rows, event.map),
+      ]);
+      const [first = Buffer.alloc(0)] = slices;
+      expect(codeOf(() => readWholeRow(operation, event.map.columns, Buffer.concat([first, Buffer.of(0)])))).toBe(
+        'TEAL-WIRE-001',
+      );
+    }
+  });
+
+  test('has the microsecond of a commit, where the server tells it', () => {
+    for (const event of log) {
+      if (event.kind !== 'gtid') continue;
+      expect(Number((event.committedAtUs ?? 0n) / 1_000_000n) - event.header.timestamp).toBeLessThanOrEqual(1);
+      expect(event.committedAtUs ?? 0n).toBeGreaterThanOrEqual(BigInt(event.header.timestamp) * 1_000_000n);
+    }
+    expect(log.some(({ kind }) => kind === 'gtid')).toBe(name.includes('mysql'));
   });
 
   test('has a statement that was logged as one, and XA', () => {

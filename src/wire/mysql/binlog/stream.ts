@@ -24,9 +24,15 @@ export type BinlogEventBody =
   | { readonly kind: 'format'; readonly format: FormatDescription }
   /** `made up`: sent at the beginning of a stream and after an end of file, and not a place in any file. */
   | { readonly kind: 'rotate'; readonly file: string; readonly position: bigint; readonly isMadeUp: boolean }
-  | { readonly kind: 'gtid'; readonly source: string; readonly number: bigint }
+  /** `committedAtUs`: on the server whose log this is, in microseconds since 1970; undefined where it is not told (before MySQL 8). */
+  | {
+      readonly kind: 'gtid';
+      readonly source: string;
+      readonly number: bigint;
+      readonly committedAtUs: bigint | undefined;
+    }
   /** A transaction of a server without GTIDs. */
-  | { readonly kind: 'anonymousGtid' }
+  | { readonly kind: 'anonymousGtid'; readonly committedAtUs: bigint | undefined }
   | {
       readonly kind: 'mariadbGtid';
       readonly gtid: MariadbGtid;
@@ -123,9 +129,9 @@ export class BinlogReader {
       case eventType.rotate:
         return readRotate(header, body);
       case eventType.gtid:
-        return readGtid(body);
+        return { kind: 'gtid', ...readGtid(body) };
       case eventType.anonymousGtid:
-        return { kind: 'anonymousGtid' };
+        return { kind: 'anonymousGtid', committedAtUs: readGtid(body).committedAtUs };
       case eventType.mariadbGtid:
         return readMariadbGtid(header, body);
       case eventType.previousGtids:
@@ -199,10 +205,22 @@ function readRotate(header: EventHeader, body: Buffer): BinlogEventBody {
   return { kind: 'rotate', file: reader.rest().toString('utf8'), position, isMadeUp };
 }
 
-function readGtid(body: Buffer): BinlogEventBody {
+/**
+ * int<1> flags | 16 bytes of UUID | int<8> number | int<1> 2 | int<8> | int<8> of logical clocks | int<7> microseconds of the commit here, whose highest bit says that another such
+ * time follows, that of the first commit (MySQL, `Gtid_event`).
+ */
+function readGtid(
+  body: Buffer,
+): Pick<Extract<BinlogEventBody, { kind: 'gtid' }>, 'source' | 'number' | 'committedAtUs'> {
   const reader = new BodyReader(body, 'GTID');
   reader.skip(1);
-  return { kind: 'gtid', source: printUuid(reader.bytes(16)), number: reader.uint64() };
+  const source = printUuid(reader.bytes(16));
+  const number = reader.uint64();
+  const hasTime = reader.left >= 24 && reader.uint8() === 2;
+  if (!hasTime) return { source, number, committedAtUs: undefined };
+  reader.skip(16);
+  const micros = BigInt(reader.uint48()) | (BigInt(reader.uint8() & 0x7f) << 48n);
+  return { source, number, committedAtUs: micros };
 }
 
 const mariadbFlag = Object.freeze({ standalone: 1, transactional: 4, ddl: 32, preparedXa: 64, completedXa: 128 });

@@ -23,7 +23,7 @@ const powerCutWorker: Injector = async (world) => {
   const flow = (await world.live()) === 'blue' ? 'forward' : 'reverse';
   const pid = must(world.pids(`worker ${flow}`)[0], `a worker of the ${flow} flow`);
   process.kill(pid, 'SIGKILL');
-  await waitFor({ what: `worker ${pid} to be gone`, timeoutMs: 5_000, everyMs: 1 }, () =>
+  await waitFor({ what: `worker ${pid} to be gone`, timeoutMs: 60_000, everyMs: 1 }, () =>
     isGone(pid) ? true : undefined,
   );
   const lost = loseUnsynced(ledgerOf(world.folder), join(world.stateDir, `carrier-${flow}`, 'spool'));

@@ -1,10 +1,10 @@
 import { execute } from '../../../../tools/servers/with-client.ts';
-import type { Injector } from '../world.ts';
+import { postgresOf, type Injector } from '../world.ts';
 import { startStandby } from './standby.ts';
 
 /** No commit that was acknowledged is lost. The slots of the flows are: the standby never had them. */
 const failover: Injector = async (world) => {
-  const { blue } = world.servers;
+  const blue = postgresOf(world.servers.blue);
   const standby = await startStandby(blue);
   try {
     await blue.kill9();

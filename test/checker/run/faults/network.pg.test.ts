@@ -4,7 +4,7 @@ import { must } from '../../../../src/kernel/assert.ts';
 import { withClient } from '../../../../tools/servers/with-client.ts';
 import { pairs } from '../../faults.ts';
 import type { Pair } from '../world.ts';
-import { asked, inject } from './test-support/inject.ts';
+import { asked, inject, patienceMs } from './test-support/inject.ts';
 import { faultPlace, type FaultPlace } from './test-support/place.ts';
 
 const longestMs = 60_000;
@@ -21,7 +21,7 @@ async function carried(at: FaultPlace, n: number, patienceMs: number): Promise<n
 
 test(
   'every pair is what it says: what a fault of it hurts, and what it leaves alone',
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async () => {
     await using at = await faultPlace({ schema: 'create table item (id int primary key)' });
     const { migration } = at.life;
@@ -55,7 +55,7 @@ test(
       'client-proxy': {
         cut: async () => {
           expect(await asked(at.clientUrl, select)).toContain('ECONNRESET');
-          expect(await asked(direct, select)).toBeLessThan(1_000);
+          expect(await asked(direct, select)).toBeLessThan(patienceMs);
         },
         delay: async () => expect(await asked(at.clientUrl, select)).toBeGreaterThan(399),
         halfOpen: async () => expect(await asked(at.clientUrl, select)).toBe('silent'),
@@ -69,9 +69,13 @@ test(
         halfOpen: async () => expect(await asked(direct, select)).toBe('silent'),
       },
       'proxy-green': {
-        cut: async () => expect(await asked(direct, select)).toBeLessThan(1_000),
-        delay: async () => expect(await asked(direct, select)).toBeLessThan(399),
-        halfOpen: async () => expect(await asked(direct, select)).toBeLessThan(1_000),
+        cut: async () => expect(await asked(direct, select)).toBeLessThan(patienceMs),
+        delay: async () => {
+          // The delay would be in each of them.
+          const each = [await asked(direct, select), await asked(direct, select), await asked(direct, select)];
+          expect(Math.min(...each.map(Number))).toBeLessThan(399);
+        },
+        halfOpen: async () => expect(await asked(direct, select)).toBeLessThan(patienceMs),
       },
       'forward-flow-blue': {
         cut: async () => expect(await row(1_500)).toBeUndefined(),
@@ -107,7 +111,7 @@ test(
         await injection.heal();
         // Nothing of it is left.
         expect(await row(), `${name} ${pair}`).toBeLessThan(longestMs);
-        expect(await asked(at.clientUrl, select), `${name} ${pair}`).toBeLessThan(2_000);
+        expect(await asked(at.clientUrl, select), `${name} ${pair}`).toBeLessThan(patienceMs);
       }
     }
     expect((await migration.verify()).verified).toMatchObject({ equal: true });

@@ -1,7 +1,7 @@
 import type { Side } from '../../../../src/model/catalog.ts';
 import { pairs } from '../../faults.ts';
 import type { Injector, Pair, World } from '../world.ts';
-import type { Classify } from './sorter.ts';
+import { LoginSorter, StartupSorter, type Sorter } from './sorter.ts';
 import type { FaultProxy } from './tcp-proxy.ts';
 
 /** The fault proxies of a run: one before Teal's proxy, for its clients; one before each server, for everything of Teal. */
@@ -16,18 +16,29 @@ const ofController: ReadonlySet<string> = new Set(['pg_dump', 'pg_dumpall', 'pg_
  * Who is at the other end of a connection to the server of this side, by the name that it gives itself: Teal's own sessions are named after what they are for; all
  * other names are those of clients, which Teal's proxy passes on.
  */
-export function pairOfServer(side: Side): Classify {
-  return (said) => {
-    const name = said?.kind === 'startup' ? (said.parameters.get('application_name') ?? '') : '';
-    const [, stream] = /^teal (?:receive|apply|watch|look|lease) \w+_(fwd|rev)$/.exec(name) ?? [];
-    if (stream !== undefined) return `${stream === 'fwd' ? 'forward' : 'reverse'}-flow-${side}`;
-    if (name === 'teal proxy') return `proxy-${side}`;
-    return name.startsWith('teal ') || ofController.has(name) ? `controller-${side}` : `proxy-${side}`;
-  };
+function pairOf(side: Side, name: string): string {
+  const [, stream] = /^teal (?:receive|apply|watch|look|lease) \w+_(fwd|rev)$/.exec(name) ?? [];
+  if (stream !== undefined) return `${stream === 'fwd' ? 'forward' : 'reverse'}-flow-${side}`;
+  if (name === 'teal proxy') return `proxy-${side}`;
+  return name.startsWith('teal ') || ofController.has(name) ? `controller-${side}` : `proxy-${side}`;
 }
 
-/** Every connection. */
-export const pairOfClient: Classify = () => 'client-proxy';
+export type Protocol = 'postgres' | 'mysql';
+
+/** For connections to the server of this side. */
+export function sorterOfServer(side: Side, protocol: Protocol = 'postgres'): () => Sorter {
+  if (protocol === 'mysql') return () => new LoginSorter((program) => pairOf(side, program));
+  return () =>
+    new StartupSorter((said) =>
+      pairOf(side, said?.kind === 'startup' ? (said.parameters.get('application_name') ?? '') : ''),
+    );
+}
+
+/** For connections of clients to Teal's proxy. */
+export function sorterOfClient(protocol: Protocol = 'postgres'): () => Sorter {
+  const link = (): string => 'client-proxy';
+  return () => (protocol === 'mysql' ? new LoginSorter(link) : new StartupSorter(link));
+}
 
 export function linksOf({ client, blue, green }: FaultProxies): World['links'] {
   return {

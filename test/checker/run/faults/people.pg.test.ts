@@ -6,11 +6,11 @@ import type { Flow, FlowState } from '../../../../src/ports/carrier.ts';
 import { scheduleOf } from '../../schedule.ts';
 import { tablesSql } from '../tables.ts';
 import { injectors } from './index.ts';
-import { asked, inject } from './test-support/inject.ts';
+import { asked, inject, patienceMs } from './test-support/inject.ts';
 import { faultPlace, type FaultPlace } from './test-support/place.ts';
 
 async function becomes(at: FaultPlace, flow: Flow, state: FlowState['state']): Promise<FlowState> {
-  return waitFor({ what: `the ${flow} flow to be ${state}`, timeoutMs: 30_000 }, async () => {
+  return waitFor({ what: `the ${flow} flow to be ${state}`, timeoutMs: 60_000 }, async () => {
     const { now } = await at.life.migration.carrier.status(flow);
     return now.state === state ? now : undefined;
   });
@@ -23,7 +23,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-test('what people do to a migration, and how it goes on', { timeout: 240_000 }, async () => {
+test('what people do to a migration, and how it goes on', { timeout: 300_000 }, async () => {
   await using at = await faultPlace({ schema: tablesSql(scheduleOf(1, { length: 'short' })) });
   const { migration } = at.life;
   expect(await migration.up()).toMatchObject({ outcome: 'waiting' });
@@ -41,19 +41,19 @@ test('what people do to a migration, and how it goes on', { timeout: 240_000 }, 
   expect(beside.what).toContain('on blue');
   expect(await codeOf(migration.cutover())).toBe('TEAL-SYSTEMS-008');
   await beside.heal();
-  const through = await waitFor({ what: 'one through the proxy', timeoutMs: 30_000 }, async () => {
+  const through = await waitFor({ what: 'one through the proxy', timeoutMs: 60_000 }, async () => {
     const one = await long(at.world, { fault: 'long transaction', place: 'set-up' });
     if (one.what.includes('proxy')) return one;
     await one.heal();
     return undefined;
   });
   expect(await codeOf(migration.cutover())).toBe('TEAL-STAGES-100');
-  expect(await asked(at.clientUrl, 'insert into side values (1)')).toBeLessThan(1_000);
+  expect(await asked(at.clientUrl, 'insert into side values (1)')).toBeLessThan(patienceMs);
   await through.heal();
 
   const rogue = await inject(at, 'rogue writer');
   expect(rogue.what).toContain('on green');
-  await waitFor({ what: 'it to be seen', timeoutMs: 30_000 }, async () =>
+  await waitFor({ what: 'it to be seen', timeoutMs: 60_000 }, async () =>
     (await migration.carrier.status('reverse')).rogueTransactions > 0 ? true : undefined,
   );
   expect(await codeOf(migration.cutover())).toBe('TEAL-STAGES-107');

@@ -1,6 +1,4 @@
-import { Client } from 'pg';
 import { otherSide } from '../../../../src/model/catalog.ts';
-import { withClient } from '../../../../tools/servers/with-client.ts';
 import type { Injector } from '../world.ts';
 import { alter } from './alter.ts';
 
@@ -20,35 +18,17 @@ const ddl: Injector = async (world) => {
 const longTransaction: Injector = async (world, { place }) => {
   const side = await world.live();
   const isProxied = place !== 'hold' && world.random.chance(0.5);
-  const client = new Client({
-    connectionString: isProxied ? world.clientUrl : world.url(side),
-    application_name: 'long',
-  });
-  // What breaks it is told by its commit.
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query('begin');
-  await client.query('update ballast set filler = filler where id = 1');
+  const writer = await world.store(side).openWriter(isProxied ? world.clientUrl : undefined);
   return {
     what: `a transaction stayed open on ${isProxied ? 'the proxy' : side}`,
-    async heal() {
-      try {
-        await client.query('commit');
-      } finally {
-        await client.end();
-      }
-    },
+    heal: async () => writer.commit(),
   };
 };
 
 /** What is not live, and closed to everybody but those who say that they replicate. `teal verify --fix` makes it good. */
 const rogueWriter: Injector = async (world) => {
   const side = otherSide(await world.live());
-  await withClient(world.url(side), async (client) => {
-    await client.query('set session_replication_role = replica');
-    const { rowCount } = await client.query(`update ballast set filler = 'rogue' where id = 2`);
-    if (rowCount !== 1) throw new Error(`${side} has no row to write over`);
-  });
+  await world.store(side).writeRogue();
   return { what: `a rogue write on ${side}`, heal: async () => undefined };
 };
 

@@ -30,7 +30,7 @@ async function longestInsert(url: string, from: number, work: () => Promise<void
 
 test(
   'a gaining side that goes silent before the decision keeps no client longer than maxPause',
-  { timeout: 240_000 },
+  { timeout: 300_000 },
   async () => {
     let silentAfter: string | undefined;
     let link: Link | undefined;

@@ -3,7 +3,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { monotonicMs, sleep, waitFor } from '../../../../src/kernel/clock.ts';
 import { encodeCancel, encodeStartup, encodeTlsRequest } from '../../../../src/wire/postgres/startup.ts';
-import { startFaultProxy, type FaultProxy, type FaultProxyOptions } from './tcp-proxy.ts';
+import { StartupSorter, type Classify } from './sorter.ts';
+import { startFaultProxy, type FaultProxy } from './tcp-proxy.ts';
 
 /** Says back what it hears. */
 async function echo(answer = (bytes: Buffer): Buffer => bytes): Promise<{ port: number } & AsyncDisposable> {
@@ -42,11 +43,11 @@ class Peer implements Disposable {
   }
 
   async hears(text: string): Promise<void> {
-    await waitFor({ what: `to hear ${text}`, timeoutMs: 5_000, everyMs: 2 }, () => this.heard === text || undefined);
+    await waitFor({ what: `to hear ${text}`, timeoutMs: 60_000, everyMs: 2 }, () => this.heard === text || undefined);
   }
 
   async fails(): Promise<string | undefined> {
-    await waitFor({ what: 'the end', timeoutMs: 5_000, everyMs: 2 }, () => this.socket.destroyed || undefined);
+    await waitFor({ what: 'the end', timeoutMs: 60_000, everyMs: 2 }, () => this.socket.destroyed || undefined);
     return this.error;
   }
 
@@ -60,11 +61,11 @@ const startup = (name: string): Buffer =>
     ['user', 'u'],
     ['application_name', name],
   ]);
-const byName: FaultProxyOptions['classify'] = (said) =>
+const byName: Classify = (said) =>
   said?.kind === 'startup' ? (said.parameters.get('application_name') ?? '?') : (said?.kind ?? 'unknown');
 
 async function before(port: number): Promise<FaultProxy> {
-  return startFaultProxy({ upstreamPort: port, classify: byName });
+  return startFaultProxy({ upstreamPort: port, sorter: () => new StartupSorter(byName) });
 }
 
 /** A connection of that name, through which bytes have gone both ways. */
@@ -101,13 +102,13 @@ describe('connections are sorted', () => {
     encrypted.say(Buffer.from('160301020001', 'hex'));
     encrypted.say(Buffer.alloc(20));
     await waitFor(
-      { what: 'both', timeoutMs: 5_000 },
+      { what: 'both', timeoutMs: 60_000 },
       () => proxy.count('cancel') + proxy.count('unknown') === 2 || undefined,
     );
     encrypted.socket.end();
     cancel.socket.end();
     await waitFor(
-      { what: 'none', timeoutMs: 5_000 },
+      { what: 'none', timeoutMs: 60_000 },
       () => proxy.count('cancel') + proxy.count('unknown') === 0 || undefined,
     );
   });
@@ -210,8 +211,8 @@ test('ends of each direction go through, and a megabyte is what it was', async (
   using peer = await talking(proxy, 'one');
   const bytes = Buffer.from(Array.from({ length: 1 << 20 }, (_, at) => (at * 31 + (at >> 8)) & 0xff));
   peer.say(bytes);
-  await waitFor({ what: 'all of it', timeoutMs: 10_000 }, () => peer.heard.length === bytes.length || undefined);
+  await waitFor({ what: 'all of it', timeoutMs: 60_000 }, () => peer.heard.length === bytes.length || undefined);
   expect(Buffer.from(peer.heard, 'latin1').equals(bytes)).toBe(true);
   peer.socket.end();
-  await waitFor({ what: 'both to be gone', timeoutMs: 5_000 }, () => proxy.count('one') === 0 || undefined);
+  await waitFor({ what: 'both to be gone', timeoutMs: 60_000 }, () => proxy.count('one') === 0 || undefined);
 });

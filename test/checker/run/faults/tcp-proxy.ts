@@ -3,13 +3,13 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import type { Link } from '../world.ts';
 import { CarriedConnection } from './carried-connection.ts';
 import { FaultLink } from './fault-link.ts';
-import { Sorter, type Classify } from './sorter.ts';
+import type { Sorter } from './sorter.ts';
 
 export interface FaultProxyOptions {
   /** On loopback, as the proxy itself. */
   readonly upstreamPort: number;
-  /** To which link a connection belongs, by the first packet that says more than "let us encrypt". */
-  readonly classify: Classify;
+  /** For each connection: tells to which link it belongs, by the first packet that says more than "let us encrypt". */
+  readonly sorter: () => Sorter;
 }
 
 /** Stands before a server and carries every byte, until one of its links is told otherwise. */
@@ -33,14 +33,14 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
 
 class TcpFaultProxy implements FaultProxy {
   readonly #server: Server;
-  readonly #classify: Classify;
+  readonly #sorter: () => Sorter;
   readonly #links = new Map<string, FaultLink>();
   readonly #connections = new Set<CarriedConnection>();
   #upstreamPort: number;
 
-  constructor(server: Server, { upstreamPort, classify }: FaultProxyOptions) {
+  constructor(server: Server, { upstreamPort, sorter }: FaultProxyOptions) {
     this.#server = server;
-    this.#classify = classify;
+    this.#sorter = sorter;
     this.#upstreamPort = upstreamPort;
     server.on('connection', (client: Socket) => this.#accept(client));
   }
@@ -72,7 +72,7 @@ class TcpFaultProxy implements FaultProxy {
 
   #accept(client: Socket): void {
     const server = connect({ port: this.#upstreamPort, host: '127.0.0.1', allowHalfOpen: true });
-    const connection = new CarriedConnection({ client, server }, new Sorter(this.#classify), (name) => this.link(name));
+    const connection = new CarriedConnection({ client, server }, this.#sorter(), (name) => this.link(name));
     this.#connections.add(connection);
     const forget = (): void => {
       if (client.destroyed && server.destroyed) this.#connections.delete(connection);

@@ -15,13 +15,16 @@ export async function inject(at: FaultPlace, fault: string): Promise<Injection> 
   return must(injectors[fault], fault)(at.world, { fault, place: must(kind.places[0], 'a place') });
 }
 
-/** Milliseconds of a statement of a new client; what it threw, as text; `silent` when nothing came in two seconds. */
+/** How long a statement may take on a machine that does other things too. */
+export const patienceMs = 5_000;
+
+/** Milliseconds of a statement of a new client; what it threw, as text; `silent` when nothing came in time. */
 export async function asked(url: string, sql: string): Promise<number | string> {
   const client = new Client({
     connectionString: url,
     application_name: 'shop',
-    connectionTimeoutMillis: 2_000,
-    query_timeout: 2_000,
+    connectionTimeoutMillis: patienceMs,
+    query_timeout: patienceMs,
   });
   client.on('error', () => {});
   try {

@@ -8,8 +8,9 @@ import { blueMajor, greenMajor, ownServer, type TextRow } from '../../../../supp
 import { queryUrl } from '../../../../support/teal-place.ts';
 import { Life, type LifeOptions } from '../../../../support/whole-life.ts';
 import { Random } from '../../../random.ts';
+import { postgresStore } from '../../../stores/postgres.ts';
 import type { World } from '../../world.ts';
-import { linksOf, pairOfClient, pairOfServer, type FaultProxies } from '../network.ts';
+import { linksOf, sorterOfClient, sorterOfServer, type FaultProxies } from '../network.ts';
 import { startFaultProxy } from '../tcp-proxy.ts';
 
 /** A small migration on servers of its own, with fault proxies where a run has them. */
@@ -36,7 +37,7 @@ export async function faultPlace(options: FaultPlaceOptions): Promise<FaultPlace
   await queryUrl(blue.url, options.schema);
   const servers: Record<Side, PostgresServer> = { blue, green };
   const before = async (side: Side) =>
-    stack.use(await startFaultProxy({ upstreamPort: servers[side].port, classify: pairOfServer(side) }));
+    stack.use(await startFaultProxy({ upstreamPort: servers[side].port, sorter: sorterOfServer(side) }));
   const sides = { blue: await before('blue'), green: await before('green') };
   const through = (url: string, port: number): string => {
     const other = new URL(url);
@@ -54,7 +55,7 @@ export async function faultPlace(options: FaultPlaceOptions): Promise<FaultPlace
     }),
   );
   const client = stack.use(
-    await startFaultProxy({ upstreamPort: Number(new URL(life.proxyUrl).port), classify: pairOfClient }),
+    await startFaultProxy({ upstreamPort: Number(new URL(life.proxyUrl).port), sorter: sorterOfClient() }),
   );
   const proxies = { client, ...sides };
   const url = (side: Side): string => servers[side].url;
@@ -71,6 +72,7 @@ export async function faultPlace(options: FaultPlaceOptions): Promise<FaultPlace
       folder: life.folder,
       stateDir,
       servers,
+      store: (side) => postgresStore(servers[side].url, side),
       links: linksOf(proxies),
       replace(side, server) {
         servers[side] = kept.use(server);

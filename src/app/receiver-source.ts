@@ -1,0 +1,53 @@
+import { isSelected, type TableSelection } from '../model/table-selection.ts';
+import type { ChangeSource } from '../ports/change-source.ts';
+
+/** The source of a flow as plain data, which passes to a thread. */
+export type SourceDescription =
+  | { readonly system: 'postgres'; readonly method: 'log'; readonly slot: string; readonly publication: string }
+  | { readonly system: 'postgres'; readonly method: 'triggers' }
+  | { readonly system: 'mysql'; readonly tables: TableSelection; readonly database?: string };
+
+export interface OpenSourceOptions {
+  readonly url: string;
+  readonly stream: string;
+  /** Whether Teal wrote under this origin. */
+  readonly isOwn: (origin: string) => boolean;
+}
+
+/** Only the adapter that is needed is loaded: a thread has its own copy of what it loads. */
+export async function openSource(
+  description: SourceDescription,
+  { url, stream, isOwn }: OpenSourceOptions,
+): Promise<ChangeSource> {
+  const applicationName = `teal receive ${stream}`;
+  if (description.system === 'postgres') {
+    if (description.method === 'triggers') {
+      // What Teal wrote is not recorded, but for its own tables.
+      const { triggerSource } = await import('../systems/postgres/trigger-source/source.ts');
+      return triggerSource({ url, applicationName });
+    }
+    const { postgresSource } = await import('../systems/postgres/source.ts');
+    const { slot, publication } = description;
+    return postgresSource({ url, slot, publication, applicationName, isOwn });
+  }
+  const { mysqlSource } = await import('../systems/mysql/source.ts');
+  const { readFormsOf } = await import('../systems/mysql/schema-forms.ts');
+  const { tables, database } = description;
+  return mysqlSource({
+    url,
+    applicationName,
+    replica: `teal_${stream}`,
+    isOwn,
+    isWanted: (table) => isWanted(table, tables, database),
+    formsOf: readFormsOf,
+  });
+}
+
+/** A binlog is of the whole server: tables of the migration are those that the file selects, in the database of the address where that names one. */
+export function isWanted(
+  table: { readonly schema: string; readonly name: string },
+  tables: TableSelection,
+  database: string | undefined,
+): boolean {
+  return (database === undefined || table.schema === database) && isSelected(table, tables);
+}

@@ -1,0 +1,62 @@
+import { Command, CommanderError, Help, type Option } from 'commander';
+import { isTealError } from '../kernel/errors.ts';
+import { tealVersion } from '../kernel/version.ts';
+import { assessCommand } from './commands/assess.ts';
+import { initCommand } from './commands/init.ts';
+import { journalCommands } from './commands/journal.ts';
+import { lifecycleCommands } from './commands/lifecycle.ts';
+import { planCommand } from './commands/plan.ts';
+import { proxyCommand } from './commands/proxy.ts';
+import { verifyCommand } from './commands/verify.ts';
+import { exitCodes } from './exit-codes.ts';
+import { errorJson, errorText, printJson } from './print.ts';
+
+export function buildProgram(): Command {
+  const program = new Command('teal')
+    .description(
+      'Moves a live database from blue to green with no failed query, proves both sides equal, and can go back without losing a write.',
+    )
+    .version(tealVersion)
+    .showHelpAfterError('(teal --help lists the commands)')
+    .configureHelp({ helpWidth: 80, optionDescription: describeOption })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `\nExit codes: 0 done, 1 failed, 2 mistakes in the command or the file,\n3 the answer is no (blockers, differences, a gate), 4 a person is awaited,\n130 interrupted. \`teal help up\` tells them, and examples, for one command.`,
+    );
+  initCommand(program);
+  assessCommand(program);
+  planCommand(program);
+  lifecycleCommands(program);
+  verifyCommand(program);
+  proxyCommand(program);
+  journalCommands(program);
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+/** A switch is off by default: that need not be said. */
+function describeOption(this: Help, option: Option): string {
+  return option.defaultValue === false ? option.description : Help.prototype.optionDescription.call(this, option);
+}
+
+/** Runs one command line; returns the exit code. Everything that is thrown ends here, as text for a person or JSON for a program. */
+export async function main(argv: readonly string[]): Promise<number> {
+  process.exitCode = exitCodes.ok;
+  try {
+    await buildProgram().parseAsync([...argv], { from: 'user' });
+    const code: unknown = process.exitCode;
+    return typeof code === 'number' ? code : exitCodes.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (argv.includes('--json')) printJson(errorJson(error));
+    else process.stderr.write(`${errorText(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (!isTealError(error)) return exitCodes.failed;
+  if (error.code === 'TEAL-APP-001') return exitCodes.no;
+  return error.code.startsWith('TEAL-SPEC') ? exitCodes.usage : exitCodes.failed;
+}

@@ -1,0 +1,11 @@
+/** Systems whose clients speak one protocol. */
+export type Family = 'postgres' | 'mysql';
+
+export function familyOf(system: 'postgres' | 'mysql' | 'mariadb'): Family {
+  return system === 'postgres' ? 'postgres' : 'mysql';
+}
+
+/** For people: why clients cannot be carried between two systems of different families. */
+export function noProxyBetween(blue: string, green: string): string {
+  return `from ${blue} to ${green} no proxy can carry clients: it would have to translate between two protocols`;
+}

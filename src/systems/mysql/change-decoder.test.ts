@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { isTealError } from '../../kernel/errors.ts';
+import { fieldType } from '../../wire/mysql/binary-values.ts';
+import type { BinlogColumn, TableMap } from '../../wire/mysql/binlog/table-map.ts';
+import { BinlogDecoder, type BinlogDecoderOptions } from './change-decoder.ts';
+import { encodeNames, encodeRow, encodeTable, encodeTruncate } from './change-payload.ts';
+import { tell } from './test-support/stream.ts';
+import type { ValuePolicy } from './values/policy.ts';
+
+const date = (name: string): BinlogColumn => ({
+  type: fieldType.date,
+  size: 0,
+  scale: 0,
+  nullable: true,
+  name,
+  unsigned: undefined,
+  collation: undefined,
+  labels: undefined,
+  geometryType: undefined,
+  visible: true,
+});
+
+function mapOf(primaryKey: readonly number[] | undefined): TableMap {
+  return { tableId: 7, schema: 's', table: 't', columns: [date('a'), date('b'), date('c')], primaryKey };
+}
+
+/** 2024-02-29 is day 29, month 2 from bit 5, year from bit 9. */
+const day = Buffer.from([(2 << 5) | 29, (2024 << 1) & 0xff, 2024 >> 7]);
+const none = Buffer.from([0, 0, 0]);
+const row = (...cells: readonly Buffer[]): Buffer => Buffer.concat([Buffer.from([0]), ...cells]);
+
+function told(
+  primaryKey: readonly number[] | undefined,
+  image: Buffer,
+  options: BinlogDecoderOptions,
+): readonly string[] {
+  const decoder = new BinlogDecoder(options);
+  return [encodeTable(3, mapOf(primaryKey)), encodeRow('insert', 3, image, false)].flatMap((payload) => {
+    const event = decoder.decode(payload);
+    return event === undefined ? [] : [tell(event)];
+  });
+}
+
+const lax: ValuePolicy = { zeroDate: 'null', invalidEnum: 'null', nulByte: 'remove', invalidText: 'stop' };
+
+test('columns that are not carried are neither told nor read, whatever they hold', () => {
+  const carries = (_: unknown, column: string): boolean => column !== 'b';
+  expect(told([0], row(day, none, day), { carries })).toEqual(['relation s.t a*,c', 'insert t 2024-02-29|2024-02-29']);
+  const decoder = new BinlogDecoder({ carries });
+  const columns = ['a', 'b'].map((name) => ({ name, key: name === 'a' }));
+  const named = decoder.decode(encodeNames(4, { schema: 's', name: 't', columns }));
+  expect(named === undefined ? '' : tell(named)).toBe('relation s.t a*');
+  expect(decoder.decode(encodeTruncate(4))?.kind).toBe('truncate');
+});
+
+test('a policy changes what a row is not known by, and nothing else', () => {
+  expect(told([0], row(day, none, day), { policy: lax })[1]).toBe('insert t 2024-02-29|NULL|2024-02-29');
+  for (const [key, image, column] of [
+    [[0], row(none, day, day), 'a'],
+    // Without a key it is known by all that it holds.
+    [undefined, row(day, day, none), 'c'],
+  ] as const) {
+    let thrown: unknown;
+    try {
+      told(key, image, { policy: lax });
+    } catch (error) {
+      thrown = error;
+    }
+    expect(isTealError(thrown, 'TEAL-SYNC-130') && thrown.facts).toMatchObject({ column, kind: 'zeroDate' });
+  }
+});

@@ -1,0 +1,194 @@
+import { unreachable } from '../../kernel/assert.ts';
+import { TealError } from '../../kernel/errors.ts';
+import { PackedValues } from '../../kernel/packed-values.ts';
+import type { TableName } from '../../model/catalog.ts';
+import type { Relation, StreamEvent } from '../../model/change.ts';
+import type { ChangeDecoder } from '../../ports/change-source.ts';
+import { readWholeRow, type RawCell } from '../../wire/mysql/binlog/rows.ts';
+import type { BinlogColumn } from '../../wire/mysql/binlog/table-map.ts';
+import {
+  decodePayload,
+  type ChangePayload,
+  type LoggedTable,
+  type NamedTable,
+  type RowPayload,
+} from './change-payload.ts';
+import { readerOf, type CellReader, type ColumnTypes } from './values/from-binlog.ts';
+import { strictPolicy, unchanging, type ValuePolicy } from './values/policy.ts';
+
+/** A message of this name tells of a change of the schema. */
+const ddlPrefix = 'teal.ddl';
+
+export interface BinlogDecoderOptions {
+  /** Default: what has no form is an error. It is one in any case where it would change what a row is known by. */
+  readonly policy?: ValuePolicy;
+  /** Whether values of a column are wanted; the others are not read, and the relation is without it. Default: all. */
+  readonly carries?: (table: TableName, column: string) => boolean;
+  /** What the log does not tell: see `values/from-binlog.ts`. Default: what the description of the table says. */
+  readonly typeOf?: ColumnTypes;
+  /** Columns of a table of which an update must tell the old values, beside those of its key: a foreign key that acts refers to them. Default: none. */
+  readonly referenced?: (table: TableName) => readonly string[];
+}
+
+interface Known {
+  readonly relation: Relation;
+  /** Undefined for a table of which only names are known. */
+  readonly rows: RowsReader | undefined;
+}
+
+/**
+ * Records of a MySQL stream as events. Remembers tables: each change refers to the newest description that came before it. `relation` is the same object
+ * for all changes until a new description replaces it. Values are canonical texts; an old row is whole, and comes with an update where the key, or what foreign keys
+ * that act refer to, has changed, or there is no key. Errors: TEAL-WIRE-001, TEAL-SYNC-130 a value has no canonical text.
+ */
+export class BinlogDecoder implements ChangeDecoder {
+  readonly #options: BinlogDecoderOptions;
+  readonly #tables = new Map<number, Known>();
+
+  constructor(options: BinlogDecoderOptions = {}) {
+    this.#options = options;
+  }
+
+  decode(payload: Buffer): StreamEvent | undefined {
+    return this.#eventOf(decodePayload(payload));
+  }
+
+  #eventOf(record: ChangePayload): StreamEvent {
+    switch (record.kind) {
+      case 'insert':
+      case 'update':
+      case 'delete':
+        return this.#rowOf(record);
+      case 'begin': {
+        const { number: xid, committedAtUs, commitsAt } = record;
+        return { kind: 'begin', xid, committedAtUs, commitsAt };
+      }
+      case 'commit':
+      case 'origin':
+        return record;
+      case 'table': {
+        const { number, table } = record;
+        const seen = (column: BinlogColumn): boolean => !isHidden(column) && this.#carries(table, column.name ?? '');
+        return this.#describe(relationOf(number, table, seen), new RowsReader(table, this.#options, seen));
+      }
+      case 'names':
+        return this.#describe(this.#relationOfNames(record.number, record.table), undefined);
+      case 'truncate': {
+        const { relation } = this.#known(record.number);
+        return { kind: 'truncate', relations: [relation], cascade: false, restartIdentity: true };
+      }
+      case 'message':
+        return { kind: 'message', transactional: true, prefix: ddlPrefix, content: record.content };
+      default:
+        return unreachable(record, 'record of the stream');
+    }
+  }
+
+  #carries(table: TableName, column: string): boolean {
+    return this.#options.carries?.(table, column) ?? true;
+  }
+
+  #relationOfNames(id: number, table: NamedTable): Relation {
+    return frozenRelation(id, { ...table, columns: table.columns.filter(({ name }) => this.#carries(table, name)) });
+  }
+
+  #describe(relation: Relation, rows: RowsReader | undefined): StreamEvent {
+    this.#tables.set(relation.id, { relation, rows });
+    return { kind: 'relation', relation };
+  }
+
+  #known(number: number): Known {
+    const known = this.#tables.get(number);
+    if (known === undefined)
+      throw new TealError('TEAL-WIRE-001', 'a change of a table that was not described', { number });
+    return known;
+  }
+
+  #rowOf({ kind, number, row, isUnchecked }: RowPayload): StreamEvent {
+    const { relation, rows } = this.#known(number);
+    if (rows === undefined) throw new TealError('TEAL-WIRE-001', 'a row of a table whose columns were not described');
+    const { before, after } = readWholeRow(kind, rows.columns, row);
+    if (before === undefined) return { kind: 'insert', relation, row: rows.read(after ?? []) };
+    const unchecked = isUnchecked ? ({ isUnchecked } as const) : {};
+    if (after === undefined) {
+      return { kind: 'delete', relation, old: { kind: 'full', values: rows.read(before) }, ...unchecked };
+    }
+    if (rows.isSameKey(before, after)) return { kind: 'update', relation, row: rows.read(after), ...unchecked };
+    const old = { kind: 'full', values: rows.read(before) } as const;
+    return { kind: 'update', relation, old, row: rows.read(after), ...unchecked };
+  }
+}
+
+/** What MySQL keeps for an index on an expression: a column that no statement sees. */
+function isHidden({ name }: BinlogColumn): boolean {
+  return name?.startsWith('!hidden!') === true;
+}
+
+type IsSeen = (column: BinlogColumn) => boolean;
+
+/** Reads rows of one form of one table. */
+class RowsReader {
+  readonly columns: readonly BinlogColumn[];
+  readonly #readers: readonly { readonly at: number; readonly read: CellReader }[];
+  /** Columns of which a changed value must be told, too; undefined without a key. */
+  readonly #told: readonly number[] | undefined;
+
+  constructor(table: LoggedTable, options: BinlogDecoderOptions, isSeen: IsSeen) {
+    const { policy = strictPolicy, typeOf = (_, column) => table.ownTypes?.[column] } = options;
+    const policyAt = (at: number): ValuePolicy =>
+      table.primaryKey?.includes(at) === false ? policy : unchanging(policy);
+    this.columns = table.columns;
+    this.#readers = table.columns.flatMap((column, at) =>
+      isSeen(column) ? [{ at, read: readerOf(table, column, policyAt(at), typeOf) }] : [],
+    );
+    const referenced = new Set(options.referenced?.(table));
+    const others = table.columns.flatMap(({ name = '' }, at) => (referenced.has(name) ? [at] : []));
+    this.#told = table.primaryKey === undefined ? undefined : [...new Set([...table.primaryKey, ...others])];
+  }
+
+  read(cells: readonly RawCell[]): PackedValues {
+    return PackedValues.of(
+      this.#readers.map(({ at, read }) => {
+        const cell = cells[at];
+        return cell === null || cell === undefined ? cell : read(cell);
+      }),
+    );
+  }
+
+  /** Whether the old row may stay unsaid. Without a key no two rows have the same. */
+  isSameKey(before: readonly RawCell[], after: readonly RawCell[]): boolean {
+    return this.#told?.every((at) => isSameCell(before[at], after[at])) ?? false;
+  }
+}
+
+function isSameCell(before: RawCell, after: RawCell): boolean {
+  if (before instanceof Buffer && after instanceof Buffer) return before.equals(after);
+  return before === after;
+}
+
+function relationOf(id: number, { schema, name, columns, primaryKey }: LoggedTable, isSeen: IsSeen): Relation {
+  const named = columns.map((column, at) => ({ column, key: primaryKey?.includes(at) ?? false }));
+  const seen = named.filter(({ column }) => isSeen(column));
+  return frozenRelation(id, {
+    schema,
+    name,
+    columns: seen.map(({ column, key }) => ({ name: column.name ?? '', key })),
+  });
+}
+
+/** Without a primary key a row is known by all that it holds. */
+function frozenRelation(id: number, { schema, name, columns }: NamedTable): Relation {
+  const hasKey = columns.some(({ key }) => key);
+  return Object.freeze({
+    id,
+    schema,
+    name,
+    replicaIdentity: hasKey ? 'default' : 'full',
+    columns: columns.map((column) => ({
+      name: column.name,
+      typeOid: 0,
+      typeModifier: -1,
+      key: hasKey ? column.key : true,
+    })),
+  } as const);
+}

@@ -1,0 +1,225 @@
+import { must } from '../../../kernel/assert.ts';
+import { TealError } from '../../../kernel/errors.ts';
+import { tableKey } from '../../../model/catalog.ts';
+import type { RowValues } from '../../../model/change.ts';
+import type { ControlRow, SinkStep, TargetTable, UpdatedRow } from '../../../ports/sink.ts';
+import { quoteIdent } from '../quote.ts';
+import { controlColumns } from '../teal-schema.ts';
+import { columnWriter, literalOf } from '../values/to-sql.ts';
+import type { FittedColumn, FittedTable } from './describe.ts';
+
+/** A statement, and how many rows it must find. Without `rows` nothing is asked of it. */
+export interface SinkStatement {
+  readonly sql: string;
+  readonly what: SinkStep['kind'] | 'session';
+  readonly table?: TargetTable;
+  readonly rows?: number;
+}
+
+export interface StatementLimits {
+  /** Of a statement of several rows. */
+  readonly bytes: number;
+  /** What the server takes at all: `max_allowed_packet`. */
+  readonly mostBytes: number;
+}
+
+/** Rows of one UPDATE or DELETE: the conditions of an UPDATE are gone through once for each row. */
+const rowsAtOnce = 64;
+/** Of one INSERT; its bytes are the other bound. */
+const insertsAtOnce = 2_000;
+
+export type PlainStep = Exclude<SinkStep, { kind: 'either' | 'cascade' }>;
+
+/** The statements of one step. `either` and `cascade` are none of them: they take answers to go on. Throws TEAL-SYNC-113, -117 and -130. */
+export function* statementsOf(
+  step: PlainStep,
+  fittedOf: (table: TargetTable) => FittedTable,
+  limits: StatementLimits,
+): Generator<SinkStatement, void, void> {
+  switch (step.kind) {
+    case 'insert':
+      yield* inserts(fittedOf(step.table), step.rows, limits);
+      return;
+    case 'update':
+      yield* updates(fittedOf(step.table), step.set, step.rows, limits);
+      return;
+    case 'delete':
+      yield* deletes(fittedOf(step.table), step.rows, limits);
+      return;
+    case 'truncate':
+      // TRUNCATE would commit what is open. Numbers are not begun anew: they are handed over at the cut.
+      for (const table of step.tables) yield { sql: `delete from ${fittedOf(table).sqlName}`, what: 'truncate', table };
+      return;
+    case 'control':
+      yield controlStatement(step.row);
+      return;
+  }
+}
+
+/** Gathers pieces of SQL into statements, as many to one as the limits allow. */
+function* gathered<Piece>(
+  pieces: Iterable<Piece>,
+  size: (piece: Piece) => number,
+  most: number,
+  bytes: number,
+): Generator<readonly Piece[], void, void> {
+  let open: Piece[] = [];
+  let length = 0;
+  for (const piece of pieces) {
+    const more = size(piece);
+    if (open.length > 0 && (open.length >= most || length + more > bytes)) {
+      yield open;
+      open = [];
+      length = 0;
+    }
+    open.push(piece);
+    length += more;
+  }
+  if (open.length > 0) yield open;
+}
+
+function checked(sql: string, table: TargetTable, limits: StatementLimits): string {
+  const bytes = Buffer.byteLength(sql);
+  if (bytes < limits.mostBytes) return sql;
+  throw new TealError('TEAL-SYNC-113', 'a row is longer than max_allowed_packet of the target', {
+    table: tableKey(table.relation),
+    bytes,
+    maxAllowedPacket: limits.mostBytes,
+  });
+}
+
+function* inserts(
+  fitted: FittedTable,
+  rows: readonly RowValues[],
+  limits: StatementLimits,
+): Generator<SinkStatement, void, void> {
+  const { table, sqlName } = fitted;
+  const names = table.written.map((place) => columnOf(fitted, place).sqlName).join(', ');
+  const tuples = mapped(rows, (row) => `(${table.written.map((place) => valueOf(fitted, place, row)).join(', ')})`);
+  for (const some of gathered(tuples, (tuple) => Buffer.byteLength(tuple) + 2, insertsAtOnce, limits.bytes)) {
+    const sql = checked(`insert into ${sqlName} (${names}) values ${some.join(', ')}`, table, limits);
+    yield { sql, what: 'insert', table, rows: some.length };
+  }
+}
+
+interface UpdatePiece {
+  readonly condition: string;
+  readonly values: readonly string[];
+}
+
+function* updates(
+  fitted: FittedTable,
+  set: readonly number[],
+  rows: readonly UpdatedRow[],
+  limits: StatementLimits,
+): Generator<SinkStatement, void, void> {
+  const { table } = fitted;
+  const { key } = table;
+  // Assignments are done from left to right: a condition on the key would see a key that was set.
+  const isAlone = key === undefined || set.some((place) => key.includes(place));
+  const pieces = mapped(rows, ({ old, row }) => ({
+    condition: conditionOf(fitted, old),
+    values: set.map((place) => valueOf(fitted, place, row)),
+  }));
+  const size = ({ condition, values }: UpdatePiece): number =>
+    Buffer.byteLength(condition) * (values.length + 1) + values.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
+  for (const some of gathered(pieces, size, isAlone ? 1 : rowsAtOnce, limits.bytes)) {
+    const sql = checked(updateSql(fitted, set, some), table, limits);
+    yield { sql, what: 'update', table, rows: some.length };
+  }
+}
+
+function updateSql(fitted: FittedTable, set: readonly number[], pieces: readonly UpdatePiece[]): string {
+  const assignments = set.map((place, index) => {
+    const { sqlName } = columnOf(fitted, place);
+    const [first] = pieces;
+    if (first !== undefined && pieces.length === 1) return `${sqlName} = ${first.values[index]}`;
+    const cases = pieces.map(({ condition, values }) => `when ${condition} then ${values[index]}`);
+    return `${sqlName} = case ${cases.join(' ')} end`;
+  });
+  return `update ${fitted.sqlName} set ${assignments.join(', ')} where ${anyOf(
+    fitted,
+    pieces.map((each) => each.condition),
+  )}`;
+}
+
+function* deletes(
+  fitted: FittedTable,
+  rows: readonly RowValues[],
+  limits: StatementLimits,
+): Generator<SinkStatement, void, void> {
+  const { table, sqlName } = fitted;
+  const conditions = mapped(rows, (row) => conditionOf(fitted, row));
+  const most = table.key === undefined ? 1 : rowsAtOnce;
+  for (const some of gathered(conditions, (each) => Buffer.byteLength(each) + 6, most, limits.bytes)) {
+    const sql = checked(`delete from ${sqlName} where ${anyOf(fitted, some)}`, table, limits);
+    yield { sql, what: 'delete', table, rows: some.length };
+  }
+}
+
+/** Without a key, equal rows are the same row for everybody: one of them. */
+function anyOf(fitted: FittedTable, conditions: readonly string[]): string {
+  if (fitted.table.key === undefined) return `${conditions[0]} limit 1`;
+  return conditions.length === 1 ? (conditions[0] ?? '') : conditions.map((each) => `(${each})`).join(' or ');
+}
+
+/** What finds the old row: its key, or all that it holds. */
+function conditionOf(fitted: FittedTable, old: RowValues): string {
+  const { key, written } = fitted.table;
+  const terms = (key ?? written).map((place) => {
+    const { sqlName, writer } = columnOf(fitted, place);
+    const cell = sentCell(fitted, place, old);
+    if (cell === null) return `${sqlName} is null`;
+    return key === undefined ? writer.holds(sqlName, cell) : writer.equals(sqlName, cell);
+  });
+  return terms.length === 0 ? 'true' : terms.join(' and ');
+}
+
+/**
+ * NULL for a column that takes none is refused here: the server would put something else in its place where the column is an AUTO_INCREMENT or an old TIMESTAMP.
+ */
+function valueOf(fitted: FittedTable, place: number, row: RowValues): string {
+  const column = columnOf(fitted, place);
+  const cell = sentCell(fitted, place, row);
+  if (cell === null && column.notNull) {
+    throw new TealError('TEAL-SYNC-113', 'a column of the target takes no NULL', {
+      table: tableKey(fitted.table.relation),
+      column: column.name,
+    });
+  }
+  return literalOf(column.writer, cell);
+}
+
+function sentCell(fitted: FittedTable, place: number, row: RowValues): Buffer | null {
+  const cell = row.at(place);
+  if (cell !== undefined) return cell;
+  throw new TealError('TEAL-SYNC-117', 'a value is needed that the stream did not send', {
+    table: tableKey(fitted.table.relation),
+    column: columnOf(fitted, place).name,
+  });
+}
+
+function columnOf(fitted: FittedTable, place: number): FittedColumn {
+  return must(fitted.columns[place], 'a column of a fitted table');
+}
+
+const controlTypes: Readonly<Record<string, string>> = { epoch: 'int', at: 'timestamp(6)' };
+
+/** What the other side's table has beyond stays there. A heartbeat replaces the one before; of the others the first one stays. */
+function controlStatement({ table, values }: ControlRow): SinkStatement {
+  const names = controlColumns[table].filter((name) => values.get(name) !== undefined);
+  const literals = names.map((name) => {
+    const type = controlTypes[name] ?? 'varchar(255)';
+    return literalOf(columnWriter({ table: { schema: 'teal', name: table }, name, type }), values.get(name) ?? null);
+  });
+  const first = quoteIdent(controlColumns[table][0] ?? '');
+  const conflict = table === 'heartbeat' ? '`at` = values(`at`)' : `${first} = ${first}`;
+  return {
+    sql: `insert into teal.${table} (${names.map(quoteIdent).join(', ')}) values (${literals.join(', ')}) on duplicate key update ${conflict}`,
+    what: 'control',
+  };
+}
+
+function* mapped<From, To>(rows: readonly From[], how: (row: From) => To): Generator<To, void, void> {
+  for (const row of rows) yield how(row);
+}

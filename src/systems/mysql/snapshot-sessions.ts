@@ -1,0 +1,332 @@
+import { orAborted } from '../../kernel/abort.ts';
+import { isoNow, monotonicMs, sleep, waitFor, within } from '../../kernel/clock.ts';
+import { TealError, isTealError } from '../../kernel/errors.ts';
+import type { TableName } from '../../model/catalog.ts';
+import type { Position } from '../../model/position.ts';
+import { untilAborted } from '../../kernel/kept-session.ts';
+import { connect, type MysqlConnection, type MysqlFlavour } from './connection.ts';
+import { quoteTable } from './quote.ts';
+import { positionOf, type ToldPlace } from './position.ts';
+
+export interface SnapshotSessionsOptions {
+  readonly url: string;
+  readonly applicationName: string;
+  /** How many can read at the same time. There are never more: the server lets nobody join a snapshot later. */
+  readonly sessions: number;
+  /** Each session keeps these from being altered, emptied or dropped as long as it lives. */
+  readonly tables?: readonly TableName[];
+  /** Longest wait for a moment without long statements and for the lock, where one is needed; default 60 000. */
+  readonly lockTimeoutMs?: number;
+  /** How often it is tried without a lock; default 20. */
+  readonly attemptsWithoutLock?: number;
+  /** Told once, when it is there. */
+  readonly onTaken?: (taken: TakenSnapshot) => void;
+}
+
+export interface TakenSnapshot {
+  readonly position: Position;
+  /** How the sessions came to one place: without a lock, while commits waited, or while all writes waited. */
+  readonly how: 'agreed' | 'commits blocked' | 'writes blocked';
+  /** How long others had to wait; 0 without a lock. */
+  readonly blockedMs: number;
+  /** Of this way. */
+  readonly attempts: number;
+}
+
+/** Each takes some milliseconds. A server on which something commits within each of them needs the lock. */
+const attemptsToAgree = 20;
+const defaultLockTimeoutMs = 60_000;
+/** Others wait behind whoever waits for the lock: never long at a time. */
+const lockAttemptSeconds = 2;
+/** The longest that a lock is held, whatever the network does. */
+const longestBlockMs = 5_000;
+/** A statement that has run for so long is expected to run on. */
+const longStatementSeconds = 2;
+const pauseMs = 500;
+const tablesPerStatement = 50;
+
+/**
+ * Opens sessions that all see what had committed before one place of the binlog, and nothing else (design: correctness.md §4.1). First without a lock, until nothing commits while they
+ * are opened. On a server that commits all the time they are opened under a
+ * brief lock: MariaDB's BACKUP STAGE BLOCK_COMMIT waits for no SELECT and lets all but commits go on. MySQL has FLUSH TABLES WITH READ LOCK alone, which is only tried while
+ * no statement runs for long: where one does after all, who comes to its table later waits until its end, although the lock was given up (manual: "FLUSH Statement").
+ *
+ * A table that is replaced later (TRUNCATE, ALTER) can be read no more, and the server says so (error 1412). The tables given are locked against that before and after.
+ *
+ * Errors: TEAL-SYSTEMS-008 the lock, or a moment for it, was not had in time; -010 it is not permitted; TEAL-SYNC-132 the server keeps no log.
+ */
+export async function takeSnapshot(options: SnapshotSessionsOptions, signal: AbortSignal): Promise<SnapshotSessions> {
+  const { url, tables = [] } = options;
+  await using locker = await connect({ url, applicationName: `${options.applicationName} lock`, signal });
+  await locker.query('start transaction read only');
+  await lockTables(locker, tables);
+  const sessions = await openAll(options, signal);
+  try {
+    const taken = await beginTogether(options, sessions, signal);
+    for (const session of sessions) await untilAborted(session, signal, async () => lockTables(session, tables));
+    options.onTaken?.(taken);
+    return new SnapshotSessions(taken, sessions);
+  } catch (error) {
+    await closeAll(sessions);
+    throw error;
+  }
+}
+
+async function openAll(options: SnapshotSessionsOptions, signal: AbortSignal): Promise<readonly MysqlConnection[]> {
+  const { url, applicationName } = options;
+  const opening = Array.from({ length: options.sessions }, async () => connect({ url, applicationName, signal }));
+  const opened = await Promise.allSettled(opening);
+  const sessions = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  try {
+    for (const one of opened) if (one.status === 'rejected') throw one.reason;
+    for (const session of sessions) await prepare(session);
+    return sessions;
+  } catch (error) {
+    await closeAll(sessions);
+    throw error;
+  }
+}
+
+async function prepare(session: MysqlConnection): Promise<void> {
+  await session.query('set session transaction isolation level repeatable read');
+  if (session.flavour !== 'mariadb') return;
+  // A session that waits for its turn must not be ended for it.
+  await session.query('set @@session.idle_transaction_timeout = 0, @@session.idle_readonly_transaction_timeout = 0');
+}
+
+async function closeAll(sessions: readonly MysqlConnection[]): Promise<void> {
+  await Promise.all(sessions.map(async (session) => session.close()));
+}
+
+/** Opening a table in a transaction locks its definition until the transaction ends, whatever is read of it (manual: "Metadata Locking"). */
+async function lockTables(session: MysqlConnection, tables: readonly TableName[]): Promise<void> {
+  for (let at = 0; at < tables.length; at += tablesPerStatement) {
+    const some = tables.slice(at, at + tablesPerStatement);
+    await session.query(some.map((table) => `(select 1 from ${quoteTable(table)} limit 0)`).join(' union all '));
+  }
+}
+
+async function beginTogether(
+  options: SnapshotSessionsOptions,
+  sessions: readonly MysqlConnection[],
+  signal: AbortSignal,
+): Promise<TakenSnapshot> {
+  const { url, applicationName } = options;
+  await using looker = await connect({ url, applicationName: `${applicationName} lock`, signal });
+  const most = options.attemptsWithoutLock ?? attemptsToAgree;
+  for (let attempts = 1; attempts <= most; attempts += 1) {
+    const place = await untilAborted(looker, signal, async () => beginWithoutLock(looker, sessions, signal));
+    if (place !== undefined) {
+      return { position: positionOf(looker.flavour, place), how: 'agreed', blockedMs: 0, attempts };
+    }
+  }
+  return await beginUnderLock(options, looker, sessions, signal);
+}
+
+/** The place, if all snapshots are known to be at it: all that is before it in the binlog could be seen before they were opened, and nothing was behind it afterwards. */
+async function beginWithoutLock(
+  looker: MysqlConnection,
+  sessions: readonly MysqlConnection[],
+  signal: AbortSignal,
+): Promise<ToldPlace | undefined> {
+  const before = await placeNow(looker);
+  if (!(await isSeenUpTo(looker, before))) return undefined;
+  await beginAll(sessions, signal);
+  const after = await placeNow(looker);
+  return before.file === after.file && before.offset === after.offset ? after : undefined;
+}
+
+/**
+ * Whether all that is in the binlog before a place can be seen. False when it is not known.
+ *
+ * MySQL: a transaction owns its GTID from before it is written to the binlog until after its rows can be seen (rpl_gtid_state.cc: update_commit_group); only where the server has GTIDs.
+ * MariaDB: a session without a snapshot is told how far commits have come; that is changed with their rows, under one lock (log.cc: LOCK_commit_ordered). What a session *with* a
+ * snapshot is told must not be trusted: all sessions are told by way of the same variables of the server, and one that asks at the same moment changes the answer.
+ */
+async function isSeenUpTo(looker: MysqlConnection, place: ToldPlace): Promise<boolean> {
+  if (looker.flavour === 'mysql') {
+    const { rows } = await looker.query('select @@global.gtid_owned as owned');
+    return place.gtids !== undefined && rows[0]?.['owned'] === '';
+  }
+  const { rows } = await looker.query(`show session status like 'binlog_snapshot_%'`);
+  const told = new Map(rows.map((row) => [row['Variable_name']?.toLowerCase(), row['Value']]));
+  return (
+    told.get('binlog_snapshot_file') === place.file && Number(told.get('binlog_snapshot_position')) === place.offset
+  );
+}
+
+async function beginAll(sessions: readonly MysqlConnection[], signal: AbortSignal): Promise<void> {
+  const begin = 'start transaction with consistent snapshot, read only';
+  await Promise.all(sessions.map(async (each) => untilAborted(each, signal, async () => each.query(begin))));
+}
+
+function logFile(told: string | null | undefined): string {
+  if (told !== undefined && told !== null && told !== '') return told;
+  throw new TealError('TEAL-SYNC-132', 'the server writes no binlog');
+}
+
+async function beginUnderLock(
+  options: SnapshotSessionsOptions,
+  control: MysqlConnection,
+  sessions: readonly MysqlConnection[],
+  signal: AbortSignal,
+): Promise<TakenSnapshot> {
+  const { flavour } = control;
+  const lock = locks[flavour];
+  const attempts = await untilAborted(control, signal, async () => takeLock(control, options, signal));
+  const since = monotonicMs();
+  // Whatever happens, the end of this session is the end of the lock.
+  const late = (): TealError =>
+    new TealError('TEAL-SYSTEMS-008', `not all snapshots were opened in ${longestBlockMs} ms`);
+  const place = await within(longestBlockMs, late, async (inTime) => {
+    const soon = AbortSignal.any([signal, inTime]);
+    return untilAborted(control, soon, async () => {
+      await beginAll(sessions, soon);
+      const told = await placeNow(control);
+      await control.query(lock.release);
+      return told;
+    });
+  });
+  const blockedMs = Math.round(monotonicMs() - since);
+  return { position: positionOf(flavour, place), how: lock.how, blockedMs, attempts };
+}
+
+const locks: Readonly<
+  Record<
+    MysqlFlavour,
+    { readonly take: readonly string[]; readonly release: string; readonly how: TakenSnapshot['how'] }
+  >
+> = {
+  mariadb: {
+    take: ['backup stage start', 'backup stage block_commit'],
+    release: 'backup stage end',
+    how: 'commits blocked',
+  },
+  mysql: { take: ['flush tables with read lock'], release: 'unlock tables', how: 'writes blocked' },
+};
+
+/** How often it had to be tried. Between the attempts everybody who waited behind them has his turn. */
+async function takeLock(
+  control: MysqlConnection,
+  options: SnapshotSessionsOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const deadline = monotonicMs() + (options.lockTimeoutMs ?? defaultLockTimeoutMs);
+  const { take, release } = locks[control.flavour];
+  await control.query(`set @@session.lock_wait_timeout = ${lockAttemptSeconds}`);
+  for (let attempt = 1; ; attempt += 1) {
+    if (control.flavour === 'mysql') await untilNoLongStatement(control, deadline - monotonicMs(), signal);
+    try {
+      for (const sql of take) await control.query(sql);
+      return attempt;
+    } catch (error) {
+      if (!isTealError(error, 'TEAL-SYSTEMS-008')) throw error;
+      // BACKUP STAGE END where none has begun is an error, and nothing else.
+      await control.query(release).catch(() => undefined);
+      if (monotonicMs() >= deadline) throw error;
+    }
+    await sleep(pauseMs, signal);
+  }
+}
+
+/** FLUSH TABLES WITH READ LOCK waits for each statement that runs, and all writes wait behind it. Needs PROCESS to see the statements of others. */
+async function untilNoLongStatement(control: MysqlConnection, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const what = `statements that run for more than ${longStatementSeconds} s`;
+  try {
+    await waitFor({ what, timeoutMs, everyMs: pauseMs, signal }, async () => {
+      const { rows } = await control.query(
+        `select count(*) as n from information_schema.processlist
+         where command in ('Query', 'Execute') and time >= ? and id <> connection_id() and user <> 'system user'`,
+        [longStatementSeconds],
+      );
+      return rows[0]?.['n'] === '0' ? true : undefined;
+    });
+  } catch (error) {
+    if (!isTealError(error, 'TEAL-KERNEL-002')) throw error;
+    throw new TealError('TEAL-SYSTEMS-008', `${what} are in the way of the snapshot's lock`, {}, error);
+  }
+}
+
+/** The end of the binlog. */
+async function placeNow(looker: MysqlConnection): Promise<ToldPlace> {
+  const [major, minor] = looker.version;
+  const isNew = looker.flavour === 'mysql' && (major > 8 || (major === 8 && minor >= 2));
+  const { rows } = await looker.query(isNew ? 'show binary log status' : 'show master status');
+  const row = rows[0];
+  const place = { file: logFile(row?.['File']), offset: Number(row?.['Position']) };
+  if (looker.flavour === 'mariadb') {
+    const found = await looker.query('select binlog_gtid_pos(?, ?) as gtids', [place.file, place.offset]);
+    return { ...place, gtids: found.rows[0]?.['gtids'] ?? undefined };
+  }
+  const mode = await looker.query('select @@global.gtid_mode as mode');
+  return { ...place, gtids: mode.rows[0]?.['mode'] === 'ON' ? (row?.['Executed_Gtid_Set'] ?? '') : undefined };
+}
+
+/**
+ * Sessions that see one snapshot, lent one at a time each. When all of them have ended, whoever asks hears TEAL-SYNC-203. Disposal ends them.
+ */
+export class SnapshotSessions implements AsyncDisposable {
+  readonly taken: TakenSnapshot;
+  readonly takenAt: string = isoNow();
+  readonly #all: Set<MysqlConnection>;
+  readonly #free: MysqlConnection[];
+  #waiting: (() => void)[] = [];
+
+  constructor(taken: TakenSnapshot, sessions: readonly MysqlConnection[]) {
+    this.taken = taken;
+    this.#all = new Set(sessions);
+    this.#free = [...sessions];
+  }
+
+  /** How many sessions live. */
+  get alive(): number {
+    return [...this.#all].filter((session) => !session.ended.aborted).length;
+  }
+
+  /** How many of them nobody has. */
+  get free(): number {
+    return this.#free.filter((session) => !session.ended.aborted).length;
+  }
+
+  /** Waits for one where all are lent. */
+  async borrow(signal: AbortSignal): Promise<MysqlConnection> {
+    for (;;) {
+      signal.throwIfAborted();
+      const session = this.#free.pop();
+      if (session === undefined) {
+        if (this.alive === 0) throw new TealError('TEAL-SYNC-203', 'all sessions of the snapshot have ended');
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#waiting.push(resolve);
+        await orAborted(promise, signal);
+      } else if (!session.ended.aborted) {
+        return session;
+      }
+    }
+  }
+
+  /** A session that has ended is not lent again. */
+  async giveBack(session: MysqlConnection): Promise<void> {
+    if (session.ended.aborted || !this.#all.has(session)) {
+      this.#all.delete(session);
+      await session.close();
+    } else {
+      this.#free.push(session);
+    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  /** At once, whatever they do. */
+  endAll(): void {
+    for (const session of this.#all) session.abandon(new TealError('TEAL-SYNC-203', 'the snapshot was let go'));
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.endAll();
+    await closeAll([...this.#all]);
+  }
+}

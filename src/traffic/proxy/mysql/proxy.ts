@@ -1,0 +1,42 @@
+import { isTealError, TealError } from '../../../kernel/errors.ts';
+import { askEachSide, readTls, serve, type ProxyOptions, type RunningProxy } from '../serve.ts';
+import { Verifiers } from '../verifiers.ts';
+import { makePasswordKey } from './client-login.ts';
+import { MysqlDesk, type Account } from './desk.ts';
+import { MysqlHub } from './hub.ts';
+import { MysqlReception } from './reception.ts';
+import { readMysqlTarget } from './target.ts';
+
+/** Starts the proxy of MySQL and MariaDB in this process. */
+export async function startMysqlProxy(options: ProxyOptions): Promise<RunningProxy & { readonly hub: MysqlHub }> {
+  const { config, log } = options;
+  if (config.authFile !== undefined)
+    throw new TealError('TEAL-TRAFFIC-006', 'authFile is of PostgreSQL: accounts are read from mysql.user');
+  const [blue, green] = [readMysqlTarget('blue', options.blueUrl), readMysqlTarget('green', options.greenUrl)];
+  const { pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known } = config;
+  const desks = {
+    blue: new MysqlDesk(blue.target, blue.admin, connectTimeoutMs),
+    green: new MysqlDesk(green.target, green.admin, connectTimeoutMs),
+  };
+  const hub = new MysqlHub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, log });
+  const accounts = new Verifiers<readonly Account[]>(async (user) => desks[hub.side].accounts(user));
+  const key = await makePasswordKey();
+  const reception = new MysqlReception({ hub, accounts, config, key, log, ...(await readTls(config)) });
+  const running = await serve(options, {
+    hub,
+    targets: { blue: blue.target, green: green.target },
+    reception,
+    check: async () => askEachSide(desks, log, checkAccounts),
+  });
+  return { ...running, hub };
+}
+
+async function checkAccounts(desk: MysqlDesk): Promise<void> {
+  try {
+    await desk.accounts('');
+  } catch (error) {
+    if (!isTealError(error, 'TEAL-TRAFFIC-003')) throw error;
+    const { side } = desk.target;
+    throw new TealError('TEAL-TRAFFIC-012', `mysql.user of ${side} may not be read by the proxy`, { side }, error);
+  }
+}

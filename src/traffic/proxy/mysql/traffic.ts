@@ -1,0 +1,58 @@
+import type { Side } from '../../../model/catalog.ts';
+import type { RetiredLink } from '../retired-links.ts';
+import type { Counters } from '../traffic.ts';
+import type { MysqlConnectResult, MysqlLogin } from './connector.ts';
+import type { MysqlLink } from './link.ts';
+import type { SeenOfSession } from './mover.ts';
+import type { PacketChannel } from './packet-channel.ts';
+
+/** A client has proven to be another user (COM_CHANGE_USER). */
+export interface ChangedUser {
+  readonly login: MysqlLogin;
+  readonly link: MysqlLink;
+}
+
+/** What a session asks of those who direct the traffic. */
+export interface MysqlTraffic<Session> {
+  readonly side: Side;
+  readonly holding: boolean;
+  readonly counters: Counters;
+  /** How long a statement that met the fence may wait for an owner. */
+  readonly stragglerMs: number;
+  connect(side: Side, login: MysqlLogin, signal: AbortSignal): Promise<MysqlConnectResult>;
+  /** What its administrator can see of one session of a server. Never throws: it may see nothing. */
+  seen(link: MysqlLink): Promise<SeenOfSession>;
+  /** The session of the client that knows itself by this number. */
+  find(id: number): Session | undefined;
+  /** A backend that a session has left. It is ended when no client waits. */
+  retire(link: RetiredLink): void;
+  /** The session reached a boundary, became ready, moved or ended. */
+  changed(session: Session): void;
+  log(event: string, facts: Readonly<Record<string, unknown>>): void;
+  /** The session's statement met the fence and waits: who owns the data must be looked up. */
+  fenced(): void;
+  /** A transaction met the fence, and its client was told. */
+  strayed(): void;
+}
+
+/** Who lets clients in: asked again when one changes its user. */
+export interface UserDesk {
+  /** Rejects with what the client is to be told, as `Refusal`. */
+  changeUser(
+    payload: Buffer,
+    channel: PacketChannel,
+    session: { readonly login: MysqlLogin; readonly address: string; readonly isPrivate: boolean },
+    signal: AbortSignal,
+  ): Promise<ChangedUser>;
+}
+
+/** An answer that ends a login. */
+export class Refusal extends Error {
+  /** The payload of an ERR. */
+  readonly payload: Buffer;
+
+  constructor(payload: Buffer) {
+    super('a login is refused');
+    this.payload = payload;
+  }
+}

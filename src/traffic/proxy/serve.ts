@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { describeError, isTealError } from '../../kernel/errors.ts';
+import type { Side } from '../../model/catalog.ts';
+import type { ProxyConfig } from './config.ts';
+import { ControlServer } from './control.ts';
+import type { DirectedSession, Director } from './director.ts';
+import { identityOf, type IdentifiedTarget, type ProxyAbout } from './identity.ts';
+
+export interface ProxyOptions {
+  readonly config: ProxyConfig;
+  readonly blueUrl: string;
+  readonly greenUrl: string;
+  /** Default: `controller`. */
+  readonly startedBy?: ProxyAbout['startedBy'];
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface RunningProxy {
+  readonly port: number;
+  /** Resolves when the proxy was told to stop, by `stop` or over its control socket. */
+  readonly stopped: Promise<void>;
+  /** Idle sessions end at once, others when their transaction has ended, after `graceMs` (default: `stopGraceMs` of the configuration) all of them. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** What a proxy of one family is made of. */
+export interface ProxyParts {
+  readonly hub: Omit<Director<DirectedSession>, 'add' | 'changed' | 'find'>;
+  readonly targets: Readonly<Record<Side, IdentifiedTarget>>;
+  readonly reception: { listen(): Promise<number>; stop(): void };
+  /** Finds before anybody is let in what would fail at the first login. */
+  readonly check: () => Promise<void>;
+}
+
+/** Runs the proxy in this process: first it learns who owns the data, then it takes clients and orders. */
+export async function serve(options: ProxyOptions, parts: ProxyParts): Promise<RunningProxy> {
+  const { config, log } = options;
+  const { hub, targets, reception } = parts;
+  const identity = identityOf(config, targets.blue, targets.green);
+  const ended = Promise.withResolvers<void>();
+  let port = 0;
+  const control = new ControlServer(config.controlPath, {
+    hub,
+    about: () => ({ pid: process.pid, port, startedBy: options.startedBy ?? 'controller', ...identity }),
+    stop: () => void stop(),
+  });
+  const stop = async (graceMs = config.stopGraceMs): Promise<void> => {
+    reception.stop();
+    await control.stop();
+    await hub.stop(graceMs);
+    ended.resolve();
+  };
+  try {
+    if (config.clientAuth !== 'trust') await parts.check();
+    await hub.start();
+    port = await reception.listen();
+    await control.listen();
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+  log('listening', { host: config.listen.host, port, side: hub.side });
+  return { port, stopped: ended.promise, stop };
+}
+
+/** What clients see, of the files that the configuration names. */
+export async function readTls(
+  config: ProxyConfig,
+): Promise<{ readonly tls?: { readonly certificate: string; readonly key: string } }> {
+  if (config.tls === undefined) return {};
+  const { certificateFile, keyFile } = config.tls;
+  return { tls: { certificate: await readFile(certificateFile, 'utf8'), key: await readFile(keyFile, 'utf8') } };
+}
+
+/** Asks each side whether passwords may be read there. One that is away is asked by the first login that needs it. */
+export async function askEachSide<Desk extends { readonly target: { readonly side: Side } }>(
+  desks: Readonly<Record<Side, Desk>>,
+  log: ProxyOptions['log'],
+  ask: (desk: Desk) => Promise<void>,
+): Promise<void> {
+  for (const desk of Object.values(desks)) {
+    try {
+      await ask(desk);
+    } catch (error) {
+      if (!isTealError(error, 'TEAL-TRAFFIC-002')) throw error;
+      const { side } = desk.target;
+      log('a side could not be asked whether passwords may be read', { side, because: describeError(error) });
+    }
+  }
+}
