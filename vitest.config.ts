@@ -3,7 +3,7 @@ import { TestClock } from './tools/test-clock.ts';
 
 /**
  * Nothing is tried again but where nobody is at hand to look (CI): there one unlucky moment of a machine that others share must not hide what all other tests say. What
- * was tried again is listed, and is to be looked into.
+ * was tried again is listed with its first failure, and is to be looked into.
  */
 const retry = process.env['CI'] === undefined ? 0 : 1;
 
@@ -32,6 +32,7 @@ export default defineConfig({
           exclude: ['**/*.pg.test.ts', '**/*.mysql.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
           // Properties run thousands of times, on machines that do other things too.
           testTimeout: 120_000,
+          retry,
           sequence: { groupOrder: 0 },
         },
       },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { slowest, stillRunning } from './test-clock.ts';
+import { slowest, stillRunning, triedAgain } from './test-clock.ts';
 
 test('the files that took longest come first, and no more of them than are wanted', () => {
   const seconds = new Map([
@@ -17,4 +17,11 @@ test('what runs for long is named, and so is a run that does not end', () => {
   ];
   expect(stillRunning(running, 150_000)).toEqual(['still running after 150 s: a hung one']);
   expect(stillRunning([], 150_000)).toEqual(['no test runs, and the run has not ended']);
+});
+
+test('what passed only when it was tried again is told with the first line of its failure', () => {
+  expect(triedAgain(new Map([['a.test.ts > holds', 'expected 1\nreceived 2']]))).toEqual([
+    'passed only when tried again: a.test.ts > holds: expected 1',
+  ]);
+  expect(triedAgain(new Map())).toEqual([]);
 });

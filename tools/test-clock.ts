@@ -25,11 +25,21 @@ export function stillRunning(running: Iterable<Running>, nowMs: number): readonl
     .map(({ sinceMs, name }) => `still running after ${Math.round((nowMs - sinceMs) / 1_000)} s: ${name}`);
 }
 
-/** A reporter: where the time of a run goes, and what is running when it goes nowhere. */
+/** What passed only when it was tried again, with the first line of why it failed before. */
+export function triedAgain(tests: ReadonlyMap<string, string>): readonly string[] {
+  return [...tests].map(([name, why]) => `passed only when tried again: ${name}: ${why.split('\n', 1)[0] ?? ''}`);
+}
+
+function nameOf(test: TestCase): string {
+  return `${test.module.relativeModuleId} > ${test.fullName}`;
+}
+
+/** A reporter: where the time of a run goes, what is running when it goes nowhere, and what had to be tried again. */
 export class TestClock implements Reporter {
   readonly #running = new Map<string, Running>();
   readonly #files = new Map<string, number>();
   readonly #began = new Map<string, number>();
+  readonly #again = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
 
   onTestRunStart(): void {
@@ -45,11 +55,13 @@ export class TestClock implements Reporter {
   }
 
   onTestCaseReady(test: TestCase): void {
-    this.#start(test.id, `${test.module.relativeModuleId} > ${test.fullName}`);
+    this.#start(test.id, nameOf(test));
   }
 
   onTestCaseResult(test: TestCase): void {
     this.#running.delete(test.id);
+    if (test.diagnostic()?.flaky !== true) return;
+    this.#again.set(nameOf(test), test.result().errors?.[0]?.message ?? 'it does not say why');
   }
 
   onTestModuleEnd(module: TestModule): void {
@@ -60,6 +72,7 @@ export class TestClock implements Reporter {
 
   onTestRunEnd(): void {
     clearInterval(this.#timer);
+    for (const line of triedAgain(this.#again)) process.stdout.write(`${line}\n`);
     if (this.#files.size < 10) return;
     process.stdout.write(`\nthe files that took longest:\n${slowest(this.#files, 25).join('\n')}\n`);
   }
