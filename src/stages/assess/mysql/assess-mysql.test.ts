@@ -525,6 +525,32 @@ const cases: readonly Case[] = [
     finds: ['ASSESS-MYSQL-ACCOUNT'],
     says: ["SHOW CREATE USER 'app'@'%';"],
   },
+  {
+    name: 'an account with another plugin on green',
+    blue: { facts: { accounts: known([{ name: 'app@%', plugin: 'mysql_native_password', locked: false }]) } },
+    green: accounts('app@%'),
+    finds: ['ASSESS-MYSQL-ACCOUNT-PLUGIN'],
+    says: [
+      'app@% mysql_native_password → caching_sha2_password',
+      `-- on green, with the password that it has on blue:\nALTER USER 'app'@'%' IDENTIFIED WITH mysql_native_password BY '…';`,
+    ],
+  },
+  {
+    name: 'an account whose plugin a MariaDB does not have',
+    blue: accounts('app@%'),
+    green: {
+      identity: mariadb,
+      facts: { accounts: known([{ name: 'app@%', plugin: 'mysql_native_password', locked: false }]) },
+    },
+    finds: ['ASSESS-MYSQL-ACCOUNT-PLUGIN'],
+    says: [`-- on blue, with the password that it has on green:`],
+  },
+  {
+    name: 'a locked account with another plugin',
+    blue: { facts: { accounts: known([{ name: 'root@%', plugin: 'mysql_native_password', locked: true }]) } },
+    green: accounts('root@%'),
+    finds: [],
+  },
 
   // Activity
   {
