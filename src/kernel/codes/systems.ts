@@ -293,7 +293,7 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-305': {
     summary: 'The schema changed while it was read',
     happened:
-      'MySQL and MariaDB have no snapshot of their catalog. Tables were created, changed or dropped during each of several looks, so that none of them is one state of the schema.',
+      'MySQL and MariaDB have no snapshot of their catalog. Tables, or foreign keys of them, were created, changed or dropped during each of several looks, so that none of them is one state of the schema.',
     doThis: 'Wait until nobody runs DDL, then run the command again.',
     retry: 'auto',
     dataMayDiffer: 'no',
