@@ -315,7 +315,22 @@ const cases: readonly Case[] = [
     blue: child({}),
     options: { exclude: ['shop.customer'] },
     finds: ['ASSESS-FOREIGN-KEY-OUTSIDE', 'ASSESS-LEFT-OUT'],
-    says: ['ALTER TABLE `shop`.`child` DROP FOREIGN KEY `fk`;'],
+    says: ['ALTER TABLE `shop`.`child` DROP FOREIGN KEY `fk`;', 'could be inserted there'],
+  },
+  {
+    name: 'a table left out to which a foreign key leads that is not made on PostgreSQL',
+    blue: child({}),
+    green: false,
+    options: { exclude: ['shop.customer'] },
+    finds: ['ASSESS-LEFT-OUT'],
+  },
+  {
+    name: 'a table left out by which a foreign key changes rows that are carried',
+    blue: child({ onUpdate: 'cascade' }),
+    green: false,
+    options: { exclude: ['shop.customer'] },
+    finds: ['ASSESS-FOREIGN-KEY-OUTSIDE', 'ASSESS-LEFT-OUT'],
+    says: ['green would keep rows that blue has no more'],
   },
   {
     name: 'a green with the tables already',
