@@ -353,6 +353,24 @@ const cases: readonly Case[] = [
     says: ['x xmltype'],
   },
   {
+    name: 'columns that nothing could carry, and that are dropped',
+    blue: tables({
+      columns: [
+        mysqlColumn('id', 'int'),
+        mysqlColumn('x', 'xmltype'),
+        mysqlColumn('a', 'varchar(9)', { characterSet: 'sjis', collation: 'sjis_bin' }),
+        mysqlColumn('packed', 'text /*M!100301 COMPRESSED*/'),
+      ],
+    }),
+    green: false,
+    options: {
+      isDropped: (_, name) => name !== 'id',
+      knowsType: (type) => type !== 'xmltype',
+      readsCharacterSet: (name) => name !== 'sjis',
+    },
+    finds: [],
+  },
+  {
     name: 'a primary key over the beginnings of values',
     blue: tables({
       indexes: [{ ...index({}), name: 'PRIMARY', parts: [{ column: 'note', prefix: 10, descending: false }] }],

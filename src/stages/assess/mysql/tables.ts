@@ -98,9 +98,11 @@ function isCompressed({ type }: MysqlColumn): boolean {
 }
 
 function checkColumns({ managed, options }: MysqlSituation): readonly Finding[] {
+  const carried = (table: MysqlTable): readonly MysqlColumn[] =>
+    table.columns.filter(({ name }) => options.isDropped?.(table, name) !== true);
   return [
     ...perTable('ASSESS-MYSQL-TYPE', managed, (table) => {
-      const columns = table.columns.filter(({ type }) => !options.knowsType(type));
+      const columns = carried(table).filter(({ type }) => !options.knowsType(type));
       if (columns.length === 0) return undefined;
       const names = columns.map(({ name, type }) => `${name} ${type}`);
       return {
@@ -110,7 +112,7 @@ function checkColumns({ managed, options }: MysqlSituation): readonly Finding[] 
       };
     }),
     ...perTable('ASSESS-MYSQL-CHARSET', managed, (table) => {
-      const columns = table.columns.filter(
+      const columns = carried(table).filter(
         ({ characterSet }) => characterSet !== undefined && !options.readsCharacterSet(characterSet),
       );
       if (columns.length === 0) return undefined;
@@ -124,7 +126,7 @@ function checkColumns({ managed, options }: MysqlSituation): readonly Finding[] 
       };
     }),
     ...perTable('ASSESS-MYSQL-COMPRESSED', managed, (table) => {
-      const columns = table.columns.filter(isCompressed);
+      const columns = carried(table).filter(isCompressed);
       if (columns.length === 0) return undefined;
       return {
         what: `${tableKey(table)} has ${countOf(
