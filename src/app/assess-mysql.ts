@@ -1,5 +1,5 @@
 import { isTealError } from '../kernel/errors.ts';
-import type { Side } from '../model/catalog.ts';
+import { tableKey, type Side } from '../model/catalog.ts';
 import type { MysqlCatalog } from '../model/mysql-catalog.ts';
 import { isSelected, type TableSelection } from '../model/table-selection.ts';
 import { mappingJson, mappingMarkdown } from '../mapping/document.ts';
@@ -105,7 +105,12 @@ export async function assessMysqlToPostgres(spec: Spec, options: MysqlAssessOpti
   const { signal } = options;
   const blue = await lookAtMysql('blue', spec.blue.url, signal);
   const green = await lookAt('green', spec.green.url, signal);
-  const judged = assessMysql(blue, undefined, { ...withoutDropped(spec), knowsType: isKnownType, readsCharacterSet });
+  const judged = assessMysql(blue, undefined, {
+    ...withoutDropped(spec),
+    isDropped: (table, column) => spec.mapping?.tables?.[tableKey(table)]?.columns?.[column]?.drop === true,
+    knowsType: isKnownType,
+    readsCharacterSet,
+  });
   const catalog = selectedCatalog(blue.catalog, spec.tables);
   const asked = mappingOptions(spec, green.identity.major);
   const mapped = mapCatalog(catalog, asked);

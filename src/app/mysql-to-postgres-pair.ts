@@ -53,6 +53,7 @@ import { translatedRepairer, translatedSide, type SideNames } from '../verify/tr
 import { addressOf } from './address.ts';
 import { unlikeSchemas } from './compare-unlike-schemas.ts';
 import { firstPositionStep, itemsOf, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
+import { namingRefusedValues } from './name-refused-values.ts';
 import type { Pair } from './pair.ts';
 import { selectedCatalog } from './kept-catalog.ts';
 import { foundObjects, mappedObjects } from './unlike-objects.ts';
@@ -246,7 +247,11 @@ export class MysqlToPostgresPair implements Pair {
       rowsStep({
         catalog: { ...this.#options.catalog, tables: this.#blueTables },
         keeper: this.#keeper,
-        target: translatedTarget(postgresCopyTarget(spec.green.url), tablePairs(this.#blueTables, this.#greenTables)),
+        target: namingRefusedValues(
+          translatedTarget(postgresCopyTarget(spec.green.url), tablePairs(this.#blueTables, this.#greenTables)),
+          spec.blue.url,
+          this.#mapping,
+        ),
         snapshot: snapshotTold,
         lacking: async () => this.schemas.lacking('blue'),
         linked: linkedTables(actingKeysOf(this.#blueTables)),

@@ -125,7 +125,8 @@ export function mapForeignKey(
   referenced: ReferencedTable | undefined,
   constraints: Namespace,
 ): MappedForeignKey | string {
-  if (referenced === undefined) return `to ${tableKey(key.references)}, which is not carried`;
+  if (referenced === undefined)
+    return `to ${tableKey(key.references)}, which is not carried: nothing on green keeps rows out that refer to none`;
   const own = targetsOf(key.columns, columns);
   const theirs = targetsOf(key.referencedColumns, referenced.columns);
   if (own === undefined || theirs === undefined) return 'over a column that is not carried';

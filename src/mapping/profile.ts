@@ -52,6 +52,23 @@ export function profileOf(mapping: Mapping, flavour: 'mysql' | 'mariadb'): reado
   ]);
 }
 
+/**
+ * Where the target has refused a value of this table of the source: one statement that looks for a row with such a value and ends at the first, with 1 for each of `checks` that the row
+ * does not pass. Values that Teal changes as it carries them are not looked for. Undefined where nothing is known that could be wrong. Pure.
+ */
+export function refusedScan(mapping: Mapping, { schema, name }: TableName): ProfileScan | undefined {
+  const table = mapping.tables.find(({ source }) => source.schema === schema && source.name === name);
+  const wanted =
+    table === undefined
+      ? []
+      : valueChecks(table, mapping.policy).filter(({ check }) => !/^(?:null|remove):/.test(check.policy));
+  if (table === undefined || wanted.length === 0) return undefined;
+  const flags = wanted.map(({ condition }, at) => `  ${condition} as c${at}`);
+  const any = wanted.map(({ condition }) => condition).join(' or ');
+  const sql = `select\n${flags.join(',\n')}\nfrom ${myTable(table.source)} where ${any} limit 1`;
+  return { table: nameOf(table), sql, checks: wanted.map(({ check }) => check) };
+}
+
 /** The checks of a scan that something did not pass. `row`: what the server answered, as text. */
 export function findingsOf(scan: ProfileScan, row: Readonly<Record<string, string | null>>): readonly Finding[] {
   return scan.checks
@@ -101,10 +118,15 @@ interface Counted {
   readonly condition: string;
 }
 
+/** What single values of a table can be wrong by. */
+function valueChecks(table: MappedTable, policy: MappingPolicy): readonly Counted[] {
+  return table.columns.flatMap((column) => column.checks.map((kind) => valueCheck(table, column, kind, policy)));
+}
+
 /** Everything that one row tells by itself. */
 function rowScan(table: MappedTable, policy: MappingPolicy): readonly ProfileScan[] {
   const counted = [
-    ...table.columns.flatMap((column) => column.checks.map((kind) => valueCheck(table, column, kind, policy))),
+    ...valueChecks(table, policy),
     ...table.keys
       .filter(({ parts }) => longestEntry(table.columns, parts) > longestEntryBytes)
       .map((key) => longKeyCheck(table, key)),

@@ -48,9 +48,14 @@ export function actingKeysOf(tables: readonly KeyedTable[]): readonly ActingKey[
     .sort((a, b) => compare(orderOf(a), orderOf(b)));
 }
 
+/** Whether the key changes or deletes rows of its table by itself. */
+export function acts({ onDelete, onUpdate }: Pick<MysqlForeignKey, 'onDelete' | 'onUpdate'>): boolean {
+  return actions[onDelete] !== 'none' || actions[onUpdate] !== 'none';
+}
+
 function actingKey(child: KeyedTable, key: MysqlForeignKey, parent: KeyedTable): readonly ActingKey[] {
+  if (!acts(key)) return [];
   const [onDelete, onUpdate] = [actions[key.onDelete], actions[key.onUpdate]];
-  if (onDelete === 'none' && onUpdate === 'none') return [];
   return [
     {
       name: key.name,

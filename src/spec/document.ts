@@ -14,6 +14,11 @@ const size = z
   .regex(new RegExp(sizePattern), 'a size such as 512MB or 20GB')
   .transform((text) => parseSize(text) ?? 0);
 const text = z.string().min(1, 'a text that is not empty');
+/** PostgreSQL's own, and Teal's: what the rows of a migration are told apart from. */
+const schemaOfGreen = text.refine(
+  (name) => name !== 'teal' && name !== 'information_schema' && !name.startsWith('pg_'),
+  'another name: schemas called teal, information_schema or pg_… belong to Teal and to PostgreSQL',
+);
 const pattern = z.string().regex(/^[^.]+\.[^.]+$/, 'schema.table, with * for any');
 const natural = (max: number): z.ZodInt =>
   z.int().min(1, `a number from 1 to ${max}`).max(max, `a number from 1 to ${max}`);
@@ -160,7 +165,7 @@ const columnMapping = z
 const mapping = z
   .strictObject({
     schemas: z
-      .record(z.string(), text)
+      .record(z.string(), schemaOfGreen)
       .optional()
       .describe('Database of blue: schema of green. Default: the same name.'),
     tables: z

@@ -189,6 +189,16 @@ describe('what a careful engineer would not write', () => {
     });
   });
 
+  test('a schema of green that is not for rows of users, at its place', () => {
+    const text = (name: string): string =>
+      `${minimal.replace(/^blue:.*$/m, 'blue: { system: mysql, url: mysql://h/shop }')}mapping:\n  schemas:\n    shop: public\n    other: ${name}\n`;
+    const why = 'schemas called teal, information_schema or pg_… belong to Teal and to PostgreSQL';
+    for (const name of ['teal', 'information_schema', 'pg_shop']) {
+      expect(mistakes(text(name))).toEqual([`8:12 mapping.schemas.other: expected another name: ${why}`]);
+    }
+    expect(mistakes(text('teals'))).toEqual([]);
+  });
+
   test.each(['mysql', 'mariadb'] as const)('what clients pass through between %s and its like', (system) => {
     const text = (traffic: string): string =>
       `teal: 1\nname: shop\nblue: { system: ${system}, url: "\${MY_URL}" }\ngreen: { system: mariadb, url: mysql://g/ }\n${traffic}`;

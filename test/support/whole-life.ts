@@ -6,6 +6,7 @@ import { openMigration } from '../../src/app/open-migration.ts';
 import type { Migration } from '../../src/app/migration.ts';
 import type { MigrationEvent } from '../../src/app/events.ts';
 import { monotonicMs } from '../../src/kernel/clock.ts';
+import type { Side } from '../../src/model/catalog.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import type { PgTools } from '../../tools/servers/pg-tools.ts';
 
@@ -13,7 +14,10 @@ export interface LifeOptions {
   readonly name: string;
   readonly blueUrl: string;
   readonly greenUrl: string;
-  readonly tools: PgTools;
+  /** Of PostgreSQL; where a side is one. */
+  readonly tools?: PgTools;
+  /** Default: PostgreSQL on both sides. */
+  readonly systems?: Readonly<Record<Side, string>>;
   readonly onEvent?: (event: MigrationEvent) => void;
   /** The gates of the cut; by default a full comparison and a person. */
   readonly gates?: string;
@@ -24,7 +28,9 @@ export interface LifeOptions {
   /** It is given up after so long; default 500 s. */
   readonly lifeMs?: number;
   /** Default `trust`. */
-  readonly clientAuth?: 'trust' | 'scram';
+  readonly clientAuth?: 'trust' | 'scram' | 'password';
+  /** Files by which the proxy shows clients who it is; by default they are told that there is no TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Work of clients, through the proxy: called while blue, green, blue and green again are live. */
   readonly clients?: (url: string, turn: number) => Promise<void>;
 }
@@ -56,10 +62,12 @@ export class Life implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), `teal-${options.name}-`));
     const port = await freePort();
     const file = join(folder, 'teal.yaml');
+    const { blue, green } = options.systems ?? { blue: 'postgres', green: 'postgres' };
+    const tls = options.tls === undefined ? '' : `, tls: ${JSON.stringify(options.tls)}`;
     await writeFile(
       file,
-      `teal: 1\nname: ${options.name}\nblue: { url: "\${BLUE_URL}" }\ngreen: { url: "\${GREEN_URL}" }\n` +
-        `traffic: { router: proxy, listen: "127.0.0.1:${port}", clientAuth: ${options.clientAuth ?? 'trust'} }\n` +
+      `teal: 1\nname: ${options.name}\nblue: { system: ${blue}, url: "\${BLUE_URL}" }\ngreen: { system: ${green}, url: "\${GREEN_URL}" }\n` +
+        `traffic: { router: proxy, listen: "127.0.0.1:${port}", clientAuth: ${options.clientAuth ?? 'trust'}${tls} }\n` +
         `cutover: { maxPause: ${options.maxPause ?? '3s'}, gates: ${options.gates ?? '[{ verify: full }, { person: tester }]'} }\n${options.spec ?? ''}`,
     );
     const clock = new LifeClock();
@@ -73,7 +81,7 @@ export class Life implements AsyncDisposable {
           clock.hear(event);
           options.onEvent?.(event);
         },
-        tools: options.tools,
+        ...(options.tools === undefined ? {} : { tools: options.tools }),
       });
       const proxied = new URL(options.blueUrl);
       proxied.host = `127.0.0.1:${port}`;

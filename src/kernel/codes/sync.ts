@@ -158,6 +158,15 @@ export const syncCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYNC-134': {
+    summary: 'A value of the source does not fit its column of the target',
+    happened:
+      'While rows were copied, the target refused a value that its type does not hold: a number beyond its range, a tinyint(1) that is neither 0 nor 1 for a boolean, a text that is too long or no JSON. Nothing of its range was written. The source was then asked for such a row: the facts name table, column, what it holds and the columns of the key. Where they name no column, that look took longer than a minute, failed, or found nothing.',
+    doThis:
+      'Run the statement in the fact `rows` on the source: it lists the keys of such rows. Correct the values there (`mend` is a statement for it), and run the command again. Or begin anew (`teal abort`) with another type for the column (`mapping.tables`, `columns`, `type`); `teal assess --profile` counts every such value beforehand.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYNC-201': {
     summary: 'A table of the target holds rows that Teal did not copy',
     happened:

@@ -293,7 +293,7 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-305': {
     summary: 'The schema changed while it was read',
     happened:
-      'MySQL and MariaDB have no snapshot of their catalog. Tables were created, changed or dropped during each of several looks, so that none of them is one state of the schema.',
+      'MySQL and MariaDB have no snapshot of their catalog. Tables, or foreign keys of them, were created, changed or dropped during each of several looks, so that none of them is one state of the schema.',
     doThis: 'Wait until nobody runs DDL, then run the command again.',
     retry: 'auto',
     dataMayDiffer: 'no',
@@ -339,7 +339,7 @@ export const systemsCodes = {
     happened:
       'An event of the binlog is of a kind that Teal cannot carry, such as a prepared transaction (XA), parts of JSON documents, or rows of a COMPRESSED column. The flow stopped before it; what it is is in the text.',
     doThis:
-      "Change what makes such events (binlog_row_value_options='', no XA, no COMPRESSED columns) or leave the table out. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.",
+      "Change what makes such events (binlog_row_value_options='', no XA, no COMPRESSED columns but those that `mapping` drops) or leave the table out. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.",
     retry: 'never',
     dataMayDiffer: 'yes',
   },

@@ -62,6 +62,7 @@ export const mysqlFindingCodes = {
   'ASSESS-MYSQL-EVENT': { severity: 'warning', summary: 'The server starts jobs by itself' },
   'ASSESS-MYSQL-DEFINER': { severity: 'warning', summary: 'Programs run as accounts that green does not have' },
   'ASSESS-MYSQL-ACCOUNT': { severity: 'warning', summary: 'Accounts of blue are missing on green' },
+  'ASSESS-MYSQL-ACCOUNT-PLUGIN': { severity: 'warning', summary: 'Accounts prove themselves otherwise on green' },
 
   'ASSESS-MYSQL-MAPPING': { severity: 'blocker', summary: 'The mapping of the file does not fit blue' },
   'ASSESS-MYSQL-NOT-MOVED': { severity: 'blocker', summary: 'The mapping leaves out what rows are known by' },

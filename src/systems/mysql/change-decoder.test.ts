@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { isTealError } from '../../kernel/errors.ts';
 import { fieldType } from '../../wire/mysql/binary-values.ts';
-import type { BinlogColumn, TableMap } from '../../wire/mysql/binlog/table-map.ts';
+import { mariadbCompressed, type BinlogColumn, type TableMap } from '../../wire/mysql/binlog/table-map.ts';
 import { BinlogDecoder, type BinlogDecoderOptions } from './change-decoder.ts';
 import { encodeNames, encodeRow, encodeTable, encodeTruncate } from './change-payload.ts';
 import { tell } from './test-support/stream.ts';
@@ -51,6 +51,16 @@ test('columns that are not carried are neither told nor read, whatever they hold
   const named = decoder.decode(encodeNames(4, { schema: 's', name: 't', columns }));
   expect(named === undefined ? '' : tell(named)).toBe('relation s.t a*');
   expect(decoder.decode(encodeTruncate(4))?.kind).toBe('truncate');
+});
+
+test('a column that cannot be read stands in the way of nobody who does not carry it', () => {
+  const packed: BinlogColumn = { ...date('b'), type: mariadbCompressed.blob, size: 1 };
+  const table = encodeTable(3, { ...mapOf([0]), columns: [date('a'), packed, date('c')] });
+  const decoder = new BinlogDecoder({ carries: (_, column) => column !== 'b' });
+  expect(decoder.decode(table)?.kind).toBe('relation');
+  const event = decoder.decode(encodeRow('insert', 3, row(day, Buffer.from([3, 1, 2, 3]), day), false));
+  expect(event === undefined ? '' : tell(event)).toBe('insert t 2024-02-29|2024-02-29');
+  expect(() => new BinlogDecoder().decode(table)).toThrow('TEAL-SYSTEMS-324');
 });
 
 test('a policy changes what a row is not known by, and nothing else', () => {

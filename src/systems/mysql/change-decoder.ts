@@ -39,7 +39,8 @@ interface Known {
 /**
  * Records of a MySQL stream as events. Remembers tables: each change refers to the newest description that came before it. `relation` is the same object
  * for all changes until a new description replaces it. Values are canonical texts; an old row is whole, and comes with an update where the key, or what foreign keys
- * that act refer to, has changed, or there is no key. Errors: TEAL-WIRE-001, TEAL-SYNC-130 a value has no canonical text.
+ * that act refer to, has changed, or there is no key. Errors: TEAL-WIRE-001, TEAL-SYNC-130 a value has no canonical text, TEAL-SYSTEMS-324 a table with a column that is carried
+ * and cannot be read.
  */
 export class BinlogDecoder implements ChangeDecoder {
   readonly #options: BinlogDecoderOptions;

@@ -31,7 +31,7 @@ import { executedOf, type Executed, type TransactionName } from './executed.ts';
 import { placeOfPosition, positionOfPlace, sequenceOfFile } from './position.ts';
 import { readStatement, type LoggedStatement, type SchemaStatement } from './query-statement.ts';
 import { tableNumber } from './table-number.ts';
-import { mayBeOwnType, refuseUnreadable } from './values/from-binlog.ts';
+import { mayBeOwnType, refuseUnnamed } from './values/from-binlog.ts';
 import { originOfRow } from './origin-row.ts';
 
 /** What is written there says who owns the data, whoever wrote it. */
@@ -428,7 +428,7 @@ export class RecordReader {
     yield* this.#tell();
     const key = tableKey(known.name);
     if (!this.#isRead.has(key)) {
-      refuseUnreadable(known.name, map.columns);
+      refuseUnnamed(known.name, map.columns);
       const ownTypes = yield* this.#ownTypesOf(known.name, map);
       this.#describe(known.number, known.name);
       this.#isRead.add(key);

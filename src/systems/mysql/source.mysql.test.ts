@@ -547,13 +547,6 @@ describe.for(allSeries)('the binlog of $series', ({ series, tested }) => {
       word: 'parts of rows',
       only: 'mysql',
     },
-    {
-      what: 'compressed columns',
-      statements: ['insert into c values (1, "x")'],
-      code: 'TEAL-SYSTEMS-324',
-      word: 'COMPRESSED',
-      only: 'mariadb',
-    },
   ];
   test.skipIf(!tested).each(stops.filter(({ only }) => only === undefined || series.startsWith(only)))(
     'stops on $what',
@@ -562,7 +555,6 @@ describe.for(allSeries)('the binlog of $series', ({ series, tested }) => {
         'create table t (id int primary key, v int)',
         'create table m (id int primary key) engine=myisam',
         'create table j (id int primary key, doc json)',
-        ...(server.flavour === 'mariadb' ? ['create table c (id int primary key, v text compressed)'] : []),
         'insert into t values (0, 0)',
         `insert into j values (1, json_object('a', repeat('long ', 100), 'b', 1))`,
       ]);

@@ -19,9 +19,10 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy & 
   const { pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, authFile } = config;
   const hub = new Hub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, log });
   const verifiers = new Verifiers(
+    () => hub.side,
     authFile === undefined
-      ? async (user) => desks[hub.side].verifier(user)
-      : async (user) => (await readAuthFile(authFile)).get(user),
+      ? async (side, user) => desks[side].verifier(user)
+      : async (_, user) => (await readAuthFile(authFile)).get(user),
   );
   const databases = new Set([blue.target.database, green.target.database]);
   const reception = new Reception({ hub, verifiers, config, databases, log, ...(await readTls(config)) });

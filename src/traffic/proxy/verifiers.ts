@@ -1,4 +1,5 @@
 import { monotonicMs } from '../../kernel/clock.ts';
+import type { Side } from '../../model/catalog.ts';
 
 interface Kept<T> {
   readonly text: T | undefined;
@@ -9,22 +10,29 @@ interface Kept<T> {
 const freshMs = 1_000;
 const keptLimit = 10_000;
 
-/** The stored passwords of roles, read from the live side and kept for a moment; an old one is used only when the side cannot be asked. */
+/**
+ * How roles prove their passwords, read from the live side and kept for a moment; an old one is used only when the side cannot be asked. What one side has said tells nothing of the
+ * other, whose accounts may prove themselves in another way: right after a cut nobody is judged by the side that was left.
+ */
 export class Verifiers<T = string> {
-  readonly #read: (user: string) => Promise<T | undefined>;
-  readonly #kept = new Map<string, Kept<T>>();
+  readonly #live: () => Side;
+  readonly #read: (side: Side, user: string) => Promise<T | undefined>;
+  readonly #kept = { blue: new Map<string, Kept<T>>(), green: new Map<string, Kept<T>>() };
 
-  constructor(read: (user: string) => Promise<T | undefined>) {
+  constructor(live: () => Side, read: (side: Side, user: string) => Promise<T | undefined>) {
+    this.#live = live;
     this.#read = read;
   }
 
   async of(user: string): Promise<T | undefined> {
-    const kept = this.#kept.get(user);
+    const side = this.#live();
+    const ofSide = this.#kept[side];
+    const kept = ofSide.get(user);
     if (kept !== undefined && monotonicMs() - kept.readAtMs < freshMs) return kept.text;
     try {
-      const text = await this.#read(user);
-      if (this.#kept.size >= keptLimit) this.#kept.clear();
-      this.#kept.set(user, { text, readAtMs: monotonicMs() });
+      const text = await this.#read(side, user);
+      if (ofSide.size >= keptLimit) ofSide.clear();
+      ofSide.set(user, { text, readAtMs: monotonicMs() });
       return text;
     } catch (error) {
       if (kept === undefined) throw error;
@@ -33,6 +41,7 @@ export class Verifiers<T = string> {
   }
 
   forget(user: string): void {
-    this.#kept.delete(user);
+    this.#kept.blue.delete(user);
+    this.#kept.green.delete(user);
   }
 }

@@ -315,7 +315,22 @@ const cases: readonly Case[] = [
     blue: child({}),
     options: { exclude: ['shop.customer'] },
     finds: ['ASSESS-FOREIGN-KEY-OUTSIDE', 'ASSESS-LEFT-OUT'],
-    says: ['ALTER TABLE `shop`.`child` DROP FOREIGN KEY `fk`;'],
+    says: ['ALTER TABLE `shop`.`child` DROP FOREIGN KEY `fk`;', 'could be inserted there'],
+  },
+  {
+    name: 'a table left out to which a foreign key leads that is not made on PostgreSQL',
+    blue: child({}),
+    green: false,
+    options: { exclude: ['shop.customer'] },
+    finds: ['ASSESS-LEFT-OUT'],
+  },
+  {
+    name: 'a table left out by which a foreign key changes rows that are carried',
+    blue: child({ onUpdate: 'cascade' }),
+    green: false,
+    options: { exclude: ['shop.customer'] },
+    finds: ['ASSESS-FOREIGN-KEY-OUTSIDE', 'ASSESS-LEFT-OUT'],
+    says: ['green would keep rows that blue has no more'],
   },
   {
     name: 'a green with the tables already',
@@ -336,6 +351,24 @@ const cases: readonly Case[] = [
     options: { knowsType: (type) => type !== 'xmltype' },
     finds: ['ASSESS-MYSQL-TYPE'],
     says: ['x xmltype'],
+  },
+  {
+    name: 'columns that nothing could carry, and that are dropped',
+    blue: tables({
+      columns: [
+        mysqlColumn('id', 'int'),
+        mysqlColumn('x', 'xmltype'),
+        mysqlColumn('a', 'varchar(9)', { characterSet: 'sjis', collation: 'sjis_bin' }),
+        mysqlColumn('packed', 'text /*M!100301 COMPRESSED*/'),
+      ],
+    }),
+    green: false,
+    options: {
+      isDropped: (_, name) => name !== 'id',
+      knowsType: (type) => type !== 'xmltype',
+      readsCharacterSet: (name) => name !== 'sjis',
+    },
+    finds: [],
   },
   {
     name: 'a primary key over the beginnings of values',
@@ -524,6 +557,32 @@ const cases: readonly Case[] = [
     green: accounts('teal@%'),
     finds: ['ASSESS-MYSQL-ACCOUNT'],
     says: ["SHOW CREATE USER 'app'@'%';"],
+  },
+  {
+    name: 'an account with another plugin on green',
+    blue: { facts: { accounts: known([{ name: 'app@%', plugin: 'mysql_native_password', locked: false }]) } },
+    green: accounts('app@%'),
+    finds: ['ASSESS-MYSQL-ACCOUNT-PLUGIN'],
+    says: [
+      'app@% mysql_native_password → caching_sha2_password',
+      `-- on green, with the password that it has on blue:\nALTER USER 'app'@'%' IDENTIFIED WITH mysql_native_password BY '…';`,
+    ],
+  },
+  {
+    name: 'an account whose plugin a MariaDB does not have',
+    blue: accounts('app@%'),
+    green: {
+      identity: mariadb,
+      facts: { accounts: known([{ name: 'app@%', plugin: 'mysql_native_password', locked: false }]) },
+    },
+    finds: ['ASSESS-MYSQL-ACCOUNT-PLUGIN'],
+    says: [`-- on blue, with the password that it has on green:`],
+  },
+  {
+    name: 'a locked account with another plugin',
+    blue: { facts: { accounts: known([{ name: 'root@%', plugin: 'mysql_native_password', locked: true }]) } },
+    green: accounts('root@%'),
+    finds: [],
   },
 
   // Activity

@@ -1,5 +1,6 @@
-import { tableKey } from '../../../model/catalog.ts';
+import { tableKey, type Side } from '../../../model/catalog.ts';
 import type { Setting } from '../../../model/facts.ts';
+import type { MysqlAccount } from '../../../model/mysql-facts.ts';
 import { countOf, finding, keysOf, look, type Finding } from '../finding.ts';
 import { isMariadb, type MysqlSideView, type MysqlSituation } from './situation.ts';
 import { sqlAccount, sqlName, sqlTable, sqlText } from './sql.ts';
@@ -141,6 +142,7 @@ function checkAccounts(blue: MysqlSideView, green: MysqlSideView): readonly Find
       const missing = ofBlue.filter(({ name, locked }) => !locked && !there.has(name)).map(({ name }) => name);
       return [
         ...missingAccounts(missing),
+        ...otherProofs(ofBlue, ofGreen, isMariadb(green) ? 'blue' : 'green'),
         ...look(blue.facts.definedObjects, 'blue', 'programs in the database', (objects) =>
           missingDefiners([...new Set(objects.map(({ definer }) => definer))].filter((name) => !there.has(name))),
         ),
@@ -158,6 +160,37 @@ function missingAccounts(names: readonly string[]): readonly Finding[] {
       what: `${countOf('account', names)} of blue ${names.length === 1 ? 'is' : 'are'} missing on green.`,
       why: 'Clients that use them cannot log in after the cut.',
       mend: `-- on blue, then what they say on green:\n${names.map((name) => `SHOW CREATE USER ${sqlAccount(name)};\nSHOW GRANTS FOR ${sqlAccount(name)};`).join('\n')}`,
+    }),
+  ];
+}
+
+/** `mends`: the side that is asked to take the other's plugin. MariaDB knows fewer of them. */
+function otherProofs(
+  ofBlue: readonly MysqlAccount[],
+  ofGreen: readonly MysqlAccount[],
+  mends: Side,
+): readonly Finding[] {
+  const there = new Map(ofGreen.map((account) => [account.name, account]));
+  const differing = ofBlue.flatMap((blue) => {
+    const green = there.get(blue.name);
+    if (green === undefined || blue.locked || green.locked || blue.plugin === green.plugin) return [];
+    return [{ name: blue.name, blue: blue.plugin, green: green.plugin }];
+  });
+  if (differing.length === 0) return [];
+  const names = differing.map(({ name }) => name);
+  const other = mends === 'blue' ? 'green' : 'blue';
+  return [
+    finding('ASSESS-MYSQL-ACCOUNT-PLUGIN', {
+      side: 'green',
+      object: names.join(', '),
+      what: `${countOf('account', names)} of blue prove themselves otherwise on green: ${differing.map(({ name, blue, green }) => `${name} ${blue} → ${green}`).join(', ')}.`,
+      why: "A driver that does not speak green's plugin cannot log in after the cut. Through the proxy: a session that has proven itself by mysql_native_password cannot be carried to a side where its account has caching_sha2_password, because no password was seen; such a session keeps a cut in that direction from being made.",
+      mend: differing
+        .map(
+          (each) =>
+            `-- on ${mends}, with the password that it has on ${other}:\nALTER USER ${sqlAccount(each.name)} IDENTIFIED WITH ${each[other]} BY '…';`,
+        )
+        .join('\n'),
     }),
   ];
 }

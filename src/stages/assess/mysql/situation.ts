@@ -1,4 +1,4 @@
-import { tableKey, type Side } from '../../../model/catalog.ts';
+import { tableKey, type Side, type TableName } from '../../../model/catalog.ts';
 import type { MysqlCatalog, MysqlTable } from '../../../model/mysql-catalog.ts';
 import type { MysqlFacts, MysqlIdentity } from '../../../model/mysql-facts.ts';
 import type { TableSelection } from '../../../model/table-selection.ts';
@@ -16,6 +16,8 @@ export interface MysqlAssessOptions extends TableSelection {
   readonly copyBytesPerSecond?: number;
   /** Whether values of a COLUMN_TYPE can be carried. */
   readonly knowsType: (columnType: string) => boolean;
+  /** Whether a column of blue has no place on green, so that nothing of it is read. Default: none is such. */
+  readonly isDropped?: (table: TableName, column: string) => boolean;
   /** Whether every text of a character set can be read from the log. */
   readonly readsCharacterSet: (name: string) => boolean;
 }

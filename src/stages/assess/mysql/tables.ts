@@ -1,4 +1,4 @@
-import { actingKeysOf, clashingKeys } from '../../../model/acting-keys.ts';
+import { actingKeysOf, acts, clashingKeys } from '../../../model/acting-keys.ts';
 import { tableKey, type TableName } from '../../../model/catalog.ts';
 import type { MysqlColumn, MysqlForeignKey, MysqlTable } from '../../../model/mysql-catalog.ts';
 import { countOf, finding, keysOf, type Finding } from '../finding.ts';
@@ -28,7 +28,8 @@ export function checkTables(situation: MysqlSituation): readonly Finding[] {
   ];
 }
 
-function checkSelection({ managed, leftOut }: MysqlSituation): readonly Finding[] {
+function checkSelection(situation: MysqlSituation): readonly Finding[] {
+  const { managed, leftOut } = situation;
   const isLeftOut = new Set(keysOf(leftOut));
   const outside = managed.flatMap((table) =>
     table.foreignKeys.filter(({ references }) => isLeftOut.has(tableKey(references))).map((key) => ({ table, key })),
@@ -40,16 +41,29 @@ function checkSelection({ managed, leftOut }: MysqlSituation): readonly Finding[
       `of blue ${leftOut.length === 1 ? 'is' : 'are'} not selected`,
       'Their rows stay behind, the proxy does not move their clients, and they will not be filled on green after the cut.',
     ),
-    ...outside.map(({ table, key }) =>
-      finding('ASSESS-FOREIGN-KEY-OUTSIDE', {
+    ...outside.flatMap(({ table, key }) => {
+      const why = whyNotOutside(situation, key);
+      if (why === undefined) return [];
+      return finding('ASSESS-FOREIGN-KEY-OUTSIDE', {
         side: 'blue',
         object: tableKey(table),
         what: `${tableKey(table)} refers to ${tableKey(key.references)} (${key.name}), which is left out.`,
-        why: 'The foreign key cannot be created on green: the rows that it refers to are not there.',
+        why,
         mend: `-- include ${tableKey(key.references)}, exclude ${tableKey(table)}, or on blue:\nALTER TABLE ${sqlTable(table)} DROP FOREIGN KEY ${sqlName(key.name)};`,
-      }),
-    ),
+      });
+    }),
   ];
+}
+
+/**
+ * Why a foreign key may not lead to a table that is left out. Undefined where it may: on PostgreSQL the mapping does not make it, and says so; a key that only forbids changes no row that
+ * is carried.
+ */
+function whyNotOutside(situation: MysqlSituation, key: MysqlForeignKey): string | undefined {
+  if (situation.green !== undefined)
+    return 'The foreign key would be made on green, where the rows that it refers to are not: no row that refers to one could be inserted there.';
+  if (!acts(key) || logsCascades(situation)) return undefined;
+  return 'It deletes or changes rows by itself when its parent changes, and of that nothing is in the log but the change of the parent, which is not carried: green would keep rows that blue has no more.';
 }
 
 function checkStorage({ managed }: MysqlSituation): readonly Finding[] {
@@ -84,9 +98,11 @@ function isCompressed({ type }: MysqlColumn): boolean {
 }
 
 function checkColumns({ managed, options }: MysqlSituation): readonly Finding[] {
+  const carried = (table: MysqlTable): readonly MysqlColumn[] =>
+    table.columns.filter(({ name }) => options.isDropped?.(table, name) !== true);
   return [
     ...perTable('ASSESS-MYSQL-TYPE', managed, (table) => {
-      const columns = table.columns.filter(({ type }) => !options.knowsType(type));
+      const columns = carried(table).filter(({ type }) => !options.knowsType(type));
       if (columns.length === 0) return undefined;
       const names = columns.map(({ name, type }) => `${name} ${type}`);
       return {
@@ -96,7 +112,7 @@ function checkColumns({ managed, options }: MysqlSituation): readonly Finding[] 
       };
     }),
     ...perTable('ASSESS-MYSQL-CHARSET', managed, (table) => {
-      const columns = table.columns.filter(
+      const columns = carried(table).filter(
         ({ characterSet }) => characterSet !== undefined && !options.readsCharacterSet(characterSet),
       );
       if (columns.length === 0) return undefined;
@@ -110,7 +126,7 @@ function checkColumns({ managed, options }: MysqlSituation): readonly Finding[] 
       };
     }),
     ...perTable('ASSESS-MYSQL-COMPRESSED', managed, (table) => {
-      const columns = table.columns.filter(isCompressed);
+      const columns = carried(table).filter(isCompressed);
       if (columns.length === 0) return undefined;
       return {
         what: `${tableKey(table)} has ${countOf(

@@ -50,6 +50,32 @@ test('so is one during which a table went away; any other refusal is an error', 
   await expect(readCatalog(serverOf([refused(1064)]), 'shop')).rejects.toMatchObject({ code: 'TEAL-SYSTEMS-007' });
 });
 
+test('so is one during which a foreign key went away: neither its rule nor the text of its table tells it', async () => {
+  const keyColumn = { db: 'shop', tab: 't', name: 'k', place: '1', column_name: 'a', other_db: 'shop', other_tab: 'p' };
+  const droppedAfter = (looks: number): Querier => {
+    let asked = 0;
+    return {
+      flavour: 'mysql',
+      version: [8, 0, 40],
+      query: async (sql) => {
+        const from = /information_schema\.(\w+)/.exec(sql)?.[1] ?? '';
+        asked += from === 'key_column_usage' ? 1 : 0;
+        const keys = asked > looks ? [] : [{ ...keyColumn, other_column: 'id' }];
+        const rows: Readonly<Record<string, readonly MysqlRow[]>> = {
+          columns: a ?? [],
+          tables: [table],
+          key_column_usage: keys,
+        };
+        const created = [{ 'Create Table': 'CREATE TABLE `t` (\n  `a` int NOT NULL\n)' }];
+        return { rows: (sql.startsWith('show create table') ? created : (rows[from] ?? [])) as never, affectedRows: 0 };
+      },
+    };
+  };
+  const catalog = await readCatalog(droppedAfter(1), 'shop');
+  expect(catalog.tables.map(({ foreignKeys }) => foreignKeys)).toEqual([[]]);
+  await expect(readCatalog(droppedAfter(99), 'shop')).rejects.toMatchObject({ code: 'TEAL-SYSTEMS-305' });
+});
+
 test('a schema that changes all the time is an error, not a guess', async () => {
   const changing = serverOf([a, b, a, b, a, b]);
   await expect(readCatalog(changing, 'shop')).rejects.toMatchObject({ code: 'TEAL-SYSTEMS-305' });

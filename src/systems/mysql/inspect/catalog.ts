@@ -16,7 +16,7 @@ import { tableNumber } from '../table-number.ts';
 import { catalogParts, type AllRows, type CatalogRows } from './catalog-sql.ts';
 import { readExactBytes, withExactBytes } from './bytes-defaults.ts';
 import { defaultOf, expressionText } from './default-value.ts';
-import { readHiddenRules } from './foreign-key-rules.ts';
+import { readHiddenRules, withoutRule } from './foreign-key-rules.ts';
 import { askRows, placeholders, systemDatabases, tealDatabase, type Querier } from './querier.ts';
 import { readSequences } from './sequences.ts';
 import { tableOptions } from './table-options.ts';
@@ -25,7 +25,7 @@ const attempts = 3;
 
 /**
  * Reads the catalog of one database, or of all that are neither the system's nor Teal's, by some fifteen queries, however many tables there are. This family has no snapshot of its
- * catalog: the columns are read first and once more at the end, and a look between which they changed is taken anew. The account sees what it has a privilege for; triggers and events
+ * catalog: the columns are read first and once more at the end, and a look between which they changed, or during which a foreign key was dropped, is taken anew. The account sees what it has a privilege for; triggers and events
  * need one of their own (see the rights among the facts). Leaves `information_schema_stats_expiry` of the session at 0. Errors: TEAL-SYSTEMS-305 the schema changed all the time.
  */
 export async function readCatalog(querier: Querier, database?: string): Promise<MysqlCatalog> {
@@ -52,7 +52,7 @@ async function unlessGone<T>(work: () => Promise<T | undefined>): Promise<T | un
   }
 }
 
-/** Undefined when the columns were others at the end than at the beginning. */
+/** Undefined when the columns were others at the end than at the beginning, or a foreign key went away between two questions about it. */
 async function readOnce(querier: Querier, databases: readonly string[]): Promise<MysqlCatalog | undefined> {
   const parts = catalogParts(querier, databases);
   const rows: Partial<Record<keyof CatalogRows, unknown>> = {};
@@ -62,6 +62,7 @@ async function readOnce(querier: Querier, databases: readonly string[]): Promise
   const told = rows as AllRows;
   const hidden = await readHiddenRules(querier, told);
   const all: AllRows = { ...told, foreignKeyRules: [...told.foreignKeyRules, ...hidden] };
+  if (withoutRule(all).length > 0) return undefined;
   const catalog = catalogOf(querier.flavour, databases, all);
   const sequences = await readSequences(querier, sequenceNames(databases, all));
   const bytes = await readExactBytes(querier, catalog.tables);

@@ -6,12 +6,10 @@ type Rule = CatalogRows['foreignKeyRules'];
 
 /**
  * The actions of foreign keys that information_schema keeps from the account: MariaDB tells them only to one with more than SELECT. SHOW CREATE TABLE tells everybody who may read;
- * asked for each table that lacks them, none as a rule.
+ * asked for each table that lacks them, none as a rule. Nothing is found of a key that was dropped since its columns were read.
  */
-export async function readHiddenRules(querier: Querier, rows: AllRows): Promise<readonly Rule[]> {
-  const keyOf = ({ db, tab, name }: Pick<Rule, 'db' | 'tab' | 'name'>): string => JSON.stringify([db, tab, name]);
-  const told = new Set(rows.foreignKeyRules.map(keyOf));
-  const hidden = rows.foreignKeyColumns.filter((column) => !told.has(keyOf(column)));
+export async function readHiddenRules(querier: Querier, rows: KeyRows): Promise<readonly Rule[]> {
+  const hidden = withoutRule(rows);
   const tables = new Map(hidden.map(({ db, tab }) => [JSON.stringify([db, tab]), { db, tab }]));
   const found: Rule[] = [];
   for (const { db, tab } of tables.values()) {
@@ -19,6 +17,15 @@ export async function readHiddenRules(querier: Querier, rows: AllRows): Promise<
     for (const rule of rulesOf(row?.['Create Table'] ?? '')) found.push({ db, tab, ...rule });
   }
   return found;
+}
+
+type KeyRows = Pick<AllRows, 'foreignKeyColumns' | 'foreignKeyRules'>;
+
+/** Columns of foreign keys whose actions are not among the rules. */
+export function withoutRule(rows: KeyRows): KeyRows['foreignKeyColumns'] {
+  const keyOf = ({ db, tab, name }: Pick<Rule, 'db' | 'tab' | 'name'>): string => JSON.stringify([db, tab, name]);
+  const told = new Set(rows.foreignKeyRules.map(keyOf));
+  return rows.foreignKeyColumns.filter((column) => !told.has(keyOf(column)));
 }
 
 const action = 'RESTRICT|NO ACTION|CASCADE|SET NULL|SET DEFAULT';

@@ -1,7 +1,7 @@
 import type { MysqlTable } from '../../../model/mysql-catalog.ts';
 import { catalogOf, noRows, readDatabases } from './catalog.ts';
 import { catalogParts, type AllRows, type CatalogRows } from './catalog-sql.ts';
-import { readHiddenRules } from './foreign-key-rules.ts';
+import { readHiddenRules, withoutRule } from './foreign-key-rules.ts';
 import { askRows, type Querier } from './querier.ts';
 
 export type KeyedTable = Pick<MysqlTable, 'schema' | 'name' | 'columns' | 'foreignKeys'>;
@@ -17,12 +17,8 @@ export async function readForeignKeys(querier: Querier, database?: string): Prom
   const [foreignKeyColumns, told] = [await ask('foreignKeyColumns'), await ask('foreignKeyRules')];
   const all: AllRows = { ...noRows(), tables, columns, foreignKeyColumns, foreignKeyRules: told };
   const foreignKeyRules = [...told, ...(await readHiddenRules(querier, all))];
-  const ruled = new Set(foreignKeyRules.map(idOf));
   // One that went between the two questions is not there.
-  const there = foreignKeyColumns.filter((row) => ruled.has(idOf(row)));
+  const gone = new Set(withoutRule({ foreignKeyColumns, foreignKeyRules }));
+  const there = foreignKeyColumns.filter((row) => !gone.has(row));
   return catalogOf(querier.flavour, databases, { ...all, foreignKeyRules, foreignKeyColumns: there }).tables;
-}
-
-function idOf({ db, tab, name }: { readonly db: string; readonly tab: string; readonly name: string }): string {
-  return JSON.stringify([db, tab, name]);
 }

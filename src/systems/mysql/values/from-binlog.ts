@@ -16,17 +16,11 @@ export type CellReader = (cell: Buffer) => Buffer | null;
 /** What a column is where the binlog does not tell: MariaDB logs UUID, INET4 and INET6 as if they were BINARY. Undefined for what is not known. */
 export type ColumnTypes = (table: TableName, column: string) => MysqlBase | undefined;
 
-/** TEAL-SYSTEMS-325 where names or kinds of columns were not logged, -324 for a column that Teal cannot read: before a row of the table is taken. */
-export function refuseUnreadable(table: TableName, columns: readonly BinlogColumn[]): void {
-  for (const column of columns) {
-    if (column.name === undefined) {
-      const text = 'the binlog does not name the columns of a table: binlog_row_metadata is not FULL';
-      throw new TealError('TEAL-SYSTEMS-325', text, { table: tableKey(table) });
-    }
-    if (column.type !== mariadbCompressed.blob && column.type !== mariadbCompressed.varchar) continue;
-    const text = 'the binlog holds rows of a table with a COMPRESSED column';
-    throw new TealError('TEAL-SYSTEMS-324', text, { table: tableKey(table), column: column.name });
-  }
+/** TEAL-SYSTEMS-325 where names of columns were not logged: before a row of the table is taken. */
+export function refuseUnnamed(table: TableName, columns: readonly BinlogColumn[]): void {
+  if (columns.every(({ name }) => name !== undefined)) return;
+  const text = 'the binlog does not name the columns of a table: binlog_row_metadata is not FULL';
+  throw new TealError('TEAL-SYSTEMS-325', text, { table: tableKey(table) });
 }
 
 /** Whether a column may be of a type that the log does not tell: to be asked of the server. MariaDB logs UUID, INET4 and INET6 as BINARY of their length. */
@@ -34,6 +28,7 @@ export function mayBeOwnType({ type, collation, size }: BinlogColumn): boolean {
   return type === fieldType.string && collation === binaryCollation && (size === 4 || size === 16);
 }
 
+/** Of a column that is carried. Errors: TEAL-SYSTEMS-324 it is one that Teal cannot read. */
 export function readerOf(
   table: TableName,
   column: BinlogColumn,
@@ -59,6 +54,11 @@ export function readerOf(
     case fieldType.enum:
     case fieldType.set:
       return labelsReader(place, column);
+    case mariadbCompressed.blob:
+    case mariadbCompressed.varchar: {
+      const text = 'the binlog holds rows of a table with a COMPRESSED column';
+      throw new TealError('TEAL-SYSTEMS-324', text, { table: tableKey(table), column: name });
+    }
     default:
       break;
   }

@@ -19,7 +19,10 @@ export async function startMysqlProxy(options: ProxyOptions): Promise<RunningPro
     green: new MysqlDesk(green.target, green.admin, connectTimeoutMs),
   };
   const hub = new MysqlHub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, log });
-  const accounts = new Verifiers<readonly Account[]>(async (user) => desks[hub.side].accounts(user));
+  const accounts = new Verifiers<readonly Account[]>(
+    () => hub.side,
+    async (side, user) => desks[side].accounts(user),
+  );
   const key = await makePasswordKey();
   const reception = new MysqlReception({ hub, accounts, config, key, log, ...(await readTls(config)) });
   const running = await serve(options, {
