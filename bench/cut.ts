@@ -7,7 +7,7 @@ import { Crowd, feltBetween } from './clients.ts';
 import { epochMs } from './measure.ts';
 import { databaseUrl, freshDatabase, openPair, quieten, type Pair } from './pair.ts';
 import { copySchema, subscribe, unsubscribe } from './peers/native-subscription.ts';
-import { startPgBouncer, type PgBouncer } from './peers/pgbouncer.ts';
+import { startPgBouncer, type PgBouncer } from '../tools/servers/pgbouncer.ts';
 import { Teal } from './teal.ts';
 
 const pgbouncer = 'PgBouncer around a subscription';

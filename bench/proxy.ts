@@ -6,7 +6,7 @@ import { runProgram } from '../tools/servers/run-program.ts';
 import type { Arena, Benchmark, Contender, Reading, Settings, Target, Variant } from './benchmark.ts';
 import { countCpu } from './cpu.ts';
 import { databaseUrl, freshDatabase, openPair, type Pair } from './pair.ts';
-import { startPgBouncer } from './peers/pgbouncer.ts';
+import { startPgBouncer } from '../tools/servers/pgbouncer.ts';
 import { passThrough, startPassThrough, type Way } from './peers/start-pass-through.ts';
 
 const pgbouncer = 'PgBouncer 1.24';

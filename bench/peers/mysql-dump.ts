@@ -7,7 +7,7 @@ import type { MysqlServer } from '../../tools/servers/mysql.ts';
 import { runProgram } from '../../tools/servers/run-program.ts';
 import { runToEnd } from '../measure.ts';
 import { account } from '../mysql-pair.ts';
-import { debianPackages, librariesOf } from './debian.ts';
+import { debianPackages, librariesOf } from '../../tools/servers/debian.ts';
 import { peerProgram, type PeerProgram } from './peer-program.ts';
 
 /** Programs that write a database into a text or files, and those that read it back. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runToEnd } from '../measure.ts';
 import type { Pair } from '../pair.ts';
-import { debianPackages } from './debian.ts';
+import { debianPackages } from '../../tools/servers/debian.ts';
 
 export interface CloneOptions {
   readonly sourceUrl: string;

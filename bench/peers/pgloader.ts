@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runToEnd } from '../measure.ts';
-import { debianPackages, librariesOf } from './debian.ts';
+import { debianPackages, librariesOf } from '../../tools/servers/debian.ts';
 import { peerProgram, type PeerProgram } from './peer-program.ts';
 
 export interface PgloaderOptions {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { must } from '../../src/kernel/assert.ts';
 import { runToEnd } from '../measure.ts';
 import { account, database } from '../mysql-pair.ts';
-import { debianPackages, librariesOf } from './debian.ts';
+import { debianPackages, librariesOf } from '../../tools/servers/debian.ts';
 import { peerProgram, type PeerProgram } from './peer-program.ts';
 
 /** Debian 12's 1.0.20: what speaks for the clients, as pgbench does for those of PostgreSQL. */

@@ -25,6 +25,7 @@ import { readsCharacterSet } from '../systems/mysql/values/charset.ts';
 import { addressOf } from './address.ts';
 import { selectedCatalog } from './kept-catalog.ts';
 import { lookAt } from './look.ts';
+import { checkRouter } from './routers.ts';
 
 export interface MysqlAssessOptions {
   /** Also read every row of blue once, to count what green cannot hold. Only where green is PostgreSQL. */
@@ -70,8 +71,8 @@ export async function assessMysqlTwins(spec: Spec, { signal }: MysqlAssessOption
   const blue = await lookAtMysql('blue', spec.blue.url, signal);
   const green = await lookAtMysql('green', spec.green.url, signal);
   const judged = assessMysql(blue, green, { ...spec.tables, knowsType: isKnownType, readsCharacterSet });
-  const unfit = checkUnfit(await unfitOf(spec, blue.catalog, signal));
-  return { assessment: { ...judged, findings: inOrder([...judged.findings, ...unfit]) }, blue, green };
+  const found = [...checkUnfit(await unfitOf(spec, blue.catalog, signal)), ...(await checkRouter(spec))];
+  return { assessment: { ...judged, findings: inOrder([...judged.findings, ...found]) }, blue, green };
 }
 
 async function unfitOf(spec: Spec, catalog: MysqlCatalog, signal: AbortSignal | undefined): Promise<readonly string[]> {
@@ -127,6 +128,7 @@ export async function assessMysqlToPostgres(spec: Spec, options: MysqlAssessOpti
         ...checkMapping(mapping),
         ...checkMovable(mapping),
         ...checkData(found?.map(({ rows }) => rows)),
+        ...(await checkRouter(spec)),
       ]),
     },
     mapping: { markdown: mappingMarkdown(mapping), json: mappingJson(mapping) },

@@ -37,7 +37,7 @@ export function loadSpec(file: string, env: Readonly<Record<string, string | und
   };
   const text = readText(resolve(file));
   if (text === undefined) throw new TealError('TEAL-SPEC-001', `${file} cannot be read`, { file });
-  const parsed = parseSpec(text, { env, readText });
+  const parsed = parseSpec(text, { env, readText, folder });
   if (!parsed.ok) throw new SpecMistakes(file, text, parsed.mistakes);
   return { spec: parsed.spec, file, stateDir: resolve(folder, parsed.spec.stateDir) };
 }

@@ -2,11 +2,12 @@ import { addressOf } from './address.ts';
 import type { Side } from '../model/catalog.ts';
 import type { SystemIdentity } from '../ports/introspector.ts';
 import type { Spec } from '../spec/spec.ts';
-import { assess, blockersOf, type Assessment } from '../stages/assess/assess.ts';
+import { assess, blockersOf, inOrder, type Assessment } from '../stages/assess/assess.ts';
 import { renderAssessment } from '../stages/assess/render.ts';
 import type { SideView } from '../stages/assess/finding.ts';
 import { connect } from '../systems/postgres/connection.ts';
 import { createIntrospector } from '../systems/postgres/inspect/introspector.ts';
+import { checkRouter } from './routers.ts';
 
 /** Looks at one side and changes nothing. */
 export async function lookAt(side: Side, url: string, signal?: AbortSignal): Promise<SideView> {
@@ -37,13 +38,15 @@ export interface AssessedPostgres {
 
 /** Looks at both sides and judges what was seen. Changes nothing. */
 export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<AssessedPostgres> {
-  const [blue, green] = await Promise.all([
+  const [blue, green, found] = await Promise.all([
     lookAt('blue', spec.blue.url, signal),
     lookAt('green', spec.green.url, signal),
+    checkRouter(spec),
   ]);
   const { router, clientAuth, authFile } = spec.traffic;
   const proxyReadsPasswords = router === 'proxy' && clientAuth === 'scram' && authFile === undefined;
-  const assessment = assess(blue, green, { ...spec.tables, proxyReadsPasswords, method: spec.follow.method });
+  const judged = assess(blue, green, { ...spec.tables, proxyReadsPasswords, method: spec.follow.method });
+  const assessment = { ...judged, findings: inOrder([...judged.findings, ...found]) };
   return {
     assessment,
     blockers: blockersOf(assessment).length,

@@ -49,6 +49,8 @@ export interface ConnectedRouter {
   stop(): Promise<void>;
   /** It runs on, and is not started again should it die. */
   leave(): Promise<void>;
+  /** This process is done with it; nothing changes for its clients. */
+  close(): Promise<void>;
 }
 
 const gatePatienceMs = 30 * 60_000;
@@ -392,7 +394,7 @@ export class Migration implements AsyncDisposable {
 
   /** Clients may be on the proxy still: it outlives the migration until somebody says that they are not. */
   #afterEnd(command: 'abort' | 'finalise'): readonly string[] {
-    return this.#spec.traffic.router === 'none' ? [] : [`teal ${command} --stop-proxy`];
+    return this.#spec.traffic.router === 'proxy' ? [`teal ${command} --stop-proxy`] : [];
   }
 
   #gates(): readonly Gate[] {
@@ -432,12 +434,13 @@ export class Migration implements AsyncDisposable {
   }
 
   #tellCut({ cut, from, to, pauseMs }: CutOutcome): void {
-    const held = this.#spec.traffic.router === 'none' ? { held: false as const } : {};
+    const held = this.#router.holdsClients === false ? { held: false as const } : {};
     this.#options.onEvent({ kind: 'cut', cut, from, to, pauseMs, ...held });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#watch[Symbol.asyncDispose]();
+    await this.#connected.close();
     await this.#pair[Symbol.asyncDispose]();
     this.#journal[Symbol.dispose]();
   }

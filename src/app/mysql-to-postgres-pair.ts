@@ -55,6 +55,7 @@ import { unlikeSchemas } from './compare-unlike-schemas.ts';
 import { firstPositionStep, itemsOf, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
 import { namingRefusedValues } from './name-refused-values.ts';
 import type { Pair } from './pair.ts';
+import { holdsClients } from './routers.ts';
 import { selectedCatalog } from './kept-catalog.ts';
 import { foundObjects, mappedObjects } from './unlike-objects.ts';
 import { unlikeSequences, type CountingColumn } from './unlike-sequences.ts';
@@ -107,12 +108,12 @@ export class MysqlToPostgresPair implements Pair {
         session: this.#blue,
         position: readEndOfBinlog,
         // Its clients speak no language of green's: no proxy holds them, and a refused write is what they follow the cut by.
-        refusesOpenWriters: spec.traffic.router === 'none',
+        refusesOpenWriters: !holdsClients(spec),
         changed: async (connection, allowed) =>
           changedObjects(allowed, await readSchemaMark(connection, selected.blue, database)),
       }),
       green: new PostgresFence(this.#green, this.#greenTables, selected.green, {
-        winsDeadlocks: spec.traffic.router === 'none',
+        winsDeadlocks: !holdsClients(spec),
       }),
     };
     const sessions = { blue: this.#blue, green: this.#green };

@@ -11,6 +11,7 @@ import { Migration, type ConnectedRouter } from './migration.ts';
 import { requireMovable } from './open-pair.ts';
 import type { Pair } from './pair.ts';
 import { proxyOf } from './proxy-config.ts';
+import { outsideRouter, ownerReader } from './routers.ts';
 import type { SupervisorConfig } from './supervisor-config.ts';
 import { Supervision } from './supervision.ts';
 
@@ -62,22 +63,30 @@ function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
     tables: spec.tables,
   };
   const file = resolve(loaded.file);
-  return { version: 1, file, carrier, ...(traffic.router === 'none' ? {} : { proxy: proxyOf(loaded).config }) };
+  return { version: 1, file, carrier, ...(traffic.router === 'proxy' ? { proxy: proxyOf(loaded).config } : {}) };
 }
 
 async function connectRouter(pair: Pair, loaded: LoadedSpec, supervision: Supervision): Promise<ConnectedRouter> {
   if (loaded.spec.traffic.router === 'none') {
     const owner = async (): Promise<ReturnType<typeof ownerOf>> =>
       ownerOf(await pair.fences.blue.probe(), await pair.fences.green.probe());
-    return { router: noRouter(owner), stop: async () => undefined, leave: async () => undefined };
+    return { ...untended, router: noRouter(owner) };
+  }
+  const outside = outsideRouter(loaded.spec, ownerReader(pair));
+  if (outside !== undefined) {
+    return { ...untended, router: outside, close: async () => outside[Symbol.asyncDispose]() };
   }
   const router = await startOrUse(proxyOf(loaded), supervision);
   return {
     router,
     stop: async () => supervision.end('proxy', async () => router.stop()),
     leave: async () => supervision.leave('proxy'),
+    close: async () => undefined,
   };
 }
+
+/** Of what Teal neither starts nor ends. */
+const untended = { stop: async () => undefined, leave: async () => undefined, close: async () => undefined };
 
 /** A proxy that its user runs is the user's to start again: a supervisor's would take the place of the one that systemd is about to start. */
 async function startOrUse(wanted: EnsureProxy, supervision: Supervision): Promise<ProxyRouter> {

@@ -2,13 +2,13 @@ import type { Plan } from '../plan/plan.ts';
 import { renderPlan, renderPlanMarkdown } from '../plan/render.ts';
 import { planOf, type PlannableStage } from '../engine/plan-of.ts';
 import { cutSteps } from '../stages/cutover/cut-steps.ts';
-import { noRouter } from '../traffic/none/no-router.ts';
 import { addressOf } from './address.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { gatesOf } from './gates-of.ts';
 import { flowBackMs } from './migration.ts';
 import { pairToPlan } from './open-pair.ts';
+import { routerToPlan } from './routers.ts';
 
 export interface Planned {
   readonly plan: Plan;
@@ -24,11 +24,7 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
   await using pair = looked;
   const urls = { blue: spec.blue.url, green: spec.green.url };
   const carrier = connectCarrier({ migration: spec.name, stateDir, urls });
-  const router = {
-    ...noRouter(async () => ({ owner: 'blue', epoch: 0 })),
-    // What the steps say of clients is said of those of this file.
-    holdsClients: spec.traffic.router !== 'none',
-  };
+  const router = routerToPlan(spec);
   const ports = {
     fences: pair.fences,
     router,

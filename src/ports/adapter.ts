@@ -17,6 +17,7 @@ export * from './gate.ts';
 export type { Introspector, SystemIdentity } from './introspector.ts';
 export * from './query.ts';
 export * from './router.ts';
+export * from './owner.ts';
 export * from './schema-driver.ts';
 export * from './sequences.ts';
 export * from './sink.ts';

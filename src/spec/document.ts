@@ -69,14 +69,32 @@ const gate = z
   })
   .meta({ oneOf: gateKinds.map((kind) => ({ required: [kind] })) });
 
+const program = z.array(text).min(1);
+
 const traffic = z
   .strictObject({
     router: z
-      .enum(['proxy', 'none'])
+      .enum(['proxy', 'none', 'pgbouncer'])
       .optional()
       .describe(
-        "`proxy`: clients come through Teal's own. `none`: they are told by other means; a cut then ends their writes with an error. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and nothing else, for no proxy translates between their protocols.",
+        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
       ),
+    admin: secret
+      .optional()
+      .describe(
+        'pgbouncer: postgres:// URL of its console, as one of admin_users. With a password: from the environment or a file.',
+      ),
+    database: text.optional().describe('pgbouncer: the name by which clients come, a line of its [databases].'),
+    config: z
+      .union([text, program], 'a path, or a program and its arguments')
+      .optional()
+      .describe(
+        'pgbouncer: path of the file with that line, which Teal changes; or a program and its arguments that changes it (the side is its last argument).',
+      ),
+    blue: text
+      .optional()
+      .describe('pgbouncer: where it finds blue, host:port/database as in its file. Default: as in `blue.url`.'),
+    green: text.optional().describe('The same of green.'),
     listen: z
       .string()
       .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'host:port, such as 127.0.0.1:6432')
@@ -248,5 +266,5 @@ export type SpecDocument = z.infer<typeof specDocument>;
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
   words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier', 'http', 'prometheus', 'datadog'],
-  values: ['kafka', 'pgbouncer', 'haproxy', 'nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
+  values: ['kafka', 'haproxy', 'nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
 });

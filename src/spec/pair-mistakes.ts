@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { familyOf, noProxyBetween } from './families.ts';
 import type { Mistake } from './mistakes.ts';
 import type { Places } from './places.ts';
+import { mistakesOfRouter } from './router-mistakes.ts';
 
 const side = z.object({ system: z.enum(['postgres', 'mysql', 'mariadb']).default('postgres') });
 
@@ -15,6 +16,7 @@ const pair = z.object({
       clientAuth: z.unknown().optional(),
       authFile: z.unknown().optional(),
     })
+    .loose()
     .catch({})
     .default({}),
   follow: z.object({ method: z.unknown().optional() }).catch({}).default({}),
@@ -26,7 +28,17 @@ export function mistakesOfPair(plain: unknown, places: Places): readonly Mistake
   // A side is missing or unknown: the schema says so.
   if (!parsed.success) return [];
   const { blue, green, traffic, follow } = parsed.data;
-  return [...mistakesOfTraffic({ blue, green, traffic }, places), ...mistakesOfFollow({ blue, follow }, places)];
+  return [
+    ...mistakesOfTraffic({ blue, green, traffic }, places),
+    ...mistakesOfRouter(traffic, routerOf(parsed.data), { blue: blue.system, green: green.system }, places),
+    ...mistakesOfFollow({ blue, follow }, places),
+  ];
+}
+
+function routerOf({ blue, green, traffic }: PairOfDocument): string {
+  // Something else than a word: the schema says so.
+  if (traffic.router !== undefined) return typeof traffic.router === 'string' ? traffic.router : '';
+  return familyOf(blue.system) === familyOf(green.system) ? 'proxy' : 'none';
 }
 
 type PairOfDocument = z.infer<typeof pair>;

@@ -75,7 +75,7 @@ describe('every mistake is reported at once, at its place', () => {
       '6:34 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person',
       '6:36 cutover.gates[0].lagg: unknown word (lag)',
       '7:12 traffic.routr: unknown word (router)',
-      '7:34 traffic.router: expected one of proxy, none (proxy)',
+      '7:34 traffic.router: expected one of proxy, none, pgbouncer (proxy)',
     ]);
   });
 
@@ -157,7 +157,7 @@ describe('what a careful engineer would not write', () => {
     ['traffic: { clientAuth: password }', '5:24 traffic.clientAuth: expected scram: `password` is of MySQL'],
     ['follow: { method: trigers }', '5:19 follow.method: expected one of log, triggers'],
     ['traffic: { maxClients: 0 }', '5:24 traffic.maxClients: expected a number from 1 to 100000'],
-    ['traffic: { router: pgbouncer }', '5:20 traffic.router: this version of Teal does not do this yet'],
+    ['traffic: { router: envoy }', '5:20 traffic.router: this version of Teal does not do this yet'],
     ['soak: { for: 24h, rollBackOn: [] }', '5:19 soak.rollBackOn: this version of Teal does not do this yet'],
     ['stateDir: !odd here', '5:11 : Unresolved tag'],
     ['? [a, b]\n: c', '1:1 [ a, b ]: unknown word'],

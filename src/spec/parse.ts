@@ -13,6 +13,8 @@ export interface ParseOptions {
   readonly env: Environment;
   /** Text of a file that the document names, by a path as it stands there; undefined when it cannot be read. */
   readonly readText: (path: string) => string | undefined;
+  /** The file's own, absolute. */
+  readonly folder?: string;
 }
 
 export type ParsedSpec =
@@ -63,7 +65,7 @@ function parseNested(text: string, options: ParseOptions): ParsedSpec {
   const told = parsed.success ? [] : schemaMistakes(parsed.error, plain, places);
   const mistakes = [...syntax, ...unset, ...told, ...urlMistakes, ...pairMistakes];
   if (!parsed.success || mistakes.length > 0) return failed(mistakes);
-  return { ok: true, spec: normalForm(parsed.data, urls) };
+  return { ok: true, spec: normalForm(parsed.data, urls, options.folder) };
 }
 
 /** What would take the parser minutes; undefined for anybody's file. */

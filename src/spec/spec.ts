@@ -1,7 +1,10 @@
+import { must } from '../kernel/assert.ts';
 import { redact } from '../kernel/redact.ts';
 import type { FollowMethod } from '../model/follow-method.ts';
 import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
+import { readPlace } from './place.ts';
+import type { Urls } from './urls.ts';
 
 export type GateSpec =
   | { readonly kind: 'lag'; readonly maxLagMs: number; readonly forMs: number }
@@ -18,6 +21,30 @@ export interface SideSpec {
   readonly url: string;
 }
 
+export type RouterName = NonNullable<SpecDocument['traffic']['router']>;
+
+/** Where something other than Teal finds a database. No host: by a socket of its own machine. */
+export interface PlaceSpec {
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly database: string;
+}
+
+export interface PgBouncerSpec {
+  readonly router: 'pgbouncer';
+  /** With its password, as `SideSpec.url`. */
+  readonly admin: string;
+  readonly database: string;
+  /** Path; or a program and its arguments. */
+  readonly config: string | readonly string[];
+  /** That of the migration file, where programs run. Paths are taken from there. */
+  readonly folder: string;
+  readonly places: Readonly<Record<'blue' | 'green', PlaceSpec>>;
+}
+
+/** A router that is neither Teal's proxy nor none. */
+export type RouterSpec = PgBouncerSpec;
+
 /** The normal form of a user's file: every default is in, every unit is said. */
 export interface Spec {
   readonly name: string;
@@ -25,7 +52,9 @@ export interface Spec {
   readonly green: SideSpec;
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   readonly traffic: {
-    readonly router: 'proxy' | 'none';
+    readonly router: RouterName;
+    /** What that router needs, where it is neither the proxy nor none. */
+    readonly via?: RouterSpec;
     readonly listenHost: string;
     readonly listenPort: number;
     readonly tls?: { readonly cert: string; readonly key: string };
@@ -59,7 +88,7 @@ export interface Spec {
 }
 
 /** `urls` are read already: the environment and files are the caller's. */
-export function normalForm(document: SpecDocument, urls: { readonly blue: string; readonly green: string }): Spec {
+export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spec {
   const { traffic, follow, cutover } = document;
   const families = { blue: familyOf(document.blue.system), green: familyOf(document.green.system) };
   const colon = traffic.listen.lastIndexOf(':');
@@ -70,6 +99,7 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
     tables: document.tables,
     traffic: {
       router: traffic.router ?? (families.blue === families.green ? 'proxy' : 'none'),
+      ...viaOf(document, urls, folder),
       listenHost: traffic.listen.slice(0, colon).replace(/^\[|\]$/g, ''),
       listenPort: Number(traffic.listen.slice(colon + 1)),
       ...(traffic.tls === undefined ? {} : { tls: traffic.tls }),
@@ -99,6 +129,25 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
   });
 }
 
+/** Of an address that names neither a database nor a role: the router says that it leads to neither side. */
+const nowhere: PlaceSpec = { host: undefined, port: 0, database: '' };
+
+/** Of a document without mistakes: what a router needs is there. */
+function viaOf({ traffic }: SpecDocument, urls: Urls, folder: string): { readonly via?: RouterSpec } {
+  if (traffic.router !== 'pgbouncer') return {};
+  const place = (side: 'blue' | 'green'): PlaceSpec => readPlace(traffic[side] ?? urls[side]) ?? nowhere;
+  return {
+    via: {
+      router: 'pgbouncer',
+      admin: must(urls.admin, 'an address'),
+      database: must(traffic.database, 'a name'),
+      config: must(traffic.config, 'a file'),
+      folder,
+      places: { blue: place('blue'), green: place('green') },
+    },
+  };
+}
+
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
@@ -122,5 +171,13 @@ export function printableSpec(spec: Spec): Spec {
     ...spec,
     blue: { ...spec.blue, url: redact(spec.blue.url) },
     green: { ...spec.green, url: redact(spec.green.url) },
+    traffic: {
+      ...spec.traffic,
+      ...(spec.traffic.via === undefined ? {} : { via: printableVia(spec.traffic.via) }),
+    },
   };
+}
+
+function printableVia(via: RouterSpec): RouterSpec {
+  return { ...via, admin: redact(via.admin) };
 }

@@ -3,10 +3,12 @@ import { isUnexpanded } from './environment.ts';
 import type { Mistake } from './mistakes.ts';
 import type { Places } from './places.ts';
 
-/** The two sides' URLs, read from where the file says they are. */
+/** The URLs of a document, read from where the file says they are. */
 export interface Urls {
   readonly blue: string;
   readonly green: string;
+  /** `traffic.admin`, where it is there. */
+  readonly admin?: string;
 }
 
 type Read = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly mistakes: readonly Mistake[] };
@@ -15,6 +17,7 @@ type Read = { readonly ok: true; readonly url: string } | { readonly ok: false; 
 const sides = z.object({
   blue: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
   green: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
+  traffic: z.object({ admin: z.unknown().optional() }).catch({}).default({}),
 });
 
 /** How the URLs of a system begin, the first as it is shown. */
@@ -29,11 +32,12 @@ const inFile = z.strictObject({ file: z.string() });
 export interface WrittenUrls {
   readonly blue: unknown;
   readonly green: unknown;
+  readonly admin: unknown;
 }
 
 export function writtenUrls(plain: unknown): WrittenUrls {
   const parsed = sides.safeParse(plain);
-  return { blue: parsed.data?.blue.url, green: parsed.data?.green.url };
+  return { blue: parsed.data?.blue.url, green: parsed.data?.green.url, admin: parsed.data?.traffic.admin };
 }
 
 /** No mistake ever repeats any part of a URL: it may be the part with the password. */
@@ -51,8 +55,15 @@ export function readUrls(
     return readUrl(found?.[side].url, written[side], readText, expected, at);
   };
   const [blue, green] = [read('blue'), read('green')];
-  const mistakes = [blue, green].flatMap((it) => (it.ok ? [] : it.mistakes));
-  const urls = { blue: blue.ok ? blue.url : '', green: green.ok ? green.url : '' };
+  const given = found?.traffic.admin;
+  const atAdmin = { ...places.ofValue(['traffic', 'admin']), path: 'traffic.admin' };
+  const admin = readUrl(given, written.admin, readText, schemes['postgres'] ?? [], atAdmin);
+  const mistakes = [blue, green, admin].flatMap((it) => (it.ok ? [] : it.mistakes));
+  const urls = {
+    blue: blue.ok ? blue.url : '',
+    green: green.ok ? green.url : '',
+    ...(admin.ok ? { admin: admin.url } : {}),
+  };
   if (urls.blue !== '' && urls.blue === urls.green) {
     mistakes.push({
       ...places.ofValue(['green', 'url']),

@@ -2,7 +2,7 @@ import type { ErrorEntry } from './entry.ts';
 
 export const trafficCodes = {
   'TEAL-TRAFFIC-001': {
-    summary: 'The proxy refuses to point at a side that does not own the data',
+    summary: 'A router refuses to point at a side that does not own the data',
     happened:
       'The router was told to send clients to one side, but the newest owner row on that side names another owner or epoch.',
     doThis:
@@ -96,6 +96,49 @@ export const trafficCodes = {
     doThis:
       'Nothing, if it is the one you want: `teal proxy --status` tells. Otherwise end it first: the pid is named.',
     retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-014': {
+    summary: 'The admin console of PgBouncer cannot be used',
+    happened:
+      'The console at `traffic.admin` could not be reached, refused the login, or answered a command with an error or not at all.',
+    doThis:
+      'See that the address leads to database `pgbouncer`, that its user is one of `admin_users`, and that PgBouncer runs. While it is paused by a cut its clients wait: run the command again, or any other of this migration.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-015': {
+    summary: 'PgBouncer does not know the database',
+    happened: 'PgBouncer has no line in [databases] for the name in `traffic.database`; a line for * is not enough.',
+    doThis: 'Write the line, RELOAD, and run the command again; or mend `traffic.database`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-016': {
+    summary: 'The configuration file of PgBouncer cannot be changed',
+    happened:
+      'The file in `traffic.config` cannot be read or replaced, or does not have exactly one line for the database in its [databases].',
+    doThis:
+      'Name the file that has the line itself (what it includes is not looked into). Teal makes a copy beside it and renames that: its folder must be writable, and the owner of the file kept. Where that cannot be, give a program instead of a path (docs/guide/routers.md).',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-017': {
+    summary: 'PgBouncer still points elsewhere',
+    happened:
+      'The line in its file was changed and PgBouncer was told to read it again, but its database does not lead where the line says.',
+    doThis:
+      'Look into the log of PgBouncer: it refuses a file with a mistake anywhere in it. Mend the file; the cut is finished by the supervisor, or by the next command.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-019': {
+    summary: 'A program of `traffic` failed',
+    happened:
+      'A program that the migration file names in `traffic` could not be started, did not end in its time (it was killed then), did not end with 0, or answered something else than was asked.',
+    doThis:
+      'Run it by hand with the side as its last argument, and mend it: the message has the end of what it said. Once a cut is decided it is run again until it succeeds.',
+    retry: 'auto',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

@@ -46,6 +46,8 @@ export const findingCodes = Object.freeze({
   },
   'ASSESS-RIGHT-STATISTICS': { severity: 'warning', summary: 'Sessions of others cannot be seen' },
   'ASSESS-RIGHT-PASSWORDS': { severity: 'warning', summary: 'Passwords of roles cannot be read' },
+  'ASSESS-ROUTER': { severity: 'blocker', summary: 'A cut through the router of the file would fail' },
+  'ASSESS-ROUTER-LIMIT': { severity: 'warning', summary: 'The router of the file does not hold or carry every client' },
   'ASSESS-PROXY-PASSWORDS': { severity: 'blocker', summary: 'The proxy could not check the passwords of clients' },
   'ASSESS-RIGHT-IDENTITY': { severity: 'warning', summary: 'The identity of the cluster cannot be read' },
   'ASSESS-ROLES': { severity: 'warning', summary: 'Roles of blue are missing on green' },

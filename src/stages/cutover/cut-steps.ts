@@ -4,7 +4,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Carrier, Flow } from '../../ports/carrier.ts';
 import type { Fence, FenceState } from '../../ports/fence.ts';
-import type { HoldResult, PinnedSession, Router } from '../../ports/router.ts';
+import { tellSwitching, type HoldResult, type PinnedSession, type Router } from '../../ports/router.ts';
 import type { SchemaMark, Schemas } from '../../ports/schemas.ts';
 import type { Sequences } from '../../ports/sequences.ts';
 import type { Probed, Step, StepContext } from '../../ports/step.ts';
@@ -286,19 +286,20 @@ function decideStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseCl
 }
 
 function pointStep(cut: Cut, ports: CutPorts): Step {
-  const isHeld = holdsClients(ports);
+  const isPointed = ports.router.points !== false;
+  const { switching = { clients: 'none fails' } } = ports.router;
   return {
     id: stepId(cut, 'point'),
-    does: isHeld
+    does: isPointed
       ? `points the router at ${cut.to}; it reads the owner row itself before it does`
       : `looks whether the owner row says ${cut.to}: it is what clients have to go by`,
     locks: 'nothing',
-    costs: isHeld ? 'one connection for every client' : 'nothing',
+    costs: `of clients: ${tellSwitching(switching)}`,
     undone: 'not alone: by a cut in the other direction',
     probe: async () => {
       const seen = await ports.router.read();
       if (seen.pointsTo !== cut.to || seen.epoch < cut.epoch) return notDone;
-      return done(isHeld ? `the router points to ${cut.to}` : `the owner row says ${cut.to}`);
+      return done(isPointed ? `the router points to ${cut.to}` : `the owner row says ${cut.to}`);
     },
     act: async () => ports.router.point(cut.to, cut.epoch),
     undo: nothing,

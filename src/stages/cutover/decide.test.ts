@@ -103,6 +103,10 @@ describe('guardrails of a cut', () => {
 
   test.each<[string, Partial<GuardrailFacts>]>([
     ['the router is holding', { router: { ...good.router, mode: 'holding' } }],
+    [
+      'it cannot be looked at. Mend it.',
+      { found: [{ severity: 'blocker', what: 'it cannot be looked at.', why: '', mend: 'Mend it.' }] },
+    ],
     ['the router points to unknown', { router: { ...good.router, pointsTo: 'unknown' } }],
     ['the fence of blue is absent', { losing: { fence: 'absent', tokens: [] } }],
     ['green takes writes', { gaining: { fence: 'installed', tokens: [] } }],

@@ -4,7 +4,7 @@ import { TealError } from '../../kernel/errors.ts';
 import { formatDuration } from '../../spec/units.ts';
 import type { Carrier, FlowStatus } from '../../ports/carrier.ts';
 import type { FenceState } from '../../ports/fence.ts';
-import type { RouterState } from '../../ports/router.ts';
+import type { RouterFinding, RouterState } from '../../ports/router.ts';
 import type { SchemaComparison, SchemaMark } from '../../ports/schemas.ts';
 import { endOfFlow } from '../follow/follow-steps.ts';
 import { flowFrom, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
@@ -14,6 +14,8 @@ import { answered } from './patience.ts';
 /** Everything that is looked at before clients are asked to wait (correctness.md §3.2 P5). */
 export interface GuardrailFacts {
   readonly router: RouterState;
+  /** What the router says of its own settings; absent: nothing. */
+  readonly found?: readonly RouterFinding[];
   readonly losing: FenceState;
   readonly gaining: FenceState;
   /** The flow from the losing side to the gaining one. */
@@ -30,6 +32,9 @@ export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): 
   const { router, losing, gaining, onward, back, settled } = facts;
   if (router.mode !== 'running') reasons.push(`the router is ${router.mode}`);
   if (router.pointsTo !== cut.from) reasons.push(`the router points to ${router.pointsTo}, not to ${cut.from}`);
+  for (const { severity, what, mend } of facts.found ?? []) {
+    if (severity === 'blocker') reasons.push(`${what} ${mend}`);
+  }
   if (losing.fence !== 'installed') reasons.push(`the fence of ${cut.from} is ${losing.fence}, not ready to be raised`);
   if (gaining.fence !== 'raised')
     reasons.push(`${cut.to} takes writes of clients already (its fence is ${gaining.fence})`);
@@ -89,21 +94,23 @@ export async function checkGuardrails(
   limits: CutLimits,
   accepted: (digest: string) => boolean,
 ): Promise<SchemaMark> {
-  const [router, losing, gaining, onward, back] = await Promise.all([
+  const [router, found, losing, gaining, onward, back] = await Promise.all([
     ports.router.read(),
+    ports.router.check?.() ?? [],
     answered(`a look at the fence of ${cut.from}`, async (signal) => ports.fences[cut.from].probe(signal)),
     answered(`a look at the fence of ${cut.to}`, async (signal) => ports.fences[cut.to].probe(signal)),
     ports.carrier.status(flowFrom(cut.from)),
     ports.carrier.status(flowFrom(cut.to)),
   ]);
-  const reasons = guardrails(cut, { router, losing, gaining, onward, back, settled: ports.settled(cut.to) }, limits);
+  const facts = { router, found, losing, gaining, onward, back, settled: ports.settled(cut.to) };
+  const reasons = guardrails(cut, facts, limits);
   const ended = [onward, back].map(({ flow, now }) => endOfFlow(flow, now)).find((error) => error !== undefined);
   if (ended !== undefined) throw ended;
   if (reasons.length > 0) throw notReady(reasons);
-  const found = await ports.schemas.compare(cut.from);
-  if (found.refused.length > 0) throw notReady(found.refused);
-  checkSchemas(found, accepted);
-  return found.mark;
+  const compared = await ports.schemas.compare(cut.from);
+  if (compared.refused.length > 0) throw notReady(compared.refused);
+  checkSchemas(compared, accepted);
+  return compared.mark;
 }
 
 function notReady(reasons: readonly string[]): TealError {

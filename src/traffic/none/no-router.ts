@@ -9,6 +9,8 @@ export function noRouter(owner: () => Promise<{ readonly owner: Side; readonly e
   let isHeld = false;
   return {
     holdsClients: false,
+    points: false,
+    switching: { clients: 'writes fail' },
     async read() {
       const { owner: pointsTo, epoch } = await owner();
       return { mode: isHeld ? 'holding' : 'running', pointsTo, epoch, clients: 0, inFlight: 0, pinned: [] };

@@ -7,10 +7,10 @@ import { Client } from 'pg';
 import { must } from '../../src/kernel/assert.ts';
 import { waitFor } from '../../src/kernel/clock.ts';
 import { TealError } from '../../src/kernel/errors.ts';
-import { freePort } from '../../tools/servers/free-port.ts';
-import { readIfThere } from '../../tools/servers/postgres-cluster.ts';
-import { lastLines, runProgram } from '../../tools/servers/run-program.ts';
-import { serverUser } from '../../tools/servers/server-user.ts';
+import { freePort } from './free-port.ts';
+import { readIfThere } from './postgres-cluster.ts';
+import { lastLines, runProgram } from './run-program.ts';
+import { serverUser } from './server-user.ts';
 import { byOwnLoader, debianPackages, librariesOf } from './debian.ts';
 
 export interface PgBouncerProgram {
@@ -39,6 +39,18 @@ export async function installPgBouncer(release: PgBouncerRelease): Promise<PgBou
   return { version: /PgBouncer (\S+)/.exec(said)?.[1] ?? '', command, env };
 }
 
+/** For tests: why this machine has none, said aloud; undefined where it has one. */
+export async function whyNoPgBouncer(release: PgBouncerRelease): Promise<string | undefined> {
+  try {
+    await installPgBouncer(release);
+    return undefined;
+  } catch (error) {
+    const why = ` (SKIPPED, no PgBouncer: ${error instanceof Error ? error.message : String(error)})`;
+    process.stderr.write(`${why.trim()}\n`);
+    return why;
+  }
+}
+
 async function ofNewerRelease(): Promise<Omit<PgBouncerProgram, 'version'>> {
   const root = await debianPackages(`pgbouncer-${newer.release}-${process.arch}`, newer.packages, newer.release);
   return { command: byOwnLoader(root, program), env: {} };
@@ -55,7 +67,10 @@ async function ofThisRelease(): Promise<Omit<PgBouncerProgram, 'version'>> {
 export interface PgBouncerOptions {
   readonly release: PgBouncerRelease;
   readonly mode: 'session' | 'transaction';
-  readonly server: { readonly port: number };
+  /** Of the line for every database. */
+  readonly server?: { readonly port: number };
+  /** Lines of [databases] instead of that one. */
+  readonly databases?: readonly string[];
   /** Lines of its file on top of what is set here. */
   readonly settings?: Readonly<Record<string, string | number>>;
 }
@@ -65,6 +80,10 @@ export interface PgBouncer extends AsyncDisposable {
   readonly version: string;
   readonly port: number;
   readonly url: string;
+  /** Of its admin console. */
+  readonly adminUrl: string;
+  /** Path of its file. */
+  readonly config: string;
   readonly pid: number;
   /** One command of its console: PAUSE, RESUME, RELOAD, … Resolves when the console has answered. */
   readonly say: (command: string) => Promise<void>;
@@ -82,10 +101,15 @@ export async function startPgBouncer(options: PgBouncerOptions): Promise<PgBounc
   if (user !== undefined) await chown(folder, user.uid, user.gid);
   const port = await freePort();
   const [config, log] = [join(folder, 'pgbouncer.ini'), join(folder, 'log')];
+  const everything = ({ port: its }: { readonly port: number }): readonly string[] => [
+    `* = host=127.0.0.1 port=${its}`,
+  ];
   const pointTo = async (server: { readonly port: number }): Promise<void> =>
-    writeFile(config, configuration(folder, port, options, server.port));
+    writeFile(config, configuration(folder, port, options, everything(server)));
   await writeFile(join(folder, 'users'), '"postgres" ""\n');
-  await pointTo(options.server);
+  const lines = options.databases ?? everything(must(options.server, 'a server'));
+  await writeFile(config, configuration(folder, port, options, lines));
+  if (user !== undefined) await chown(config, user.uid, user.gid);
   const child = spawn(must(command[0], 'a program'), [...command.slice(1), '-q', config], {
     cwd: '/',
     env,
@@ -106,6 +130,8 @@ export async function startPgBouncer(options: PgBouncerOptions): Promise<PgBounc
     version,
     port,
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    adminUrl: `postgres://postgres@127.0.0.1:${port}/pgbouncer`,
+    config,
     pid: must(child.pid, 'a process'),
     say: async (words) => void (await console.query(words)),
     pointTo,
@@ -113,7 +139,7 @@ export async function startPgBouncer(options: PgBouncerOptions): Promise<PgBounc
   };
 }
 
-function configuration(folder: string, port: number, options: PgBouncerOptions, serverPort: number): string {
+function configuration(folder: string, port: number, options: PgBouncerOptions, databases: readonly string[]): string {
   const settings = {
     listen_addr: '127.0.0.1',
     listen_port: port,
@@ -133,7 +159,7 @@ function configuration(folder: string, port: number, options: PgBouncerOptions, 
     ...options.settings,
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}`);
-  return `[databases]\n* = host=127.0.0.1 port=${serverPort}\n[pgbouncer]\n${lines.join('\n')}\n`;
+  return `[databases]\n${databases.join('\n')}\n[pgbouncer]\n${lines.join('\n')}\n`;
 }
 
 /** It answers as soon as it listens, and listens before it writes its pid. */

@@ -1,8 +1,8 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TealError } from '../../src/kernel/errors.ts';
-import { cachedFolder } from '../../tools/servers/cache.ts';
-import { runProgram } from '../../tools/servers/run-program.ts';
+import { cachedFolder } from './cache.ts';
+import { runProgram } from './run-program.ts';
 
 /**
  * Debian's packages unpacked into the cache, of this machine's own release or of another one, without installing anything: `root/` is what lies below it as if it were

@@ -1,0 +1,79 @@
+import { resolve } from 'node:path';
+import type { Router } from '../ports/router.ts';
+import type { ReadOwner } from '../ports/owner.ts';
+import type { PgBouncerSpec, Spec } from '../spec/spec.ts';
+import { finding, type Finding } from '../stages/assess/finding.ts';
+import { runProgram } from '../traffic/command/program.ts';
+import { noRouter } from '../traffic/none/no-router.ts';
+import { PgBouncerRouter } from '../traffic/pgbouncer/router.ts';
+import type { Pair } from './pair.ts';
+
+/** A router that is not Teal's own process: it is only spoken to. */
+export type OutsideRouter = Router & AsyncDisposable;
+
+/** The router of a migration file whose router is neither the proxy nor none. */
+export function outsideRouter({ traffic, cutover }: Spec, readOwner: ReadOwner): OutsideRouter | undefined {
+  const { via } = traffic;
+  if (via === undefined) return undefined;
+  return pgBouncer(via, cutover.maxPauseMs, readOwner);
+}
+
+/** By the fences of a pair. */
+export function ownerReader({ fences }: Pick<Pair, 'fences'>): ReadOwner {
+  return async (side, signal) => (await fences[side].probe(signal)).owner;
+}
+
+/** Whether clients are made to wait in a cut. */
+export function holdsClients(spec: Spec): boolean {
+  return routerToPlan(spec).holdsClients !== false;
+}
+
+/** What the steps of a plan say of clients is said of those of this file. Nothing is asked. */
+export function routerToPlan(spec: Spec): Router {
+  const { holdsClients, points, switching } = outsideRouter(spec, unasked) ?? {};
+  const planned = noRouter(async () => ({ owner: 'blue', epoch: 0 }));
+  if (spec.traffic.router === 'none') return planned;
+  return {
+    ...planned,
+    holdsClients: holdsClients ?? true,
+    points: points ?? true,
+    switching: switching ?? { clients: 'none fails' },
+  };
+}
+
+/** What the router of a file says of its own settings, as findings of an assessment. */
+export async function checkRouter(spec: Spec): Promise<readonly Finding[]> {
+  await using router = outsideRouter(spec, unasked);
+  const found = (await router?.check?.()) ?? [];
+  return found.map(({ severity, what, why, mend }) =>
+    finding(severity === 'blocker' ? 'ASSESS-ROUTER' : 'ASSESS-ROUTER-LIMIT', {
+      object: spec.traffic.router,
+      what,
+      why,
+      mend: `-- ${mend}`,
+    }),
+  );
+}
+
+const programMs = 30_000;
+
+const unasked: ReadOwner = async () => undefined;
+
+function pgBouncer(via: PgBouncerSpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {
+  const { admin, database, places, config, folder } = via;
+  return new PgBouncerRouter({
+    admin,
+    database,
+    places,
+    maxPauseMs,
+    readOwner,
+    config:
+      typeof config === 'string'
+        ? resolve(folder, config)
+        : async (side) => {
+            const { host, port, database: name } = places[side];
+            const env = { TEAL_SIDE: side, TEAL_HOST: host ?? '', TEAL_PORT: String(port), TEAL_DATABASE: name };
+            await runProgram({ command: config, folder, timeoutMs: programMs }, [side], env);
+          },
+  });
+}

@@ -1,0 +1,70 @@
+import { familyOf } from './families.ts';
+import type { Mistake } from './mistakes.ts';
+import { readPlace } from './place.ts';
+import type { Places } from './places.ts';
+
+type System = Parameters<typeof familyOf>[0];
+
+interface Words {
+  readonly must: readonly string[];
+  readonly may: readonly string[];
+}
+
+const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients'];
+
+/** The words of `traffic` by the router that they are for. */
+const words: Readonly<Record<string, Words>> = {
+  proxy: { must: [], may: ofProxy },
+  // Of the proxy that may come back.
+  none: { must: [], may: ofProxy },
+  pgbouncer: { must: ['admin', 'database', 'config'], may: ['blue', 'green'] },
+};
+
+/** What `traffic` says beside a router that has no use for it, and what a router needs and is not said. `router`: the default where none is named. */
+export function mistakesOfRouter(
+  traffic: Readonly<Record<string, unknown>>,
+  router: string,
+  systems: { readonly blue: System; readonly green: System },
+  places: Places,
+): readonly Mistake[] {
+  const known = words[router];
+  // The schema has said so.
+  if (known === undefined) return [];
+  const at = (word: string, message: string): Mistake => ({
+    ...places.ofValue(['traffic', word]),
+    path: `traffic.${word}`,
+    message,
+  });
+  const foreign = Object.keys(traffic).filter(
+    (word) => !known.must.includes(word) && !known.may.includes(word) && ownersOf(word).length > 0,
+  );
+  return [
+    ...foreign.map((word) => at(word, `expected nothing: it is a word of router ${ownersOf(word).join(', ')}`)),
+    ...known.must
+      .filter((word) => traffic[word] === undefined)
+      .map((word) => at(word, `is missing: router ${router} needs it`)),
+    ...(router === 'pgbouncer' ? mistakesOfPgBouncer(traffic, systems, at) : []),
+  ];
+}
+
+function ownersOf(word: string): readonly string[] {
+  return Object.keys(words).filter(
+    (router) => router !== 'none' && [...(words[router]?.must ?? []), ...(words[router]?.may ?? [])].includes(word),
+  );
+}
+
+function mistakesOfPgBouncer(
+  traffic: Readonly<Record<string, unknown>>,
+  { blue, green }: { readonly blue: System; readonly green: System },
+  at: (word: string, message: string) => Mistake,
+): readonly Mistake[] {
+  const isPostgres = familyOf(blue) === 'postgres' && familyOf(green) === 'postgres';
+  const sides = (['blue', 'green'] as const).filter((side) => {
+    const place = traffic[side];
+    return typeof place === 'string' && readPlace(place) === undefined;
+  });
+  return [
+    ...(isPostgres ? [] : [at('router', 'expected another: PgBouncer is of PostgreSQL')]),
+    ...sides.map((side) => at(side, 'expected host:port/database')),
+  ];
+}
