@@ -2,13 +2,9 @@ import { redact } from '../kernel/redact.ts';
 import type { FollowMethod } from '../model/follow-method.ts';
 import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
+import { gateOf, printableGate, type GateSpec } from './gates.ts';
 
-export type GateSpec =
-  | { readonly kind: 'lag'; readonly maxLagMs: number; readonly forMs: number }
-  | { readonly kind: 'verify' }
-  | { readonly kind: 'sql'; readonly sql: string; readonly equals: string; readonly on: 'blue' | 'green' }
-  | { readonly kind: 'command'; readonly command: readonly string[] }
-  | { readonly kind: 'person'; readonly person: string };
+export type { GateSpec } from './gates.ts';
 
 export type SystemName = SpecDocument['blue']['system'];
 
@@ -107,20 +103,12 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
-function gateOf(gate: SpecDocument['cutover']['gates'][number]): GateSpec {
-  if (gate.lag !== undefined) return { kind: 'lag', maxLagMs: gate.lag, forMs: gate.for ?? 0 };
-  if (gate.sql !== undefined)
-    return { kind: 'sql', sql: gate.sql, equals: String(gate.equals), on: gate.on ?? 'green' };
-  if (gate.command !== undefined) return { kind: 'command', command: gate.command };
-  if (gate.person !== undefined) return { kind: 'person', person: gate.person };
-  return { kind: 'verify' };
-}
-
 /** For the screen, the journal and the report: the same without passwords. */
 export function printableSpec(spec: Spec): Spec {
   return {
     ...spec,
     blue: { ...spec.blue, url: redact(spec.blue.url) },
     green: { ...spec.green, url: redact(spec.green.url) },
+    cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate) },
   };
 }
