@@ -8,7 +8,7 @@ import { loadSpec } from '../src/app/load-spec.ts';
 import { openMigration } from '../src/app/open-migration.ts';
 import type { MigrationEvent, Outcome } from '../src/app/events.ts';
 import type { Migration } from '../src/app/migration.ts';
-import { readReport, renderReport } from '../src/app/report.ts';
+import { readReport, renderReport } from '../src/app/report/read-report.ts';
 import { openScreen } from '../src/cli/screen.ts';
 import { monotonicMs, nowMs, sleep } from '../src/kernel/clock.ts';
 import { describeError, isTealError } from '../src/kernel/errors.ts';

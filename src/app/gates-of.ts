@@ -1,19 +1,29 @@
+import { resolve } from 'node:path';
 import { commandGate } from '../gates/command/command-gate.ts';
+import { freezeGate } from '../gates/freeze/freeze-gate.ts';
+import { httpGate } from '../gates/http/http-gate.ts';
 import { personGate, type PersonsAnswer } from '../gates/person/person-gate.ts';
+import { prometheusGate } from '../gates/prometheus/prometheus-gate.ts';
 import { sqlGate } from '../gates/sql/sql-gate.ts';
+import { windowGate } from '../gates/window/window-gate.ts';
 import type { Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { AskValue } from '../ports/query.ts';
+import type { HttpSpec } from '../spec/gates.ts';
 import type { GateSpec, Spec } from '../spec/spec.ts';
 import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import { lagGate } from '../stages/gates/lag-gate.ts';
 import { verifyGate, type Verified } from '../stages/gates/verify-gate.ts';
 
+/** How long "not yet" and "cannot tell" are asked again. */
+export const gatePatienceMs = 30 * 60_000;
 const gateCommandTimeoutMs = 5 * 60_000;
 
 /** What gates ask. */
 export interface GatePorts {
+  /** From which paths of the file lead. */
+  readonly folder: string;
   readonly live: Side;
   readonly carrier: Carrier;
   readonly ask: AskValue;
@@ -40,7 +50,27 @@ function gateOf(gate: GateSpec, id: string, ports: GatePorts): Gate {
     }
     case 'person':
       return personGate(id, gate.person, () => ports.approval(id));
+    case 'http': {
+      const { http, method, body, status, value } = gate;
+      const question = { ...fromFolder(http, ports.folder), method, ...(body === undefined ? {} : { body }) };
+      return httpGate({ id, question, status, ...(value === undefined ? {} : { value }) });
+    }
+    case 'prometheus':
+      return prometheusGate({
+        id,
+        query: gate.query,
+        server: fromFolder(gate.http, ports.folder),
+        range: gate.range,
+      });
+    case 'window':
+      return windowGate({ id, window: gate, patienceMs: gatePatienceMs });
+    case 'freeze':
+      return freezeGate({ id, file: resolve(ports.folder, gate.file), patienceMs: gatePatienceMs });
   }
+}
+
+function fromFolder(http: HttpSpec, folder: string): HttpSpec {
+  return http.ca === undefined ? http : { ...http, ca: resolve(folder, http.ca) };
 }
 
 /** Of the gate at this place in the file: its name in the journal. */

@@ -18,7 +18,8 @@ import { assessPair, type Assessed } from './assess.ts';
 import type { Migration } from './migration.ts';
 import { openMigration } from './open-migration.ts';
 import { planMigration, type Planned } from './plan-migration.ts';
-import { readReport, renderReport, type Report } from './report.ts';
+import { proveJournalOf, readReport, renderReport, type ChainProof } from './report/read-report.ts';
+import type { Report } from './report/report.ts';
 import { startRun, type Run } from './run.ts';
 import { readFlows } from './read-flows.ts';
 import { readStatus, type Status } from './status.ts';
@@ -27,7 +28,7 @@ export { TealError, isTealError, type ErrorCode, type ErrorEntry, type ErrorFact
 export type { Mistake } from '../spec/mistakes.ts';
 export { SpecMistakes } from './load-spec.ts';
 export { initFile, type InitOptions } from './init.ts';
-export type { Assessed, FlowStatus, MigrationEvent, Outcome, Planned, Report, Run, Status };
+export type { Assessed, ChainProof, FlowStatus, MigrationEvent, Outcome, Planned, Report, Run, Status };
 export { renderReport };
 
 export interface FileOptions {
@@ -135,6 +136,11 @@ export async function flows(options: FileOptions): Promise<readonly FlowStatus[]
 /** Every record of the journal, after its chain of hashes was verified (TEAL-JOURNAL-001); `renderReport` makes the document of it. */
 export function report(options: FileOptions): Report {
   return readReport(load(options));
+}
+
+/** Whether the journal's chain of hashes is unbroken, and whether a record has the hash that was kept elsewhere. TEAL-JOURNAL-008 when there is no journal. */
+export function proveJournal(options: FileOptions & { readonly keptHash?: string }): ChainProof {
+  return proveJournalOf(load(options), options.keptHash);
 }
 
 function load({ file, env }: FileOptions): LoadedSpec {

@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import { nowMs } from '../kernel/clock.ts';
 import { TealError, isTealError } from '../kernel/errors.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -15,7 +16,7 @@ import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lif
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import { SideComparison, type Verification } from './compare-sides.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
-import { gateId, gatesOf } from './gates-of.ts';
+import { gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
 import { logTold, onceEach } from './log-budget.ts';
@@ -53,7 +54,6 @@ export interface ConnectedRouter {
   close(): Promise<void>;
 }
 
-const gatePatienceMs = 30 * 60_000;
 export const flowBackMs = 60_000;
 
 /** One migration under the hands of one controller: opens its journal as the only writer, and moves it on. */
@@ -399,6 +399,7 @@ export class Migration implements AsyncDisposable {
 
   #gates(): readonly Gate[] {
     return gatesOf(this.#spec, {
+      folder: dirname(resolve(this.#options.loaded.file)),
       live: this.live,
       carrier: this.#carrier,
       ask: this.#pair.ask,

@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import type { Plan } from '../plan/plan.ts';
 import { renderPlan, renderPlanMarkdown } from '../plan/render.ts';
 import { planOf, type PlannableStage } from '../engine/plan-of.ts';
@@ -40,7 +41,14 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     {
       id: 'cut over',
       title: 'Cut over',
-      gates: gatesOf(spec, { live: 'blue', carrier, ask: pair.ask, verify: unasked, approval: () => undefined }),
+      gates: gatesOf(spec, {
+        folder: dirname(resolve(loaded.file)),
+        live: 'blue',
+        carrier,
+        ask: pair.ask,
+        verify: unasked,
+        approval: () => undefined,
+      }),
       steps: cutSteps(cut, ports, { ...spec.cutover, flowBackMs }),
     },
     {

@@ -1,4 +1,5 @@
 import { openJournalReader, type JournalReader } from '../journal/journal.ts';
+import type { ChainEnd } from '../journal/record.ts';
 import { liveSide, type MigrationState, type PastCut } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
 import { nowMs } from '../kernel/clock.ts';
@@ -31,13 +32,15 @@ export interface Status {
   /** What starts flows and proxy again when they die; absent when nothing ought to run. */
   readonly supervisor?: SupervisorSeen;
   readonly lastIso?: string;
+  /** The journal's last record. Its hash, kept elsewhere, proves later that no record up to it was changed or cut off (`teal report --verify --head`). */
+  readonly head?: ChainEnd;
 }
 
 /** Where a migration is, from its journal alone: also while a controller runs, and when both systems are down. TEAL-JOURNAL-008 when there is none. */
 export function readStatus({ spec, stateDir }: LoadedSpec): Status {
   using reader = openJournalReader(stateDir);
   const supervisor = readSupervisor(stateDir);
-  const status = statusOf(spec, reader.refresh(), reader.holder);
+  const status = { ...statusOf(spec, reader.refresh(), reader.holder), head: reader.head };
   return supervisor === undefined ? status : { ...status, supervisor };
 }
 

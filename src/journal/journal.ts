@@ -5,7 +5,7 @@ import { guarded, IN_MEMORY, openForReading, openForWriting, readRecords } from 
 import type { JournalEvent } from './events.ts';
 import { advance, emptyState } from './fold.ts';
 import { readHolder, takeWriterLock, type Holder } from './lock.ts';
-import { GENESIS, seal, unseal, verifyChain, type JournalRecord, type RawRecord } from './record.ts';
+import { genesis, seal, unseal, verifyChain, type ChainEnd, type JournalRecord, type RawRecord } from './record.ts';
 import type { DatabaseSync } from './sqlite.ts';
 import type { MigrationState } from './state.ts';
 
@@ -56,6 +56,8 @@ export interface JournalReader extends Disposable {
   readonly holder: Holder | undefined;
   /** Reads what has been added since the last call, verifies it and returns the state after it. */
   refresh(): MigrationState;
+  /** The last record that was read. Its hash stands for all records up to it: kept elsewhere, it proves later that none of them was changed or cut off. */
+  readonly head: ChainEnd;
   records(afterSeq?: number): readonly JournalRecord[];
 }
 
@@ -68,9 +70,9 @@ export function openJournalReader(stateDir: string): JournalReader {
 /** The part that writer and reader share: the chain verified and folded as far as it was read. */
 class FoldedChain {
   state: MigrationState = emptyState;
-  #hash: string = GENESIS;
+  #hash = genesis.hash;
 
-  get end(): { readonly seq: number; readonly hash: string } {
+  get end(): ChainEnd {
     return { seq: this.state.seq, hash: this.#hash };
   }
 
@@ -168,6 +170,10 @@ class SqliteReader implements JournalReader {
 
   get holder(): Holder | undefined {
     return readHolder(this.#stateDir);
+  }
+
+  get head(): ChainEnd {
+    return this.#chain.end;
   }
 
   refresh(): MigrationState {

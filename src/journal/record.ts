@@ -28,12 +28,17 @@ export interface RawRecord {
 /** What the first record's hash is chained to. */
 export const GENESIS = '0'.repeat(64);
 
+/** A record as the next one continues it. */
+export interface ChainEnd {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** Before the first record. */
+export const genesis: ChainEnd = Object.freeze({ seq: 0, hash: GENESIS });
+
 /** Makes the row for an event: secrets taken out, shape checked, chained to the record before. */
-export function seal(
-  event: JournalEvent,
-  at: string,
-  previous: { readonly seq: number; readonly hash: string },
-): RawRecord {
+export function seal(event: JournalEvent, at: string, previous: ChainEnd): RawRecord {
   const checked = journalEvent.safeParse(withoutSecrets(event));
   if (!checked.success) {
     throw new TealError('TEAL-JOURNAL-004', `${event.type}: its fields are not as they should be`, {
@@ -70,17 +75,28 @@ function parseBody(raw: RawRecord): unknown {
 }
 
 /** The records of rows in order, each checked against the one before. TEAL-JOURNAL-001 names the first that does not fit. */
-export function* verifyChain(rows: Iterable<RawRecord>, after = { seq: 0, hash: GENESIS }): Generator<JournalRecord> {
+export function* verifyChain(rows: Iterable<RawRecord>, after: ChainEnd = genesis): Generator<JournalRecord> {
   let previous = after;
   for (const raw of rows) {
-    if (raw.seq !== previous.seq + 1 || raw.hash !== chainHash(previous.hash, raw)) {
-      throw new TealError('TEAL-JOURNAL-001', `from record ${previous.seq + 1} on it is not what was written`, {
-        fromSeq: previous.seq + 1,
+    const fault = faultOfLink(previous, raw);
+    if (fault !== undefined) {
+      const fromSeq = previous.seq + 1;
+      throw new TealError('TEAL-JOURNAL-001', `from record ${fromSeq} on it is not what was written: ${fault}`, {
+        fromSeq,
       });
     }
     yield unseal(raw);
     previous = raw;
   }
+}
+
+/** Why a row is not the one that was written after `previous`; undefined when it is. */
+export function faultOfLink(previous: ChainEnd, raw: RawRecord): string | undefined {
+  const seq = previous.seq + 1;
+  if (raw.seq !== seq) return `record ${seq} is not there, ${raw.seq} is the next`;
+  return raw.hash === chainHash(previous.hash, raw)
+    ? undefined
+    : `the hash of record ${seq} is not that of its text after record ${previous.seq}`;
 }
 
 function chainHash(previousHash: string, raw: Omit<RawRecord, 'hash'>): string {

@@ -1,19 +1,16 @@
 import { z } from 'zod';
-import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts';
+import { gateDocument } from './gate-document.ts';
+import { parseSize, sizePattern } from './units.ts';
+import { duration, text } from './words.ts';
 
 /**
  * The file as a user writes it (`docs/reference/spec.schema.json` is generated from this). Every field but `name`, `blue` and `green` has the default that a
  * careful engineer would choose; `spec.ts` puts it in. Strict everywhere: an unknown word is a mistake, because a misspelt limit is no limit.
  */
-const duration = z
-  .string('a duration such as 500ms, 3s, 10m, 24h')
-  .regex(new RegExp(durationPattern), 'a duration such as 500ms, 3s, 10m, 24h')
-  .transform((text) => parseDuration(text) ?? 0);
 const size = z
   .string('a size such as 512MB or 20GB')
   .regex(new RegExp(sizePattern), 'a size such as 512MB or 20GB')
   .transform((text) => parseSize(text) ?? 0);
-const text = z.string().min(1, 'a text that is not empty');
 /** PostgreSQL's own, and Teal's: what the rows of a migration are told apart from. */
 const schemaOfGreen = text.refine(
   (name) => name !== 'teal' && name !== 'information_schema' && !name.startsWith('pg_'),
@@ -38,36 +35,6 @@ const side = z.strictObject({
     ),
   url: secret,
 });
-
-const gateKinds = ['lag', 'verify', 'sql', 'command', 'person'] as const;
-
-const gate = z
-  .strictObject({
-    lag: duration.optional().describe('The flow is not further behind than this …'),
-    for: duration.optional().describe('… for at least this long.'),
-    verify: z.enum(['full']).optional().describe('Both sides are equal at one position.'),
-    sql: text.optional().describe('A query with one value …'),
-    equals: z.union([z.string(), z.number(), z.boolean()]).optional().describe('… that must be this one …'),
-    on: z.enum(['blue', 'green']).optional().describe('… on this side (default green).'),
-    command: z.array(text).min(1).optional().describe('A program and its arguments that must end with 0.'),
-    person: text.optional().describe('Somebody must say yes: `teal cutover`.'),
-  })
-  .superRefine((given, context) => {
-    const kinds = gateKinds.filter((kind) => given[kind] !== undefined);
-    if (kinds.length !== 1) {
-      context.addIssue({ code: 'custom', message: 'exactly one of lag, verify, sql, command, person' });
-      return;
-    }
-    const alone = kinds[0];
-    if (given.for !== undefined && alone !== 'lag')
-      context.addIssue({ code: 'custom', path: ['for'], message: '`for` only beside `lag`' });
-    if (alone === 'sql' && given.equals === undefined)
-      context.addIssue({ code: 'custom', message: '`equals` beside `sql`' });
-    if (alone !== 'sql' && (given.equals ?? given.on) !== undefined) {
-      context.addIssue({ code: 'custom', message: '`equals` and `on` only beside `sql`' });
-    }
-  })
-  .meta({ oneOf: gateKinds.map((kind) => ({ required: [kind] })) });
 
 const program = z.array(text).min(1);
 
@@ -145,7 +112,7 @@ const cutover = z
       .describe('How long running transactions may take to end. Default: two thirds of maxPause.'),
     lockTimeout: duration.default(500).describe('How long the fence may wait for its locks.'),
     gates: z
-      .array(gate)
+      .array(gateDocument)
       .default([{ lag: 1_000, for: 10_000 }, { verify: 'full' }, { person: 'operator' }])
       .describe('Questions that must all be answered yes before the cut.'),
     sequenceHeadroom: z
@@ -265,6 +232,6 @@ export type SpecDocument = z.infer<typeof specDocument>;
 
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
-  words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier', 'http', 'prometheus', 'datadog'],
+  words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier', 'datadog'],
   values: ['kafka', 'haproxy', 'nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
 });

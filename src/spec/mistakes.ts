@@ -9,13 +9,15 @@ export interface Mistake {
   readonly nearest?: string;
 }
 
+const maySayASecret = /\burl\b|:\/\/|password|authorization|cookie|token|secret|api-?_?key/i;
+
 /** All mistakes with the line that each one is in, for a terminal. Lines that may hold a secret are not shown. */
 export function renderMistakes(file: string, source: string, mistakes: readonly Mistake[]): string {
   const lines = source.split(/\r?\n/);
   const width = String(lines.length).length;
   const blocks = mistakes.map((mistake) => {
     const line = lines[mistake.line - 1] ?? '';
-    const shown = /\burl\b|:\/\/|password/i.test(line) ? line.replace(/:.*/, ': …') : line;
+    const shown = maySayASecret.test(line) ? line.replace(/:.*/, ': …') : line;
     const hint = mistake.nearest === undefined ? '' : ` – did you mean \`${mistake.nearest}\`?`;
     const where = mistake.path === '' ? '' : `${mistake.path}: `;
     const caret = ' '.repeat(Math.min(mistake.column - 1, shown.length));

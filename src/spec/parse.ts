@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { specDocument } from './document.ts';
 import { expandEnvironment, type Environment } from './environment.ts';
 import type { Mistake } from './mistakes.ts';
+import { mistakesOfGates } from './gate-mistakes.ts';
 import { mistakesOfPair } from './pair-mistakes.ts';
 import { placesOf, type Places } from './places.ts';
 import { schemaMistakes } from './schema-mistakes.ts';
@@ -56,14 +57,16 @@ function parseNested(text: string, options: ParseOptions): ParsedSpec {
   const syntax = syntaxMistakes(document, places);
   // A document that is not even YAML has no places to point at.
   if (document.errors.some((error) => error.code !== 'DUPLICATE_KEY')) return failed(syntax);
-  const written = writtenUrls(toPlain(document));
+  const before = toPlain(document);
+  const written = writtenUrls(before);
   const unset = expandEnvironment(document, options.env, places);
   const plain = toPlain(document);
   const parsed = specDocument.safeParse(plain, { reportInput: true });
   const { urls, mistakes: urlMistakes } = readUrls(plain, written, options.readText, places);
   const pairMistakes = mistakesOfPair(plain, places);
   const told = parsed.success ? [] : schemaMistakes(parsed.error, plain, places);
-  const mistakes = [...syntax, ...unset, ...told, ...urlMistakes, ...pairMistakes];
+  const gateMistakes = mistakesOfGates(before, places);
+  const mistakes = [...syntax, ...unset, ...told, ...urlMistakes, ...pairMistakes, ...gateMistakes];
   if (!parsed.success || mistakes.length > 0) return failed(mistakes);
   return { ok: true, spec: normalForm(parsed.data, urls, options.folder) };
 }

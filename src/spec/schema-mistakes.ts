@@ -20,10 +20,14 @@ function mistakesOf(issue: z.core.$ZodIssue, plain: unknown, places: Places): re
   if (isUnexpanded(given)) return [];
   if (issue.code === 'unrecognized_keys')
     return issue.keys.slice(0, looked).map((key) => unknownWord(path, key, places));
+  if (issue.code === 'invalid_key') {
+    const message = `expected ${issue.issues[0]?.message ?? 'another word'}`;
+    return [{ ...places.ofKey(path), path: pathText(path), message }];
+  }
   const told = { ...places.ofValue(path), path: pathText(path) };
   if (issue.code !== 'invalid_value') {
     const message = given === undefined && path.length > 0 ? 'is missing' : `expected ${expectedOf(issue)}`;
-    return [{ ...told, message }];
+    return [{ ...told, message, ...hintOf(issue, given) }];
   }
   const words = issue.values.map(String);
   const expected = words.length === 1 ? words.join('') : `one of ${words.join(', ')}`;
@@ -31,6 +35,12 @@ function mistakesOf(issue: z.core.$ZodIssue, plain: unknown, places: Places): re
   if (typeof given !== 'string') return [{ ...told, message: `expected ${expected}` }];
   if (notYet.values.includes(given)) return [{ ...told, message: `${laterMessage}; expected ${expected}` }];
   return [{ ...told, message: `expected ${expected}`, ...hint(given, words) }];
+}
+
+/** A check of a word against a list gives the list beside its message. */
+function hintOf(issue: z.core.$ZodIssue, given: unknown): { readonly nearest?: string } {
+  const words: unknown = issue.code === 'custom' ? issue.params?.['words'] : undefined;
+  return typeof given === 'string' && Array.isArray(words) ? hint(given, words as readonly string[]) : {};
 }
 
 function unknownWord(parent: Path, key: string, places: Places): Mistake {

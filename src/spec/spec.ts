@@ -5,13 +5,9 @@ import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
 import { readPlace } from './place.ts';
 import type { Urls } from './urls.ts';
+import { gateOf, printableGate, type GateSpec } from './gates.ts';
 
-export type GateSpec =
-  | { readonly kind: 'lag'; readonly maxLagMs: number; readonly forMs: number }
-  | { readonly kind: 'verify' }
-  | { readonly kind: 'sql'; readonly sql: string; readonly equals: string; readonly on: 'blue' | 'green' }
-  | { readonly kind: 'command'; readonly command: readonly string[] }
-  | { readonly kind: 'person'; readonly person: string };
+export type { GateSpec } from './gates.ts';
 
 export type SystemName = SpecDocument['blue']['system'];
 
@@ -156,15 +152,6 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
-function gateOf(gate: SpecDocument['cutover']['gates'][number]): GateSpec {
-  if (gate.lag !== undefined) return { kind: 'lag', maxLagMs: gate.lag, forMs: gate.for ?? 0 };
-  if (gate.sql !== undefined)
-    return { kind: 'sql', sql: gate.sql, equals: String(gate.equals), on: gate.on ?? 'green' };
-  if (gate.command !== undefined) return { kind: 'command', command: gate.command };
-  if (gate.person !== undefined) return { kind: 'person', person: gate.person };
-  return { kind: 'verify' };
-}
-
 /** For the screen, the journal and the report: the same without passwords. */
 export function printableSpec(spec: Spec): Spec {
   return {
@@ -175,6 +162,7 @@ export function printableSpec(spec: Spec): Spec {
       ...spec.traffic,
       ...(spec.traffic.via === undefined ? {} : { via: printableVia(spec.traffic.via) }),
     },
+    cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate) },
   };
 }
 

@@ -1,9 +1,16 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import type { Gate, Side } from 'teal/adapter';
 import { fenceContract, gateContract, routerContract, stepContract, type ContractCase } from 'teal/testing';
 import { commandGate } from '../gates/command/command-gate.ts';
+import { freezeGate } from '../gates/freeze/freeze-gate.ts';
+import { httpGate } from '../gates/http/http-gate.ts';
 import { personGate, type PersonsAnswer } from '../gates/person/person-gate.ts';
 import { sqlGate } from '../gates/sql/sql-gate.ts';
+import { httpDouble } from '../gates/test-support/http-double.ts';
+import { windowGate } from '../gates/window/window-gate.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
 import { memoryFenceWorld, type FenceFault } from './test-support/memory-fence.ts';
 import { memoryGateWorld, type GateFault } from './test-support/memory-gate.ts';
@@ -55,10 +62,45 @@ describe('a gate of Teal', () => {
     };
     return { ...world, gate, makeYes, breakIt };
   };
+  const http = async () => {
+    const server = await httpDouble();
+    server.answer(503);
+    const question = { url: server.url, method: 'GET', headers: {}, timeoutMs: 20_000 } as const;
+    return {
+      gate: httpGate({ id: 'g', question, status: 200 }),
+      makeYes: async () => server.answer(200),
+      breakIt: async () => server[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
+    };
+  };
+  const window = async () => {
+    let nowMs = Date.parse('2026-12-05T12:00:00Z');
+    const night = { days: ['sat'], fromMinute: 22 * 60, toMinute: 4 * 60, zone: 'UTC' } as const;
+    const gate = windowGate({ id: 'g', window: night, patienceMs: 0 }, () => nowMs);
+    const makeYes = async (): Promise<void> => {
+      nowMs += 11 * 60 * 60_000;
+    };
+    return { ...world, gate, makeYes };
+  };
+  const freeze = async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'teal-freeze-'));
+    const file = join(folder, 'freeze.yaml');
+    await writeFile(file, 'zone: UTC\nfreezes: [{ from: 2026-01-01, to: 9999-12-30, why: for ever }]\n');
+    return {
+      gate: freezeGate({ id: 'g', file, patienceMs: 0 }),
+      makeYes: async () => writeFile(file, 'zone: UTC\nfreezes: []\n'),
+      breakIt: async () => rm(file),
+      [Symbol.asyncDispose]: async () => rm(folder, { recursive: true }),
+    };
+  };
+  // Prometheus is asked as the program that it is: src/gates/prometheus/prometheus-gate.e2e.test.ts.
   describe.each([
     ['person', gateContract(person)],
     ['sql', gateContract(sql)],
     ['command', gateContract(command)],
+    ['http', gateContract(http)],
+    ['window', gateContract(window)],
+    ['freeze', gateContract(freeze)],
   ])('%s', (_, cases) => {
     for (const { name, run } of cases) test(name, run);
   });

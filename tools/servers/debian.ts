@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TealError } from '../../src/kernel/errors.ts';
 import { cachedFolder } from './cache.ts';
@@ -6,17 +6,28 @@ import { runProgram } from './run-program.ts';
 
 /**
  * Debian's packages unpacked into the cache, of this machine's own release or of another one, without installing anything: `root/` is what lies below it as if it were
- * `/`. Signatures are checked by apt. TEAL-TOOLS-005 where there is no apt, or it does not have one of them.
+ * `/`. Signatures are checked by apt. TEAL-TOOLS-001 where there is no apt, or it does not have one of them.
  */
 export async function debianPackages(name: string, packages: readonly string[], release?: string): Promise<string> {
   const folder = await cachedFolder(name, async (building) => {
     const env = release === undefined ? process.env : await aptOf(release, building);
-    await runProgram('apt-get', ['download', '-qq', ...packages], { cwd: building, env });
-    for (const file of await readdir(building)) {
-      if (file.endsWith('.deb')) await runProgram('dpkg-deb', ['-x', file, 'root'], { cwd: building });
-    }
+    await mkdir(join(building, 'root'));
+    await unpackDebian(packages, join(building, 'root'), env);
   });
   return join(folder, 'root');
+}
+
+/** The same into a folder that is there. */
+export async function unpackDebian(packages: readonly string[], folder: string, env = process.env): Promise<void> {
+  const aside = join(folder, 'packages');
+  await mkdir(aside);
+  try {
+    await runProgram('apt-get', ['download', '-qq', ...packages], { cwd: aside, env });
+    for (const name of await readdir(aside)) await runProgram('dpkg-deb', ['-x', join(aside, name), folder]);
+  } catch (error) {
+    throw new TealError('TEAL-TOOLS-001', `apt could not fetch ${packages.join(', ')}`, {}, error);
+  }
+  await rm(aside, { recursive: true });
 }
 
 /** apt with lists of its own, from the same mirror as this machine's: what is installed here is not looked at, and not touched. */

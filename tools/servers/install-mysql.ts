@@ -1,7 +1,8 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TealError } from '../../src/kernel/errors.ts';
 import { cachedFolder } from './cache.ts';
+import { unpackDebian } from './debian.ts';
 import { downloadArtifact, type MavenArtifact } from './maven.ts';
 import { runProgram } from './run-program.ts';
 
@@ -83,19 +84,6 @@ export async function installMariadbClient(): Promise<string> {
 }
 
 const debianClient = 'usr/bin/mariadb';
-
-/** Debian packages, unpacked and not installed. apt checks what it downloads against its signed index. */
-async function unpackDebian(packages: readonly string[], folder: string): Promise<void> {
-  const aside = join(folder, 'packages');
-  await mkdir(aside);
-  try {
-    await runProgram('apt-get', ['download', ...packages], { cwd: aside });
-    for (const name of await readdir(aside)) await runProgram('dpkg-deb', ['-x', join(aside, name), folder]);
-  } catch (error) {
-    throw new TealError('TEAL-TOOLS-001', `apt could not fetch ${packages.join(', ')}`, {}, error);
-  }
-  await rm(aside, { recursive: true });
-}
 
 const debianProgram = 'usr/sbin/mariadbd';
 const debianLibraries = 'usr/lib/x86_64-linux-gnu';

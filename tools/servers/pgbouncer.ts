@@ -32,7 +32,7 @@ const newer = Object.freeze({
 });
 const program = 'usr/sbin/pgbouncer';
 
-/** TEAL-TOOLS-005 where there is no apt. */
+/** TEAL-TOOLS-001 or -005 where there is no apt. */
 export async function installPgBouncer(release: PgBouncerRelease): Promise<PgBouncerProgram> {
   const { command, env } = await (release === 'here' ? ofThisRelease() : ofNewerRelease());
   const said = await runProgram(must(command[0], 'a program'), [...command.slice(1), '--version'], { env });

@@ -1,19 +1,26 @@
 import { writeFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { loadSpec } from '../../app/load-spec.ts';
 import { logTold } from '../../app/log-budget.ts';
-import { readReport, renderReport } from '../../app/report.ts';
+import { proveJournalOf, readReport, renderReport, type ChainProof } from '../../app/report/read-report.ts';
 import { readFlows } from '../../app/read-flows.ts';
 import { readStatus, type Status } from '../../app/status.ts';
 import { hang } from '../../plan/wrap.ts';
 import { explain } from '../explain.ts';
-import { print, printJson, tone } from '../print.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { print, printJson, tone, wrap } from '../print.ts';
 import { pauseText } from '../screen-state.ts';
 
 interface JournalArguments {
   readonly file: string;
   readonly json: boolean;
+}
+
+interface ReportArguments extends JournalArguments {
   readonly out?: string;
+  readonly html: boolean;
+  readonly verify: boolean;
+  readonly head?: string;
 }
 
 /** Commands that read the journal and nothing else. */
@@ -44,21 +51,69 @@ export function journalCommands(program: Command): void {
     .command('report')
     .summary("write the migration's story, for an auditor")
     .description(
-      'Writes who did what when, every cut and every record of the journal, after verifying its chain of hashes.',
+      'Writes the cuts, gates, certificates and failures, who did what when, and every record of the journal, after verifying its chain of hashes. Reads the journal alone: also when both systems are gone. The chain shows what was changed, taken out, put in or moved; that the newest records were cut off shows only against a hash that was kept elsewhere (--head).',
     )
     .option('-f, --file <path>', 'migration file', 'teal.yaml')
     .option('--out <path>', 'write it there instead of printing it')
+    .addOption(new Option('--html', 'HTML instead of Markdown: one file, no script').default(false).conflicts('json'))
     .option('--json', 'JSON instead of Markdown', false)
-    .action((given: JournalArguments) => {
-      const report = readReport(loadSpec(given.file, process.env));
-      const text = given.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report);
+    .option('--verify', 'write nothing: tell whether the chain of hashes is unbroken, and where it ends', false)
+    .option('--head <hash>', 'with --verify: a hash that was kept elsewhere, which a record must have', hashOf)
+    .action((given: ReportArguments) => {
+      const loaded = loadSpec(given.file, process.env);
+      if (given.verify || given.head !== undefined) {
+        tellProof(loaded.spec.name, proveJournalOf(loaded, given.head), given.json);
+        return;
+      }
+      const report = readReport(loaded);
+      const text = given.json
+        ? `${JSON.stringify(report, null, 2)}\n`
+        : renderReport(report, given.html ? 'html' : 'markdown');
       if (given.out === undefined) print(text);
       else writeFileSync(given.out, text);
     });
   explain(reportCommand, {
-    exits: { 0: 'written; the chain of hashes is unbroken' },
-    examples: [['teal report --out report.md', 'the document to keep, also after the migration has ended']],
+    exits: {
+      0: 'written; the chain of hashes is unbroken',
+      3: 'with --verify: it is broken, or no record has the hash',
+    },
+    examples: [
+      ['teal report --out report.md', 'the document to keep, also after the migration has ended'],
+      ['teal report --html --out report.html', 'the same, to be read in a browser or printed'],
+      ['teal status --json | jq -r .head.hash', 'the hash to keep elsewhere: in a ticket, in a mail'],
+      ['teal report --verify --head 3f28…', 'whether the journal is what it was, and nothing was cut off since'],
+    ],
   });
+}
+
+function hashOf(text: string): string {
+  const hash = text.toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw new InvalidArgumentError('A hash has 64 hexadecimal digits.');
+  return hash;
+}
+
+function tellProof(name: string, proof: ChainProof, json: boolean): void {
+  if (!isProven(proof)) process.exitCode = exitCodes.no;
+  if (json) printJson(proof);
+  else print(wrap(proofText(name, proof)));
+}
+
+function isProven(proof: ChainProof): boolean {
+  return proof.unbroken && (proof.kept === undefined || proof.kept.seq !== null);
+}
+
+export function proofText(name: string, proof: ChainProof): string {
+  if (!proof.unbroken) {
+    const { firstBad, why, whole } = proof;
+    const before = whole.seq === 0 ? 'Nothing before it can be proven.' : `Up to record ${whole.seq} it is whole.`;
+    return `${name}: the journal is not what was written, from record ${firstBad} on: ${why}. ${before}`;
+  }
+  const { head, kept } = proof;
+  const chain = `${name}: the chain of hashes is unbroken. ${head.seq} records; the last has the hash ${head.hash}.`;
+  if (kept === undefined) return chain;
+  return kept.seq === null
+    ? `${chain} No record has the hash that was kept: records were cut off, or the journal is another one or was written anew.`
+    : `${chain} Record ${kept.seq} has the hash that was kept: up to it nothing was changed or cut off.`;
 }
 
 type FlowsSaid = Awaited<ReturnType<typeof readFlows>>;

@@ -20,13 +20,33 @@ export interface GatesRun {
 
 const askEveryMs = 500;
 
-/** Asks gates in order, each until it says yes. Every change of an answer is journalled, not every asking. */
+/**
+ * Asks gates in order, each until it says yes; then those whose yes may be over by now once more, until all of them have said it without being waited for. Every change
+ * of an answer is journalled, not every asking.
+ */
 export async function askGates(gates: readonly Gate[], run: GatesRun): Promise<GatesResult> {
   for (const gate of gates) {
     const result = await askUntilYes(gate, run);
     if (result.result !== 'open') return result;
   }
+  const momentary = gates.filter((gate) => gate.momentary === true);
+  const deadline = monotonicMs() + run.patienceMs;
+  for (let waited = true; waited;) {
+    waited = false;
+    for (const gate of momentary) {
+      const result = await askUntilYes(gate, run);
+      if (result.result !== 'open') return result;
+      if (result.askings > 1 && monotonicMs() > deadline) return neverTogether(gate);
+      waited ||= result.askings > 1;
+    }
+  }
   return { result: 'open' };
+}
+
+/** Each says yes when it is waited for, and none while another is. */
+function neverTogether(gate: Gate): GatesResult {
+  const answer = { answer: 'not yet', evidence: 'it says yes, but not at the same time as the others' } as const;
+  return { result: 'closed', gate: gate.id, asks: gate.asks, answer };
 }
 
 async function askOnce(gate: Gate, signal: AbortSignal): Promise<GateAnswer> {
@@ -38,11 +58,13 @@ async function askOnce(gate: Gate, signal: AbortSignal): Promise<GateAnswer> {
   }
 }
 
-async function askUntilYes(gate: Gate, run: GatesRun): Promise<GatesResult> {
+type Asked = Exclude<GatesResult, { readonly result: 'open' }> | { readonly result: 'open'; readonly askings: number };
+
+async function askUntilYes(gate: Gate, run: GatesRun): Promise<Asked> {
   run.journal.append({ type: 'gateAsked', gate: gate.id, asks: gate.asks, person: gate.person });
   const deadline = monotonicMs() + run.patienceMs;
   let told: string | undefined;
-  for (;;) {
+  for (let askings = 1; ; askings += 1) {
     const answer = await askOnce(gate, run.signal);
     if (answer.answer !== told) {
       told = answer.answer;
@@ -54,10 +76,10 @@ async function askUntilYes(gate: Gate, run: GatesRun): Promise<GatesResult> {
       });
     }
     run.onAnswer(gate, answer);
-    if (answer.answer === 'yes') return { result: 'open' };
+    if (answer.answer === 'yes') return { result: 'open', askings };
     if (gate.person) return { result: 'waiting', gate: gate.id, asks: gate.asks, evidence: answer.evidence };
     if (answer.answer === 'no' || monotonicMs() > deadline)
       return { result: 'closed', gate: gate.id, asks: gate.asks, answer };
-    await sleep(askEveryMs, run.signal);
+    await sleep(gate.everyMs ?? askEveryMs, run.signal);
   }
 }

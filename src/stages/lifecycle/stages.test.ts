@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { memoryJournal } from '../../journal/journal.ts';
 import type { Step } from '../../ports/step.ts';
 import { askGates } from '../gates/ask-gates.ts';
@@ -124,4 +124,51 @@ test('gates are asked until they say yes; a person stops the run, a no closes it
     result: 'closed',
   });
   expect(run.journal.state.gates['lag']?.answer?.answer).toBe('yes');
+});
+
+describe('gates whose yes may be over', () => {
+  /** Answers one after the other, the last one for ever. */
+  const saying = (id: string, momentary: boolean, ...answers: GateAnswer['answer'][]) => {
+    const asked: string[] = [];
+    const gate: Gate = {
+      id,
+      asks: id,
+      person: false,
+      momentary,
+      everyMs: 1,
+      ask: async () => {
+        const answer = answers[Math.min(asked.length, answers.length - 1)] ?? 'no';
+        asked.push(answer);
+        return { answer, evidence: id };
+      },
+    };
+    return { gate, asked };
+  };
+  const run = () => ({ ...runOf(), onAnswer: () => undefined, patienceMs: 5_000 });
+
+  test('are asked once more when all have said yes; others are not', async () => {
+    const [window, verify] = [saying('window', true, 'yes'), saying('verify', false, 'yes')];
+    expect(await askGates([window.gate, verify.gate], run())).toEqual({ result: 'open' });
+    expect([window.asked, verify.asked]).toEqual([['yes', 'yes'], ['yes']]);
+  });
+
+  test('close the cut when they say no by then', async () => {
+    const [window, verify] = [saying('window', true, 'yes', 'no'), saying('verify', false, 'not yet', 'yes')];
+    expect(await askGates([window.gate, verify.gate], run())).toMatchObject({ result: 'closed', gate: 'window' });
+  });
+
+  test('say yes together, or not at all', async () => {
+    const [metric, window] = [saying('metric', true, 'yes', 'not yet', 'yes'), saying('window', true, 'yes')];
+    expect(await askGates([metric.gate, window.gate], run())).toEqual({ result: 'open' });
+    // One was waited for, so that the other was asked again.
+    expect(window.asked).toHaveLength(3);
+    const alternating = Array.from({ length: 100 }, (_, n) =>
+      n % 2 === 0 ? 'not yet' : 'yes',
+    ) as GateAnswer['answer'][];
+    const moody = saying('moody', true, 'yes', ...alternating);
+    expect(await askGates([moody.gate], { ...run(), patienceMs: 20 })).toMatchObject({
+      result: 'closed',
+      answer: { answer: 'not yet' },
+    });
+  });
 });
