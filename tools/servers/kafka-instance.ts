@@ -17,6 +17,8 @@ export interface KafkaOptions {
    * first one may do everything, the others what an ACL allows.
    */
   readonly users?: Readonly<Record<string, string>>;
+  /** PEM texts. With it clients must speak TLS; the authority is whom the server itself trusts, for it is a client of its own. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly authority: string };
 }
 
 export const kafkaPidFile = 'teal.pid';
@@ -84,12 +86,13 @@ export async function kafkaCommand(
   server: InstalledKafka,
   dataDir: string,
   ports: { readonly client: number; readonly controller: number },
-  options: Pick<KafkaOptions, 'settings' | 'users'>,
+  options: Omit<KafkaOptions, 'port'>,
 ): Promise<readonly [string, ...string[]]> {
   const file = join(dataDir, 'server.properties');
   const settings = {
     ...testSettings,
-    ...placeSettings(dataDir, ports, options.users !== undefined),
+    ...placeSettings(dataDir, ports, protocolOf(options)),
+    ...(options.tls === undefined ? {} : tlsSettings(options.tls)),
     ...(options.users === undefined ? {} : userSettings(options.users)),
     ...options.settings,
   };
@@ -107,7 +110,7 @@ async function formattedKafka(server: InstalledKafka): Promise<string> {
     await mkdir(logs);
     await giveToServer(logs);
     const file = join(building, 'server.properties');
-    const settings = { ...testSettings, ...placeSettings(building, { client: 1, controller: 2 }, false) };
+    const settings = { ...testSettings, ...placeSettings(building, { client: 1, controller: 2 }, 'PLAINTEXT') };
     await writeFile(file, propertiesText(settings));
     const tool = ['-cp', server.classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', file];
     await runProgram(server.program, [...javaFlags, ...tool], { cwd: '/', env: kafkaEnvironment(), ...serverUser() });
@@ -123,14 +126,29 @@ function logsOf(dataDir: string): string {
 function placeSettings(
   dataDir: string,
   ports: { readonly client: number; readonly controller: number },
-  login: boolean,
+  protocol: string,
 ): Readonly<Record<string, string>> {
   return {
     'log.dirs': logsOf(dataDir),
     listeners: `CLIENT://127.0.0.1:${ports.client},CONTROLLER://127.0.0.1:${ports.controller}`,
     'advertised.listeners': `CLIENT://127.0.0.1:${ports.client}`,
-    'listener.security.protocol.map': `CLIENT:${login ? 'SASL_PLAINTEXT' : 'PLAINTEXT'},CONTROLLER:PLAINTEXT`,
+    'listener.security.protocol.map': `CLIENT:${protocol},CONTROLLER:PLAINTEXT`,
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
+  };
+}
+
+function protocolOf({ users, tls }: Omit<KafkaOptions, 'port'>): string {
+  if (users === undefined) return tls === undefined ? 'PLAINTEXT' : 'SSL';
+  return tls === undefined ? 'SASL_PLAINTEXT' : 'SASL_SSL';
+}
+
+function tlsSettings(tls: NonNullable<KafkaOptions['tls']>): Readonly<Record<string, string>> {
+  return {
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.certificate.chain': tls.certificate,
+    'ssl.keystore.key': tls.key,
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.certificates': tls.authority,
   };
 }
 
@@ -155,7 +173,7 @@ function userSettings(users: Readonly<Record<string, string>>): Readonly<Record<
 
 function propertiesText(settings: Readonly<Record<string, string>>): string {
   return Object.entries(settings)
-    .map(([name, value]) => `${name}=${value.replaceAll('\\', '\\\\')}\n`)
+    .map(([name, value]) => `${name}=${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n`)
     .join('');
 }
 

@@ -37,7 +37,7 @@ export interface KafkaServer {
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
   const installed = await installKafka();
   const dataDir = await makeKafkaDataDir(installed);
-  const { settings, users } = options;
+  const { port, settings, ...rest } = options;
   // Java takes the first signal, QUIT, as a wish for its threads' stacks.
   const watcher = watchOver(dataDir, 'remove', kafkaPidFile, 'KILL');
   const daemon = new Daemon({
@@ -52,7 +52,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
         installed,
         dataDir,
         { client, controller: await freePort() },
-        { settings: { ...settings, ...more }, ...(users === undefined ? {} : { users }) },
+        { ...rest, settings: { ...settings, ...more } },
       ),
   });
   const dispose = async (): Promise<void> => {
@@ -62,7 +62,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     await rm(dataDir, { recursive: true, force: true });
   };
   try {
-    await daemon.start(options.port);
+    await daemon.start(port);
   } catch (error) {
     await dispose();
     throw error;
