@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-e2e fuzz mutants endure matrix many-tables bench generate format build demo demo-mysql clean
+.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz mutants endure matrix many-tables bench generate format build demo demo-mysql clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test-pg: setup ## the tests that need PostgreSQL (TEAL_BLUE=14 TEAL_GREEN=18)
 
 test-mysql: setup ## the tests that need MariaDB or MySQL (TEAL_MYSQL=mariadb-10.11,mariadb-11.4,mysql-8.0)
 	vitest run --project mysql
+
+test-kafka: setup ## the tests that need Kafka, which needs Maven and Java 17 (TEAL_KAFKA= skips them)
+	vitest run --project kafka
 
 test-e2e: setup ## whole migrations
 	vitest run --project e2e

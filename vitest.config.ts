@@ -14,8 +14,7 @@ const everywhere = ['src', 'test', 'tools', 'bench', 'examples', 'demo'].join(',
 
 /**
  * The suffix of a test file says what it needs: `.test.ts` nothing, `.pg.test.ts` PostgreSQL servers, `.mysql.test.ts` those of the MySQL
- * family, `.e2e.test.ts` whole migrations. Groups run one
- * after another, cheapest first.
+ * family, `.kafka.test.ts` Kafka, `.e2e.test.ts` whole migrations. Groups run one after another, cheapest first.
  */
 export default defineConfig({
   test: {
@@ -29,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [`{${everywhere}}/**/*.test.ts`],
-          exclude: ['**/*.pg.test.ts', '**/*.mysql.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
+          exclude: ['pg', 'mysql', 'kafka', 'e2e'].map((kind) => `**/*.${kind}.test.ts`).concat('**/node_modules/**'),
           // Properties run thousands of times, on machines that do other things too.
           testTimeout: 120_000,
           retry,
@@ -62,12 +61,23 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'kafka',
+          include: [`{${everywhere}}/**/*.kafka.test.ts`],
+          testTimeout: 300_000,
+          retry,
+          hookTimeout: 240_000,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'e2e',
           include: [`{${everywhere}}/**/*.e2e.test.ts`],
           testTimeout: 600_000,
           retry,
           hookTimeout: 300_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

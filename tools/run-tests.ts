@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './check-fast.ts';
 import { describeError } from '../src/kernel/errors.ts';
+import { installKafka } from './servers/install-kafka.ts';
 import { installMysql, mysqlSeries } from './servers/install-mysql.ts';
 import { initialisedMysql } from './servers/mysql-instance.ts';
 import { asPostgresMajor, installPostgres } from './servers/install-postgres.ts';
@@ -33,6 +34,7 @@ async function installServers(): Promise<void> {
   await installPostgres(green);
   await pgTools(blue, green);
   await installMysqlFamily();
+  await installKafkaIfPossible();
 }
 
 /** Half a gigabyte in all: where one cannot be had, its tests are skipped, which is said here and counted in the last line. */
@@ -48,6 +50,17 @@ async function installMysqlFamily(): Promise<void> {
     }
   }
   process.env['TEAL_MYSQL'] = installed.join(',');
+}
+
+/** Without Maven or a Java its tests are skipped, which is said here and counted in the last line. */
+async function installKafkaIfPossible(): Promise<void> {
+  if (process.env['TEAL_KAFKA'] === '') return;
+  try {
+    await installKafka();
+  } catch (error) {
+    process.stderr.write(`SKIPPED: the tests on Kafka, which cannot be had here: ${describeError(error)}\n`);
+    process.env['TEAL_KAFKA'] = '';
+  }
 }
 
 function runSuites(): Summary {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { TealError } from '../../src/kernel/errors.ts';
@@ -13,7 +14,17 @@ export interface MavenArtifact {
   readonly sha256: string;
 }
 
-const copyGoal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy';
+/** Several artifacts with everything that they need at run time, which their own poms say. */
+export interface MavenClosure {
+  readonly name: string;
+  /** group:artifact:version of each. */
+  readonly roots: readonly string[];
+  /** Of the lines `sha256  filename` of all jars, in the order of their names. */
+  readonly sha256: string;
+}
+
+const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
+const copyGoal = `${plugin}:copy`;
 
 /**
  * The file, checked, in `folder`. Through Maven, whose settings know a mirror and its certificates. TEAL-TOOLS-001 when it cannot be fetched,
@@ -35,6 +46,50 @@ export async function downloadArtifact(artifact: MavenArtifact, folder: string):
     });
   }
   return path;
+}
+
+/**
+ * All jars of the closure, checked, in `folder`: a pom names what is wanted and Maven works out the rest. Errors: as `downloadArtifact`; TEAL-TOOLS-004 also when a
+ * jar is missing or there is one more.
+ */
+export async function downloadClosure({ name, roots, sha256 }: MavenClosure, folder: string): Promise<void> {
+  const pom = join(folder, 'pom.xml');
+  await writeFile(pom, pomOf(roots));
+  const wanted = [`-DoutputDirectory=${folder}`, '-DincludeScope=runtime'];
+  try {
+    await runProgram('mvn', ['-q', '-B', '-f', pom, `${plugin}:copy-dependencies`, ...wanted], {
+      timeoutMs: 1_800_000,
+    });
+  } catch (error) {
+    throw new TealError('TEAL-TOOLS-001', `Maven could not fetch ${name}`, {}, error);
+  }
+  await rm(pom);
+  const lines: string[] = [];
+  for (const jar of (await readdir(folder)).sort()) lines.push(`${await digestOf(join(folder, jar))}  ${jar}\n`);
+  const found = createHash('sha256').update(lines.join('')).digest('hex');
+  if (found !== sha256) {
+    throw new TealError('TEAL-TOOLS-004', `the jars of ${name} are not those that were tested`, {
+      expected: sha256,
+      sha256: found,
+      jars: lines.length,
+    });
+  }
+}
+
+function pomOf(roots: readonly string[]): string {
+  const dependencies = roots.map((root) => {
+    const [group = '', artifact = '', version = ''] = root.split(':');
+    return `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+  });
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>teal</groupId>
+  <artifactId>servers</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>${dependencies.join('')}</dependencies>
+</project>
+`;
 }
 
 async function digestOf(path: string): Promise<string> {

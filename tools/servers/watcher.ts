@@ -14,7 +14,7 @@ const script = `
   read -r word; [ "$word" = dismissed ] && exit 0
   mine() { pid=$(head -n 1 "$1/$2" 2>/dev/null) && kill -0 "$pid" 2>/dev/null || return 1
            [ ! -e "/proc/$pid/cmdline" ] || grep -qaF "$1" "/proc/$pid/cmdline"; }
-  signal=QUIT; tries=0
+  signal=$4; tries=0
   while mine "$1" "$3"; do
     [ $((tries % 50)) = 0 ] && kill -$signal "$pid"
     tries=$((tries + 1)); [ $tries -ge 50 ] && signal=KILL
@@ -28,10 +28,15 @@ const script = `
 /**
  * Nothing is left running when this process ends, not even after `kill -9`: a shell waits at the end of a pipe that only this process holds. The
  * system closes the pipe when the process is gone, however it went, and the shell stops the server at once. Start it before the server. The first line of
- * `pidFile`, in the data folder, is the server's process.
+ * `pidFile`, in the data folder, is the server's process. `signal` is the first one; what is not gone after five seconds is killed.
  */
-export function watchOver(dataDir: string, atEnd: 'remove' | 'keep', pidFile = 'postmaster.pid'): Watcher {
-  const shell = spawn('/bin/sh', ['-c', script, 'teal-server-watcher', dataDir, atEnd, pidFile], {
+export function watchOver(
+  dataDir: string,
+  atEnd: 'remove' | 'keep',
+  pidFile = 'postmaster.pid',
+  signal: 'QUIT' | 'KILL' = 'QUIT',
+): Watcher {
+  const shell = spawn('/bin/sh', ['-c', script, 'teal-server-watcher', dataDir, atEnd, pidFile, signal], {
     cwd: '/',
     // In a process group of its own: a Ctrl-C at the terminal is for the caller, the watcher answers to the pipe alone.
     detached: true,

@@ -28,7 +28,7 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-004': {
     summary: 'An encrypted connection could not be made',
     happened: 'The server offers no TLS, or its certificate is not trusted or is for another name.',
-    doThis: 'Set sslmode and sslrootcert (ssl-mode and ssl-ca for MySQL) in the address as the server needs them.',
+    doThis: 'Set sslmode and sslrootcert (ssl-mode and ssl-ca for MySQL, security.protocol and ssl.ca.location for Kafka) in the address as the server needs them.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -67,7 +67,7 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-009': {
     summary: 'An address of a database cannot be read',
     happened:
-      'It is not a URL of the form postgres://user@host:port/database or mysql://user@host:port/database, or it says something of encryption that contradicts itself.',
+      'It is not a URL of the form postgres://user@host:port/database, mysql://user@host:port/database or kafka://host:port,host:port, or it says something of encryption or login that contradicts itself.',
     doThis: 'Correct the address; special characters in user and password are written as %XX.',
     retry: 'operator',
     dataMayDiffer: 'no',
@@ -490,6 +490,22 @@ export const systemsCodes = {
       'A process that was to hold the snapshot of the copy ended, or did not say in time that it holds it. The end of its log is in the facts.',
     doThis: 'Read what it said: a missing SELECT privilege, a lock, or the limit of connections are usual.',
     retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-401': {
+    summary: 'A broker refused a request',
+    happened:
+      "A broker of Kafka answered with an error that Teal has no better name for. Its name in Kafka's protocol is in the facts.",
+    doThis:
+      'Look the name up in the manual ("Protocol Guide", Error Codes) and read the log of the broker at that time; what says NOT_AVAILABLE, NOT_COORDINATOR or NOT_LEADER passes by itself: run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-402': {
+    summary: 'A broker is too old for a request',
+    happened: 'Teal and the broker have no version of a request in common: the broker is older than what Teal asks for.',
+    doThis: 'Move from a cluster of Kafka 3.0 or later; an older one is upgraded first.',
+    retry: 'never',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

@@ -20,7 +20,7 @@ export const toolsCodes = {
     happened:
       'The major version, or the pair of operating system and processor, is not among those that are published.',
     doThis:
-      'Use PostgreSQL 14 to 18 on Linux or macOS, or point TEAL_TEST_PG_<major> at a server of your own; MariaDB 10.11 and 11.4 and MySQL 8.0 are for Linux on x64.',
+      'Use PostgreSQL 14 to 18 on Linux or macOS, or point TEAL_TEST_PG_<major> at a server of your own; MariaDB 10.11 and 11.4 and MySQL 8.0 are for Linux on x64; Kafka needs a Java of at least 17.',
     retry: 'never',
     dataMayDiffer: 'no',
   },
