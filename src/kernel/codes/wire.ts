@@ -27,4 +27,22 @@ export const wireCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-WIRE-004': {
+    summary: 'A batch of Kafka’s records arrived damaged',
+    happened:
+      'The checksum of a batch of records does not fit what arrived: it was changed on its way or on the disk of the broker. Nothing of it was used.',
+    doThis:
+      'Look at the disk of the broker that leads the partition: `kafka-dump-log.sh --files …` names the batch. Where another replica has it whole, make that one the leader; then start again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-WIRE-005': {
+    summary: 'Records of Kafka are of an older message format',
+    happened:
+      'A batch is of message format 0 or 1, which brokers wrote before 0.11 and where log.message.format.version said so. Teal reads format 2 alone.',
+    doThis:
+      'Wait until retention has taken those segments away, or let a consumer and a producer write the topic anew on the old cluster. Nothing was mirrored wrongly.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-WIRE-${number}`, ErrorEntry>;
