@@ -53,13 +53,22 @@ export interface DeleteChange {
   /** As of an update. */
   readonly isUnchecked?: true;
 }
+/**
+ * The whole row is now so: whether it was there before, and what lay between, is not known. Of sources that look at tables instead of a log. It needs a key, says nothing of rows
+ * that are gone, and lets no foreign key act.
+ */
+export interface PutChange {
+  readonly kind: 'put';
+  readonly relation: Relation;
+  readonly row: RowValues;
+}
 export interface TruncateChange {
   readonly kind: 'truncate';
   readonly relations: readonly Relation[];
   readonly cascade: boolean;
   readonly restartIdentity: boolean;
 }
-export type RowChange = InsertChange | UpdateChange | DeleteChange;
+export type RowChange = InsertChange | UpdateChange | DeleteChange | PutChange;
 export type Change = RowChange | TruncateChange;
 
 /**

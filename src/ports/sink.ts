@@ -55,7 +55,7 @@ export interface ControlRow {
 }
 
 /**
- * What a sink does, in order. Every step but `cascade` must change exactly the rows that it lists: a row more or less is TEAL-SYNC-110, and nothing of the transaction
+ * What a sink does, in order. Every step but `cascade` and `put` must change exactly the rows that it lists: a row more or less is TEAL-SYNC-110, and nothing of the transaction
  * stays. Within one step the rows may be written in any order or at once.
  */
 export type SinkStep =
@@ -69,6 +69,11 @@ export type SinkStep =
     }
   /** Old rows, as in `UpdatedRow.old`. */
   | { readonly kind: 'delete'; readonly table: TargetTable; readonly rows: readonly RowValues[] }
+  /**
+   * Whole rows that are there afterwards, whatever stood under their keys before; no key comes twice. Only what has one of these keys gives way: a row that holds a unique value of
+   * theirs under another key is TEAL-SYNC-111. The step needs `table.key`.
+   */
+  | { readonly kind: 'put'; readonly table: TargetTable; readonly rows: readonly RowValues[] }
   | { readonly kind: 'truncate'; readonly tables: readonly TargetTable[]; readonly restartIdentity: boolean }
   | { readonly kind: 'control'; readonly row: ControlRow }
   /**

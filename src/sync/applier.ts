@@ -272,6 +272,7 @@ class StreamApplier implements Applier {
       case 'insert':
       case 'update':
       case 'delete':
+      case 'put':
         return this.#takeRow(event);
       case 'truncate':
         return this.#takeTruncate(event);

@@ -63,7 +63,7 @@ export function place(open: OpenTransaction, placed: Placed): void {
   open.changes += 1;
   if (placed.kind !== 'row') return;
   const { change } = placed;
-  if (change.kind !== 'insert' && change.old !== undefined) open.bytes += rowBytes(change.old.values);
+  if ('old' in change && change.old !== undefined) open.bytes += rowBytes(change.old.values);
   if (change.kind !== 'delete') open.bytes += rowBytes(change.row);
 }
 

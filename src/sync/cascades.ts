@@ -24,7 +24,7 @@ export function cascadesBy(keys: readonly ActingKey[]): CascadeOf {
     return found;
   };
   return (change) => {
-    if (change.kind === 'insert' || change.isUnchecked === true) return undefined;
+    if (change.kind === 'insert' || change.kind === 'put' || change.isUnchecked === true) return undefined;
     const to = referredIn(change.relation);
     if (to.keys.length === 0 || change.old === undefined) return undefined;
     const old = valuesOf(change.relation, to, change.old.values);

@@ -233,6 +233,38 @@ describe('fold', () => {
     old: { kind: 'key', values: PackedValues.of([Buffer.from(key), null, null, null]) },
   });
 
+  test('of rows that are put each is told once, as it was last', () => {
+    const cell = fc.constantFrom('a', 'b', 'c', 'd');
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fewKeys, cell, cell, cell), { minLength: 2, maxLength: 30 }), (rows) => {
+        const puts = rows.map((row): RowChange => ({ kind: 'put', relation, row: packed(row) }));
+        const last = new Map(rows.map((row) => [row[0], row]));
+        const told = (steps: readonly SinkStep[]): ReadonlyMap<string, readonly string[]> => {
+          const seen = new Map<string, readonly string[]>();
+          for (const step of steps) {
+            expect(step.kind).toBe('put');
+            if (step.kind !== 'put') continue;
+            expect(new Set(step.rows.map((row) => texts(row)[0])).size).toBe(step.rows.length);
+            for (const row of step.rows) seen.set(texts(row)[0] ?? '', texts(row));
+          }
+          return seen;
+        };
+        const folded = foldTable(table, puts);
+        expect(folded).toHaveLength(1);
+        expect(told(folded)).toEqual(last);
+        expect(told(inOrder(table, puts))).toEqual(last);
+      }),
+    );
+  });
+
+  test('a row that is put keeps its place among other changes, and needs a key', () => {
+    const put: RowChange = { kind: 'put', relation, row: packed(['1', 'a', 'x', 'y']) };
+    const steps = foldTable(table, [insert('1', 'b', 'x', 'y'), put, remove('1')]);
+    expect(steps.map((step) => step.kind)).toEqual(['insert', 'put', 'delete']);
+    const keyless = tableOf('full', { key: undefined, uniques: [] });
+    for (const changes of [[put], [put, put]]) expect(() => foldTable(keyless, changes)).toThrow(/TEAL-SYNC-117/);
+  });
+
   test('a row that comes, changes and goes within the batch leaves nothing to do', () => {
     expect(foldTable(table, [insert('1', 'a', 'x', 'y'), update('1', 'b', undefined, 'z'), remove('1')])).toEqual([]);
   });

@@ -108,9 +108,24 @@ function reachingSteps({ table, changes, cascade, rows }: Reaching): readonly Si
   return [...inOrder(table, changes), { kind: 'cascade', cascade: { keys, rows: { ...first, changes: rows } } }];
 }
 
+type Put = Extract<RowChange, { kind: 'put' }>;
+
+/** Of each row what was said last. Errors: TEAL-SYNC-117 when nothing tells rows apart. */
+function putStep(table: TargetTable, changes: readonly Put[]): SinkStep {
+  const { key } = table;
+  if (key === undefined) {
+    throw new TealError('TEAL-SYNC-117', 'a row of a table without a key is said to be there now', {
+      table: tableKey(table.relation),
+    });
+  }
+  const rows = new Map(changes.map(({ row }) => [keyText(row, key), row]));
+  return { kind: 'put', table, rows: [...rows.values()] };
+}
+
 /** Changes of one table in stream order. Row by row where there is no key, or where folding would have to know what the log did not tell. */
 export function foldTable(table: TargetTable, changes: readonly RowChange[]): SinkStep[] {
   if (table.key === undefined || changes.length === 1) return inOrder(table, changes);
+  if (changes.every((change) => change.kind === 'put')) return [putStep(table, changes)];
   // Nothing can be told in fewer words, and no key has to be looked at.
   if (changes.every((change) => change.kind === 'insert')) return inOrder(table, changes);
   const net = netChanges(table, table.key, changes);
@@ -151,6 +166,8 @@ function foldOne(
   key: readonly number[],
   change: Exclude<RowChange, { kind: 'update' }>,
 ): boolean {
+  // What was there before is not known.
+  if (change.kind === 'put') return false;
   if (change.kind === 'insert') return arrive(nets, keyText(change.row, key), change.row);
   const at = keyText(change.old.values, key);
   const before = nets.get(at);
@@ -252,6 +269,10 @@ export function inOrder(table: TargetTable, changes: readonly RowChange[]): Sink
       case 'update':
         close();
         steps.push(...updateInOrder(table, change));
+        break;
+      case 'put':
+        close();
+        steps.push(putStep(table, [change]));
         break;
     }
   }

@@ -44,7 +44,8 @@ function translated(
     case 'relation':
     case 'insert':
     case 'update':
-    case 'delete': {
+    case 'delete':
+    case 'put': {
       const to = of(event.relation);
       if (to === undefined) return undefined;
       return to.relation === event.relation ? event : withRows(event, to);
@@ -72,7 +73,8 @@ function withRows(event: OfOneTable, to: Translation): OfOneTable {
     case 'relation':
       return { kind: 'relation', relation };
     case 'insert':
-      return { kind: 'insert', relation, row: rowOf(to, event.row) };
+    case 'put':
+      return { ...event, relation, row: rowOf(to, event.row) };
     case 'update': {
       const old = event.old === undefined ? {} : { old: oldOf(to, event.old) };
       return { ...event, relation, ...old, row: rowOf(to, event.row) };

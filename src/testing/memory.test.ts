@@ -39,6 +39,8 @@ describe('the kit of sinks', () => {
     'lets two apply': 'a stream has one session: another is refused while it is there, and none afterwards',
     'fits everything': 'says what the target lacks before it can take a relation, and asks each time',
     'knows no unique columns': 'says what finds one row, and which columns are unique beside it',
+    'puts over other rows': 'a row that is put gives way to no other key that has its unique value',
+    'puts new rows only': 'rows that are put are there as they are told, whether they were there or not',
   });
 });
 

@@ -226,6 +226,45 @@ export function sinkContract(open: () => Promise<SinkWorld>): readonly ContractC
       await assertRows(world, numbered, rows);
       assert.equal((await sink.progress()).applied, at(4));
     },
+    'rows that are put are there as they are told, whether they were there or not': async (world) => {
+      const { sink, tables } = await begun(world, keyed, numbered);
+      await using _ = sink;
+      const before = plainRows(many);
+      const puts = (table: TargetTable, rows: readonly TextValues[]): SinkStep => ({
+        kind: 'put',
+        table,
+        rows: rows.map(row),
+      });
+      await sink.apply({ steps: [inserts(tables[0], before), puts(tables[0], [['1', 'put', null]])] });
+      const few: readonly TextValues[] = [
+        ['2', 'two', '2'],
+        [String(many + 1), null, '0'],
+      ];
+      await sink.apply({ steps: [puts(tables[0], few)], commit: commitAt(2) });
+      await assertRows(world, keyed, [['1', 'put', null], ...few, ...before.slice(2)]);
+      const all = plainRows(many * 2).map(([id]) => [id, `new ${id}`, null] as const);
+      await sink.apply({ steps: [puts(tables[0], all)], commit: commitAt(3) });
+      await assertRows(world, keyed, all);
+      // Among the rows of one step a unique value may pass, in a ring too.
+      const ring = (by: number): readonly TextValues[] =>
+        Array.from({ length: many }, (__, n) => [String(n), String((n + by) % many)] as const);
+      await sink.apply({ steps: [puts(tables[1], ring(0)), puts(tables[1], ring(1))], commit: commitAt(4) });
+      await assertRows(world, numbered, ring(1));
+    },
+    'a row that is put gives way to no other key that has its unique value': async (world) => {
+      const { sink, tables } = await begun(world, numbered);
+      await using _ = sink;
+      await sink.apply({ steps: [inserts(tables[0], [['1', '7']])], commit: commitAt(2) });
+      for (const rows of [
+        [['2', '7']],
+        [...Array.from({ length: many }, (__, n) => [`${n + 10}`, `${n + 10}`]), ['2', '7']],
+      ]) {
+        const steps: readonly SinkStep[] = [{ kind: 'put', table: tables[0], rows: rows.map(row) }];
+        assert.equal(await codeOf(sink.apply({ steps, commit: commitAt(3) })), unlocked.alreadyThere);
+        await assertRows(world, numbered, [['1', '7']]);
+      }
+      assert.equal((await sink.progress()).applied, at(2));
+    },
     'of equal rows without a key one is changed for each that is named': async (world) => {
       const { sink, tables } = await begun(world, keyless);
       await using _ = sink;

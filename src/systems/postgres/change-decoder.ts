@@ -18,9 +18,10 @@ export class PgoutputDecoder implements ChangeDecoder {
 
   #eventOf(message: PgoutputMessage): StreamEvent | undefined {
     switch (message.kind) {
-      case 'insert': {
+      case 'insert':
+      case 'put': {
         const relation = this.#relation(message.relationId);
-        return { kind: 'insert', relation, row: fitting(relation, message.row) };
+        return { kind: message.kind, relation, row: fitting(relation, message.row) };
       }
       case 'update': {
         const relation = this.#relation(message.relationId);

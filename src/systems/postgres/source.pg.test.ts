@@ -70,7 +70,8 @@ function tell(event: StreamEvent): string {
       .join('|');
   switch (event.kind) {
     case 'insert':
-      return `insert ${event.relation.name} ${row(event.row)}`;
+    case 'put':
+      return `${event.kind} ${event.relation.name} ${row(event.row)}`;
     case 'update':
       return `update ${event.relation.name} ${event.old === undefined ? '' : `${event.old.kind} ${row(event.old.values)} `}to ${row(event.row)}`;
     case 'delete':

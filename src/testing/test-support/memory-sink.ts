@@ -27,7 +27,9 @@ export type SinkFault =
   | 'keeps progress beside the data'
   | 'lets two apply'
   | 'fits everything'
-  | 'knows no unique columns';
+  | 'knows no unique columns'
+  | 'puts over other rows'
+  | 'puts new rows only';
 
 interface Target {
   readonly database: MemoryDatabase;
@@ -193,6 +195,15 @@ function rowsOn(
     for (const { old, row } of losesOne ? step.rows.slice(0, -1) : step.rows) {
       for (const found of take(table, step.table, old, fault))
         put(table, changed(step.table, step.set, found, row, fault), fault);
+    }
+    return;
+  }
+  if (step.kind === 'put') {
+    if (fault !== 'puts new rows only') {
+      for (const row of step.rows) take(table, step.table, row, 'passes over rows that are missing');
+    }
+    for (const row of step.rows) {
+      put(table, textsOf(row, fault), fault === 'puts over other rows' ? 'writes over rows' : fault);
     }
     return;
   }

@@ -8,6 +8,7 @@ import {
   writeInsert,
   writeMessage,
   writeOrigin,
+  writePut,
   writeRelation,
   writeTruncate,
   writeUpdate,
@@ -56,6 +57,8 @@ test('rows read back, NULL and the empty text apart', () => {
   const row = ['1', '', null, 'é'];
   const insert = decodePgoutput(writeInsert(5, row));
   expect(insert.kind === 'insert' && [insert.relationId, values(insert.row)]).toEqual([5, row]);
+  const put = decodePgoutput(writePut(5, row));
+  expect(put.kind === 'put' && [put.relationId, values(put.row)]).toEqual([5, row]);
   const update = decodePgoutput(writeUpdate(5, [null, 'x'], ['', 'y']));
   expect(update.kind === 'update' && [update.old?.kind, values(update.old?.values), values(update.row)]).toEqual([
     'full',

@@ -57,6 +57,11 @@ export function writeInsert(relationId: number, row: readonly TextCell[]): Buffe
   return Buffer.concat([rowHead(letter.insert, relationId), Buffer.from([letter.new]), tuple(row)]);
 }
 
+/** The whole row is now so, whatever was there. */
+export function writePut(relationId: number, row: readonly TextCell[]): Buffer {
+  return Buffer.concat([rowHead(letter.put, relationId), Buffer.from([letter.new]), tuple(row)]);
+}
+
 /** `old`: the whole old row. */
 export function writeUpdate(
   relationId: number,

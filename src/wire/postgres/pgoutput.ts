@@ -43,6 +43,7 @@ export type PgoutputMessage =
       readonly row: PackedValues;
     }
   | { readonly kind: 'delete'; readonly relationId: number; readonly old: OldTuple }
+  | { readonly kind: 'put'; readonly relationId: number; readonly row: PackedValues }
   | {
       readonly kind: 'truncate';
       readonly relationIds: readonly number[];
@@ -72,6 +73,8 @@ export const letter = {
   delete: 0x44,
   truncate: 0x54,
   message: 0x4d,
+  /** None of PostgreSQL's: the whole row is now so. Only sources that do not read the log write it. */
+  put: 0x57,
   key: 0x4b,
   old: 0x4f,
   new: 0x4e,
@@ -102,6 +105,11 @@ function readMessage(reader: PayloadReader): PgoutputMessage {
     case letter.delete: {
       const relationId = reader.uint32();
       return { kind: 'delete', relationId, old: readOld(reader, reader.uint8()) };
+    }
+    case letter.put: {
+      const relationId = reader.uint32();
+      reader.expect(letter.new);
+      return { kind: 'put', relationId, row: readTuple(reader) };
     }
     case letter.begin:
       return {

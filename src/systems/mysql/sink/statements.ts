@@ -46,6 +46,13 @@ export function* statementsOf(
     case 'delete':
       yield* deletes(fittedOf(step.table), step.rows, limits);
       return;
+    case 'put':
+      // REPLACE and ON DUPLICATE KEY UPDATE would write over a row that has only another unique value in common.
+      for (const each of deletes(fittedOf(step.table), step.rows, limits)) {
+        yield { sql: each.sql, what: 'put', table: step.table };
+      }
+      for (const each of inserts(fittedOf(step.table), step.rows, limits)) yield { ...each, what: 'put' };
+      return;
     case 'truncate':
       // TRUNCATE would commit what is open. Numbers are not begun anew: they are handed over at the cut.
       for (const table of step.tables) yield { sql: `delete from ${fittedOf(table).sqlName}`, what: 'truncate', table };

@@ -55,6 +55,12 @@ export function* asksOf(
     case 'delete':
       yield* deleteAsks(fittedOf(step.table), step.rows, stages);
       return;
+    case 'put': {
+      const fitted = fittedOf(step.table);
+      yield* deleteAsks(fitted, step.rows, stages, 'put');
+      yield* insertAsks(fitted, step.rows, 'put');
+      return;
+    }
     case 'truncate':
       yield statement(truncateSql(step.tables.map(fittedOf), step.restartIdentity), { what: 'truncate' });
       return;
@@ -70,16 +76,20 @@ function statement(sql: string, owner: Expectation): SinkAsk {
   return { kind: 'statement', sql, cells: [], owner };
 }
 
-function* insertAsks(fitted: FittedTable, rows: readonly RowValues[]): Generator<SinkAsk, void, void> {
+function* insertAsks(
+  fitted: FittedTable,
+  rows: readonly RowValues[],
+  what: 'insert' | 'put' = 'insert',
+): Generator<SinkAsk, void, void> {
   const { table } = fitted;
   if (rows.length >= copyFromRows && table.written.length > 0) {
-    const owner = { what: 'insert', table, rows: rows.length } as const;
+    const owner = { what, table, rows: rows.length } as const;
     const lines = mapped(rows, (row) => [row]);
     yield { kind: 'copy', sql: copySql(fitted), lines, columns: [table.written], owner };
     return;
   }
   const sql = insertSql(fitted);
-  const owner = { what: 'insert', table, rows: 1 } as const;
+  const owner = { what, table, rows: 1 } as const;
   for (const row of rows) yield { kind: 'statement', sql, cells: cellsOf(row, table.written), owner };
 }
 
@@ -105,10 +115,17 @@ function* updateAsks(
   yield statement(updateFromStageSql(name, fitted, set), owner);
 }
 
-function* deleteAsks(fitted: FittedTable, rows: readonly RowValues[], stages: Stages): Generator<SinkAsk, void, void> {
+/** Rows that are put may be there or not: then nothing is asked of the count. */
+function* deleteAsks(
+  fitted: FittedTable,
+  rows: readonly RowValues[],
+  stages: Stages,
+  what: 'delete' | 'put' = 'delete',
+): Generator<SinkAsk, void, void> {
   const { table } = fitted;
+  const due = (count: number): { readonly rows?: number } => (what === 'put' ? {} : { rows: count });
   if (table.key === undefined || rows.length < stageFromRows) {
-    const owner = { what: 'delete', table, rows: 1 } as const;
+    const owner = { what, table, ...due(1) } as const;
     for (const row of rows) yield { kind: 'statement', ...deleteRow(fitted, row), owner };
     return;
   }
@@ -117,8 +134,8 @@ function* deleteAsks(fitted: FittedTable, rows: readonly RowValues[], stages: St
   yield* asks;
   const copy = copyToStageSql(name, fitted, []);
   const lines = mapped(rows, (row) => [row]);
-  yield { kind: 'copy', sql: copy, lines, columns: [key], owner: { what: 'delete', table } };
-  const owner = { what: 'delete', table, rows: rows.length } as const;
+  yield { kind: 'copy', sql: copy, lines, columns: [key], owner: { what, table } };
+  const owner = { what, table, ...due(rows.length) } as const;
   yield statement(deleteFromStageSql(name, fitted), owner);
 }
 
