@@ -73,8 +73,11 @@ export interface ApplierOptions {
 export interface ApplierStatus {
   readonly mode: FlowMode;
   readonly now: FlowState;
-  /** End of the last transaction that was applied, or needed nothing. */
-  readonly reached: Position | undefined;
+  /**
+   * End of the last transaction that was taken from the stream: judged, and in the next batch for the target where there is something to apply. It may not be on the target yet: what is
+   * there for good is `durable`.
+   */
+  readonly taken: Position | undefined;
   /** Up to here nothing is lost if the target crashes. */
   readonly durable: Position | undefined;
   /** Present while tables of the target stand at different places of the source's log: until the stream has come to here. */
@@ -141,7 +144,7 @@ class StreamApplier implements Applier {
   #group: Group | undefined;
   /** After the last transaction that is in the group, or in the target. */
   #facts: FlowFacts = { mode: 'shadow', epoch: 0, rogueTransactions: 0, rogueFirst: undefined };
-  #reached: Position | undefined;
+  #taken: Position | undefined;
   #applied: Position | undefined;
   #durable: Position | undefined;
   #now: FlowState = { state: 'running' };
@@ -168,7 +171,7 @@ class StreamApplier implements Applier {
     try {
       const { applied, ...kept } = await this.#options.sink.progress(this.#options.initial);
       this.#facts = { ...kept, rogueFirst: kept.rogueFirst };
-      this.#reached = this.#applied = applied;
+      this.#taken = this.#applied = applied;
       this.#keepStarts(startsAfter(this.#options.starts ?? noStarts, applied));
       this.#convergesAt = lastStart(this.#starts);
       this.#tellDurable(await this.#options.sink.durable(false));
@@ -190,7 +193,7 @@ class StreamApplier implements Applier {
     return Object.freeze({
       mode: flowMode(mode),
       now: this.#now,
-      reached: this.#reached,
+      taken: this.#taken,
       durable: this.#durable,
       ...(isMixed ? { convergesAt: converges } : {}),
       epoch,
@@ -352,23 +355,23 @@ class StreamApplier implements Applier {
     const open = this.#current();
     this.#open = undefined;
     this.#passStarts(open, end);
-    const reached = this.#reached;
-    if (reached !== undefined && isApplied(end, reached)) {
+    const before = this.#taken;
+    if (before !== undefined && isApplied(end, before)) {
       // It came again after a restart; what was sliced of it must not stay.
       if (open.sliced) await this.#options.sink.abandon();
       return;
     }
-    if (open.sliced && reached !== undefined && this.#hold.isDue(reached, end)) {
+    if (open.sliced && before !== undefined && this.#hold.isDue(before, end)) {
       await this.#options.sink.abandon();
       await this.#standStill(end);
       throw new TealError('TEAL-SYNC-115', 'a large transaction was interrupted by a stop', { position: end });
     }
     await this.#standStill(end);
     if (open.schema !== undefined) await this.#fitNews(open, open.schema, [...open.schema.forms.values()].flat(), end);
-    const before = this.#facts;
-    this.#facts = factsAfter(before, open, end, flowSource(this.#options.flow));
-    this.#group = joinGroup(this.#group, open, end, { before, after: this.#facts }, monotonicMs());
-    this.#reached = end;
+    const facts = this.#facts;
+    this.#facts = factsAfter(facts, open, end, flowSource(this.#options.flow));
+    this.#group = joinGroup(this.#group, open, end, { before: facts, after: this.#facts }, monotonicMs());
+    this.#taken = end;
     if (open.sliced || isFull(this.#group, this.#limits, monotonicMs())) await this.#flush();
   }
 
@@ -462,10 +465,10 @@ class StreamApplier implements Applier {
 
   /** Where a stop asks for it: applies what is before it, makes that durable, and waits until it may go on. */
   async #standStill(next: Position | undefined): Promise<void> {
-    while (this.#reached !== undefined && this.#hold.isDue(this.#reached, next)) {
+    while (this.#taken !== undefined && this.#hold.isDue(this.#taken, next)) {
       await this.#flush();
       this.#tellDurable(await this.#options.sink.durable(true));
-      this.#now = { state: 'paused', at: this.#hold.arrive(this.#reached) };
+      this.#now = { state: 'paused', at: this.#hold.arrive(this.#taken) };
       await this.#hold.changed(this.#signal);
     }
     if (this.#now.state === 'paused') this.#now = { state: 'running' };

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { plainTable } from '../../test/support/catalogs.ts';
 import { isTealError } from '../kernel/errors.ts';
 import type { Table } from '../model/catalog.ts';
 import type { DoneRange, TableExtent } from '../ports/snapshot-source.ts';
@@ -7,26 +8,7 @@ import { coversWhole, gapsBetween } from '../model/gaps.ts';
 import { planCopy } from './copy-plan.ts';
 
 function table(name: string): Table {
-  return {
-    schema: 's',
-    name,
-    oid: 1,
-    kind: 'table',
-    inherits: [],
-    persistence: 'permanent',
-    columns: [],
-    replicaIdentity: { kind: 'nothing' },
-    replicaIdentitySetting: 'default',
-    uniqueKeys: [],
-    foreignKeys: [],
-    rowSecurity: 'off',
-    hasRules: false,
-    triggers: [],
-    estimatedRows: 0,
-    pages: 0,
-    totalBytes: 0n,
-    heapBytes: 0n,
-  };
+  return plainTable({ schema: 's', name });
 }
 
 function extent(name: string, units: number, bytes = units * 8192): TableExtent {

@@ -1,32 +1,11 @@
 import { expect, test } from 'vitest';
+import { plainTable } from '../../test/support/catalogs.ts';
 import { tableKey, type Table } from '../model/catalog.ts';
 import type { CopyTarget, RowStream } from '../ports/snapshot-source.ts';
 import { translatedTarget } from './translated-target.ts';
 
-function table(schema: string, name: string, oid: number): Table {
-  return {
-    schema,
-    name,
-    oid,
-    kind: 'table',
-    inherits: [],
-    persistence: 'permanent',
-    columns: [],
-    replicaIdentity: { kind: 'nothing' },
-    replicaIdentitySetting: 'default',
-    uniqueKeys: [],
-    foreignKeys: [],
-    rowSecurity: 'off',
-    hasRules: false,
-    triggers: [],
-    estimatedRows: 0,
-    pages: 0,
-    totalBytes: 0n,
-    heapBytes: 0n,
-  };
-}
-
-const [customer, client] = [table('shop', 'customer', 7), table('public', 'client', 7)];
+const customer = plainTable({ schema: 'shop', name: 'customer' }, { oid: 7 });
+const client = plainTable({ schema: 'public', name: 'client' }, { oid: 7 });
 const run = { epoch: 1, snapshot: 's', tables: [customer], linked: [new Set([tableKey(customer), 'not.copied'])] };
 const rows: RowStream = { format: 'text', spans: (async function* () {})(), rowCount: () => 0n };
 
@@ -74,5 +53,7 @@ test('a copy speaks of the source’s tables, and the target is told of its own'
     'write public.client 4',
     'closed',
   ]);
-  await expect(translated.done([table('shop', 'other', 8)])).rejects.toThrow('the table of the target');
+  await expect(translated.done([plainTable({ schema: 'shop', name: 'other' }, { oid: 8 })])).rejects.toThrow(
+    'the table of the target',
+  );
 });

@@ -22,6 +22,7 @@ export { sideContract, type SideWorld } from './side-contract.ts';
 export { fenceContract, type FenceWorld } from './fence-contract.ts';
 export { gateContract, type GateWorld } from './gate-contract.ts';
 export { introspectorContract, type AnyIntrospector, type IntrospectorWorld } from './introspector-contract.ts';
+export { keeperContract, type KeeperWorld } from './keeper-contract.ts';
 export type { ClientDatabase, ClientWrite, OpenTransaction, ShapedColumn, TableShape } from './relational.ts';
 export { routerContract, type RouterWorld } from './router-contract.ts';
 export { schemaContract, type SchemaWorld } from './schema-contract.ts';

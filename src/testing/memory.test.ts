@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { copyContract } from './copy-contract.ts';
 import { sideContract } from './side-contract.ts';
+import { keeperContract } from './keeper-contract.ts';
 import { introspectorContract } from './introspector-contract.ts';
 import { schemaContract } from './schema-contract.ts';
 import { sequencesContract } from './sequences-contract.ts';
@@ -8,6 +9,7 @@ import { sinkContract } from './sink-contract.ts';
 import { sourceContract } from './source-contract.ts';
 import { memoryCopyWorld, type CopyFault } from './test-support/memory-copy.ts';
 import { memoryIntrospectorWorld, type IntrospectorFault } from './test-support/memory-introspector.ts';
+import { memoryKeeperWorld, type KeeperFault } from './test-support/memory-keeper.ts';
 import { memorySchemaWorld, type SchemaFault } from './test-support/memory-schema.ts';
 import { memorySequencesWorld, type SequencesFault } from './test-support/memory-sequences.ts';
 import { memorySideWorld, type SideFault } from './test-support/memory-side.ts';
@@ -91,6 +93,20 @@ describe('the kit of copies', () => {
     'has no record of nothing': 'a table without rows is copied too, and said to be there',
     'lets nothing go': 'a snapshot that nobody holds cannot be read',
     'gives all snapshots one name': 'later snapshots have greater names',
+  });
+});
+
+describe('the kit of keepers of snapshots', () => {
+  proves<KeeperFault>((fault) => keeperContract(async () => memoryKeeperWorld(fault)), {
+    'holds one from the beginning': 'nobody holds a snapshot at first, and letting go of none is nothing',
+    'tells the epoch before':
+      'what was taken is held under its epoch, as often as it is asked for, and shows what was there then',
+    'keeps the first': 'of several the newest is told, and shows what was there when it was taken',
+    'lets nothing go': 'let go, nobody holds one and it cannot be read; twice is once',
+    'keeps its locks': 'let go, it locks nothing',
+    'takes another one for one that has lost a holder': 'with one of its holders lost it is held, and shows the same',
+    'says that what is lost is held': 'with all of them lost nobody holds it, and another one can be taken',
+    'cannot be aborted': 'an abort ends the taking with its reason, and nothing is held',
   });
 });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import {
   copyContract,
   introspectorContract,
+  keeperContract,
   schemaContract,
   sequencesContract,
   sideContract,
@@ -43,6 +44,10 @@ describe.for(allSeries)('$series', ({ series, tested }) => {
   run(
     'as it is inspected',
     introspectorContract(async () => worlds.mysqlIntrospectorWorld(servers.blue)),
+  );
+  run(
+    'as it keeps snapshots',
+    keeperContract(async () => worlds.mysqlKeeperWorld(servers)),
   );
   run(
     'at both ends of a copy',

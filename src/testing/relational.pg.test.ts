@@ -2,6 +2,7 @@ import { describe, test } from 'vitest';
 import {
   copyContract,
   introspectorContract,
+  keeperContract,
   schemaContract,
   sequencesContract,
   sideContract,
@@ -44,6 +45,10 @@ describe.each([blue, green])('PostgreSQL %i', (major) => {
 });
 
 describe(`PostgreSQL ${blue} and ${green}`, () => {
+  run(
+    'as it keeps snapshots',
+    keeperContract(async () => worlds.postgresKeeperWorld(blue, green)),
+  );
   run(
     'at both ends of a copy',
     copyContract(async () => worlds.postgresCopyWorld(blue, green)),

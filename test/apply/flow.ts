@@ -168,9 +168,9 @@ export class TestFlow implements AsyncDisposable {
   async reached(end: Position): Promise<void> {
     const { applier } = this;
     await waitFor({ what: 'the applier', timeoutMs: 60_000, everyMs: 5 }, async () => {
-      const { now, reached } = applier.status();
+      const { now, taken } = applier.status();
       if (now.state === 'failed') throw await this.ended();
-      if (reached === undefined || reached < end) return undefined;
+      if (taken === undefined || taken < end) return undefined;
       const [row] = await this.target.query('select position from teal.progress where stream = $1', [this.stream]);
       // A transaction of which nothing is carried moves the position a little later.
       return (row?.['position'] ?? '') >= end || undefined;

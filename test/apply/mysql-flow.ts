@@ -83,10 +83,10 @@ export async function openMysqlFlow({ url, database, as, openSink }: MysqlFlowOp
       const end = events.findLast((event) => event.kind === 'commit')?.end;
       if (end === undefined) return;
       await waitFor({ what: 'the applier', timeoutMs: 240_000, everyMs: 10 }, async () => {
-        const { now, reached } = applier.status();
+        const { now, taken } = applier.status();
         if (now.state === 'failed') throw await ended;
         if (now.state === 'waiting') throw new Error(JSON.stringify(now));
-        return (reached !== undefined && reached >= end && feed.isDrained) || undefined;
+        return (taken !== undefined && taken >= end && feed.isDrained) || undefined;
       });
     },
     async [Symbol.asyncDispose]() {

@@ -124,8 +124,8 @@ export class FlowRunner {
     const head = await this.#deps.probe.mark();
     const what = `the ${this.#config.flow} flow to read what its source has`;
     return waitFor({ what, timeoutMs: catchUpMs, everyMs: 2 }, () => {
-      const reached = this.#applier?.status().reached;
-      return this.#state !== 'running' || (reached !== undefined && reached >= head) ? this.status() : undefined;
+      const taken = this.#applier?.status().taken;
+      return this.#state !== 'running' || (taken !== undefined && taken >= head) ? this.status() : undefined;
     });
   }
 
@@ -149,23 +149,23 @@ export class FlowRunner {
     const applier = this.#applier?.status() ?? this.#lastStatus;
     const receiver = this.#receiver;
     const look = this.#watch.look;
-    const reached = applier?.reached ?? this.#progress?.applied ?? nowhere;
-    const received = receiver?.received ?? reached;
+    const taken = applier?.taken ?? this.#progress?.applied ?? nowhere;
+    const received = receiver?.received ?? taken;
     const { probe } = this.#deps;
     const failure = this.#lastFailure ?? receiver?.failure;
     const schema = this.#schemas.differences;
     return Object.freeze({
       flow: this.#config.flow,
       mode: this.#mode,
-      now: this.#flowState(applier, reached),
+      now: this.#flowState(applier, taken),
       received,
       applied: applier?.durable ?? this.#progress?.applied ?? nowhere,
       ...(applier?.convergesAt === undefined ? {} : { convergesAt: applier.convergesAt }),
       ...(look === undefined ? {} : { head: look.head }),
       lagBytes:
-        reached === nowhere
+        taken === nowhere
           ? 0
-          : probe.bytesBetween(reached, look === undefined || look.head < received ? received : look.head),
+          : probe.bytesBetween(taken, look === undefined || look.head < received ? received : look.head),
       ...(applier?.lagMs === undefined ? {} : { lagMs: applier.lagMs }),
       transactions: applier?.transactions ?? 0,
       changes: applier?.changes ?? 0,
@@ -358,18 +358,18 @@ export class FlowRunner {
     }
   }
 
-  #flowState(applier: ApplierStatus | undefined, reached: Position): FlowState {
+  #flowState(applier: ApplierStatus | undefined, position: Position): FlowState {
     const failure = this.#lastFailure;
     if (this.#givenUp !== undefined) return { state: 'failed', ...failureOf(errorOfGivenUp(this.#givenUp)) };
     if (this.#state === 'failed' && failure !== undefined) return { state: 'failed', ...failure };
     if (this.#state === 'running' && applier !== undefined) {
       const broken = this.#receiver?.failure;
       if (applier.now.state !== 'running' || broken === undefined) return applier.now;
-      return { state: 'waiting', ...broken, position: reached };
+      return { state: 'waiting', ...broken, position };
     }
-    if (this.#state === 'receiving') return this.#onlyReceives(reached);
+    if (this.#state === 'receiving') return this.#onlyReceives(position);
     const reason = failure ?? { code: 'TEAL-CARRIERS-005', reason: 'the worker connects' };
-    return { state: 'waiting', ...reason, position: reached };
+    return { state: 'waiting', ...reason, position };
   }
 
   #onlyReceives(position: Position): FlowState {

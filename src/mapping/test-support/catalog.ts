@@ -1,3 +1,4 @@
+import { emptyMysqlCatalog, plainMysqlTable } from '../../../test/support/catalogs.ts';
 import type { MysqlCatalog, MysqlColumn, MysqlForeignKey, MysqlIndex, MysqlTable } from '../../model/mysql-catalog.ts';
 
 type Default = NonNullable<MysqlColumn['default']>;
@@ -77,45 +78,19 @@ export function foreignKey(
 export function table(name: string, columns: readonly MysqlColumn[], more: Partial<MysqlTable> = {}): MysqlTable {
   const dot = name.indexOf('.');
   const primary = more.indexes?.find((each) => each.name === 'PRIMARY')?.parts.flatMap((part) => part.column ?? []);
-  return {
-    schema: name.slice(0, dot),
-    name: name.slice(dot + 1),
-    oid: 0,
-    kind: 'table',
-    inherits: [],
-    persistence: 'permanent',
-    columns,
-    ...(primary === undefined ? {} : { primaryKey: primary }),
-    replicaIdentity: { kind: 'full' },
-    replicaIdentitySetting: 'full',
-    uniqueKeys: [],
-    foreignKeys: [],
-    rowSecurity: 'off',
-    hasRules: false,
-    triggers: [],
-    estimatedRows: 0,
-    pages: 0,
-    totalBytes: 0n,
-    heapBytes: 0n,
-    engine: 'InnoDB',
-    collation: 'utf8mb4_bin',
-    comment: '',
-    indexes: [],
-    checks: [],
-    options: [],
-    ...more,
-  };
+  return plainMysqlTable(
+    { schema: name.slice(0, dot), name: name.slice(dot + 1) },
+    {
+      oid: 0,
+      columns,
+      ...(primary === undefined ? {} : { primaryKey: primary }),
+      replicaIdentity: { kind: 'full' },
+      replicaIdentitySetting: 'full',
+      ...more,
+    },
+  );
 }
 
 export function catalog(tables: readonly MysqlTable[], more: Partial<MysqlCatalog> = {}): MysqlCatalog {
-  return {
-    tables,
-    sequences: [],
-    materializedViews: [],
-    views: [],
-    extensions: [],
-    routines: [],
-    events: [],
-    ...more,
-  };
+  return { ...emptyMysqlCatalog, tables, ...more };
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { emptyMysqlCatalog } from '../../../test/support/catalogs.ts';
 import { allSeries } from '../../../test/support/mysql.ts';
 import { greenMajor, testDatabase } from '../../../test/support/postgres.ts';
 import { startMysql, type MysqlServer } from '../../../tools/servers/mysql.ts';
@@ -438,9 +439,8 @@ describe.for(allSeries)('rows of $series in PostgreSQL', ({ series, tested }) =>
     greenUrl: string,
     tables: readonly MysqlTable[],
   ): { readonly blue: SideAccess; readonly green: SideAccess } {
-    const none = { sequences: [], materializedViews: [], views: [], extensions: [], routines: [], events: [] };
     const catalog: MysqlCatalog = {
-      ...none,
+      ...emptyMysqlCatalog,
       tables: tables.map((table) => ({ ...table, estimatedRows: 4_000, pages: 10_000 })),
     };
     const blue = mysqlSide({

@@ -1,10 +1,11 @@
+import { plainTable } from '../../../test/support/catalogs.ts';
 import { assert, must } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import type { Table } from '../../model/catalog.ts';
 import { stayingTables, type RangeRecord } from '../../ports/copy-records.ts';
 import type { TextValues } from '../../ports/digester.ts';
 import type { CopyRange, CopyTarget, RowStream, SnapshotSource } from '../../ports/snapshot-source.ts';
-import type { CopyWorld } from '../copy-contract.ts';
+import type { CopyWorld, TakenSnapshot } from '../copy-contract.ts';
 import type { TableShape } from '../relational.ts';
 import { memoryDatabase, tableOf, type MemoryDatabase } from './memory-database.ts';
 
@@ -48,14 +49,15 @@ export function memoryCopyWorld(fault?: CopyFault): CopyWorld {
     take: async () => {
       taken += 1;
       const name = fault === 'gives all snapshots one name' ? 'snapshot' : `snapshot ${taken}`;
-      return takeSnapshot(blue, name, fault);
+      return takeMemorySnapshot(blue, name, fault);
     },
     openTarget: () => memoryTarget(green, kept, fault),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
 
-function takeSnapshot(database: MemoryDatabase, snapshot: string, fault: CopyFault | undefined) {
+/** Of all tables, as they are. */
+export function takeMemorySnapshot(database: MemoryDatabase, snapshot: string, fault?: CopyFault): TakenSnapshot {
   const rows = new Map([...database.tables].map(([name, table]) => [name, table.rows]));
   let isHeld = true;
   const rowsOf = (name: string): readonly TextValues[] =>
@@ -158,41 +160,31 @@ const numbers = new Map<string, number>();
 /** As an introspector describes it. */
 export function memoryTable({ name, columns, key }: TableShape): Table {
   numbers.set(name, numbers.get(name) ?? numbers.size + 1);
-  return {
-    schema: 'memory',
-    name,
-    oid: must(numbers.get(name), 'the number of a table'),
-    kind: 'table',
-    inherits: [],
-    persistence: 'permanent',
-    columns: columns.map((column) => ({
-      name: column.name,
-      typeOid: 0,
-      type: column.holds,
-      builtIn: true,
-      notNull: key.includes(column.name),
-      generated: 'no',
-      identity: 'no',
-      hasDefault: false,
-    })),
-    ...(key.length === 0 ? {} : { primaryKey: key }),
-    replicaIdentity: key.length === 0 ? { kind: 'full' } : { kind: 'key', index: `${name}_key`, columns: key },
-    replicaIdentitySetting: 'default',
-    uniqueKeys: columns
-      .filter(({ unique }) => unique === true)
-      .map((column) => ({
-        index: `${name}_${column.name}`,
-        columns: [column.name],
-        partialOrExpression: false,
-        deferrable: false,
+  const notNull = new Set(key);
+  return plainTable(
+    { schema: 'memory', name },
+    {
+      oid: must(numbers.get(name), 'the number of a table'),
+      columns: columns.map((column) => ({
+        name: column.name,
+        typeOid: 0,
+        type: column.holds,
+        builtIn: true,
+        notNull: notNull.has(column.name),
+        generated: 'no',
+        identity: 'no',
+        hasDefault: false,
       })),
-    foreignKeys: [],
-    rowSecurity: 'off',
-    hasRules: false,
-    triggers: [],
-    estimatedRows: 0,
-    pages: 0,
-    totalBytes: 0n,
-    heapBytes: 0n,
-  };
+      ...(key.length === 0 ? {} : { primaryKey: key }),
+      replicaIdentity: key.length === 0 ? { kind: 'full' } : { kind: 'key', index: `${name}_key`, columns: key },
+      uniqueKeys: columns
+        .filter(({ unique }) => unique === true)
+        .map((column) => ({
+          index: `${name}_${column.name}`,
+          columns: [column.name],
+          partialOrExpression: false,
+          deferrable: false,
+        })),
+    },
+  );
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { emptyCatalog } from '../../../test/support/catalogs.ts';
 import type { Catalog } from '../../model/catalog.ts';
 import type { AnyIntrospector, IntrospectorWorld } from '../introspector-contract.ts';
 import { memoryTable } from './memory-copy.ts';
@@ -37,13 +38,7 @@ function introspectorOf(database: MemoryDatabase, fault: IntrospectorFault | und
         memoryTable(fault === 'has columns in the order of their names' ? sorted(shape) : shape),
       );
       const ofTeal = fault === 'describes tables of Teal' ? [{ ...memoryTable(memoryBeat), schema: 'teal' }] : [];
-      first = {
-        tables: [...shapes, ...ofTeal],
-        sequences: [],
-        materializedViews: [],
-        views: [],
-        extensions: [],
-      };
+      first = { ...emptyCatalog, tables: [...shapes, ...ofTeal] };
       return first;
     },
     async facts() {

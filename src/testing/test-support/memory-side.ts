@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { emptyCatalog } from '../../../test/support/catalogs.ts';
 import { must } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import type {
@@ -64,11 +65,8 @@ function accessOf(database: MemoryDatabase, fault: SideFault | undefined): SideA
       return { version, major: 1, address: 'memory', hashProbe: 'sha256' };
     },
     describe: async () => ({
+      ...emptyCatalog,
       tables: [...database.tables.values()].map(({ shape }) => memoryTable(shape)),
-      sequences: [],
-      materializedViews: [],
-      views: [],
-      extensions: [],
     }),
     objects: async () => [],
     openAtPosition: open,

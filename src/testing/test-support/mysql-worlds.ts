@@ -19,6 +19,7 @@ import { quoteIdent } from '../../systems/mysql/quote.ts';
 import { mysqlSchemaDriver } from '../../systems/mysql/schema.ts';
 import { mysqlSequences } from '../../systems/mysql/sequences.ts';
 import { openMysqlSink } from '../../systems/mysql/sink/sink.ts';
+import { mysqlSnapshotKeeper } from '../../systems/mysql/snapshot.ts';
 import { takeSnapshot } from '../../systems/mysql/snapshot-sessions.ts';
 import { openSourceProbe, readEndOfBinlog } from '../../systems/mysql/source-probe.ts';
 import { mysqlSource } from '../../systems/mysql/source.ts';
@@ -26,6 +27,7 @@ import { installTealSchema } from '../../systems/mysql/teal-schema.ts';
 import { columnWriter } from '../../systems/mysql/values/to-sql.ts';
 import type { CopyWorld, TakenSnapshot } from '../copy-contract.ts';
 import type { SideWorld } from '../side-contract.ts';
+import type { KeeperWorld } from '../keeper-contract.ts';
 import type { IntrospectorWorld } from '../introspector-contract.ts';
 import type { ClientDatabase, ClientWrite } from '../relational.ts';
 import type { SchemaWorld } from '../schema-contract.ts';
@@ -207,6 +209,43 @@ export async function mysqlCopyWorld(servers: MysqlPair): Promise<CopyWorld> {
       for (const opened of [blue, green]) await opened[Symbol.asyncDispose]();
     },
   };
+}
+
+/** As sessions of this process hold it. */
+export async function mysqlKeeperWorld(servers: MysqlPair): Promise<KeeperWorld> {
+  const { take: _, ...world } = await mysqlCopyWorld(servers);
+  const watcher = await openSession(servers.blue);
+  const keepers: ReturnType<typeof mysqlSnapshotKeeper>[] = [];
+  // Others are of this world: its clients, and sessions that the server has for itself.
+  const before = new Set(await sessionsOf(watcher));
+  const holders = async (): Promise<readonly string[]> => (await sessionsOf(watcher)).filter((id) => !before.has(id));
+  return {
+    ...world,
+    async keeper(tables) {
+      const keeper = mysqlSnapshotKeeper({ url: urlOf(servers.blue), tables, sessions: 2 });
+      keepers.push(keeper);
+      return keeper;
+    },
+    async lose(how) {
+      const ids = (await holders()).slice(0, how === 'one' ? 1 : undefined);
+      for (const id of ids) await watcher.query(`kill ${id}`);
+      await waitFor({ what: 'holders to be gone', timeoutMs: 60_000 }, async () => {
+        const left = new Set(await holders());
+        return ids.every((id) => !left.has(id)) || undefined;
+      });
+    },
+    patienceMs: 60_000,
+    async [Symbol.asyncDispose]() {
+      for (const keeper of keepers) await keeper[Symbol.asyncDispose]();
+      await watcher.close();
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function sessionsOf(session: MysqlConnection): Promise<readonly string[]> {
+  const { rows } = await session.query(`select id as id from information_schema.processlist where user = 'root'`);
+  return rows.flatMap(({ id }) => id ?? []);
 }
 
 export async function mysqlSideWorld(server: MysqlServer): Promise<SideWorld> {

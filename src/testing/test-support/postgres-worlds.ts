@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { holderCommand } from '../../../test/copy/sides.ts';
 import { testDatabase, type TestDatabase } from '../../../test/support/postgres.ts';
 import { pgTools } from '../../../tools/servers/pg-tools.ts';
 import { must } from '../../kernel/assert.ts';
 import { waitFor } from '../../kernel/clock.ts';
+import { isProcessThere } from '../../kernel/process-there.ts';
 import { tableKey, type Side, type TableName } from '../../model/catalog.ts';
 import { PgoutputDecoder } from '../../systems/postgres/change-decoder.ts';
 import { connect } from '../../systems/postgres/connection.ts';
@@ -15,6 +17,7 @@ import { postgresRepairer } from '../../systems/postgres/digest/repair.ts';
 import { postgresRowProbe } from '../../systems/postgres/digest/row-probe.ts';
 import { postgresSide } from '../../systems/postgres/digest/side.ts';
 import { beginOn, showsSql } from '../../systems/postgres/exported-snapshot.ts';
+import { holderFile, holderNumbers, readHolderRecord } from '../../systems/postgres/holder-file.ts';
 import { readCatalog } from '../../systems/postgres/inspect/catalog.ts';
 import { createIntrospector } from '../../systems/postgres/inspect/introspector.ts';
 import { KeptSession } from '../../systems/postgres/kept-session.ts';
@@ -23,6 +26,7 @@ import { postgresSchemaDriver } from '../../systems/postgres/schema.ts';
 import { postgresSequences } from '../../systems/postgres/sequences.ts';
 import { openPostgresSink } from '../../systems/postgres/sink/sink.ts';
 import { createSlot } from '../../systems/postgres/slot.ts';
+import { discardSnapshot, snapshotKeeper } from '../../systems/postgres/snapshot.ts';
 import { openSourceProbe } from '../../systems/postgres/source-probe.ts';
 import { postgresSource } from '../../systems/postgres/source.ts';
 import { installTealSchema, publishedTealTables } from '../../systems/postgres/teal-schema.ts';
@@ -31,6 +35,7 @@ import { installRecorder } from '../../systems/postgres/trigger-source/recorder.
 import { triggerSource } from '../../systems/postgres/trigger-source/source.ts';
 import type { CopyWorld, TakenSnapshot } from '../copy-contract.ts';
 import type { SideWorld } from '../side-contract.ts';
+import type { KeeperWorld } from '../keeper-contract.ts';
 import type { IntrospectorWorld } from '../introspector-contract.ts';
 import type { ClientDatabase, TableShape } from '../relational.ts';
 import type { SchemaWorld } from '../schema-contract.ts';
@@ -186,6 +191,10 @@ export async function postgresSinkWorld(major: Major): Promise<SinkWorld> {
 export async function postgresCopyWorld(blueMajor: Major, greenMajor: Major): Promise<CopyWorld> {
   const [blue, green] = [await testDatabase(blueMajor), await testDatabase(greenMajor)];
   await withTealSchema(green, 'green');
+  return copyWorldOf(blue, green);
+}
+
+function copyWorldOf(blue: TestDatabase, green: TestDatabase): CopyWorld {
   const taken: TakenSnapshot[] = [];
   return {
     blue: postgresClients(blue),
@@ -206,6 +215,42 @@ export async function postgresCopyWorld(blueMajor: Major, greenMajor: Major): Pr
     async [Symbol.asyncDispose]() {
       for (const snapshot of taken) await snapshot.letGo();
       for (const database of [blue, green]) await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** As processes of their own hold it, beside the slot of a stream. */
+export async function postgresKeeperWorld(blueMajor: Major, greenMajor: Major): Promise<KeeperWorld> {
+  const [blue, green] = [await testDatabase(blueMajor), await testDatabase(greenMajor)];
+  const { take: _, ...world } = copyWorldOf(blue, green);
+  await withTealSchema(green, 'green');
+  const stateDir = await mkdtemp(join(tmpdir(), 'teal-kit-'));
+  const slot = `${blue.name}_fwd`;
+  const options = { url: blue.url, stateDir, slot, command: holderCommand };
+  {
+    await using session = await connect({ url: blue.url, applicationName: 'teal test', replication: 'database' });
+    await createSlot(session, slot, { lockTimeoutMs: 60_000, snapshot: 'nothing' });
+  }
+  return {
+    ...world,
+    keeper: async (tables) => snapshotKeeper({ ...options, tables }),
+    async lose(how) {
+      const numbers = how === 'one' ? holderNumbers.slice(0, 1) : holderNumbers;
+      for (const number of numbers) {
+        const record = await readHolderRecord(holderFile(stateDir, number));
+        if (record === undefined) continue;
+        process.kill(record.pid, 'SIGKILL');
+        await waitFor(
+          { what: 'a holder to be gone', timeoutMs: 60_000 },
+          () => !isProcessThere(record.pid) || undefined,
+        );
+      }
+    },
+    patienceMs: 60_000,
+    async [Symbol.asyncDispose]() {
+      await discardSnapshot(options, new AbortController().signal);
+      await rm(stateDir, { recursive: true, force: true });
+      await world[Symbol.asyncDispose]();
     },
   };
 }

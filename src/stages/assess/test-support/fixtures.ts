@@ -1,3 +1,4 @@
+import { emptyCatalog, plainTable } from '../../../../test/support/catalogs.ts';
 import type { Catalog, Side, Table } from '../../../model/catalog.ts';
 import type { Fact, SystemFacts } from '../../../model/facts.ts';
 import type { SideView } from '../finding.ts';
@@ -18,10 +19,8 @@ export function healthySide(side: Side, changes: SideChanges = {}): SideView {
       ...changes.identity,
     },
     catalog: {
+      ...emptyCatalog,
       tables: isBlue ? [healthyTable()] : [],
-      sequences: [],
-      materializedViews: [],
-      views: [],
       extensions: [{ name: 'plpgsql', version: '1.0', schema: 'pg_catalog' }],
       ...changes.catalog,
     },
@@ -36,30 +35,23 @@ export interface SideChanges {
 }
 
 export function healthyTable(changes: Partial<Table> = {}): Table {
-  return {
-    schema: 'public',
-    name: 'customer',
-    oid: 16_400,
-    kind: 'table',
-    inherits: [],
-    persistence: 'permanent',
-    columns: [column('id', 'bigint'), column('name', 'character varying(20)')],
-    primaryKey: ['id'],
-    replicaIdentity: { kind: 'key', index: 'customer_pkey', columns: ['id'] },
-    replicaIdentitySetting: 'default',
-    uniqueKeys: [
-      { index: 'customer_pkey', columns: ['id'], partialOrExpression: false, deferrable: false, primary: true },
-    ],
-    foreignKeys: [],
-    rowSecurity: 'off',
-    hasRules: false,
-    triggers: [],
-    estimatedRows: 1_000_000,
-    pages: 12_000,
-    totalBytes: 150_000_000n,
-    heapBytes: 98_304_000n,
-    ...changes,
-  };
+  return plainTable(
+    { schema: 'public', name: 'customer' },
+    {
+      oid: 16_400,
+      columns: [column('id', 'bigint'), column('name', 'character varying(20)')],
+      primaryKey: ['id'],
+      replicaIdentity: { kind: 'key', index: 'customer_pkey', columns: ['id'] },
+      uniqueKeys: [
+        { index: 'customer_pkey', columns: ['id'], partialOrExpression: false, deferrable: false, primary: true },
+      ],
+      estimatedRows: 1_000_000,
+      pages: 12_000,
+      totalBytes: 150_000_000n,
+      heapBytes: 98_304_000n,
+      ...changes,
+    },
+  );
 }
 
 export function column(name: string, type: string): Table['columns'][number] {

@@ -1,3 +1,4 @@
+import { emptyMysqlCatalog, plainMysqlTable } from '../../../../test/support/catalogs.ts';
 import type { Side } from '../../../model/catalog.ts';
 import type { MysqlCatalog, MysqlColumn, MysqlTable } from '../../../model/mysql-catalog.ts';
 import type { MysqlFacts, MysqlRights } from '../../../model/mysql-facts.ts';
@@ -27,13 +28,8 @@ export function healthyMysql(side: Side, changes: MysqlSideChanges = {}): MysqlS
       ...changes.identity,
     },
     catalog: {
+      ...emptyMysqlCatalog,
       tables: isBlue ? [mysqlTable()] : [],
-      sequences: [],
-      materializedViews: [],
-      views: [],
-      extensions: [],
-      routines: [],
-      events: [],
       ...changes.catalog,
     },
     facts: { ...healthyFacts, ...changes.facts },
@@ -59,43 +55,30 @@ export function mysqlColumn(name: string, type: string, changes: Partial<MysqlCo
 }
 
 export function mysqlTable(changes: Partial<MysqlTable> = {}): MysqlTable {
-  return {
-    schema: 'shop',
-    name: 'customer',
-    oid: 1,
-    kind: 'table',
-    inherits: [],
-    persistence: 'permanent',
-    columns: [mysqlColumn('id', 'bigint unsigned'), mysqlColumn('name', 'varchar(20)', { collation: 'utf8mb4_bin' })],
-    primaryKey: ['id'],
-    replicaIdentity: { kind: 'key', index: 'PRIMARY', columns: ['id'] },
-    replicaIdentitySetting: 'default',
-    uniqueKeys: [{ index: 'PRIMARY', columns: ['id'], partialOrExpression: false, deferrable: false, primary: true }],
-    foreignKeys: [],
-    rowSecurity: 'off',
-    hasRules: false,
-    triggers: [],
-    estimatedRows: 1_000_000,
-    pages: 6_000,
-    totalBytes: 150_000_000n,
-    heapBytes: 98_304_000n,
-    engine: 'InnoDB',
-    collation: 'utf8mb4_bin',
-    comment: '',
-    indexes: [
-      {
-        name: 'PRIMARY',
-        unique: true,
-        kind: 'btree',
-        parts: [{ column: 'id', descending: false }],
-        invisible: false,
-        comment: '',
-      },
-    ],
-    checks: [],
-    options: [],
-    ...changes,
-  };
+  return plainMysqlTable(
+    { schema: 'shop', name: 'customer' },
+    {
+      columns: [mysqlColumn('id', 'bigint unsigned'), mysqlColumn('name', 'varchar(20)', { collation: 'utf8mb4_bin' })],
+      primaryKey: ['id'],
+      replicaIdentity: { kind: 'key', index: 'PRIMARY', columns: ['id'] },
+      uniqueKeys: [{ index: 'PRIMARY', columns: ['id'], partialOrExpression: false, deferrable: false, primary: true }],
+      estimatedRows: 1_000_000,
+      pages: 6_000,
+      totalBytes: 150_000_000n,
+      heapBytes: 98_304_000n,
+      indexes: [
+        {
+          name: 'PRIMARY',
+          unique: true,
+          kind: 'btree',
+          parts: [{ column: 'id', descending: false }],
+          invisible: false,
+          comment: '',
+        },
+      ],
+      ...changes,
+    },
+  );
 }
 
 export const healthyMysqlSettings = {

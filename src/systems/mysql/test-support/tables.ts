@@ -1,3 +1,4 @@
+import { plainMysqlTable } from '../../../../test/support/catalogs.ts';
 import type { MysqlColumn, MysqlTable } from '../../../model/mysql-catalog.ts';
 import type { MysqlConnection } from '../connection.ts';
 
@@ -34,31 +35,15 @@ export async function describeTable(
     ...(row['cs'] === null || row['cs'] === undefined ? {} : { characterSet: row['cs'] }),
   }));
   const key = rows.filter((row) => row['k'] === 'PRI').map((row) => row['name'] ?? '');
-  return {
-    schema,
-    name,
-    oid,
-    kind: 'table',
-    inherits: [],
-    persistence: 'permanent',
-    columns,
-    ...(key.length === 0 ? {} : { primaryKey: key }),
-    replicaIdentity: key.length === 0 ? { kind: 'full' } : { kind: 'key', index: 'PRIMARY', columns: key },
-    replicaIdentitySetting: 'default',
-    uniqueKeys: [],
-    foreignKeys: [],
-    rowSecurity: 'off',
-    hasRules: false,
-    triggers: [],
-    estimatedRows: 0,
-    pages: 0,
-    totalBytes: 0n,
-    heapBytes: 0n,
-    engine: tables.rows[0]?.['e'] ?? '',
-    collation: tables.rows[0]?.['c'] ?? '',
-    comment: '',
-    indexes: [],
-    checks: [],
-    options: [],
-  };
+  return plainMysqlTable(
+    { schema, name },
+    {
+      oid,
+      columns,
+      ...(key.length === 0 ? {} : { primaryKey: key }),
+      replicaIdentity: key.length === 0 ? { kind: 'full' } : { kind: 'key', index: 'PRIMARY', columns: key },
+      engine: tables.rows[0]?.['e'] ?? '',
+      collation: tables.rows[0]?.['c'] ?? '',
+    },
+  );
 }
