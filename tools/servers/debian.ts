@@ -8,15 +8,29 @@ import { runProgram } from './run-program.ts';
  * Debian's packages unpacked into the cache, of this machine's own release or of another one, without installing anything: `root/` is what lies below it as if it were
  * `/`. Signatures are checked by apt. TEAL-TOOLS-005 where there is no apt, or it does not have one of them.
  */
-export async function debianPackages(name: string, packages: readonly string[], release?: string): Promise<string> {
+export async function debianPackages(
+  name: string,
+  packages: readonly string[] | (() => Promise<readonly string[]>),
+  release?: string,
+): Promise<string> {
   const folder = await cachedFolder(name, async (building) => {
     const env = release === undefined ? process.env : await aptOf(release, building);
-    await runProgram('apt-get', ['download', '-qq', ...packages], { cwd: building, env });
+    const wanted = typeof packages === 'function' ? await packages() : packages;
+    await runProgram('apt-get', ['download', '-qq', ...wanted], { cwd: building, env });
     for (const file of await readdir(building)) {
       if (file.endsWith('.deb')) await runProgram('dpkg-deb', ['-x', file, 'root'], { cwd: building });
     }
   });
   return join(folder, 'root');
+}
+
+/** A package of this machine's own release with the libraries that it asks for: they may not be installed. `more`: what these ask for. */
+export async function debianPackageHere(name: string, more: readonly string[] = []): Promise<string> {
+  return debianPackages(`${name}-here-${process.arch}`, async () => {
+    const depends = await runProgram('apt-cache', ['depends', '--important', name]);
+    const libraries = [...depends.matchAll(/Depends: (lib\S+)/g)].map((match) => match[1] ?? '');
+    return [name, ...libraries, ...more];
+  });
 }
 
 /** apt with lists of its own, from the same mirror as this machine's: what is installed here is not looked at, and not touched. */
