@@ -1,9 +1,13 @@
 import { resolve } from 'node:path';
-import type { Router } from '../ports/router.ts';
+import type { Router, Switching } from '../ports/router.ts';
 import type { ReadOwner } from '../ports/owner.ts';
-import type { PgBouncerSpec, Spec } from '../spec/spec.ts';
+import type { CommandSpec, PgBouncerSpec, Spec, WebhookSpec } from '../spec/spec.ts';
 import { finding, type Finding } from '../stages/assess/finding.ts';
-import { runProgram } from '../traffic/command/program.ts';
+import { commandDesk } from '../traffic/custom/commands.ts';
+import { runProgram } from '../traffic/custom/program.ts';
+import { CustomRouter } from '../traffic/custom/router.ts';
+import { webhookDesk } from '../traffic/custom/webhook.ts';
+import { HaproxyRouter } from '../traffic/haproxy/router.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
 import { PgBouncerRouter } from '../traffic/pgbouncer/router.ts';
 import type { Pair } from './pair.ts';
@@ -12,10 +16,28 @@ import type { Pair } from './pair.ts';
 export type OutsideRouter = Router & AsyncDisposable;
 
 /** The router of a migration file whose router is neither the proxy nor none. */
-export function outsideRouter({ traffic, cutover }: Spec, readOwner: ReadOwner): OutsideRouter | undefined {
-  const { via } = traffic;
-  if (via === undefined) return undefined;
-  return pgBouncer(via, cutover.maxPauseMs, readOwner);
+export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter | undefined {
+  const { via } = spec.traffic;
+  switch (via?.router) {
+    case undefined:
+      return undefined;
+    case 'pgbouncer':
+      return pgBouncer(via, spec.cutover.maxPauseMs, readOwner);
+    case 'haproxy':
+      return new HaproxyRouter({ ...via, readOwner });
+    case 'command':
+      return new CustomRouter({ desk: commandDesk(via), switching: switchingOf(via), readOwner });
+    case 'webhook': {
+      const desk = webhookDesk({ ...via, migration: spec.name });
+      return new CustomRouter({ desk, switching: switchingOf(via), readOwner });
+    }
+  }
+}
+
+function switchingOf(via: CommandSpec | WebhookSpec): Switching {
+  const holds = via.router === 'command' ? via.holding !== undefined : via.holds;
+  if (holds) return { clients: 'none fails' };
+  return via.ttlMs === undefined ? { clients: 'connections drop' } : { clients: 'stale', upToMs: via.ttlMs };
 }
 
 /** By the fences of a pair. */

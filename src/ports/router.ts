@@ -1,4 +1,5 @@
 import type { Side } from '../model/catalog.ts';
+import type { StepFacts } from './step.ts';
 
 export type RouterMode = 'running' | 'holding' | 'unknown';
 
@@ -81,7 +82,7 @@ export interface Router {
   readonly points?: boolean;
   /** Absent: none fails. */
   readonly switching?: Switching;
-  /** Looks at the router's own settings, and changes nothing. Absent: there is nothing to look at. Throws nothing: what cannot be looked at is a finding. */
+  /** Looks at the router's own settings; nothing that it or its clients go by is changed. Absent: there is nothing to look at. What cannot be looked at is a finding. */
   check?(): Promise<readonly RouterFinding[]>;
   read(): Promise<RouterState>;
   /**
@@ -90,7 +91,7 @@ export interface Router {
    */
   hold(request: HoldRequest): Promise<HoldResult>;
   /** Sends what is held, and all that follows, to `side`. The router reads the owner row itself and refuses if it says otherwise. */
-  point(side: Side, epoch: number): Promise<void>;
+  point(side: Side, epoch: number): Promise<StepFacts | void>;
   /** Lets what is held go on where the router points. */
   release(): Promise<void>;
 }

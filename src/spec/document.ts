@@ -41,10 +41,10 @@ const program = z.array(text).min(1);
 const traffic = z
   .strictObject({
     router: z
-      .enum(['proxy', 'none', 'pgbouncer'])
+      .enum(['proxy', 'none', 'pgbouncer', 'haproxy', 'command', 'webhook'])
       .optional()
       .describe(
-        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
+        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `haproxy`: through yours, which drops their connections. `command`, `webhook`: programs or a service of yours point them. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
       ),
     admin: secret
       .optional()
@@ -60,8 +60,27 @@ const traffic = z
       ),
     blue: text
       .optional()
-      .describe('pgbouncer: where it finds blue, host:port/database as in its file. Default: as in `blue.url`.'),
+      .describe(
+        'pgbouncer: where it finds blue, host:port/database as in its file; default: as in `blue.url`. haproxy: the server of the backend that is blue.',
+      ),
     green: text.optional().describe('The same of green.'),
+    socket: text
+      .optional()
+      .describe('haproxy: its runtime API with level admin (`stats socket`), a path or host:port.'),
+    backend: text.optional().describe('haproxy: the backend with both servers.'),
+    read: program
+      .optional()
+      .describe('command: prints where clients are: blue, green or unknown; and `holding` behind it.'),
+    point: program.optional().describe('command: points clients at the side that is its last argument.'),
+    hold: program.optional().describe('command: has clients wait at the end of a transaction. Beside `release`.'),
+    release: program.optional().describe('command: lets them go on. Beside `hold`.'),
+    url: secret.optional().describe('webhook: https:// URL of a service that points clients.'),
+    token: text.optional().describe('webhook: sent as `Authorization: Bearer`. Take it from the environment.'),
+    holds: z.boolean().optional().describe('webhook: the service can hold clients and release them.'),
+    ttl: duration
+      .optional()
+      .describe('command and webhook that do not hold: for how long a client may still be on the side that has lost.'),
+    timeout: duration.optional().describe('command and webhook: how long an answer may take. Default 10s.'),
     listen: z
       .string()
       .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'host:port, such as 127.0.0.1:6432')
@@ -233,5 +252,5 @@ export type SpecDocument = z.infer<typeof specDocument>;
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
   words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier', 'datadog'],
-  values: ['kafka', 'haproxy', 'nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
+  values: ['kafka', 'nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
 });

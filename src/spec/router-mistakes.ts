@@ -1,9 +1,11 @@
-import { familyOf } from './families.ts';
+import { familyOf, noProxyBetween } from './families.ts';
 import type { Mistake } from './mistakes.ts';
 import { readPlace } from './place.ts';
 import type { Places } from './places.ts';
 
 type System = Parameters<typeof familyOf>[0];
+type Systems = { readonly blue: System; readonly green: System };
+type At = (word: string, message: string) => Mistake;
 
 interface Words {
   readonly must: readonly string[];
@@ -18,19 +20,22 @@ const words: Readonly<Record<string, Words>> = {
   // Of the proxy that may come back.
   none: { must: [], may: ofProxy },
   pgbouncer: { must: ['admin', 'database', 'config'], may: ['blue', 'green'] },
+  haproxy: { must: ['socket', 'backend', 'blue', 'green'], may: [] },
+  command: { must: ['read', 'point'], may: ['hold', 'release', 'ttl', 'timeout'] },
+  webhook: { must: ['url'], may: ['token', 'holds', 'ttl', 'timeout'] },
 };
 
 /** What `traffic` says beside a router that has no use for it, and what a router needs and is not said. `router`: the default where none is named. */
 export function mistakesOfRouter(
   traffic: Readonly<Record<string, unknown>>,
   router: string,
-  systems: { readonly blue: System; readonly green: System },
+  systems: Systems,
   places: Places,
 ): readonly Mistake[] {
   const known = words[router];
   // The schema has said so.
   if (known === undefined) return [];
-  const at = (word: string, message: string): Mistake => ({
+  const at: At = (word, message) => ({
     ...places.ofValue(['traffic', word]),
     path: `traffic.${word}`,
     message,
@@ -44,6 +49,8 @@ export function mistakesOfRouter(
       .filter((word) => traffic[word] === undefined)
       .map((word) => at(word, `is missing: router ${router} needs it`)),
     ...(router === 'pgbouncer' ? mistakesOfPgBouncer(traffic, systems, at) : []),
+    ...(router === 'haproxy' ? mistakesOfHaproxy(traffic, systems, at) : []),
+    ...mistakesOfHolding(traffic, at),
   ];
 }
 
@@ -55,8 +62,8 @@ function ownersOf(word: string): readonly string[] {
 
 function mistakesOfPgBouncer(
   traffic: Readonly<Record<string, unknown>>,
-  { blue, green }: { readonly blue: System; readonly green: System },
-  at: (word: string, message: string) => Mistake,
+  { blue, green }: Systems,
+  at: At,
 ): readonly Mistake[] {
   const isPostgres = familyOf(blue) === 'postgres' && familyOf(green) === 'postgres';
   const sides = (['blue', 'green'] as const).filter((side) => {
@@ -66,5 +73,27 @@ function mistakesOfPgBouncer(
   return [
     ...(isPostgres ? [] : [at('router', 'expected another: PgBouncer is of PostgreSQL')]),
     ...sides.map((side) => at(side, 'expected host:port/database')),
+  ];
+}
+
+function mistakesOfHaproxy(
+  traffic: Readonly<Record<string, unknown>>,
+  { blue, green }: Systems,
+  at: At,
+): readonly Mistake[] {
+  const { blue: one, green: other } = traffic;
+  return [
+    ...(familyOf(blue) === familyOf(green) ? [] : [at('router', `expected another: ${noProxyBetween(blue, green)}`)]),
+    ...(one !== undefined && one === other ? [at('green', 'expected another server than that of blue')] : []),
+  ];
+}
+
+function mistakesOfHolding(traffic: Readonly<Record<string, unknown>>, at: At): readonly Mistake[] {
+  const { hold, release, holds, ttl } = traffic;
+  const canHold = hold !== undefined || holds === true;
+  return [
+    ...(hold !== undefined && release === undefined ? [at('release', 'is missing: `hold` needs it')] : []),
+    ...(release !== undefined && hold === undefined ? [at('hold', 'is missing: `release` needs it')] : []),
+    ...(canHold && ttl !== undefined ? [at('ttl', 'expected nothing: clients that are held are nowhere else')] : []),
   ];
 }

@@ -7,6 +7,8 @@ const env = {
   BLUE_URL: 'postgres://u:s3cret@db-old/shop',
   GREEN_URL: 'postgres://u:s3cret@db-new:5433/shop',
   MY_URL: 'mysql://u:s3cret@my/shop',
+  HOOK_URL: 'https://switch.example/s3cret-path',
+  HOOK_TOKEN: 's3cret',
   ADMIN_URL: 'postgres://teal:s3cret@pooler:6432/pgbouncer',
 };
 
@@ -25,6 +27,8 @@ function mistakesIn(...args: Parameters<typeof parse>): readonly string[] {
   const parsed = parse(...args);
   return parsed.ok ? [] : parsed.mistakes.map(({ path, message }) => `${path}: ${message}`);
 }
+
+const haproxy = 'router: haproxy, socket: /run/haproxy.sock, backend: shop, blue: old, green: new';
 
 const pgbouncer = 'router: pgbouncer, admin: "${ADMIN_URL}", database: shop, config: pgbouncer.ini';
 
@@ -51,8 +55,55 @@ describe('a router that is not of Teal', () => {
     });
   });
 
-  test('does not print its passwords', () => {
-    expect(JSON.stringify(printableSpec(specOf(pgbouncer)))).not.toContain('s3cret');
+  test('HAProxy, with the names of its servers', () => {
+    expect(specOf(haproxy).traffic.via).toEqual({
+      router: 'haproxy',
+      socket: '/run/haproxy.sock',
+      backend: 'shop',
+      servers: { blue: 'old', green: 'new' },
+    });
+    expect(mistakesIn(haproxy, 'MY_URL', 'mysql')).toEqual([
+      expect.stringContaining('traffic.router: expected another: from mysql to postgres no proxy can carry clients'),
+    ]);
+    expect(mistakesIn(haproxy.replace('new', 'old'))).toEqual([
+      'traffic.green: expected another server than that of blue',
+    ]);
+  });
+
+  test('programs and services of the user, between any systems', () => {
+    const command = 'router: command, read: [./where], point: [./go, --now]';
+    expect(specOf(command).traffic.via).toEqual({
+      router: 'command',
+      read: ['./where'],
+      point: ['./go', '--now'],
+      folder: '/etc/teal',
+      timeoutMs: 10_000,
+    });
+    expect(specOf(`${command}, hold: [./hold], release: [./go-on], timeout: 3s`).traffic.via).toMatchObject({
+      holding: { hold: ['./hold'], release: ['./go-on'] },
+      timeoutMs: 3_000,
+    });
+    expect(mistakesIn(`${command}, ttl: 60s`, 'MY_URL', 'mysql')).toEqual([]);
+    expect(mistakesIn(`${command}, hold: [./hold], ttl: 60s`)).toEqual([
+      'traffic.release: is missing: `hold` needs it',
+      'traffic.ttl: expected nothing: clients that are held are nowhere else',
+    ]);
+    const webhook = specOf('router: webhook, url: "${HOOK_URL}", token: "${HOOK_TOKEN}", ttl: 30s');
+    expect(webhook.traffic.via).toEqual({
+      router: 'webhook',
+      url: env.HOOK_URL,
+      token: env.HOOK_TOKEN,
+      holds: false,
+      ttlMs: 30_000,
+      timeoutMs: 10_000,
+    });
+    expect(mistakesIn('router: webhook, url: "ftp://h/"')).toEqual(['traffic.url: expected an https:// URL']);
+  });
+
+  test('does not print what lets one in', () => {
+    for (const traffic of [pgbouncer, 'router: webhook, url: "${HOOK_URL}", token: "${HOOK_TOKEN}"']) {
+      expect(JSON.stringify(printableSpec(specOf(traffic)))).not.toContain('s3cret');
+    }
   });
 
   test('what it needs and what it has no use for, each at once', () => {

@@ -38,8 +38,36 @@ export interface PgBouncerSpec {
   readonly places: Readonly<Record<'blue' | 'green', PlaceSpec>>;
 }
 
+export interface HaproxySpec {
+  readonly router: 'haproxy';
+  readonly socket: string;
+  readonly backend: string;
+  readonly servers: Readonly<Record<'blue' | 'green', string>>;
+}
+
+export interface CommandSpec extends AskedSpec {
+  readonly router: 'command';
+  readonly read: readonly string[];
+  readonly point: readonly string[];
+  readonly holding?: { readonly hold: readonly string[]; readonly release: readonly string[] };
+  readonly folder: string;
+}
+
+export interface WebhookSpec extends AskedSpec {
+  readonly router: 'webhook';
+  /** With whatever is secret in it. */
+  readonly url: string;
+  readonly token?: string;
+  readonly holds: boolean;
+}
+
+interface AskedSpec {
+  readonly timeoutMs: number;
+  readonly ttlMs?: number;
+}
+
 /** A router that is neither Teal's proxy nor none. */
-export type RouterSpec = PgBouncerSpec;
+export type RouterSpec = PgBouncerSpec | HaproxySpec | CommandSpec | WebhookSpec;
 
 /** The normal form of a user's file: every default is in, every unit is said. */
 export interface Spec {
@@ -129,18 +157,43 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
 const nowhere: PlaceSpec = { host: undefined, port: 0, database: '' };
 
 /** Of a document without mistakes: what a router needs is there. */
-function viaOf({ traffic }: SpecDocument, urls: Urls, folder: string): { readonly via?: RouterSpec } {
-  if (traffic.router !== 'pgbouncer') return {};
+function viaOf(document: SpecDocument, urls: Urls, folder: string): { readonly via?: RouterSpec } {
+  const { traffic } = document;
+  const { timeout: timeoutMs = 10_000, ttl: ttlMs } = traffic;
+  const asked = { timeoutMs, ...(ttlMs === undefined ? {} : { ttlMs }) };
+  switch (traffic.router) {
+    case 'pgbouncer':
+      return { via: pgBouncerOf(document, urls, folder) };
+    case 'haproxy': {
+      const [socket, backend] = [must(traffic.socket, 'a socket'), must(traffic.backend, 'a backend')];
+      const servers = { blue: must(traffic.blue, 'a server'), green: must(traffic.green, 'a server') };
+      return { via: { router: 'haproxy', socket, backend, servers } };
+    }
+    case 'command': {
+      const { hold, release } = traffic;
+      const [read, point] = [must(traffic.read, 'a program'), must(traffic.point, 'a program')];
+      const holding = hold === undefined || release === undefined ? {} : { holding: { hold, release } };
+      return { via: { router: 'command', read, point, ...holding, folder, ...asked } };
+    }
+    case 'webhook': {
+      const { token, holds = false } = traffic;
+      const secret = token === undefined ? {} : { token };
+      return { via: { router: 'webhook', url: must(urls.webhook, 'a URL'), ...secret, holds, ...asked } };
+    }
+    default:
+      return {};
+  }
+}
+
+function pgBouncerOf({ traffic }: SpecDocument, urls: Urls, folder: string): PgBouncerSpec {
   const place = (side: 'blue' | 'green'): PlaceSpec => readPlace(traffic[side] ?? urls[side]) ?? nowhere;
   return {
-    via: {
-      router: 'pgbouncer',
-      admin: must(urls.admin, 'an address'),
-      database: must(traffic.database, 'a name'),
-      config: must(traffic.config, 'a file'),
-      folder,
-      places: { blue: place('blue'), green: place('green') },
-    },
+    router: 'pgbouncer',
+    admin: must(urls.admin, 'an address'),
+    database: must(traffic.database, 'a name'),
+    config: must(traffic.config, 'a file'),
+    folder,
+    places: { blue: place('blue'), green: place('green') },
   };
 }
 
@@ -167,5 +220,10 @@ export function printableSpec(spec: Spec): Spec {
 }
 
 function printableVia(via: RouterSpec): RouterSpec {
-  return { ...via, admin: redact(via.admin) };
+  if (via.router === 'pgbouncer') return { ...via, admin: redact(via.admin) };
+  if (via.router !== 'webhook') return via;
+  const { token, ...rest } = via;
+  // Any part of it but the host may be what lets one in.
+  const url = `${new URL(via.url).origin}/***`;
+  return { ...rest, url, ...(token === undefined ? {} : { token: '***' }) };
 }

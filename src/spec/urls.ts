@@ -9,6 +9,8 @@ export interface Urls {
   readonly green: string;
   /** `traffic.admin`, where it is there. */
   readonly admin?: string;
+  /** `traffic.url`, where it is there. */
+  readonly webhook?: string;
 }
 
 type Read = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly mistakes: readonly Mistake[] };
@@ -17,7 +19,7 @@ type Read = { readonly ok: true; readonly url: string } | { readonly ok: false; 
 const sides = z.object({
   blue: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
   green: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
-  traffic: z.object({ admin: z.unknown().optional() }).catch({}).default({}),
+  traffic: z.object({ admin: z.unknown().optional(), url: z.unknown().optional() }).catch({}).default({}),
 });
 
 /** How the URLs of a system begin, the first as it is shown. */
@@ -33,11 +35,13 @@ export interface WrittenUrls {
   readonly blue: unknown;
   readonly green: unknown;
   readonly admin: unknown;
+  readonly webhook: unknown;
 }
 
 export function writtenUrls(plain: unknown): WrittenUrls {
   const parsed = sides.safeParse(plain);
-  return { blue: parsed.data?.blue.url, green: parsed.data?.green.url, admin: parsed.data?.traffic.admin };
+  const { blue, green, traffic } = parsed.data ?? {};
+  return { blue: blue?.url, green: green?.url, admin: traffic?.admin, webhook: traffic?.url };
 }
 
 /** No mistake ever repeats any part of a URL: it may be the part with the password. */
@@ -55,14 +59,18 @@ export function readUrls(
     return readUrl(found?.[side].url, written[side], readText, expected, at);
   };
   const [blue, green] = [read('blue'), read('green')];
-  const given = found?.traffic.admin;
-  const atAdmin = { ...places.ofValue(['traffic', 'admin']), path: 'traffic.admin' };
-  const admin = readUrl(given, written.admin, readText, schemes['postgres'] ?? [], atAdmin);
-  const mistakes = [blue, green, admin].flatMap((it) => (it.ok ? [] : it.mistakes));
+  const ofTraffic = (word: 'admin' | 'url', text: unknown, expected: readonly string[]): Read => {
+    const at = { ...places.ofValue(['traffic', word]), path: `traffic.${word}` };
+    return readUrl(found?.traffic[word], text, readText, expected, at);
+  };
+  const admin = ofTraffic('admin', written.admin, schemes['postgres'] ?? []);
+  const webhook = ofTraffic('url', written.webhook, ['https', 'http']);
+  const mistakes = [blue, green, admin, webhook].flatMap((it) => (it.ok ? [] : it.mistakes));
   const urls = {
     blue: blue.ok ? blue.url : '',
     green: green.ok ? green.url : '',
     ...(admin.ok ? { admin: admin.url } : {}),
+    ...(webhook.ok ? { webhook: webhook.url } : {}),
   };
   if (urls.blue !== '' && urls.blue === urls.green) {
     mistakes.push({
@@ -91,7 +99,7 @@ function readUrl(
   const [shown] = expected;
   if (shown === undefined) return { ok: false, mistakes: [] };
   const url = expected.some((scheme) => text.startsWith(`${scheme}://`)) ? URL.parse(text) : null;
-  if (url === null) return wrong(`expected a ${shown}:// URL`);
+  if (url === null) return wrong(`expected a${shown === 'https' ? 'n' : ''} ${shown}:// URL`);
   if (holdsPassword(written)) {
     return wrong(
       'a password stands in the file: take the URL from the environment ("${BLUE_URL}") or from { file: path }',

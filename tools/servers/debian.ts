@@ -8,11 +8,15 @@ import { runProgram } from './run-program.ts';
  * Debian's packages unpacked into the cache, of this machine's own release or of another one, without installing anything: `root/` is what lies below it as if it were
  * `/`. Signatures are checked by apt. TEAL-TOOLS-001 where there is no apt, or it does not have one of them.
  */
-export async function debianPackages(name: string, packages: readonly string[], release?: string): Promise<string> {
+export async function debianPackages(
+  name: string,
+  packages: readonly string[] | (() => Promise<readonly string[]>),
+  release?: string,
+): Promise<string> {
   const folder = await cachedFolder(name, async (building) => {
     const env = release === undefined ? process.env : await aptOf(release, building);
     await mkdir(join(building, 'root'));
-    await unpackDebian(packages, join(building, 'root'), env);
+    await unpackDebian(typeof packages === 'function' ? await packages() : packages, join(building, 'root'), env);
   });
   return join(folder, 'root');
 }
@@ -28,6 +32,15 @@ export async function unpackDebian(packages: readonly string[], folder: string, 
     throw new TealError('TEAL-TOOLS-001', `apt could not fetch ${packages.join(', ')}`, {}, error);
   }
   await rm(aside, { recursive: true });
+}
+
+/** A package of this machine's own release with the libraries that it asks for: they may not be installed. `more`: what these ask for. */
+export async function debianPackageHere(name: string, more: readonly string[] = []): Promise<string> {
+  return debianPackages(`${name}-here-${process.arch}`, async () => {
+    const depends = await runProgram('apt-cache', ['depends', '--important', name]);
+    const libraries = [...depends.matchAll(/Depends: (lib\S+)/g)].map((match) => match[1] ?? '');
+    return [name, ...libraries, ...more];
+  });
 }
 
 /** apt with lists of its own, from the same mirror as this machine's: what is installed here is not looked at, and not touched. */

@@ -11,7 +11,7 @@ import { freePort } from './free-port.ts';
 import { readIfThere } from './postgres-cluster.ts';
 import { lastLines, runProgram } from './run-program.ts';
 import { serverUser } from './server-user.ts';
-import { byOwnLoader, debianPackages, librariesOf } from './debian.ts';
+import { byOwnLoader, debianPackageHere, debianPackages, librariesOf } from './debian.ts';
 
 export interface PgBouncerProgram {
   readonly version: string;
@@ -56,11 +56,8 @@ async function ofNewerRelease(): Promise<Omit<PgBouncerProgram, 'version'>> {
   return { command: byOwnLoader(root, program), env: {} };
 }
 
-/** With the libraries that it asks for: they may not be installed. */
 async function ofThisRelease(): Promise<Omit<PgBouncerProgram, 'version'>> {
-  const depends = await runProgram('apt-cache', ['depends', '--important', 'pgbouncer']);
-  const libraries = [...depends.matchAll(/Depends: (lib\S+)/g)].map((match) => match[1] ?? '');
-  const root = await debianPackages(`pgbouncer-here-${process.arch}`, ['pgbouncer', ...libraries]);
+  const root = await debianPackageHere('pgbouncer');
   return { command: [join(root, program)], env: librariesOf(root) };
 }
 
@@ -119,7 +116,7 @@ export async function startPgBouncer(options: PgBouncerOptions): Promise<PgBounc
   await once(child, 'spawn');
   stack.defer(async () => end(child));
   const console = new Client({ host: '127.0.0.1', port, user: 'postgres', database: 'pgbouncer' });
-  await waitFor({ what: 'PgBouncer to start', timeoutMs: 10_000, everyMs: 20 }, async () => {
+  await waitFor({ what: 'PgBouncer to start', timeoutMs: 60_000, everyMs: 20 }, async () => {
     if (child.exitCode === null && child.signalCode === null) return (await isListening(port)) || undefined;
     throw new TealError('TEAL-TOOLS-002', `PgBouncer ended:\n${lastLines((await readIfThere(log)) ?? '')}`);
   });

@@ -132,12 +132,30 @@ export const trafficCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-018': {
+    summary: 'HAProxy cannot be told where clients go',
+    happened:
+      'The runtime API at `traffic.socket` could not be reached, may not be told anything (its level is not admin), knows no such backend or server, or the server that clients are to go to takes no connections.',
+    doThis:
+      'Look at `show servers state` on the socket, and at the `stats socket` line of its file. Once a cut is decided HAProxy is told again until it leads to the new side.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
   'TEAL-TRAFFIC-019': {
     summary: 'A program of `traffic` failed',
     happened:
       'A program that the migration file names in `traffic` could not be started, did not end in its time (it was killed then), did not end with 0, or answered something else than was asked.',
     doThis:
       'Run it by hand with the side as its last argument, and mend it: the message has the end of what it said. Once a cut is decided it is run again until it succeeds.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-020': {
+    summary: 'The service at `traffic.url` failed',
+    happened:
+      'The service that points clients could not be reached in its time, refused, or answered something else than was asked.',
+    doThis:
+      'Look into its log for the idempotency key (migration, action, and what it was about). Once a cut is decided it is asked again, with the same key, until it succeeds.',
     retry: 'auto',
     dataMayDiffer: 'no',
   },

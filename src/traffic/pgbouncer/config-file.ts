@@ -32,10 +32,11 @@ export async function writePlace(path: string, database: string, place: Place): 
   });
 }
 
-/** That the file could be replaced: by making, and taking away, an empty one beside it. */
+/** That the file could be replaced: by making, and taking away, an empty one beside it. After the decision of a cut is no time to learn that it cannot. */
 export async function tryReplace(path: string): Promise<void> {
   await doing(`${path} cannot be replaced`, async () => {
     const real = await realpath(path);
+    if (await isMountedAlone(real)) throw new TealError('TEAL-TRAFFIC-016', `${path} is mounted by itself`);
     const beside = nameBeside(real);
     await (await copyOf(real, beside)).close();
     await rm(beside);
@@ -73,6 +74,14 @@ async function copyOf(real: string, beside: string): Promise<FileHandle> {
     await rm(beside, { force: true });
     throw error;
   }
+}
+
+/** As containers have single files: nothing can take the place of one (`rename` says EBUSY). Known on Linux alone. */
+async function isMountedAlone(real: string): Promise<boolean> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  // proc(5): the fifth word is where it is mounted, blanks in octal.
+  const written = real.replace(/[\s\\]/g, (each) => `\\${each.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  return mounts.split('\n').some((line) => line.split(' ')[4] === written);
 }
 
 function nameBeside(real: string): string {

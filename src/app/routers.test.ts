@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { tellSwitching } from '../ports/router.ts';
+import { parseSpec } from '../spec/parse.ts';
+import type { Spec } from '../spec/spec.ts';
+import { checkRouter, holdsClients, routerToPlan } from './routers.ts';
+
+function specOf(traffic: string): Spec {
+  const text = `teal: 1\nname: shop\nblue: { url: postgres://old/shop }\ngreen: { url: postgres://new/shop }\ntraffic: { ${traffic} }\n`;
+  const parsed = parseSpec(text, { env: {}, readText: () => undefined, folder: import.meta.dirname });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.mistakes));
+  return parsed.spec;
+}
+
+const programs = 'router: command, read: [./where], point: [./switch]';
+const haproxy = 'router: haproxy, socket: /nowhere.sock, backend: shop, blue: old, green: new';
+
+test.each([
+  ['router: proxy', true, true, 'none fails'],
+  ['router: none', false, false, 'writes fail'],
+  ['router: pgbouncer, admin: "postgres://p/pgbouncer", database: shop, config: x', true, true, 'none fails'],
+  [haproxy, false, true, 'connections drop'],
+  [programs, false, true, 'connections drop'],
+  [`${programs}, hold: [./hold], release: [./go-on]`, true, true, 'none fails'],
+  [`${programs}, ttl: 60s`, false, true, 'stale for up to 60 s'],
+  ['router: webhook, url: "https://h/", ttl: 500ms', false, true, 'stale for up to 0.5 s'],
+  ['router: webhook, url: "https://h/", holds: true', true, true, 'none fails'],
+])('what a plan says of clients: %s', (traffic, holds, points, switching) => {
+  const spec = specOf(traffic);
+  const router = routerToPlan(spec);
+  expect([router.holdsClients, router.points]).toEqual([holds, points]);
+  expect(tellSwitching(router.switching ?? { clients: 'none fails' })).toContain(switching);
+  expect(holdsClients(spec)).toBe(holds);
+});
+
+test('what a router says against a cut is a finding of the assessment', async () => {
+  expect(await checkRouter(specOf('router: proxy'))).toEqual([]);
+  expect(await checkRouter(specOf(haproxy))).toMatchObject([
+    {
+      code: 'ASSESS-ROUTER',
+      severity: 'blocker',
+      object: 'haproxy',
+      what: expect.stringContaining('TEAL-TRAFFIC-018'),
+      mend: expect.stringMatching(/^-- /),
+    },
+  ]);
+});
