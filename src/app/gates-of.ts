@@ -1,16 +1,17 @@
 import { resolve } from 'node:path';
 import { commandGate } from '../gates/command/command-gate.ts';
+import { datadogGate } from '../gates/datadog/datadog-gate.ts';
 import { freezeGate } from '../gates/freeze/freeze-gate.ts';
 import { httpGate } from '../gates/http/http-gate.ts';
 import { personGate, type PersonsAnswer } from '../gates/person/person-gate.ts';
 import { prometheusGate } from '../gates/prometheus/prometheus-gate.ts';
+import { bothSidesGate } from '../gates/sql/both-sides-gate.ts';
 import { sqlGate } from '../gates/sql/sql-gate.ts';
 import { windowGate } from '../gates/window/window-gate.ts';
 import type { Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { AskValue } from '../ports/query.ts';
-import type { HttpSpec } from '../spec/gates.ts';
 import type { GateSpec, Spec } from '../spec/spec.ts';
 import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import { lagGate } from '../stages/gates/lag-gate.ts';
@@ -44,6 +45,8 @@ function gateOf(gate: GateSpec, id: string, ports: GatePorts): Gate {
       return verifyGate(id, ports.verify, () => undefined);
     case 'sql':
       return sqlGate({ id, on: gate.on, sql: gate.sql, equals: gate.equals }, ports.ask);
+    case 'sql on both':
+      return bothSidesGate({ id, ...gate }, ports.ask);
     case 'command': {
       const [program = '', ...args] = gate.command;
       return commandGate({ id, command: [program, ...args], timeoutMs: gateCommandTimeoutMs });
@@ -66,10 +69,12 @@ function gateOf(gate: GateSpec, id: string, ports: GatePorts): Gate {
       return windowGate({ id, window: gate, patienceMs: gatePatienceMs });
     case 'freeze':
       return freezeGate({ id, file: resolve(ports.folder, gate.file), patienceMs: gatePatienceMs });
+    case 'datadog':
+      return datadogGate(id, gate.asks, fromFolder(gate.server, ports.folder));
   }
 }
 
-function fromFolder(http: HttpSpec, folder: string): HttpSpec {
+function fromFolder<T extends { readonly ca?: string }>(http: T, folder: string): T {
   return http.ca === undefined ? http : { ...http, ca: resolve(folder, http.ca) };
 }
 

@@ -251,6 +251,6 @@ export type SpecDocument = z.infer<typeof specDocument>;
 
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
-  words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier', 'datadog'],
+  words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier'],
   values: ['kafka', 'nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
 });

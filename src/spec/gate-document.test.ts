@@ -69,6 +69,24 @@ describe('the normal form', () => {
       },
     ],
     ['{ freeze: freeze.yaml }', { kind: 'freeze', file: 'freeze.yaml' }],
+    ['{ sql: select 1, on: both }', { kind: 'sql on both', sql: 'select 1' }],
+    ['{ sql: select 1, on: both, within: 0.01 }', { kind: 'sql on both', sql: 'select 1', within: '0.01' }],
+    [
+      '{ datadog: { monitor: 7, apiKey: "${TOKEN}", applicationKey: "${TOKEN}" } }',
+      {
+        kind: 'datadog',
+        asks: { monitor: 7 },
+        server: { url: 'https://api.datadoghq.com', apiKey: 't0ken', applicationKey: 't0ken', timeoutMs: 5_000 },
+      },
+    ],
+    [
+      '{ datadog: { query: q, apiKey: "${TOKEN}", applicationKey: "${TOKEN}", url: "https://api.datadoghq.eu" }, above: 1, for: 5s }',
+      {
+        kind: 'datadog',
+        asks: { query: 'q', range: { above: 1, forMs: 5_000 } },
+        server: { url: 'https://api.datadoghq.eu', apiKey: 't0ken', applicationKey: 't0ken', timeoutMs: 5_000 },
+      },
+    ],
   ])('of %s', (gate, expected) => expect(gateOf(gate)).toEqual(expected));
 
   test('is printed without headers, bodies and the query of a URL', () => {
@@ -78,6 +96,9 @@ describe('the normal form', () => {
     const printed = parsed.ok ? JSON.stringify(printableSpec(parsed.spec)) : '';
     expect(printed).toContain('"url":"https://shop/health?***"');
     expect(printed).not.toContain('t0ken');
+    const keys = parse('{ datadog: { monitor: 7, apiKey: "${TOKEN}", applicationKey: "${TOKEN}" } }');
+    expect(keys.ok && JSON.stringify(printableSpec(keys.spec))).toContain('"apiKey":"***"');
+    expect(keys.ok && JSON.stringify(printableSpec(keys.spec))).not.toContain('t0ken');
   });
 });
 
@@ -100,7 +121,10 @@ describe('a mistake, at its place', () => {
       '7:41 cutover.gates[0].pointer: expected a JSON pointer such as /checks/0/state',
     ],
     ['{ http: "https://shop/", equals: 1 }', '7:7 cutover.gates[0]: expected `pointer` and `equals` together'],
-    ['{ http: "https://shop/", below: 1 }', '7:39 cutover.gates[0].below: expected `below` only beside `prometheus`'],
+    [
+      '{ http: "https://shop/", below: 1 }',
+      '7:39 cutover.gates[0].below: expected `below` only beside `prometheus` or `datadog`',
+    ],
     [
       '{ http: "https://shop/", headers: { "a b": x } }',
       '7:43 cutover.gates[0].headers.a b: expected the name of a header',
@@ -113,6 +137,7 @@ describe('a mistake, at its place', () => {
       '{ http: "https://shop/", headers: { Authorization: Bearer abc } }',
       '7:58 cutover.gates[0].headers.Authorization: a secret stands in the file: take it from the environment',
     ],
+    ['{ http: "https://shop/", timeout: 60d }', '7:41 cutover.gates[0].timeout: expected a time from 100ms to 10m'],
     ['{ http: "https://shop/", timeout: 5 }', '7:41 cutover.gates[0].timeout: expected a duration'],
     ['{ prometheus: up, below: 1 }', '7:7 cutover.gates[0]: expected `url` beside `prometheus`'],
     [
@@ -152,7 +177,30 @@ describe('a mistake, at its place', () => {
     ],
     ['{ window: { from: 02:00, to: 03:00, zon: UTC } }', '7:43 cutover.gates[0].window.zon: unknown word (zone)'],
     ['{ freeze: freeze.yaml, zone: UTC }', '7:30 cutover.gates[0].zone: unknown word'],
-    ['{ datadog: "avg:x{*}" }', '7:9 cutover.gates[0].datadog: this version of Teal does not do this yet'],
+    ['{ datadog: "avg:x{*}" }', '7:18 cutover.gates[0].datadog: expected a mapping of words to values'],
+    [
+      '{ datadog: { query: q, apiKey: "${TOKEN}", applicationKey: "${TOKEN}" } }',
+      '7:7 cutover.gates[0]: expected `below` or `above`, or both, beside `datadog`',
+    ],
+    [
+      '{ datadog: { query: q, monitor: 7, apiKey: "${TOKEN}", applicationKey: "${TOKEN}" } }',
+      '7:18 cutover.gates[0].datadog: expected exactly one of query, monitor',
+    ],
+    [
+      '{ datadog: { monitor: 7, apiKey: "${TOKEN}", applicationKey: "${TOKEN}" }, for: 3s }',
+      'cutover.gates[0].for: expected `for` only beside a `query`',
+    ],
+    [
+      '{ datadog: { monitor: 7, apiKey: abc, applicationKey: "${TOKEN}" } }',
+      'cutover.gates[0].datadog.apiKey: a secret stands in the file',
+    ],
+    [
+      '{ datadog: { monitor: 7, apikey: "${TOKEN}", applicationKey: "${TOKEN}" } }',
+      'cutover.gates[0].datadog.apikey: unknown word (apiKey)',
+    ],
+    ['{ sql: select 1, on: both, equals: 1 }', '7:7 cutover.gates[0]: expected no `equals` with `on: both`'],
+    ['{ sql: select 1, equals: 1, within: 1 }', '7:7 cutover.gates[0]: expected `within` only with `on: both`'],
+    ['{ sql: select 1, on: both, within: -1 }', '7:42 cutover.gates[0].within: expected a number from 0'],
   ])('%s', (gate, expected) => {
     expect(mistakes(gate)).toEqual(expect.arrayContaining([expect.stringContaining(expected)]));
   });

@@ -44,64 +44,91 @@ const window = z
     if (from === to) context.addIssue({ code: 'custom', path: ['to'], message: 'another time than `from`' });
   });
 
+const key = z.string('a text in quotes').regex(/^[\x21-\x7e]{1,200}$/, 'a key');
+
+const datadog = z
+  .strictObject({
+    query: text.optional().describe('A query of a metric …'),
+    monitor: z
+      .int()
+      .min(1, 'the number of a monitor')
+      .optional()
+      .describe('… or the number of a monitor, which must be OK.'),
+    apiKey: key.describe('Take it from the environment: "${DD_API_KEY}".'),
+    applicationKey: key.describe('Take it from the environment: "${DD_APP_KEY}".'),
+    url: url.optional().describe('Of the API of your site. Default: https://api.datadoghq.com.'),
+  })
+  .superRefine(({ query, monitor }, context) => {
+    if ((query === undefined) === (monitor === undefined))
+      context.addIssue({ code: 'custom', message: 'exactly one of query, monitor' });
+  });
+
 /** What each kind of gate may have beside it, and what it must have. */
 const words = {
   lag: { may: ['for'] },
   verify: {},
-  sql: { must: ['equals'], may: ['on'] },
+  sql: { may: ['equals', 'on', 'within'] },
   command: {},
   person: {},
   http: { may: ['method', 'headers', 'body', 'status', 'pointer', 'equals', 'timeout', 'ca'] },
   prometheus: { must: ['url'], may: ['below', 'above', 'for', 'headers', 'timeout', 'ca'] },
   window: {},
   freeze: {},
+  datadog: { may: ['below', 'above', 'for', 'timeout', 'ca'] },
 } as const satisfies Record<string, { readonly must?: readonly string[]; readonly may?: readonly string[] }>;
 
 export const gateKinds = Object.keys(words) as readonly (keyof typeof words)[];
 
-export const gateDocument = z
-  .strictObject({
-    lag: duration.optional().describe('The flow is not further behind than this …'),
-    for: duration
-      .optional()
-      .describe('… for at least this long. Beside `prometheus`: seen so as often as it is asked.'),
-    verify: z.enum(['full']).optional().describe('Both sides are equal at one position.'),
-    sql: text.optional().describe('A query with one value …'),
-    equals: z
-      .union([z.string(), z.number(), z.boolean()])
-      .optional()
-      .describe('… that must be this one. Beside `pointer`: of the same kind too, a text, a number, true or false.'),
-    on: z.enum(['blue', 'green']).optional().describe('The side that the query is put to (default green).'),
-    command: z.array(text).min(1).optional().describe('A program and its arguments that must end with 0.'),
-    person: text.optional().describe('Somebody must say yes: `teal cutover`.'),
-    http: url.optional().describe('A URL that must answer with `status`, and with `equals` at `pointer`.'),
-    method: z.enum(['GET', 'POST']).optional().describe('Default GET, or POST where there is a `body`.'),
-    headers: headers
-      .optional()
-      .describe('Sent along. Take secrets from the environment: { Authorization: "Bearer ${TOKEN}" }.'),
-    body: z.string().max(10_000, 'a text of up to 10000 characters').optional().describe('Sent as it stands.'),
-    status: z
-      .int()
-      .min(100, 'a status from 100 to 599')
-      .max(599, 'a status from 100 to 599')
-      .optional()
-      .describe('Default 200.'),
-    pointer: z
-      .string()
-      .regex(/^(\/([^~/]|~[01])*)*$/, 'a JSON pointer such as /checks/0/state')
-      .optional()
-      .describe('Where in the JSON of the answer the value stands (RFC 6901).'),
-    timeout: duration.optional().describe('How long the whole answer may take. Default 5s.'),
-    ca: text.optional().describe('File with certificates that are trusted beside those of the system.'),
-    prometheus: text.optional().describe('A query (PromQL) with one value …'),
-    url: url.optional().describe('… put to the server at this URL.'),
-    below: z.number('a number').optional().describe('The value must be below this.'),
-    above: z.number('a number').optional().describe('The value must be above this.'),
-    window: window
-      .optional()
-      .describe('Cuts begin only within this time of day, of these days, by the clock of this zone.'),
-    freeze: text.optional().describe('A file with times in which no cut may begin. Format: docs/guide/gates.md.'),
-  })
+const gateObject = z.strictObject({
+  lag: duration.optional().describe('The flow is not further behind than this …'),
+  for: duration.optional().describe('… for at least this long. Beside `prometheus`: seen so as often as it is asked.'),
+  verify: z.enum(['full']).optional().describe('Both sides are equal at one position.'),
+  sql: text.optional().describe('A query with one value …'),
+  equals: z
+    .union([z.string(), z.number(), z.boolean()])
+    .optional()
+    .describe('… that must be this one. Beside `pointer`: of the same kind too, a text, a number, true or false.'),
+  on: z
+    .enum(['blue', 'green', 'both'])
+    .optional()
+    .describe('The side that the query is put to (default green). `both`: they must give the same value.'),
+  within: z.number('a number').min(0, 'a number from 0').optional().describe('How far two numbers may be apart.'),
+  command: z.array(text).min(1).optional().describe('A program and its arguments that must end with 0.'),
+  person: text.optional().describe('Somebody must say yes: `teal cutover`.'),
+  http: url.optional().describe('A URL that must answer with `status`, and with `equals` at `pointer`.'),
+  method: z.enum(['GET', 'POST']).optional().describe('Default GET, or POST where there is a `body`.'),
+  headers: headers
+    .optional()
+    .describe('Sent along. Take secrets from the environment: { Authorization: "Bearer ${TOKEN}" }.'),
+  body: z.string().max(10_000, 'a text of up to 10000 characters').optional().describe('Sent as it stands.'),
+  status: z
+    .int()
+    .min(100, 'a status from 100 to 599')
+    .max(599, 'a status from 100 to 599')
+    .optional()
+    .describe('Default 200.'),
+  pointer: z
+    .string()
+    .regex(/^(\/([^~/]|~[01])*)*$/, 'a JSON pointer such as /checks/0/state')
+    .optional()
+    .describe('Where in the JSON of the answer the value stands (RFC 6901).'),
+  timeout: duration.optional().describe('How long the whole answer may take. Default 5s.'),
+  ca: text.optional().describe('File with certificates that are trusted beside those of the system.'),
+  prometheus: text.optional().describe('A query (PromQL) with one value …'),
+  url: url.optional().describe('… put to the server at this URL.'),
+  below: z.number('a number').optional().describe('The value must be below this.'),
+  above: z.number('a number').optional().describe('The value must be above this.'),
+  datadog: datadog.optional().describe('A metric, with `below` or `above`, or a monitor of Datadog.'),
+  window: window
+    .optional()
+    .describe('Cuts begin only within this time of day, of these days, by the clock of this zone.'),
+  freeze: text.optional().describe('A file with times in which no cut may begin. Format: docs/guide/gates.md.'),
+});
+
+/** A gate that is asked for longer holds up the others. */
+const longestTimeoutMs = 10 * 60_000;
+
+export const gateDocument = gateObject
   .superRefine((given, context) => {
     const tell = (message: string, path: readonly string[] = []): void =>
       context.addIssue({ code: 'custom', path: [...path], message });
@@ -111,12 +138,14 @@ export const gateDocument = z
     for (const word of must) if (given[word] === undefined) tell(`\`${word}\` beside \`${kind}\``);
     const left = Object.keys(given).filter((word) => word !== kind && ![...must, ...may].includes(word as Word));
     for (const word of left) tell(`\`${word}\` only beside ${kindsWith(word)}`, [word]);
-    if (kind === 'prometheus' && given.below === undefined && given.above === undefined)
-      tell('`below` or `above`, or both, beside `prometheus`');
+    for (const message of missingWords(kind, given)) tell(message);
+    if (given.datadog?.monitor !== undefined)
+      for (const word of ['below', 'above', 'for'] as const)
+        if (given[word] !== undefined) tell(`\`${word}\` only beside a \`query\`: a monitor is OK or is not`, [word]);
     if (given.below !== undefined && given.above !== undefined && given.above >= given.below)
       tell('less than `below`', ['above']);
-    if ((given.pointer === undefined) !== (given.equals === undefined) && kind === 'http')
-      tell('`pointer` and `equals` together: where the value stands, and which it must be');
+    if (given.timeout !== undefined && (given.timeout < 100 || given.timeout > longestTimeoutMs))
+      tell('a time from 100ms to 10m', ['timeout']);
     if (given.method === 'GET' && given.body !== undefined) tell('POST, for there is a `body`', ['method']);
   })
   .meta({ oneOf: gateKinds.map((kind) => ({ required: [kind] })) });
@@ -127,6 +156,20 @@ type Word = keyof GateDocument;
 interface WordsBeside {
   readonly must?: readonly Word[];
   readonly may?: readonly Word[];
+}
+
+/** What one kind asks for that depends on what else is there. */
+function missingWords(kind: keyof typeof words, given: z.infer<typeof gateObject>): readonly string[] {
+  const hasRange = given.below !== undefined || given.above !== undefined;
+  const needsRange = kind === 'prometheus' || (kind === 'datadog' && given.datadog?.monitor === undefined);
+  if (needsRange && !hasRange) return [`\`below\` or \`above\`, or both, beside \`${kind}\``];
+  if (kind === 'http' && (given.pointer === undefined) !== (given.equals === undefined))
+    return ['`pointer` and `equals` together: where the value stands, and which it must be'];
+  if (kind !== 'sql') return [];
+  if (given.on === 'both')
+    return given.equals === undefined ? [] : ['no `equals` with `on: both`: the sides are compared'];
+  if (given.equals === undefined) return ['`equals` beside `sql`'];
+  return given.within === undefined ? [] : ['`within` only with `on: both`'];
 }
 
 function kindsWith(word: string): string {

@@ -31,6 +31,8 @@ export type GateSpec =
   | { readonly kind: 'lag'; readonly maxLagMs: number; readonly forMs: number }
   | { readonly kind: 'verify' }
   | { readonly kind: 'sql'; readonly sql: string; readonly equals: string; readonly on: 'blue' | 'green' }
+  /** The same value on both sides; `within`: decimal, how far two numbers may be apart. */
+  | { readonly kind: 'sql on both'; readonly sql: string; readonly within?: string }
   | { readonly kind: 'command'; readonly command: readonly string[] }
   | { readonly kind: 'person'; readonly person: string }
   | {
@@ -44,14 +46,25 @@ export type GateSpec =
   | { readonly kind: 'prometheus'; readonly query: string; readonly http: HttpSpec; readonly range: RangeSpec }
   | ({ readonly kind: 'window' } & WindowSpec)
   /** `file`: path, as in the file. */
-  | { readonly kind: 'freeze'; readonly file: string };
+  | { readonly kind: 'freeze'; readonly file: string }
+  | {
+      readonly kind: 'datadog';
+      readonly asks: { readonly query: string; readonly range: RangeSpec } | { readonly monitor: number };
+      readonly server: {
+        readonly url: string;
+        readonly apiKey: string;
+        readonly applicationKey: string;
+        readonly timeoutMs: number;
+        /** Path, as in the file. */
+        readonly ca?: string;
+      };
+    };
 
 const defaultTimeoutMs = 5_000;
 
 export function gateOf(gate: GateDocument): GateSpec {
   if (gate.lag !== undefined) return { kind: 'lag', maxLagMs: gate.lag, forMs: gate.for ?? 0 };
-  if (gate.sql !== undefined)
-    return { kind: 'sql', sql: gate.sql, equals: String(gate.equals), on: gate.on ?? 'green' };
+  if (gate.sql !== undefined) return sqlGateOf(gate, gate.sql);
   if (gate.command !== undefined) return { kind: 'command', command: gate.command };
   if (gate.person !== undefined) return { kind: 'person', person: gate.person };
   if (gate.http !== undefined) return httpGateOf(gate, gate.http);
@@ -62,7 +75,23 @@ export function gateOf(gate: GateDocument): GateSpec {
     return { kind: 'window', days, fromMinute: minuteOf(from), toMinute: minuteOf(to), zone };
   }
   if (gate.freeze !== undefined) return { kind: 'freeze', file: gate.freeze };
+  if (gate.datadog !== undefined) return datadogGateOf(gate, gate.datadog);
   return { kind: 'verify' };
+}
+
+function sqlGateOf({ equals, on = 'green', within }: GateDocument, sql: string): GateSpec {
+  if (on !== 'both') return { kind: 'sql', sql, equals: String(equals), on };
+  return { kind: 'sql on both', sql, ...(within === undefined ? {} : { within: String(within) }) };
+}
+
+function datadogGateOf(gate: GateDocument, asked: NonNullable<GateDocument['datadog']>): GateSpec {
+  const { query, monitor, apiKey, applicationKey, url = 'https://api.datadoghq.com' } = asked;
+  const { timeoutMs, ca } = httpOf(gate, url);
+  return {
+    kind: 'datadog',
+    asks: monitor === undefined ? { query: query ?? '', range: rangeOf(gate) } : { monitor },
+    server: { url, apiKey, applicationKey, timeoutMs, ...(ca === undefined ? {} : { ca }) },
+  };
 }
 
 function httpGateOf(gate: GateDocument, url: string): GateSpec {
@@ -95,6 +124,7 @@ export function printableGate(gate: GateSpec): GateSpec {
   if (gate.kind === 'http') {
     return { ...gate, http: printableHttp(gate.http), ...(gate.body === undefined ? {} : { body: '***' }) };
   }
+  if (gate.kind === 'datadog') return { ...gate, server: { ...gate.server, apiKey: '***', applicationKey: '***' } };
   return gate.kind === 'prometheus' ? { ...gate, http: printableHttp(gate.http) } : gate;
 }
 

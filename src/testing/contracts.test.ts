@@ -5,9 +5,11 @@ import { describe, test } from 'vitest';
 import type { Gate, Side } from 'teal/adapter';
 import { fenceContract, gateContract, routerContract, stepContract, type ContractCase } from 'teal/testing';
 import { commandGate } from '../gates/command/command-gate.ts';
+import { datadogGate } from '../gates/datadog/datadog-gate.ts';
 import { freezeGate } from '../gates/freeze/freeze-gate.ts';
 import { httpGate } from '../gates/http/http-gate.ts';
 import { personGate, type PersonsAnswer } from '../gates/person/person-gate.ts';
+import { bothSidesGate } from '../gates/sql/both-sides-gate.ts';
 import { sqlGate } from '../gates/sql/sql-gate.ts';
 import { httpDouble } from '../gates/test-support/http-double.ts';
 import { windowGate } from '../gates/window/window-gate.ts';
@@ -93,6 +95,33 @@ describe('a gate of Teal', () => {
       [Symbol.asyncDispose]: async () => rm(folder, { recursive: true }),
     };
   };
+  const bothSides = async () => {
+    let green: string | Error = '6';
+    const gate = bothSidesGate({ id: 'g', sql: 'select 1' }, async (side) => {
+      if (side === 'blue') return '7';
+      if (green instanceof Error) throw green;
+      return green;
+    });
+    const makeYes = async (): Promise<void> => {
+      green = '7';
+    };
+    const breakIt = async (): Promise<void> => {
+      green = new Error('the server is gone');
+    };
+    return { ...world, gate, makeYes, breakIt };
+  };
+  const datadog = async () => {
+    const server = await httpDouble();
+    const state = (overall: string): void => server.answer(200, JSON.stringify({ name: 'm', overall_state: overall }));
+    state('Alert');
+    const at = { url: server.url, apiKey: 'a', applicationKey: 'b', timeoutMs: 20_000 };
+    return {
+      gate: datadogGate('g', { monitor: 7 }, at),
+      makeYes: async () => state('OK'),
+      breakIt: async () => server[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
+    };
+  };
   // Prometheus is asked as the program that it is: src/gates/prometheus/prometheus-gate.e2e.test.ts.
   describe.each([
     ['person', gateContract(person)],
@@ -101,6 +130,8 @@ describe('a gate of Teal', () => {
     ['http', gateContract(http)],
     ['window', gateContract(window)],
     ['freeze', gateContract(freeze)],
+    ['sql on both sides', gateContract(bothSides)],
+    ['datadog', gateContract(datadog)],
   ])('%s', (_, cases) => {
     for (const { name, run } of cases) test(name, run);
   });
