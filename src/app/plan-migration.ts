@@ -1,3 +1,5 @@
+import type { Side } from '../model/catalog.ts';
+import { tellsAll } from '../model/follow-method.ts';
 import type { Plan } from '../plan/plan.ts';
 import { renderPlan, renderPlanMarkdown } from '../plan/render.ts';
 import { planOf, type PlannableStage } from '../engine/plan-of.ts';
@@ -29,6 +31,7 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     // What the steps say of clients is said of those of this file.
     holdsClients: spec.traffic.router !== 'none',
   };
+  const unasked = async (): Promise<never> => Promise.reject(new Error('a plan asks nothing'));
   const ports = {
     fences: pair.fences,
     router,
@@ -36,9 +39,9 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     sequences: pair.sequences,
     schemas: pair.schemas,
     settled: () => 0,
+    equalizer: (from: Side) => (tellsAll(spec.follow.method, from) ? undefined : { compare: unasked, repair: unasked }),
   };
   const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;
-  const unasked = async (): Promise<never> => Promise.reject(new Error('a plan asks nothing'));
   const stages: readonly PlannableStage[] = [
     ...pair.stages(carrier),
     {

@@ -1,5 +1,5 @@
 import { redact } from '../kernel/redact.ts';
-import type { FollowMethod } from '../model/follow-method.ts';
+import type { FollowMethod, PollSettings } from '../model/follow-method.ts';
 import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
 
@@ -40,6 +40,8 @@ export interface Spec {
   readonly follow: {
     /** Of blue; green is followed by its log. */
     readonly method: FollowMethod;
+    /** With `polling`. */
+    readonly poll?: PollSettings;
     readonly walBudgetBytes: number;
     readonly spoolLimitBytes: number;
     readonly heartbeatMs: number;
@@ -81,6 +83,9 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
     copy: document.copy,
     follow: {
       method: follow.method,
+      ...(follow.method === 'polling'
+        ? { poll: { column: follow.column ?? '', columns: follow.columns ?? {}, everyMs: follow.interval ?? 1_000 } }
+        : {}),
       walBudgetBytes: follow.walBudget,
       spoolLimitBytes: follow.spool,
       heartbeatMs: follow.heartbeat,
