@@ -3,6 +3,7 @@ import { PgoutputDecoder } from '../systems/postgres/change-decoder.ts';
 import { movingRelations } from '../systems/postgres/moving.ts';
 import { openSchemaEyes, readUnmoved } from '../systems/postgres/schema-eyes.ts';
 import { readForms, readFormsLike } from '../systems/postgres/schema-forms.ts';
+import { poll, removePolling } from '../systems/postgres/polling/poll.ts';
 import { openPostgresSink } from '../systems/postgres/sink/sink.ts';
 import { openSourceProbe } from '../systems/postgres/source-probe.ts';
 import { takeStreamLease } from '../systems/postgres/stream-lease.ts';
@@ -12,10 +13,17 @@ import type { SystemParts } from './system-parts.ts';
 
 /** An end of a flow that is PostgreSQL. */
 export const postgresParts: SystemParts = {
-  source: ({ url, side, stream, slot, publication, method }) => {
+  source: ({ url, side, stream, slot, publication, method, pollEveryMs = 1_000 }) => {
     const applicationName = `teal watch ${stream}`;
-    // What triggers record comes in the messages of the log.
+    // What triggers or polls record comes in the messages of the log.
     const newDecoder = (): PgoutputDecoder => new PgoutputDecoder();
+    if (method === 'polling') {
+      return {
+        description: { system: 'postgres', method, everyMs: pollEveryMs },
+        probe: openTriggerProbe({ url, applicationName, side, gather: poll, remove: removePolling }),
+        newDecoder,
+      };
+    }
     if (method === 'triggers') {
       return {
         description: { system: 'postgres', method },

@@ -47,7 +47,13 @@ export async function composeCarrier(
   const streamNames = flowNames(migration, flow);
   const side = flowSource(flow);
   const [from, to] = [await partsOf(systems.source), await partsOf(systems.target)];
-  const source: EndOptions = { url: urls.source, side, ...streamNames, method: config.method };
+  const source: EndOptions = {
+    url: urls.source,
+    side,
+    ...streamNames,
+    method: config.method,
+    ...(config.pollEveryMs === undefined ? {} : { pollEveryMs: config.pollEveryMs }),
+  };
   const target: EndOptions = { url: urls.target, side: otherSide(side), ...streamNames, method: 'log' };
   const database = from.databaseOf(urls.source) ?? to.databaseOf(urls.target);
   const map = translation?.names ?? noOtherNames;

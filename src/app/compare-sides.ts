@@ -3,7 +3,7 @@ import { isTealError } from '../kernel/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { otherSide, tableKey, type Side } from '../model/catalog.ts';
 import type { Carrier, Flow, FlowStatus } from '../ports/carrier.ts';
-import { flowFrom } from '../stages/cutover/cut-steps.ts';
+import { flowFrom, type Equalizer } from '../stages/cutover/cut-steps.ts';
 import type { Verified } from '../stages/gates/verify-gate.ts';
 import { planRepair, repairSamePosition } from '../verify/repair.ts';
 import {
@@ -63,13 +63,13 @@ export class SideComparison {
    * Compares both sides at one position of the live side's log, and keeps the certificate. `values` keeps the rows that differ in memory, so that
    * `repairScript` can be asked.
    */
-  async verify(live: Side, values: boolean): Promise<Verification> {
+  async verify(live: Side, values: boolean, signal = this.#options.signal): Promise<Verification> {
     const other = otherSide(live);
     const strays = await this.#straysOf(other);
     // What was written there while it was not live, which a cut could not see any more, is data of the live side now.
     const { rogueTransactions: adopted } = await this.#options.carrier.status(flowFrom(live));
     const result = await verifySamePosition({
-      ...this.#sides(live),
+      ...this.#sides(live, signal),
       migration: this.#options.loaded.spec.name,
       flow: flowFrom(live),
       tables: this.#options.pair.storedTables,
@@ -99,6 +99,18 @@ export class SideComparison {
     return (await this.#options.pair.outlastWriters(side, signal)) ? rogueTransactions : undefined;
   }
 
+  /** For a cut from a side whose flow does not tell all. */
+  equalizer(live: Side): Equalizer {
+    const both = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, this.#options.signal]);
+    let found: Verification | undefined;
+    const compare = async (signal: AbortSignal): Promise<Verification> =>
+      (found = await this.verify(live, false, both(signal)));
+    return {
+      compare: async (signal) => (await compare(signal)).verified,
+      repair: async (signal) => this.repair(live, found ?? (await compare(signal)), both(signal)),
+    };
+  }
+
   /** The SQL that would make the other side equal to the live one as they were compared. It holds rows' values. TEAL-VERIFY-006 when it would be too much. */
   async repairScript({ live, result }: Verification): Promise<readonly string[]> {
     const other = otherSide(live);
@@ -110,7 +122,7 @@ export class SideComparison {
    * Makes the rows that differ equal to the live side's, on the side that is not live, at a new position while the flow stands still there. Returns how many
    * were changed. Proves nothing: verify again. TEAL-VERIFY-005 and -006, with nothing changed.
    */
-  async repair(live: Side, { result }: Pick<Verification, 'result'>): Promise<number> {
+  async repair(live: Side, { result }: Pick<Verification, 'result'>, signal = this.#options.signal): Promise<number> {
     const other = otherSide(live);
     const tables = result.tables.filter(({ outcome }) => outcome === 'differs').map(({ name }) => name);
     if (tables.length === 0) return 0;
@@ -118,7 +130,7 @@ export class SideComparison {
     const { by } = this.#options;
     this.#options.journal.append({ type: 'note', text: `${by} has ${other} repaired: ${names}` });
     const changed = await repairSamePosition({
-      ...this.#sides(live),
+      ...this.#sides(live, signal),
       tables,
       repairer: this.#options.pair.repairer(other),
       maxRows: repairLimit,
@@ -134,9 +146,10 @@ export class SideComparison {
   /** What a comparison and a repair have in common: the sides, and the flow that stands still between them. */
   #sides(
     live: Side,
+    signal: AbortSignal,
   ): Pick<VerifyOptions, 'live' | 'other' | 'stopAt' | 'resume' | 'signal' | 'onProgress' | 'excludeColumns'> {
     const flow = flowFrom(live);
-    const { pair, carrier, signal, onEvent } = this.#options;
+    const { pair, carrier, onEvent } = this.#options;
     return {
       live: pair.access[live],
       other: pair.access[otherSide(live)],

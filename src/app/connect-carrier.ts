@@ -20,6 +20,8 @@ export interface CarrierConnection {
   readonly systems?: Readonly<Record<Side, SystemName>>;
   /** How the changes of blue are had; default: from its log, as those of green always are. */
   readonly method?: FollowMethod;
+  /** With `polling`. */
+  readonly pollEveryMs?: number;
   readonly spoolLimitBytes?: number;
   readonly walBudgetBytes?: number;
   readonly heartbeatEveryMs?: number;
@@ -61,6 +63,7 @@ export function connectCarrier(options: CarrierConnection): Carrier {
       ...(systems[flowSource(flow)] === 'postgres' ? {} : { startFile: firstPositionFile(options.stateDir, flow) }),
       ...carrierDefaults,
       ...(flow === 'forward' && options.method !== undefined ? { method: options.method } : {}),
+      ...(flow === 'forward' && options.pollEveryMs !== undefined ? { pollEveryMs: options.pollEveryMs } : {}),
       systems: { source: systems[flowSource(flow)], target: systems[otherSide(flowSource(flow))] },
       ...(spoolLimitBytes === undefined ? {} : { spoolLimitBytes }),
       ...(walBudgetBytes === undefined ? {} : { walBudgetBytes }),

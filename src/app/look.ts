@@ -1,5 +1,8 @@
 import { addressOf } from './address.ts';
 import type { Side } from '../model/catalog.ts';
+import type { PollSettings } from '../model/follow-method.ts';
+import type { PolledColumn } from '../model/polled-column.ts';
+import { isSelected } from '../model/table-selection.ts';
 import type { SystemIdentity } from '../ports/introspector.ts';
 import type { Spec } from '../spec/spec.ts';
 import { assess, blockersOf, inOrder, type Assessment } from '../stages/assess/assess.ts';
@@ -8,6 +11,8 @@ import type { SideView } from '../stages/assess/finding.ts';
 import { connect } from '../systems/postgres/connection.ts';
 import { createIntrospector } from '../systems/postgres/inspect/introspector.ts';
 import { checkRouter } from './routers.ts';
+import { measurePolled } from '../systems/postgres/polling/measure.ts';
+import { polledBy } from '../systems/postgres/polling/step.ts';
 
 /** Looks at one side and changes nothing. */
 export async function lookAt(side: Side, url: string, signal?: AbortSignal): Promise<SideView> {
@@ -36,6 +41,18 @@ export interface AssessedPostgres {
   readonly green: SideView;
 }
 
+/** The columns by which the tables that move are to be polled. */
+async function lookAtPolled(
+  { blue, tables }: Spec,
+  poll: PollSettings,
+  { catalog }: SideView,
+  signal?: AbortSignal,
+): Promise<readonly PolledColumn[]> {
+  await using connection = await connect({ url: blue.url, applicationName: 'teal look blue', signal });
+  const managed = catalog.tables.filter((table) => isSelected(table, tables));
+  return await measurePolled(connection, polledBy(poll, managed));
+}
+
 /** Looks at both sides and judges what was seen. Changes nothing. */
 export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<AssessedPostgres> {
   const [blue, green, found] = await Promise.all([
@@ -45,7 +62,13 @@ export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<Asse
   ]);
   const { router, clientAuth, authFile } = spec.traffic;
   const proxyReadsPasswords = router === 'proxy' && clientAuth === 'scram' && authFile === undefined;
-  const judged = assess(blue, green, { ...spec.tables, proxyReadsPasswords, method: spec.follow.method });
+  const { method, poll } = spec.follow;
+  const judged = assess(blue, green, {
+    ...spec.tables,
+    proxyReadsPasswords,
+    method,
+    ...(poll === undefined ? {} : { polled: await lookAtPolled(spec, poll, blue, signal), pollColumns: poll.columns }),
+  });
   const assessment = { ...judged, findings: inOrder([...judged.findings, ...found]) };
   return {
     assessment,

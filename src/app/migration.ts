@@ -4,6 +4,7 @@ import { TealError, isTealError } from '../kernel/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { isCutOpen, liveSide, unexplainedRollback, type MigrationState } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
+import { tellsAll } from '../model/follow-method.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { Router } from '../ports/router.ts';
@@ -429,6 +430,7 @@ export class Migration implements AsyncDisposable {
         sequences: this.#pair.sequences,
         schemas: this.#pair.schemas,
         settled: (side) => this.#comparison.settled(side),
+        equalizer: (from) => (tellsAll(this.#spec.follow.method, from) ? undefined : this.#comparison.equalizer(from)),
       },
       limits: { maxPauseMs, drainMs, lockTimeoutMs, flowBackMs },
     };

@@ -57,6 +57,7 @@ function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
     stateDir,
     systems: { blue: spec.blue.system, green: spec.green.system },
     method: follow.method,
+    ...(follow.poll === undefined ? {} : { pollEveryMs: follow.poll.everyMs }),
     spoolLimitBytes: follow.spoolLimitBytes,
     walBudgetBytes: follow.walBudgetBytes,
     heartbeatEveryMs: follow.heartbeatMs,

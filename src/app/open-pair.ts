@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TealError } from '../kernel/errors.ts';
 import type { MigrationState } from '../journal/state.ts';
+import type { FollowMethod } from '../model/follow-method.ts';
 import type { MysqlCatalog } from '../model/mysql-catalog.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Assessment } from '../stages/assess/assess.ts';
 import { hasBegun as hasBegunStep } from '../journal/fold.ts';
 import { publicationStepId } from '../systems/postgres/publication.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
+import { pollingStepId } from '../systems/postgres/polling/step.ts';
 import { recorderStepId } from '../systems/postgres/trigger-source/recorder.ts';
 import { assessMysqlToPostgres, assessMysqlTwins, mappingOptions } from './assess-mysql.ts';
 import {
@@ -134,10 +136,15 @@ async function mappingOf({ loaded, command, signal }: Opening, state: MigrationS
   return kept;
 }
 
-/** What blue was prepared for is in the journal: positions of the log mean nothing in a record of triggers. */
+/** What blue was prepared for is in the journal: positions of the log mean nothing in a record. */
 function refuseOtherMethod({ follow }: Spec, { steps }: MigrationState): void {
-  const other = follow.method === 'triggers' ? publicationStepId('blue') : recorderStepId('blue');
-  if (!hasBegunStep(steps[other])) return;
+  const ofMethod: Readonly<Record<FollowMethod, string>> = {
+    log: publicationStepId('blue'),
+    triggers: recorderStepId('blue'),
+    polling: pollingStepId('blue'),
+  };
+  const others = Object.entries(ofMethod).filter(([method]) => method !== follow.method);
+  if (!others.some(([, step]) => hasBegunStep(steps[step]))) return;
   throw new TealError('TEAL-APP-007', '`follow.method` is another one than it was when the migration began');
 }
 

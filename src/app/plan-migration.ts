@@ -1,4 +1,6 @@
 import { dirname, resolve } from 'node:path';
+import type { Side } from '../model/catalog.ts';
+import { tellsAll } from '../model/follow-method.ts';
 import type { Plan } from '../plan/plan.ts';
 import { renderPlan, renderPlanMarkdown } from '../plan/render.ts';
 import { planOf, type PlannableStage } from '../engine/plan-of.ts';
@@ -26,6 +28,7 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
   const urls = { blue: spec.blue.url, green: spec.green.url };
   const carrier = connectCarrier({ migration: spec.name, stateDir, urls });
   const router = routerToPlan(spec);
+  const unasked = async (): Promise<never> => Promise.reject(new Error('a plan asks nothing'));
   const ports = {
     fences: pair.fences,
     router,
@@ -33,9 +36,9 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     sequences: pair.sequences,
     schemas: pair.schemas,
     settled: () => 0,
+    equalizer: (from: Side) => (tellsAll(spec.follow.method, from) ? undefined : { compare: unasked, repair: unasked }),
   };
   const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;
-  const unasked = async (): Promise<never> => Promise.reject(new Error('a plan asks nothing'));
   const stages: readonly PlannableStage[] = [
     ...pair.stages(carrier),
     {

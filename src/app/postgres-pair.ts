@@ -8,7 +8,7 @@ import type { SchemaDriver, SchemaPart } from '../ports/schema-driver.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
-import type { FollowMethod } from '../model/follow-method.ts';
+import { isRecorded, type FollowMethod } from '../model/follow-method.ts';
 import { isSelected } from '../model/table-selection.ts';
 import type { Spec } from '../spec/spec.ts';
 import { convergenceOf, rowsStep, schemaStep } from '../stages/copy/copy-steps.ts';
@@ -20,12 +20,15 @@ import { postgresCopyTarget } from '../systems/postgres/copy-target.ts';
 import { ddlNotesStep } from '../systems/postgres/ddl-notes.ts';
 import { postgresRepairer } from '../systems/postgres/digest/repair.ts';
 import { postgresSide } from '../systems/postgres/digest/side.ts';
-import { PostgresFence } from '../systems/postgres/fence.ts';
+import { PostgresFence, type PostgresFenceOptions } from '../systems/postgres/fence.ts';
 import { releaseHolders } from '../systems/postgres/holder.ts';
 import { outlastWriters } from '../systems/postgres/outlast-writers.ts';
 import { identityBackStep, identityStep, identityStepId } from '../systems/postgres/identity.ts';
 import { KeptSession } from '../systems/postgres/kept-session.ts';
 import { movingRelations } from '../systems/postgres/moving.ts';
+import { pollBeforeFence } from '../systems/postgres/polling/poll.ts';
+import { holdAtPoll } from '../systems/postgres/polling/snapshot.ts';
+import { pollingStep } from '../systems/postgres/polling/step.ts';
 import { publicationStep } from '../systems/postgres/publication.ts';
 import { originsOf, removalStep, tealNames, type TealNames } from '../systems/postgres/removal.ts';
 import { copyRoles, dropCreatedRoles, probeRoles } from '../systems/postgres/roles.ts';
@@ -46,6 +49,7 @@ import {
   openRecordedSnapshot,
   probeRecordedSnapshot,
   recordedSnapshotKeeper,
+  type RecordedSnapshotOptions,
 } from '../systems/postgres/trigger-source/snapshot.ts';
 import { addressOf } from './address.ts';
 import { programUrl } from './program.ts';
@@ -65,6 +69,18 @@ export interface PairOptions {
 const firstEpoch = 1;
 const outlastMs = 60_000;
 const schemaLocks = 'nothing on blue but ACCESS SHARE while its schema is read; green has no clients yet';
+
+/** The last question to a side that is closed: whether its record has, or now gets, all that was written. */
+function beforeTokenBy(method: FollowMethod): PostgresFenceOptions {
+  if (method === 'log') return {};
+  if (method === 'triggers') return { beforeToken: refuseGaps };
+  return {
+    beforeToken: async (connection) => {
+      await refuseGaps(connection);
+      await pollBeforeFence(connection);
+    },
+  };
+}
 
 /** Two PostgreSQL databases. */
 export class PostgresPair implements Pair {
@@ -87,9 +103,8 @@ export class PostgresPair implements Pair {
     const { tables } = catalog;
     const selected = (table: TableName): boolean => isSelected(table, spec.tables);
     const { method } = spec.follow;
-    const beforeToken = method === 'triggers' ? { beforeToken: refuseGaps } : {};
     this.fences = {
-      blue: new PostgresFence(this.#sessions.blue, tables, selected, beforeToken),
+      blue: new PostgresFence(this.#sessions.blue, tables, selected, beforeTokenBy(method)),
       green: new PostgresFence(this.#sessions.green, tables, selected),
     };
     const moving = {
@@ -149,8 +164,8 @@ export class PostgresPair implements Pair {
     return (['blue', 'green'] as const).flatMap((side) => {
       const session = this.#sessions[side];
       const before = remembered(identityStepId(side));
-      // Where triggers record, no table of blue got another one.
-      const isAsItWas = side === 'blue' && spec.follow.method === 'triggers';
+      // Where there is a record, no table of blue got another one.
+      const isAsItWas = side === 'blue' && isRecorded(spec.follow.method);
       const back = isAsItWas ? undefined : identityBackStep(side, session, tables, before);
       const removal = removalStep(side, session, this.fences[side], this.names, keepClosed && side !== live);
       return back === undefined ? [removal] : [removal, back];
@@ -189,6 +204,8 @@ export class PostgresPair implements Pair {
     const { tables } = catalog;
     const { blue } = this.#sessions;
     const fence = fenceStep('blue', this.fences.blue, false, tables.length);
+    const { poll } = spec.follow;
+    if (poll !== undefined) return [fence, pollingStep('blue', blue, tables, poll)];
     // A row that has no key is recorded whole.
     if (spec.follow.method === 'triggers') return [fence, recorderStep('blue', blue, tables)];
     return [identityStep('blue', blue, tables), fence, publicationStep('blue', blue, this.names.flow.blue, tables)];
@@ -217,13 +234,13 @@ export class PostgresPair implements Pair {
   #copySteps(carrier: Carrier): readonly Step[] {
     const { catalog, spec } = this.#options;
     const after = { url: spec.green.url, session: this.#sessions.green, workers: spec.copy.indexWorkers };
-    const isRecorded = spec.follow.method === 'triggers';
+    const hasRecord = isRecorded(spec.follow.method);
     return [
-      isRecorded ? this.#recordedSnapshotStep() : this.#snapshotStep(),
+      hasRecord ? this.#recordedSnapshotStep() : this.#snapshotStep(),
       receiveStep(carrier),
       rowsStep({
         catalog,
-        keeper: (isRecorded ? recordedSnapshotKeeper : snapshotKeeper)(this.#snapshotOptions()),
+        keeper: hasRecord ? recordedSnapshotKeeper(this.#recordedOptions()) : snapshotKeeper(this.#snapshotOptions()),
         target: postgresCopyTarget(spec.green.url),
         snapshot: {
           locks: 'ACCESS SHARE on the tables of blue: reads and writes pass, DROP and ALTER wait',
@@ -295,8 +312,13 @@ export class PostgresPair implements Pair {
     };
   }
 
-  #recordedSnapshotStep(): Step {
+  #recordedOptions(): RecordedSnapshotOptions {
     const options = this.#snapshotOptions();
+    return this.#options.spec.follow.method === 'polling' ? { ...options, hold: holdAtPoll } : options;
+  }
+
+  #recordedSnapshotStep(): Step {
+    const options = this.#recordedOptions();
     return {
       id: 'copy:snapshot',
       does: 'takes a snapshot of blue whose place in the record of changes is known, and gives it to two processes that hold it',

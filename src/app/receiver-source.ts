@@ -5,6 +5,7 @@ import type { ChangeSource } from '../ports/change-source.ts';
 export type SourceDescription =
   | { readonly system: 'postgres'; readonly method: 'log'; readonly slot: string; readonly publication: string }
   | { readonly system: 'postgres'; readonly method: 'triggers' }
+  | { readonly system: 'postgres'; readonly method: 'polling'; readonly everyMs: number }
   | { readonly system: 'mysql'; readonly tables: TableSelection; readonly database?: string };
 
 export interface OpenSourceOptions {
@@ -21,6 +22,11 @@ export async function openSource(
 ): Promise<ChangeSource> {
   const applicationName = `teal receive ${stream}`;
   if (description.system === 'postgres') {
+    if (description.method === 'polling') {
+      const { triggerSource } = await import('../systems/postgres/trigger-source/source.ts');
+      const { poll } = await import('../systems/postgres/polling/poll.ts');
+      return triggerSource({ url, applicationName, gather: { everyMs: description.everyMs, work: poll } });
+    }
     if (description.method === 'triggers') {
       // What Teal wrote is not recorded, but for its own tables.
       const { triggerSource } = await import('../systems/postgres/trigger-source/source.ts');

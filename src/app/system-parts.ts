@@ -21,6 +21,8 @@ export interface EndOptions {
   readonly publication: string;
   /** How the changes of this end are had, where it is a source. */
   readonly method: FollowMethod;
+  /** With `polling`: the pause between two looks. */
+  readonly pollEveryMs?: number;
 }
 
 export interface SourceOptions extends EndOptions {

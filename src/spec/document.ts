@@ -220,11 +220,19 @@ export const specDocument = z.strictObject({
   follow: z
     .strictObject({
       method: z
-        .enum(['log', 'triggers'])
+        .enum(['log', 'triggers', 'polling'])
         .default('log')
         .describe(
-          'How the changes of blue are had. `log`: from its log. `triggers`: PostgreSQL alone, where the log may not be read; they write each change once more, in the transaction that makes it. Green is followed by its log always.',
+          'How the changes of blue are had. `log`: from its log. `triggers`: PostgreSQL alone, where the log may not be read; they write each change once more, in the transaction that makes it. `polling`: PostgreSQL alone, without deletes: looks at a column that says when a row was written last. Green is followed by its log always.',
         ),
+      column: text
+        .optional()
+        .describe('With `polling`: the column of every table that says when a row was written last.'),
+      columns: z
+        .record(text, text)
+        .optional()
+        .describe('With `polling`: tables, as schema.table, where it is another column.'),
+      interval: duration.optional().describe('With `polling`: the pause between two looks. Default: 1s.'),
       walBudget: size
         .default(20e9)
         .describe(

@@ -19,7 +19,15 @@ const pair = z.object({
     .loose()
     .catch({})
     .default({}),
-  follow: z.object({ method: z.unknown().optional() }).catch({}).default({}),
+  follow: z
+    .object({
+      method: z.unknown().optional(),
+      column: z.unknown().optional(),
+      columns: z.unknown().optional(),
+      interval: z.unknown().optional(),
+    })
+    .catch({})
+    .default({}),
 });
 
 /** What of `traffic` and `follow` cannot be had between these two systems, though each alone would have it. */
@@ -47,9 +55,20 @@ function mistakesOfFollow(
   { blue, follow }: Pick<PairOfDocument, 'blue' | 'follow'>,
   places: Places,
 ): readonly Mistake[] {
-  if (follow.method !== 'triggers' || familyOf(blue.system) === 'postgres') return [];
-  const message = 'expected log: triggers are of PostgreSQL';
-  return [{ ...places.ofValue(['follow', 'method']), path: 'follow.method', message }];
+  const at = (word: keyof typeof follow, message: string): readonly Mistake[] => [
+    { ...places.ofValue(['follow', word]), path: `follow.${word}`, message },
+  ];
+  if (follow.method === 'polling') {
+    if (familyOf(blue.system) !== 'postgres') return at('method', 'expected log: polling is of PostgreSQL');
+    return follow.column === undefined
+      ? at('method', 'expected `column` beside it: the column that says when a row was written last')
+      : [];
+  }
+  if (follow.method === 'triggers' && familyOf(blue.system) !== 'postgres')
+    return at('method', 'expected log: triggers are of PostgreSQL');
+  return (['column', 'columns', 'interval'] as const)
+    .filter((word) => follow[word] !== undefined)
+    .flatMap((word) => at(word, 'expected nothing: it is of `method: polling`'));
 }
 
 function mistakesOfTraffic(

@@ -155,7 +155,9 @@ describe('what a careful engineer would not write', () => {
       '5:48 traffic.clientAuth: expected scram or password, where',
     ],
     ['traffic: { clientAuth: password }', '5:24 traffic.clientAuth: expected scram: `password` is of MySQL'],
-    ['follow: { method: trigers }', '5:19 follow.method: expected one of log, triggers'],
+    ['follow: { method: trigers }', '5:19 follow.method: expected one of log, triggers, polling'],
+    ['follow: { method: polling }', '5:19 follow.method: expected `column` beside it'],
+    ['follow: { column: at }', '5:19 follow.column: expected nothing: it is of `method: polling`'],
     ['traffic: { maxClients: 0 }', '5:24 traffic.maxClients: expected a number from 1 to 100000'],
     ['traffic: { router: envoy }', '5:20 traffic.router: this version of Teal does not do this yet'],
     ['soak: { for: 24h, rollBackOn: [] }', '5:19 soak.rollBackOn: this version of Teal does not do this yet'],
@@ -227,6 +229,18 @@ describe('what a careful engineer would not write', () => {
     expect(parse(`${minimal}follow: { method: triggers }\n`)).toMatchObject({
       ok: true,
       spec: { follow: { method: 'triggers', heartbeatMs: 1_000 } },
+    });
+    const other = parseOf(text.replace('triggers', 'polling, column: at'));
+    expect(other.ok ? [] : other.mistakes.map(({ message }) => message)).toEqual([
+      'expected log: polling is of PostgreSQL',
+    ]);
+    expect(
+      parse(`${minimal}follow: { method: polling, column: at, columns: { public.t: written }, interval: 5s }\n`),
+    ).toMatchObject({
+      ok: true,
+      spec: {
+        follow: { method: 'polling', poll: { column: 'at', columns: { 'public.t': 'written' }, everyMs: 5_000 } },
+      },
     });
   });
 

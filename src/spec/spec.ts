@@ -1,6 +1,6 @@
 import { must } from '../kernel/assert.ts';
 import { redact } from '../kernel/redact.ts';
-import type { FollowMethod } from '../model/follow-method.ts';
+import type { FollowMethod, PollSettings } from '../model/follow-method.ts';
 import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
 import { readPlace } from './place.ts';
@@ -93,6 +93,8 @@ export interface Spec {
   readonly follow: {
     /** Of blue; green is followed by its log. */
     readonly method: FollowMethod;
+    /** With `polling`. */
+    readonly poll?: PollSettings;
     readonly walBudgetBytes: number;
     readonly spoolLimitBytes: number;
     readonly heartbeatMs: number;
@@ -135,6 +137,9 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     copy: document.copy,
     follow: {
       method: follow.method,
+      ...(follow.method === 'polling'
+        ? { poll: { column: follow.column ?? '', columns: follow.columns ?? {}, everyMs: follow.interval ?? 1_000 } }
+        : {}),
       walBudgetBytes: follow.walBudget,
       spoolLimitBytes: follow.spool,
       heartbeatMs: follow.heartbeat,

@@ -28,7 +28,7 @@ export { routerContract, type RouterWorld } from './router-contract.ts';
 export { schemaContract, type SchemaWorld } from './schema-contract.ts';
 export { sequencesContract, type SequencesWorld } from './sequences-contract.ts';
 export { sinkContract, type SinkWorld } from './sink-contract.ts';
-export { sourceContract, type LogReader, type SourceWorld } from './source-contract.ts';
+export { sourceContract, type LogReader, type SourceTells, type SourceWorld } from './source-contract.ts';
 export { stepContract, type StepPromises, type StepWorld } from './step-contract.ts';
 export { findAnomalies, type Anomaly, type AnomalyOptions } from './checker/anomalies.ts';
 export {

@@ -31,6 +31,10 @@ describe.each([blue, green])('PostgreSQL %i', (major) => {
     sourceContract(async () => worlds.triggerSourceWorld(major)),
   );
   run(
+    'as a source by polls',
+    sourceContract(async () => worlds.polledSourceWorld(major), 'rows'),
+  );
+  run(
     'as a sink',
     sinkContract(async () => worlds.postgresSinkWorld(major)),
   );

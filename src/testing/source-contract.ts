@@ -42,8 +42,48 @@ interface Carried {
   readonly tables: readonly string[];
 }
 
+/** What a source tells of: `changes` as they were made, or, where it looks at tables instead of a log, what `rows` are now (`put`), without those that are gone. */
+export type SourceTells = 'changes' | 'rows';
+
+/** What only a source of changes can promise. */
+const ofChanges: ReadonlySet<string> = new Set([
+  'carries every committed change once, and every value as it is',
+  'an old key comes with a row whose key moves, and a whole old row where there is no key',
+  'a table that is emptied in one act is told so',
+]);
+
+/** And what a source of rows promises instead. */
+function rowsContract(open: () => Promise<SourceWorld>): readonly ContractCase[] {
+  return casesOf(open, {
+    'tells of every row that was written how it is now, and every value as it is': async (world) => {
+      const { database } = world;
+      await database.make(keyed);
+      const [first, second] = [awkwardRows[2] ?? [], awkwardRows[6] ?? []];
+      const [between, after] = [
+        [first[0] ?? null, 'between', null],
+        [first[0] ?? null, second[1] ?? null, second[2] ?? null],
+      ];
+      await database.write(insert(keyed, ...awkwardRows));
+      await database.write(update(keyed, first, between), update(keyed, between, after));
+      const [inserted, updated, ...others] = (await readAll(world)).map(({ changes }) => changes);
+      const puts = awkwardRows.map((row) => told('put', keyed, row));
+      assert.deepEqual(inserted?.toSorted(), puts.toSorted());
+      assert.deepEqual(updated, [told('put', keyed, after)]);
+      assert.deepEqual(others, []);
+    },
+  });
+}
+
 /** What every change source promises, with its decoder and its probe (`ChangeSource`, `ChangeDecoder` and `SourceProbe` of teal/adapter). */
-export function sourceContract(open: () => Promise<SourceWorld>): readonly ContractCase[] {
+export function sourceContract(
+  open: () => Promise<SourceWorld>,
+  tells: SourceTells = 'changes',
+): readonly ContractCase[] {
+  const cases = everySource(open);
+  return tells === 'changes' ? cases : [...rowsContract(open), ...cases.filter(({ name }) => !ofChanges.has(name))];
+}
+
+function everySource(open: () => Promise<SourceWorld>): readonly ContractCase[] {
   return casesOf(open, {
     'carries every committed change once, and every value as it is': async (world) => {
       const { database } = world;
@@ -147,7 +187,8 @@ export function sourceContract(open: () => Promise<SourceWorld>): readonly Contr
         if (record.kind === 'begin') open = true;
         const event = record.kind === 'mark' ? undefined : decoder.decode(record.payload);
         if (event?.kind === 'relation') described.add(event.relation.name);
-        if (event?.kind === 'insert') assert.ok(described.has(event.relation.name), 'a table is described first');
+        if (event !== undefined && isOfRow(event))
+          assert.ok(described.has(event.relation.name), 'a table is described first');
         if (record.kind === 'commit') {
           open = false;
           assert.ok(record.end > last, 'a commit ends after all that ended before');
@@ -336,7 +377,12 @@ export function sourceContract(open: () => Promise<SourceWorld>): readonly Contr
   });
 }
 
-function told(kind: 'insert' | 'update' | 'delete', { name }: TableShape, row: RowTexts, old?: RowTexts): string {
+function told(
+  kind: 'insert' | 'update' | 'delete' | 'put',
+  { name }: TableShape,
+  row: RowTexts,
+  old?: RowTexts,
+): string {
   return `${kind} ${name} ${old === undefined ? '' : `${JSON.stringify(old)} to `}${JSON.stringify(row)}`;
 }
 
@@ -357,13 +403,13 @@ function namedBy({ columns, replicaIdentity }: Relation, row: RowTexts): RowText
   return replicaIdentity === 'full' ? row : row.filter((_, place) => columns[place]?.key === true);
 }
 
-function tell(event: Extract<StreamEvent, { kind: 'insert' | 'update' | 'delete' | 'truncate' }>): string {
+function tell(event: Extract<StreamEvent, { kind: 'insert' | 'update' | 'delete' | 'put' | 'truncate' }>): string {
   if (event.kind === 'truncate') return `truncate ${event.relations.map(({ name }) => name).join(', ')}`;
   const { relation } = event;
   const shape = { name: relation.name, columns: [], key: [] };
   if (event.kind === 'delete') return told('delete', shape, namedBy(relation, textsOf(event.old.values)));
   const row = textsOf(event.row);
-  if (event.kind === 'insert') return told('insert', shape, row);
+  if (event.kind === 'insert' || event.kind === 'put') return told(event.kind, shape, row);
   return told('update', shape, row, namedBy(relation, event.old === undefined ? row : textsOf(event.old.values)));
 }
 
@@ -386,12 +432,18 @@ function transactionsOf(records: readonly ChangeRecord[], { decoder }: LogReader
       begin = undefined;
     } else if (event?.kind === 'truncate') {
       if (event.relations.some((relation) => relation.schema === schema)) changes.push(tell(event));
-    } else if (event?.kind === 'insert' || event?.kind === 'update' || event?.kind === 'delete') {
+    } else if (event !== undefined && isOfRow(event)) {
       tables.push(`${event.relation.schema}.${event.relation.name}`);
       if (event.relation.schema === schema) changes.push(tell(event));
     }
   }
   return found;
+}
+
+type OfRow = Extract<StreamEvent, { kind: 'insert' | 'update' | 'delete' | 'put' }>;
+
+function isOfRow(event: StreamEvent): event is OfRow {
+  return ['insert', 'update', 'delete', 'put'].includes(event.kind);
 }
 
 /** Those that changed a table of the database. */

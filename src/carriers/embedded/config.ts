@@ -50,7 +50,9 @@ export const carrierConfigSchema = z.strictObject({
   /** What speaks at either end. A file that does not say is of a time when there was PostgreSQL alone. */
   systems: z.strictObject({ source: system, target: system }).default(bothPostgres),
   /** How the changes of the source are had. A file that does not say is of a time when there was the log alone. */
-  method: z.enum(['log', 'triggers']).default('log'),
+  method: z.enum(['log', 'triggers', 'polling']).default('log'),
+  /** With `polling`: the pause between two looks. */
+  pollEveryMs: z.number().int().positive().optional(),
   /** A file that holds the position where the flow begins, for a source that keeps no slot. */
   startFile: z.string().optional(),
   /** The folder of this worker. */

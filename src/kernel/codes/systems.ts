@@ -241,6 +241,23 @@ export const systemsCodes = {
     retry: 'never',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-046': {
+    summary: 'A table cannot be polled any more',
+    happened:
+      'The column by which its changed rows are found (`follow.column`) is gone, has another name, or is not a timestamp any more. Since the last poll nothing was read of any table.',
+    doThis:
+      'Bring the column back under its name: Teal goes on where it stopped. If it is gone for good: `teal abort`, then `teal up` with another column or another `follow.method`, which copies again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-047': {
+    summary: 'Open transactions of others cannot be seen',
+    happened:
+      'A poll must know when the oldest open transaction began: its rows carry that time and appear only when it commits. The role of Teal may not see the transactions of other roles.',
+    doThis: 'As a superuser of the source: GRANT pg_read_all_stats TO the role. Nothing is lost meanwhile.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYSTEMS-100': {
     summary: 'A newer Teal works on this database',
     happened:

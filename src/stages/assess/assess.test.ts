@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Sequence, Table } from '../../model/catalog.ts';
 import type { Capacity, Rights, Role, Setting } from '../../model/facts.ts';
+import type { PolledColumn } from '../../model/polled-column.ts';
 import { assess, blockersOf } from './assess.ts';
 import { compareVersions } from './checks/green.ts';
 import { locksNeeded } from './checks/capacity.ts';
@@ -69,6 +70,22 @@ const sequence = (changes: Partial<Sequence>, lastValue: bigint): SideChanges =>
 });
 const generated = { ...column('doubled', 'bigint'), generated: 'stored' } as const;
 const customer = { schema: 'public', name: 'customer' };
+const polled = (changes: Partial<NonNullable<PolledColumn['seen']>>): PolledColumn => ({
+  ...customer,
+  column: 'at',
+  seen: {
+    type: 'timestamp with time zone',
+    isTime: true,
+    notNull: true,
+    isIndexed: true,
+    isFilled: true,
+    isTouched: true,
+    looked: 1_000,
+    behind: 0,
+    ahead: 0,
+    ...changes,
+  },
+});
 const role: Role = {
   name: 'app',
   superuser: false,
@@ -331,6 +348,79 @@ const cases: readonly Case[] = [
     options: { method: 'triggers' },
     finds: ['ASSESS-PREPARED', 'ASSESS-RECORDER', 'ASSESS-LONG-TRANSACTION'],
     says: ['Its tables cannot be given triggers before it ends'],
+  },
+
+  // Polling
+  {
+    name: 'a table that can be polled',
+    blue: settings({ wal_level: { value: 'replica' } }),
+    options: { method: 'polling', polled: [polled({})] },
+    finds: ['ASSESS-POLLING'],
+    says: ['no deletes'],
+  },
+  {
+    name: 'texts of no known encoding, polled',
+    blue: { facts: { encoding: known({ ...healthyEncoding, encoding: 'SQL_ASCII' }) } },
+    green: { facts: { encoding: known({ ...healthyEncoding, encoding: 'SQL_ASCII' }) } },
+    options: { method: 'polling' },
+    finds: ['ASSESS-RECORDER-ENCODING', 'ASSESS-POLLING'],
+  },
+  {
+    name: 'open transactions of others that nobody may see, polled',
+    blue: rights({ readAllStatistics: false }),
+    options: { method: 'polling' },
+    finds: ['ASSESS-POLLING-RIGHT', 'ASSESS-POLLING', 'ASSESS-RIGHT-STATISTICS'],
+    says: ['GRANT pg_read_all_stats TO "teal"'],
+  },
+  {
+    name: 'a column for a table that is not there',
+    options: { method: 'polling', pollColumns: { 'public.costumer': 'at' } },
+    finds: ['ASSESS-POLLING-NAME', 'ASSESS-POLLING'],
+    says: ['public.costumer'],
+  },
+  {
+    name: 'a polled table without a key',
+    blue: tables({ uniqueKeys: [] }),
+    options: { method: 'polling' },
+    finds: ['ASSESS-POLLING-KEY', 'ASSESS-POLLING'],
+  },
+  {
+    name: 'a polled table with another unique value',
+    blue: tables({
+      uniqueKeys: [
+        ...healthyTable().uniqueKeys,
+        { index: 'mail', columns: ['name'], partialOrExpression: false, deferrable: false, primary: false },
+      ],
+    }),
+    options: { method: 'polling' },
+    finds: ['ASSESS-POLLING', 'ASSESS-POLLING-UNIQUE'],
+  },
+  {
+    name: 'a table without the column',
+    options: { method: 'polling', polled: [{ ...customer, column: 'at' }] },
+    finds: ['ASSESS-POLLING-COLUMN', 'ASSESS-POLLING'],
+    says: ['ADD COLUMN "at" timestamptz NOT NULL DEFAULT now()', 'BEFORE UPDATE ON "public"."customer"'],
+  },
+  {
+    name: 'a column that is no time',
+    options: { method: 'polling', polled: [polled({ type: 'integer', isTime: false })] },
+    finds: ['ASSESS-POLLING-COLUMN', 'ASSESS-POLLING'],
+    says: ['is of type integer, not a timestamp'],
+  },
+  {
+    name: 'a column that nothing keeps and no index has',
+    options: { method: 'polling', polled: [polled({ isIndexed: false, isFilled: false, isTouched: false })] },
+    finds: ['ASSESS-POLLING', 'ASSESS-POLLING-INDEX', 'ASSESS-POLLING-STAMP'],
+  },
+  {
+    name: 'times that go back, and times to come',
+    options: { method: 'polling', polled: [polled({ behind: 3, ahead: 2 })] },
+    finds: ['ASSESS-POLLING', 'ASSESS-POLLING-ORDER', 'ASSESS-POLLING-FUTURE'],
+  },
+  {
+    name: 'no times, and one time for many',
+    options: { method: 'polling', polled: [polled({ notNull: false, nullShare: 0.5, commonShare: 0.5 })] },
+    finds: ['ASSESS-POLLING', 'ASSESS-POLLING-NULL', 'ASSESS-POLLING-EQUAL'],
   },
 
   // Capacity

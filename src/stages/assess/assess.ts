@@ -4,6 +4,7 @@ import { checkCapacity } from './checks/capacity.ts';
 import { checkClients } from './checks/clients.ts';
 import { checkGeneratedIdentity } from './checks/generated-identity.ts';
 import { checkGreen } from './checks/green.ts';
+import { checkPolling } from './checks/polling.ts';
 import { checkRecorder } from './checks/recorder.ts';
 import { checkRights } from './checks/rights.ts';
 import { checkServers } from './checks/servers.ts';
@@ -25,6 +26,7 @@ const ranks = { blocker: 0, warning: 1, note: 2 } as const;
 const checks: readonly ((situation: Situation) => readonly Finding[])[] = [
   checkServers,
   checkRecorder,
+  checkPolling,
   checkRights,
   checkCapacity,
   checkGreen,
@@ -39,8 +41,17 @@ const checks: readonly ((situation: Situation) => readonly Finding[])[] = [
 export function assess(blue: SideView, green: SideView, options: AssessOptions = {}): Assessment {
   const managed = blue.catalog.tables.filter((table) => isSelected(table, options));
   const leftOut = blue.catalog.tables.filter((table) => !isSelected(table, options));
-  const { proxyReadsPasswords = false, method = 'log' } = options;
-  const situation: Situation = { blue, green, managed, leftOut, proxyReadsPasswords, method };
+  const { proxyReadsPasswords = false, method = 'log', polled = [], pollColumns = {} } = options;
+  const situation: Situation = {
+    blue,
+    green,
+    managed,
+    leftOut,
+    proxyReadsPasswords,
+    method,
+    polled,
+    pollColumns,
+  };
   return Object.freeze({
     findings: inOrder(checks.flatMap((check) => check(situation))),
     inventory: inventoryOf(situation),

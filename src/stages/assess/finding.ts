@@ -1,6 +1,7 @@
 import { tableKey, type Catalog, type Side, type Table, type TableName } from '../../model/catalog.ts';
 import type { Fact, SystemFacts } from '../../model/facts.ts';
 import type { FollowMethod } from '../../model/follow-method.ts';
+import type { PolledColumn } from '../../model/polled-column.ts';
 import type { TableSelection } from '../../model/table-selection.ts';
 import type { SystemIdentity } from '../../ports/introspector.ts';
 import { findingCodes, type FindingCode, type Severity } from './finding-codes.ts';
@@ -19,6 +20,9 @@ export interface AssessOptions extends TableSelection {
   readonly proxyReadsPasswords?: boolean;
   /** How the changes of blue are had; default: from its log, as those of green always are. */
   readonly method?: FollowMethod;
+  /** Where blue is polled: what was seen of the columns by which it is, and the tables that the file gives one of their own. */
+  readonly polled?: readonly PolledColumn[];
+  readonly pollColumns?: Readonly<Record<string, string>>;
 }
 
 /** What the checks look at. */
@@ -31,6 +35,9 @@ export interface Situation {
   readonly proxyReadsPasswords: boolean;
   /** How the changes of blue are had. */
   readonly method: FollowMethod;
+  /** See `AssessOptions`. */
+  readonly polled: readonly PolledColumn[];
+  readonly pollColumns: Readonly<Record<string, string>>;
 }
 
 /** Whether a side must let its log be read. */

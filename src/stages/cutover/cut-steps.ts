@@ -28,6 +28,14 @@ export interface Cut {
   readonly to: Side;
 }
 
+/** For a flow that does not tell all that was done on its source. The source is closed while these are asked. */
+export interface Equalizer {
+  /** Every row of both sides, at one position. */
+  readonly compare: (signal: AbortSignal) => Promise<{ readonly equal: boolean; readonly evidence: string }>;
+  /** Makes the target what the source is. Answers how many rows were changed. */
+  readonly repair: (signal: AbortSignal) => Promise<number>;
+}
+
 export interface CutPorts {
   readonly fences: Readonly<Record<Side, Fence>>;
   readonly router: Router;
@@ -36,6 +44,8 @@ export interface CutPorts {
   readonly schemas: Schemas;
   /** How many of the transactions on a side that are not Teal's were there already when the sides were last found equal: they are no reason against a cut. */
   readonly settled: (side: Side) => number;
+  /** Of the flow from a side; undefined where it tells all. */
+  readonly equalizer?: (from: Side) => Equalizer | undefined;
 }
 
 /**
@@ -49,6 +59,7 @@ export function cutSteps(cut: Cut, ports: CutPorts, limits: CutLimits, schema?: 
     holdStep(cut, ports, limits, clock),
     fenceStep(cut, ports, limits, clock, token),
     tokenStep(cut, ports, clock, token),
+    ...equalSteps(cut, ports, clock),
     sequencesStep(cut, ports, clock),
     lastLookStep(cut, ports, clock),
     decideStep(cut, ports, limits, clock),
@@ -199,6 +210,27 @@ async function untilFlowEnds(carrier: Carrier, flow: Flow, signal: AbortSignal):
     if (ended !== undefined) throw ended;
     await sleep(100, signal);
   }
+}
+
+/** What a flow without deletes cannot bring is found by comparison, while nobody writes. It decides by the rows themselves whether it is done. */
+function equalSteps(cut: Cut, ports: CutPorts, clock: PauseClock): readonly Step[] {
+  const equalizer = ports.equalizer?.(cut.from);
+  if (equalizer === undefined) return [];
+  return [
+    {
+      id: stepId(cut, 'equal'),
+      does: `compares every row of both sides and makes ${cut.to} what ${cut.from} is: the flow does not tell what was deleted`,
+      locks: `nothing; ${untilThen(ports)} it is over`,
+      costs: 'reads every row of both sides once, and twice more where some differ',
+      undone: `nothing to undo: what was changed on ${cut.to} is what ${cut.from} holds`,
+      probe: async () => {
+        const { equal, evidence } = await clock.within('the comparison of both sides', equalizer.compare);
+        return equal ? done(evidence) : notDone;
+      },
+      act: async () => ({ rows: await clock.within('the repair of rows that differ', equalizer.repair) }),
+      undo: nothing,
+    },
+  ];
 }
 
 function sequencesStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {

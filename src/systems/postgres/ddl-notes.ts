@@ -1,5 +1,5 @@
 import type { Side } from '../../model/catalog.ts';
-import type { FollowMethod } from '../../model/follow-method.ts';
+import { isRecorded, type FollowMethod } from '../../model/follow-method.ts';
 import type { Probed, Step } from '../../ports/step.ts';
 import type { PgConnection } from './connection.ts';
 import { sqlStateOf } from './errors.ts';
@@ -42,7 +42,7 @@ interface NoteWay {
 
 function noteWay(method: FollowMethod, publication: string): NoteWay {
   const relations = movingRelations(method, publication);
-  if (method === 'triggers')
+  if (isRecorded(method))
     return { relations, write: (content) => `perform teal.record_message('teal.ddl', ${content});` };
   return { relations, write: (content) => `perform pg_logical_emit_message(true, 'teal.ddl', ${content}); ${spacer};` };
 }

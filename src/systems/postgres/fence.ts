@@ -46,7 +46,7 @@ begin
 end $$`;
 
 /** SQL: whether the function is the closed one; NULL where there is none. */
-const isClosedSql = `(select p.prosrc like '%${fenceSigns.closedWord}%' from pg_catalog.pg_proc p
+export const isClosedSql = `(select p.prosrc like '%${fenceSigns.closedWord}%' from pg_catalog.pg_proc p
   join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'teal' and p.proname = 'fence')`;
 
 export interface PostgresFenceOptions {

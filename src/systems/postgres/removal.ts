@@ -9,7 +9,8 @@ import type { KeptSession } from './kept-session.ts';
 import { dropOrigins } from './origins.ts';
 import { quoteIdent } from './quote.ts';
 import { dropSlot } from './slot.ts';
-import { recorderTriggers, removeRecorder } from './trigger-source/recorder.ts';
+import { removePollingAndRecord } from './polling/step.ts';
+import { recorderTriggers } from './trigger-source/recorder.ts';
 
 /** What Teal is called on both servers, from the migration's name. */
 export interface TealNames {
@@ -63,7 +64,7 @@ export function removalStep(
       if (!keepClosed) await fence.remove();
       await session.use(async (connection) => {
         await removeDdlNotes(connection);
-        await removeRecorder(connection);
+        await removePollingAndRecord(connection);
         await dropSlot(connection, names.flow[side], { terminateReader: true, signal });
         await dropPublication(connection, names.flow[side], signal);
         await dropOrigins(connection, originsOf(side, names), signal);

@@ -9,6 +9,7 @@ import { must } from '../../kernel/assert.ts';
 import { waitFor } from '../../kernel/clock.ts';
 import { isProcessThere } from '../../kernel/process-there.ts';
 import { tableKey, type Side, type TableName } from '../../model/catalog.ts';
+import type { ChangeDecoder } from '../../ports/change-source.ts';
 import { PgoutputDecoder } from '../../systems/postgres/change-decoder.ts';
 import { connect } from '../../systems/postgres/connection.ts';
 import { postgresSnapshotSource } from '../../systems/postgres/copy-source.ts';
@@ -22,6 +23,7 @@ import { readCatalog } from '../../systems/postgres/inspect/catalog.ts';
 import { createIntrospector } from '../../systems/postgres/inspect/introspector.ts';
 import { KeptSession } from '../../systems/postgres/kept-session.ts';
 import { quoteIdent, quoteLiteral } from '../../systems/postgres/quote.ts';
+import { installPolling, poll, removePolling } from '../../systems/postgres/polling/poll.ts';
 import { postgresSchemaDriver } from '../../systems/postgres/schema.ts';
 import { postgresSequences } from '../../systems/postgres/sequences.ts';
 import { openPostgresSink } from '../../systems/postgres/sink/sink.ts';
@@ -151,6 +153,82 @@ export async function triggerSourceWorld(major: Major): Promise<SourceWorld> {
     async [Symbol.asyncDispose]() {
       await probe[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The same where tables are polled: every write of a client is followed by a poll, so that each is a transaction of the stream. */
+export async function polledSourceWorld(major: Major): Promise<SourceWorld> {
+  const database = await testDatabase(major);
+  const { url } = database;
+  await withTealSchema(database, 'blue');
+  const poller = await connect({ url, applicationName: 'teal test poller' });
+  await installRecorder(poller, controls);
+  await installPolling(poller, []);
+  await database.query(
+    `create function written() returns trigger language plpgsql as $$ begin new.written := clock_timestamp(); return new; end $$`,
+  );
+  const clients = postgresClients(database);
+  const applicationName = 'teal test stream';
+  const probe = openTriggerProbe({
+    url,
+    applicationName: 'teal test probe',
+    side: 'blue',
+    gather: poll,
+    remove: removePolling,
+  });
+  return {
+    database: {
+      ...clients,
+      async make(table) {
+        await clients.make(table);
+        const name = quoteIdent(table.name);
+        await database.query(
+          `alter table ${name} add column written timestamptz not null default clock_timestamp();
+           create trigger written before update on ${name} for each row execute function written()`,
+        );
+        await installPolling(poller, [{ schema: clients.schema, name: table.name, column: 'written' }]);
+      },
+      async write(...changes) {
+        await clients.write(...changes);
+        await poll(poller);
+      },
+      async begin(...changes) {
+        const open = await clients.begin(...changes);
+        return {
+          ...open,
+          async commit() {
+            await open.commit();
+            await poll(poller);
+          },
+        };
+      },
+    },
+    source: triggerSource({ url, applicationName, pollMs: 20, cleanPauseMs: 50, gather: { everyMs: 20, work: poll } }),
+    decoder: withoutLastColumn,
+    probe,
+    async cutOff() {
+      await database.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and datname = current_database()`,
+        [applicationName],
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      await poller.close();
+      await probe[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Rows as the contract's tables have them. */
+function withoutLastColumn(): ChangeDecoder {
+  const decoder = new PgoutputDecoder();
+  return {
+    decode(payload) {
+      const event = decoder.decode(payload);
+      if (event?.kind !== 'put') return event;
+      return { ...event, row: event.row.only(event.relation.columns.slice(1).map((_, place) => place)) };
     },
   };
 }

@@ -9,16 +9,8 @@ const microsecondsPerRow = 50;
 export function checkRecorder(situation: Situation): readonly Finding[] {
   if (readsLog(situation, 'blue')) return [];
   const { encoding } = situation.blue.facts;
-  const found: Finding[] = [
-    finding('ASSESS-RECORDER', {
-      side: 'blue',
-      object: 'follow.method',
-      what: `Triggers write every change of blue once more, an update with its old row too${loadText(situation)}.`,
-      why:
-        'Writes on blue take longer, its disk holds the changes until the flow has them, and during the copy also those that it has. A disk that is full stops writes. ' +
-        'A row whose text is longer than 1 GB cannot be written. Whoever disables these triggers ends the migration. Where the log may be read, `follow: { method: log }` costs blue next to nothing.',
-    }),
-  ];
+  const found: Finding[] = [];
+  if (situation.method === 'triggers') found.push(costOfTriggers(situation));
   if (encoding.known && encoding.value.encoding === 'SQL_ASCII') {
     found.push(
       finding('ASSESS-RECORDER-ENCODING', {
@@ -31,6 +23,17 @@ export function checkRecorder(situation: Situation): readonly Finding[] {
     );
   }
   return found;
+}
+
+function costOfTriggers(situation: Situation): Finding {
+  return finding('ASSESS-RECORDER', {
+    side: 'blue',
+    object: 'follow.method',
+    what: `Triggers write every change of blue once more, an update with its old row too${loadText(situation)}.`,
+    why:
+      'Writes on blue take longer, its disk holds the changes until the flow has them, and during the copy also those that it has. A disk that is full stops writes. ' +
+      'A row whose text is longer than 1 GB cannot be written. Whoever disables these triggers ends the migration. Where the log may be read, `follow: { method: log }` costs blue next to nothing.',
+  });
 }
 
 /** What the counted writes would have cost; empty where nobody has counted. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { must } from '../../../kernel/assert.ts';
 import { isoNow } from '../../../kernel/clock.ts';
 import type { Side } from '../../../model/catalog.ts';
-import type { FollowMethod } from '../../../model/follow-method.ts';
+import { isRecorded, type FollowMethod } from '../../../model/follow-method.ts';
 import type { Position } from '../../../model/position.ts';
 import type {
   DigestRange,
@@ -18,7 +18,8 @@ import { readCatalog } from '../inspect/catalog.ts';
 import { readIdentity } from '../inspect/identity.ts';
 import { positionOfLsnText } from '../position.ts';
 import { createSlot } from '../slot.ts';
-import { holdAtTick } from '../trigger-source/snapshot.ts';
+import { holdAtPoll } from '../polling/snapshot.ts';
+import { holdAtTick, type HoldAtPlace } from '../trigger-source/snapshot.ts';
 import { readObjects } from './objects.ts';
 import { openReader, type FileNodes } from './reader.ts';
 import { hashProbeSql } from './row-hash.ts';
@@ -41,7 +42,9 @@ export function postgresSide(options: PostgresSideOptions): SideAccess {
     describe: async () => withSession(url, readCatalog),
     objects: async (): Promise<readonly SchemaObject[]> => withSession(url, readObjects),
     openAtPosition: async (snapshot: SnapshotOptions) =>
-      options.method === 'triggers' ? openAtTick(url, snapshot) : openAtPosition(url, snapshot),
+      isRecorded(options.method ?? 'log')
+        ? openAtTick(url, snapshot, options.method === 'polling' ? holdAtPoll : holdAtTick)
+        : openAtPosition(url, snapshot),
     openNow: async (snapshot: SnapshotOptions) => openNow(url, snapshot),
   });
 }
@@ -82,11 +85,11 @@ async function openAtPosition(url: string, options: SnapshotOptions): Promise<He
   return await held(url, holder, slot.consistentPoint, storage);
 }
 
-/** The same where triggers record what changes: a tick of the record is a snapshot by itself. */
-async function openAtTick(url: string, { signal }: SnapshotOptions): Promise<HeldSnapshot> {
+/** The same where what changes is recorded: a tick of the record is a snapshot by itself. */
+async function openAtTick(url: string, { signal }: SnapshotOptions, hold: HoldAtPlace): Promise<HeldSnapshot> {
   const storage = await withSession(url, readStorage);
   await using control = await connect({ url, applicationName: 'teal verify tick', signal });
-  const { holder, position } = await holdAtTick(control, url, { applicationName: 'teal verify snapshot', signal });
+  const { holder, position } = await hold(control, url, { applicationName: 'teal verify snapshot', signal });
   return await held(url, holder, position, storage);
 }
 

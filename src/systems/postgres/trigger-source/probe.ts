@@ -11,6 +11,10 @@ export interface TriggerProbeOptions {
   readonly url: string;
   readonly applicationName: string;
   readonly side: Side;
+  /** As of a source: a mark is behind what it brings. */
+  readonly gather?: (connection: PgConnection) => Promise<void>;
+  /** Takes away what `gather` needs. */
+  readonly remove?: (connection: PgConnection) => Promise<void>;
 }
 
 /** What a flow asks a side whose changes are recorded by triggers. */
@@ -28,6 +32,7 @@ export function openTriggerProbe(options: TriggerProbeOptions): SourceProbe {
     },
     async mark() {
       return session.use(async (connection) => {
+        await options.gather?.(connection);
         const before = await makeTick(connection);
         await connection.query(`set local synchronous_commit = local; select teal.record_message('teal mark', '')`);
         return before;
@@ -37,7 +42,10 @@ export function openTriggerProbe(options: TriggerProbeOptions): SourceProbe {
       return session.use(look);
     },
     async release() {
-      await session.use(removeRecorder);
+      await session.use(async (connection) => {
+        await options.remove?.(connection);
+        await removeRecorder(connection);
+      });
     },
     async firstPosition() {
       const { begins } = await session.use(keptRange);

@@ -7,6 +7,7 @@ import {
   writeInsert,
   writeMessage,
   writeOrigin,
+  writePut,
   writeRelation,
   writeTruncate,
   writeUpdate,
@@ -71,6 +72,7 @@ function rowPayload({ operation, relation, oldRow, newRow }: RecordedChange, sha
   const before = oldRow === null ? undefined : shape.read(oldRow);
   const after = newRow === null ? undefined : shape.read(newRow);
   if (operation === 'I' && after !== undefined) return writeInsert(relation, after);
+  if (operation === 'P' && after !== undefined) return writePut(relation, after);
   if (operation === 'D' && before !== undefined) return writeDelete(relation, before);
   if (operation === 'U' && before !== undefined && after !== undefined) {
     return writeUpdate(relation, shape.isSameKey(before, after) ? undefined : before, after);

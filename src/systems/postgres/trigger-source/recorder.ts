@@ -69,9 +69,25 @@ export const keySql = (relation: string): string => `
   where c.oid = ${relation})`;
 
 /** A row's text must be what the log would say of it, whatever the session of the client has set. The plan: making it costs more than running it. */
-const pinned = `
+export const pinned = `
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set "TimeZone" = 'UTC' set "DateStyle" = 'ISO' set "IntervalStyle" = 'postgres'
   set bytea_output = 'hex' set extra_float_digits = '3' set xmloption = 'content' set lc_monetary from current`;
+
+/** SQL, of a table's number and names: a number that is another one when its columns or its names are. */
+export const formSql = (relation: string, schema: string, name: string): string => `
+  (select bit_xor(hashtextextended(a.attname::text, ((a.atttypid::int8 << 20) # a.attnum # (a.atttypmod::int8 << 44) # (ascii(a.attgenerated)::int8 << 12))))
+     from pg_attribute a where a.attrelid = ${relation} and a.attnum > 0 and not a.attisdropped)
+  # hashtextextended(${name}::text, hashtextextended(${schema}::text, 0))`;
+
+/** PL/pgSQL: keeps what columns rows of this form have (variable `form`). */
+export const keepShape = (relation: string, schema: string, name: string): string => `
+  if not exists (select from teal.shapes s where s.relation = ${relation} and s.shape = form) then
+    insert into teal.shapes (relation, shape, schema, name, columns, key)
+    select ${relation}, form, ${schema}, ${name},
+           json_agg(json_build_array(a.attname, a.atttypid::int8, a.atttypmod, a.attgenerated <> '') order by a.attnum)::text,
+           ${keySql(relation)}
+      from pg_attribute a where a.attrelid = ${relation} and a.attnum > 0 and not a.attisdropped;
+  end if;`;
 
 /**
  * Records one change. Row by row and not statement by statement: a partition is written through its parent without a statement of its own, old and new rows are told together, and
@@ -93,16 +109,8 @@ begin
     perform set_config('teal.open', id::text, true);
   end if;
   -- Row by row: this transaction itself may change the columns in between.
-  form := (select bit_xor(hashtextextended(a.attname::text, ((a.atttypid::int8 << 20) # a.attnum # (a.atttypmod::int8 << 44) # (ascii(a.attgenerated)::int8 << 12))))
-             from pg_attribute a where a.attrelid = tg_relid and a.attnum > 0 and not a.attisdropped)
-          # hashtextextended(tg_table_name::text, hashtextextended(tg_table_schema::text, 0));
-  if not exists (select from teal.shapes s where s.relation = tg_relid and s.shape = form) then
-    insert into teal.shapes (relation, shape, schema, name, columns, key)
-    select tg_relid, form, tg_table_schema, tg_table_name,
-           json_agg(json_build_array(a.attname, a.atttypid::int8, a.atttypmod, a.attgenerated <> '') order by a.attnum)::text,
-           ${keySql('tg_relid')}
-      from pg_attribute a where a.attrelid = tg_relid and a.attnum > 0 and not a.attisdropped;
-  end if;
+  form := ${formSql('tg_relid', 'tg_table_schema', 'tg_table_name')};
+  ${keepShape('tg_relid', 'tg_table_schema', 'tg_table_name')}
   case tg_op
     when 'INSERT' then
       insert into teal.changes (xid, relation, shape, operation, opens, size, now, new_row)

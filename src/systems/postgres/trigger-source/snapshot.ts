@@ -8,9 +8,17 @@ import { heldSnapshot, holdNewSnapshot, keeperOf, type MakeSnapshot } from '../s
 import { forgetTicks } from './cleaner.ts';
 import { snapshotAtTick } from './ticks.ts';
 
-export interface RecordedSnapshotOptions extends HolderOptions {
+/** Makes a snapshot whose place in the record is known (`holdAtTick`). */
+export type HoldAtPlace = typeof holdAtTick;
+
+export interface RecordedSnapshotOptions extends RecordedHolderOptions {
   /** Of the copy that this snapshot is for. */
   readonly epoch: number;
+}
+
+export interface RecordedHolderOptions extends HolderOptions {
+  /** Default: `holdAtTick`. */
+  readonly hold?: HoldAtPlace;
 }
 
 /**
@@ -27,7 +35,7 @@ export async function openRecordedSnapshot(
     return held;
   }
   await releaseHolders(options.stateDir, signal);
-  const made = await holdNewSnapshot(options, atTick(options.url), signal);
+  const made = await holdNewSnapshot(options, atTick(options), signal);
   await using control = await connect({ url: options.url, applicationName: 'teal', signal });
   await forgetTicks(control, asPosition(made.snapshot));
   return made;
@@ -43,16 +51,16 @@ export async function probeRecordedSnapshot(options: RecordedSnapshotOptions): P
 }
 
 /** Snapshots of a copy under way: each is a later tick of the same record, and the stream goes on from the first. */
-export function recordedSnapshotKeeper(options: HolderOptions): SnapshotKeeper {
+export function recordedSnapshotKeeper(options: RecordedHolderOptions): SnapshotKeeper {
   return keeperOf(options, {
-    take: async (epoch, signal) => holdNewSnapshot({ ...options, epoch }, atTick(options.url), signal),
+    take: async (epoch, signal) => holdNewSnapshot({ ...options, epoch }, atTick(options), signal),
   });
 }
 
-function atTick(url: string): MakeSnapshot {
+function atTick({ url, hold = holdAtTick }: RecordedHolderOptions): MakeSnapshot {
   return async (signal) => {
     await using control = await connect({ url, applicationName: 'teal tick', signal });
-    const { holder, position, exported } = await holdAtTick(control, url, { applicationName: 'teal snapshot', signal });
+    const { holder, position, exported } = await hold(control, url, { applicationName: 'teal snapshot', signal });
     return {
       snapshot: position,
       exported,

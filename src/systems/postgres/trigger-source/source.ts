@@ -18,6 +18,8 @@ export interface TriggerSourceOptions {
   readonly applicationName: string;
   /** Pause when nothing new was recorded; default 100. */
   readonly pollMs?: number;
+  /** Where not triggers alone write the record: brings what has changed since the last time into it (polling/poll.ts), every so often. */
+  readonly gather?: { readonly everyMs: number; readonly work: (connection: PgConnection) => Promise<void> };
   /** Pause between two rounds of forgetting what was acknowledged; default 1 000. */
   readonly cleanPauseMs?: number;
   /** Pause between two looks at the triggers; default 5 000. */
@@ -100,6 +102,7 @@ class TriggerChangeStream implements ChangeStream {
   #acknowledged: bigint;
   #askedAt: number | undefined;
   #checkedAt = monotonicMs();
+  #gatheredAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     sessions: { readonly reader: PgConnection; readonly cleaner: PgConnection },
@@ -168,8 +171,16 @@ class TriggerChangeStream implements ChangeStream {
   async #nextTick(at: bigint): Promise<Tick | undefined> {
     const made = await tickAfter(this.#reader, at);
     if (made !== undefined) return made;
+    await this.#gather();
     await makeTick(this.#reader);
     return tickAfter(this.#reader, at);
+  }
+
+  async #gather(): Promise<void> {
+    const { gather } = this.#options;
+    if (gather === undefined || monotonicMs() - this.#gatheredAt < gather.everyMs) return;
+    await gather.work(this.#reader);
+    this.#gatheredAt = monotonicMs();
   }
 
   async *#readTick(tick: Tick, after: bigint): AsyncGenerator<readonly ChangeRecord[]> {
