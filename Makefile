@@ -91,6 +91,8 @@ generate: setup ## write the pages that are made from code
 	node tools/cli-page.ts
 	node tools/mysql-types-page.ts
 	node tools/spec-schema.ts
+	node tools/metrics-page.ts
+	node tools/openapi-document.ts
 
 format: setup ## write the house format into the files
 	oxfmt

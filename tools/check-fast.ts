@@ -17,6 +17,8 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['types page', 'node', 'tools/mysql-types-page.ts', '--check'],
   ['type matrix', 'node', 'tools/type-matrix-page.ts'],
   ['spec schema', 'node', 'tools/spec-schema.ts', '--check'],
+  ['metrics page', 'node', 'tools/metrics-page.ts', '--check'],
+  ['API document', 'node', 'tools/openapi-document.ts', '--check'],
 ];
 
 export function runChecks(): readonly CheckResult[] {

@@ -13,6 +13,7 @@
 import type { FlowStatus } from '../ports/carrier.ts';
 import { whoAmI } from './approver.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
+import { apiListenDefault } from './api-listen.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
 import { assessPair, type Assessed } from './assess.ts';
 import type { Migration } from './migration.ts';
@@ -22,6 +23,7 @@ import { proveJournalOf, readReport, renderReport, type ChainProof } from './rep
 import type { Report } from './report/report.ts';
 import { startRun, type Run } from './run.ts';
 import { readFlows } from './read-flows.ts';
+import type { ServedApi } from './serve-api.ts';
 import { readStatus, type Status } from './status.ts';
 
 export { TealError, isTealError, type ErrorCode, type ErrorEntry, type ErrorFacts } from '../kernel/errors.ts';
@@ -30,6 +32,7 @@ export { SpecMistakes } from './load-spec.ts';
 export { initFile, type InitOptions } from './init.ts';
 export type { Assessed, ChainProof, FlowStatus, MigrationEvent, Outcome, Planned, Report, Run, Status };
 export { renderReport };
+export type { ServedApi };
 
 export interface FileOptions {
   /** The migration file; its `stateDir` is taken from the file's own folder. */
@@ -141,6 +144,33 @@ export function report(options: FileOptions): Report {
 /** Whether the journal's chain of hashes is unbroken, and whether a record has the hash that was kept elsewhere. TEAL-JOURNAL-008 when there is no journal. */
 export function proveJournal(options: FileOptions & { readonly keptHash?: string }): ChainProof {
   return proveJournalOf(load(options), options.keptHash);
+}
+
+export interface ServeOptions extends FileOptions {
+  /** `host:port`, port 0 for one that is free. Default `127.0.0.1:7480`; another address than loopback needs a token (TEAL-SERVER-001). */
+  readonly listen?: string;
+  /** File of the hashes of tokens; default: `api-tokens` in the state folder. */
+  readonly tokensFile?: string;
+  /** PEM files, both or none. */
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  /** Names by which clients may ask, beside addresses and `localhost`. */
+  readonly names?: readonly string[];
+  /** Hears what `teal serve` logs: names, counts and codes. */
+  readonly onLog?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** What `teal serve` does: serves the API and /metrics until it is disposed of. It reads beside whatever command runs. */
+export async function serve(options: ServeOptions): Promise<ServedApi> {
+  // Loaded when it is used: nothing else here needs a server of HTTP.
+  const { serveApi } = await import('./serve-api.ts');
+  return serveApi({
+    ...options,
+    env: options.env ?? process.env,
+    listen: options.listen ?? apiListenDefault,
+    names: options.names ?? [],
+    log: options.onLog ?? (() => undefined),
+  });
 }
 
 function load({ file, env }: FileOptions): LoadedSpec {

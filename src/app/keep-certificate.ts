@@ -9,9 +9,13 @@ export interface KeptCertificate {
   readonly file: string;
 }
 
+export function certificatesFolder(stateDir: string): string {
+  return join(stateDir, 'certificates');
+}
+
 /** Writes a certificate into `certificates/` of the state directory, as JSON and for people. Names, counts and positions; no values. */
 export function keepCertificate(stateDir: string, certificate: Certificate): KeptCertificate {
-  const folder = join(stateDir, 'certificates');
+  const folder = certificatesFolder(stateDir);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const name = `${certificate.startedAt.replaceAll(':', '-')}-${certificate.flow}`;
   const file = join(folder, `${name}.md`);

@@ -6,6 +6,7 @@ import { aboutIfThere, ensureProxy, ProxyRouter, type EnsureProxy } from '../tra
 import { whoAmI } from './approver.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import type { MigrationEvent } from './events.ts';
+import { keepingProgress } from './kept-progress.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
 import { Migration, type ConnectedRouter } from './migration.ts';
 import { requireMovable } from './open-pair.ts';
@@ -40,7 +41,7 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
     loaded,
     command: options.command,
     signal: options.signal,
-    onEvent: options.onEvent,
+    onEvent: keepingProgress(stateDir, options.onEvent),
     by: options.by ?? whoAmI(),
     cutMark: supervision.cutMark,
     connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls })),

@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 /** Programs that this installation starts as processes or threads of their own. They stand beside this file. */
 export type Program =
   | 'carrier-main'
+  | 'command-main'
   | 'holder-main'
   | 'proxy-main'
   | 'receiver-thread'

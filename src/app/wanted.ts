@@ -63,7 +63,8 @@ function startLockFile(stateDir: string, thing: Thing): string {
   return join(supervisorFolder(stateDir), `start-${thing}.lock`);
 }
 
-function absent(error: unknown): undefined {
+/** For a file that need not be there: any other error is thrown. */
+export function absent(error: unknown): undefined {
   if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') return undefined;
   throw error;
 }

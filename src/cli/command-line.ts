@@ -7,6 +7,7 @@ import { journalCommands } from './commands/journal.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
 import { planCommand } from './commands/plan.ts';
 import { proxyCommand } from './commands/proxy.ts';
+import { serveCommand } from './commands/serve.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { exitCodes } from './exit-codes.ts';
 import { errorJson, errorText, printJson } from './print.ts';
@@ -30,6 +31,7 @@ export function buildProgram(): Command {
   lifecycleCommands(program);
   verifyCommand(program);
   proxyCommand(program);
+  serveCommand(program);
   journalCommands(program);
   for (const command of program.commands) command.exitOverride();
   return program;

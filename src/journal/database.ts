@@ -7,7 +7,7 @@ import { openDatabase, type DatabaseSync } from './sqlite.ts';
  * Raised when records of this version could not be folded by the version before: a new type of event, a new field. An older Teal then refuses the
  * file (TEAL-JOURNAL-002) before it has understood half of it. Journals of lower formats stay readable for ever.
  */
-export const JOURNAL_FORMAT = 1;
+export const JOURNAL_FORMAT = 2;
 
 /** "Teal" in the file's header, so that another program's database is not taken for a journal. */
 const APPLICATION_ID = 0x5465616c;
@@ -44,7 +44,7 @@ export function openForWriting(path: string): DatabaseSync {
       // WAL lets readers read while the writer writes; FULL syncs the log at every commit, so that what was acknowledged survives the machine.
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;');
       if (isFresh(database)) create(database);
-      checkFormat(database);
+      if (checkFormat(database) < JOURNAL_FORMAT) database.exec(`PRAGMA user_version = ${JOURNAL_FORMAT}`);
       return database;
     } catch (error) {
       database.close();
@@ -69,10 +69,11 @@ export function openForReading(path: string): DatabaseSync {
   });
 }
 
-export function readRecords(database: DatabaseSync, afterSeq: number): Iterable<RawRecord> {
+/** A negative limit is none, as SQLite has it. */
+export function readRecords(database: DatabaseSync, afterSeq: number, limit = -1): Iterable<RawRecord> {
   const rows = database
-    .prepare('SELECT seq, at, type, version, body, hash FROM record WHERE seq > ? ORDER BY seq')
-    .iterate(afterSeq);
+    .prepare('SELECT seq, at, type, version, body, hash FROM record WHERE seq > ? ORDER BY seq LIMIT ?')
+    .iterate(afterSeq, limit);
   return rows as Iterable<unknown> as Iterable<RawRecord>;
 }
 
@@ -101,7 +102,8 @@ function isFresh(database: DatabaseSync): boolean {
   return numberOf(database, 'SELECT count(*) AS n FROM sqlite_schema') === 0;
 }
 
-function checkFormat(database: DatabaseSync): void {
+/** The format of the file. */
+function checkFormat(database: DatabaseSync): number {
   const application = numberOf(database, 'SELECT application_id AS n FROM pragma_application_id');
   if (application !== APPLICATION_ID) {
     throw new TealError('TEAL-JOURNAL-005', 'the file is a database of another program', { application });
@@ -113,6 +115,7 @@ function checkFormat(database: DatabaseSync): void {
       readable: JOURNAL_FORMAT,
     });
   }
+  return format;
 }
 
 function numberOf(database: DatabaseSync, query: string): number {

@@ -117,6 +117,8 @@ const rolledBack = z.strictObject({ type: z.literal('rolledBack'), cut: name, by
 const finalised = z.strictObject({ type: z.literal('finalised'), by: name, live: side });
 /** Everything is undone; `left` names what could not be. */
 const aborted = z.strictObject({ type: z.literal('aborted'), by: name, reason: text, left: z.array(name) });
+/** A call of the API that changes something was let in: who asked for what, by which right. What came of it follows. The fold does not look at it. */
+const callAccepted = z.strictObject({ type: z.literal('callAccepted'), by: name, role: name, call: text });
 /** For a reader of the audit trail; the fold does not look at it. */
 const note = z.strictObject({ type: z.literal('note'), text, facts: facts.optional() });
 
@@ -142,6 +144,7 @@ export const journalEvent = z.discriminatedUnion('type', [
   rolledBack,
   finalised,
   aborted,
+  callAccepted,
   note,
 ]);
 

@@ -63,6 +63,7 @@ const mayHappenIn: Readonly<Record<JournalEvent['type'], readonly Life['phase'][
   rolledBack: ['back'],
   finalised: ['green', 'back'],
   aborted: ['blue', 'back'],
+  callAccepted: ['new', 'blue', 'cutting', 'crossing', 'green', 'back', 'finalised', 'aborted'],
   note: ['new', 'blue', 'cutting', 'crossing', 'green', 'back', 'finalised', 'aborted'],
 };
 
@@ -109,6 +110,8 @@ function fitting(type: JournalEvent['type'], state: MigrationState): JournalEven
       return { type, by: 'x', live };
     case 'aborted':
       return { type, by: 'x', reason: 'y', left: [] };
+    case 'callAccepted':
+      return { type, by: 'x', role: 'approve', call: 'c' };
     case 'note':
       return { type, text: 'n' };
   }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JournalEvent } from './events.ts';
+import { JOURNAL_FORMAT } from './database.ts';
 import { journalPath, memoryJournal, openJournal, openJournalReader } from './journal.ts';
 import { hasWriter, readHolder, recovering } from './lock.ts';
 import { openDatabase } from './sqlite.ts';
@@ -225,6 +226,12 @@ describe('what others did to the file', () => {
     database.exec(sql);
     database.close();
   };
+  const formatOf = (stateDir: string): unknown => {
+    const database = openDatabase(journalPath(stateDir), { readOnly: true });
+    const row = database.prepare('SELECT user_version AS format FROM pragma_user_version').get();
+    database.close();
+    return row?.['format'];
+  };
   const withoutTriggers =
     'DROP TRIGGER record_is_never_changed; DROP TRIGGER record_is_never_deleted; DROP TRIGGER record_comes_last;';
 
@@ -266,9 +273,28 @@ describe('what others did to the file', () => {
 
   test('a newer format is refused before anything is read', () => {
     writeNotes(2);
-    alter('PRAGMA user_version = 2');
-    expect(() => openJournal(folder)).toThrow(/TEAL-JOURNAL-002.*format is 2/);
+    alter(`PRAGMA user_version = ${JOURNAL_FORMAT + 1}`);
+    expect(() => openJournal(folder)).toThrow(new RegExp(`TEAL-JOURNAL-002.*format is ${JOURNAL_FORMAT + 1}`));
     expect(() => openJournalReader(folder)).toThrow(/TEAL-JOURNAL-002/);
+  });
+
+  test('a file of an earlier format is read as it is, and is of this one once somebody writes: an older Teal then refuses it', () => {
+    writeNotes(2);
+    alter('PRAGMA user_version = 1');
+    using reader = openJournalReader(folder);
+    expect(reader.refresh().seq).toBe(2);
+    expect(formatOf(folder)).toBe(1);
+    openJournal(folder)[Symbol.dispose]();
+    expect(formatOf(folder)).toBe(JOURNAL_FORMAT);
+    expect(reader.refresh().seq).toBe(2);
+  });
+
+  test('a page of records ends where it is told to', () => {
+    writeNotes(5);
+    using reader = openJournalReader(folder);
+    reader.refresh();
+    expect(reader.records(1, 2).map(({ seq }) => seq)).toEqual([2, 3]);
+    expect(reader.records(4).map(({ seq }) => seq)).toEqual([5]);
   });
 
   test('another program’s database, and no database at all, are not taken for a journal', () => {

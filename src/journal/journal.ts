@@ -58,7 +58,8 @@ export interface JournalReader extends Disposable {
   refresh(): MigrationState;
   /** The last record that was read. Its hash stands for all records up to it: kept elsewhere, it proves later that none of them was changed or cut off. */
   readonly head: ChainEnd;
-  records(afterSeq?: number): readonly JournalRecord[];
+  /** Records after a sequence number, oldest first, at most `limit` of them (default: all). */
+  records(afterSeq?: number, limit?: number): readonly JournalRecord[];
 }
 
 /** Opens for reading only. TEAL-JOURNAL-008 when there is none; else the errors of `openJournal` but -003. */
@@ -181,8 +182,8 @@ class SqliteReader implements JournalReader {
     return this.#chain.state;
   }
 
-  records(afterSeq = 0): readonly JournalRecord[] {
-    return readAll(this.#path, this.#database, afterSeq);
+  records(afterSeq = 0, limit?: number): readonly JournalRecord[] {
+    return readAll(this.#path, this.#database, afterSeq, limit);
   }
 
   [Symbol.dispose](): void {
@@ -191,6 +192,6 @@ class SqliteReader implements JournalReader {
 }
 
 /** Rows that were verified before, by opening or by `refresh`. */
-function readAll(path: string, database: DatabaseSync, afterSeq: number): readonly JournalRecord[] {
-  return guarded(path, () => Array.from(readRecords(database, afterSeq), unseal));
+function readAll(path: string, database: DatabaseSync, afterSeq: number, limit?: number): readonly JournalRecord[] {
+  return guarded(path, () => Array.from(readRecords(database, afterSeq, limit), unseal));
 }

@@ -76,6 +76,7 @@ const bodies: Arbitraries = {
   rolledBack: fc.record({ cut: fc.integer({ min: 1, max: 9 }).map((n) => `cut${n}`), by: name, reason: text }),
   finalised: fc.record({ by: name, live: side }),
   aborted: fc.record({ by: name, reason: text, left: fc.array(name, { maxLength: 2 }) }),
+  callAccepted: fc.record({ by: name, role: name, call: text }),
   note: fc.record({ text }),
 };
 

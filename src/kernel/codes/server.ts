@@ -1,3 +1,124 @@
 import type { ErrorEntry } from './entry.ts';
 
-export const serverCodes = {} as const satisfies Record<`TEAL-SERVER-${number}`, ErrorEntry>;
+export const serverCodes = {
+  'TEAL-SERVER-001': {
+    summary: 'The API would be open to everybody',
+    happened:
+      'It was told to listen on an address that other machines reach, and there is no token: nobody would be asked who they are. It was not started.',
+    doThis:
+      'Make a token (`teal serve --new-token view NAME`), and give --tls-cert and --tls-key; or listen on 127.0.0.1.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-002': {
+    summary: 'The file of tokens cannot be used',
+    happened:
+      'The file that holds the hashes of the tokens cannot be read or written, others than its owner may read it, or a line of it is not one that Teal writes. While it is so nobody is let in.',
+    doThis:
+      'Look at the file and the line in the message: mode 0600, one JSON object a line. To revoke a token delete its line.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-003': {
+    summary: 'The API cannot be started as it was asked',
+    happened:
+      'The address is not one to listen on or is taken, a file of the certificate or its key cannot be read, one of the two is missing, or a role or a name of a new token is not one.',
+    doThis: 'Look at the message, and at `teal serve --help`. Nothing was started.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-004': {
+    summary: 'No valid token',
+    happened: 'The request has no `Authorization: Bearer` header, or the token in it is not in the file of tokens.',
+    doThis: 'Send a token that `teal serve --new-token` has made for this migration.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-005': {
+    summary: 'The token has not the role',
+    happened: 'The token is valid, and is not for what was asked. Nothing was done.',
+    doThis:
+      'Use a token with the role that the document of the API names for the route. Where there are no tokens the API only reads: make some.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-006': {
+    summary: 'The request does not come from where it says',
+    happened:
+      'Its Host is a name that the API was not told it has, or its Origin is another site: a page in a browser may be asking in the name of the person who looks at it. Nothing was done.',
+    doThis:
+      'Ask by address, by `localhost`, or by a name given with --allow-host; and not from a page of another site.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-007': {
+    summary: 'Too many requests without a valid token',
+    happened:
+      'From one address more requests failed for their token than are answered. A valid token is let in all the same.',
+    doThis: 'Look for the program that asks with an old token; the API answers as before once it has been quiet.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-008': {
+    summary: 'The request is not as the API describes it',
+    happened: 'A parameter, a header or the body is missing, unknown, or not of its form. Nothing was done.',
+    doThis: 'Look at the places that the answer names, and at /openapi.json.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-009': {
+    summary: 'There is nothing of that name',
+    happened:
+      'The path is none of the API, or what it names is not there: a certificate, a command, a gate that asks a person.',
+    doThis: 'Look at /openapi.json, and at the list beside the path.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-010': {
+    summary: 'Too many streams of events are open',
+    happened: 'Each client that follows /events has a stream of its own, and there are as many as are allowed.',
+    doThis: 'Close those that nobody reads; then try again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-011': {
+    summary: 'The request is too large',
+    happened: 'The body is longer than any that the API takes. Nothing was done.',
+    doThis: 'Send only what /openapi.json describes.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-012': {
+    summary: 'The API could not answer',
+    happened:
+      'Something failed that has no code of its own. The cause is in the log of `teal serve`, under the number that the answer gives.',
+    doThis: 'Look it up in the log. The migration itself does not depend on the API: `teal status` tells how it is.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-013': {
+    summary: 'There is nothing to say yes to now',
+    happened:
+      'Green is live, or the migration has ended: a yes holds for one cut to green, and must not lie in wait for a later one. Nothing was recorded.',
+    doThis: 'Say yes again when blue is live and a cut is wanted.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-014': {
+    summary: 'The key was used for another request',
+    happened:
+      'A command was asked for with an Idempotency-Key that its caller has used before, for something else. Nothing was started.',
+    doThis: 'Take a new key for each command that is meant, and the same one only to ask again for the same.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-015': {
+    summary: 'A command ended without a word',
+    happened:
+      'The process that ran it was killed or could not be started. What it did until then is in the journal; a cut that it left open is ended by the supervisor.',
+    doThis:
+      'Look at `teal status`, and at `log` in the folder of the command in the state folder; then ask again with a new key: it goes on from there.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+} as const satisfies Record<`TEAL-SERVER-${number}`, ErrorEntry>;

@@ -1,0 +1,46 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tableKey } from '../model/catalog.ts';
+import { openCertificate, type Certificate, type CertificateTable } from '../verify/certificate.ts';
+import { certificatesFolder } from './keep-certificate.ts';
+import { absent } from './wanted.ts';
+
+/** Newest first, by name: it begins with the time. Empty where none was kept. */
+export async function certificateNames(stateDir: string): Promise<readonly string[]> {
+  const files = await readdir(certificatesFolder(stateDir)).catch(absent);
+  return (files ?? [])
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.slice(0, -'.json'.length))
+    .sort()
+    .toReversed();
+}
+
+/** One that is kept under the name, after its sum was verified (TEAL-VERIFY-004); undefined when there is none. The name may come from anywhere. */
+export async function readCertificate(stateDir: string, name: string): Promise<Certificate | undefined> {
+  if (!(await certificateNames(stateDir)).includes(name)) return undefined;
+  return openCertificate(await readFile(join(certificatesFolder(stateDir), `${name}.json`), 'utf8'));
+}
+
+/** What tables of a certificate are not equal in: counts and columns, by the names of the sides. */
+export interface TableDifference {
+  readonly table: string;
+  readonly outcome: 'differs' | 'absent' | 'unsettled';
+  readonly reason?: string;
+  readonly missing?: { readonly blue: number; readonly green: number };
+  readonly different?: number;
+  readonly columns?: Readonly<Record<string, number>>;
+}
+
+export function tableDifferences({ tables }: Certificate): readonly TableDifference[] {
+  return tables.flatMap(differenceOf);
+}
+
+function differenceOf(table: CertificateTable): readonly TableDifference[] {
+  const { outcome, reason, differences } = table;
+  if (outcome === 'equal') return [];
+  const counts =
+    differences === undefined
+      ? {}
+      : { missing: differences.missing, different: differences.different, columns: differences.columns };
+  return [{ table: tableKey(table), outcome, ...(reason === undefined ? {} : { reason }), ...counts }];
+}

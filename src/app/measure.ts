@@ -1,0 +1,109 @@
+import { nowMs } from '../kernel/clock.ts';
+import { isTealError } from '../kernel/errors.ts';
+import { tealVersion } from '../kernel/version.ts';
+import { hasWriter } from '../journal/lock.ts';
+import { isCutOpen, liveSide, type MigrationState } from '../journal/state.ts';
+import type { JournalSample, ProxySample, Sample } from '../observe/sample.ts';
+import type { JournalFeed } from '../server/journal-feed.ts';
+import { readProgress } from './kept-progress.ts';
+import type { LoadedSpec } from './load-spec.ts';
+import { readFlows } from './read-flows.ts';
+import { readProxy, type ProxyLook } from './read-proxy.ts';
+import { readSupervisor } from './supervision.ts';
+
+/** Everything that is measured, as it is now. Asks the journal and the processes of this machine, no system. */
+export async function measure(loaded: LoadedSpec, feed: JournalFeed): Promise<Sample> {
+  const { spec, stateDir } = loaded;
+  const [flows, proxy] = await Promise.all([readFlows(loaded), readProxy(loaded)]);
+  const supervisor = readSupervisor(stateDir);
+  const progress = readProgress(stateDir);
+  const journal = journalSample(feed, stateDir);
+  return {
+    migration: spec.name,
+    version: tealVersion,
+    nowMs: nowMs(),
+    flows,
+    hasProxy: spec.traffic.router !== 'none',
+    ...(journal === undefined ? {} : { journal }),
+    ...(proxy === undefined ? {} : { proxy: proxySample(proxy) }),
+    ...(supervisor === undefined
+      ? {}
+      : {
+          supervisor: {
+            lives: supervisor.lives,
+            restarts: Object.fromEntries(
+              Object.entries(supervisor.things).map(([thing, { restarts }]) => [thing, restarts]),
+            ),
+          },
+        }),
+    ...(progress?.done === undefined || progress.total === undefined
+      ? {}
+      : {
+          progress: {
+            step: progress.step,
+            done: progress.done,
+            total: progress.total,
+            unit: progress.unit ?? 'items',
+          },
+        }),
+  };
+}
+
+export function proxySample({ state, stats }: ProxyLook): ProxySample {
+  const { queries, bytesIn, bytesOut, waits, alarm } = stats;
+  const longest = waits[0]?.waitMs;
+  return {
+    state,
+    queries,
+    bytesIn,
+    bytesOut,
+    alarm: alarm !== undefined,
+    ...(longest === undefined ? {} : { longestWaitMs: longest }),
+  };
+}
+
+/** Undefined before the first `teal up`. */
+function journalSample(feed: JournalFeed, stateDir: string): JournalSample | undefined {
+  try {
+    return sampleOf(feed.state(), hasWriter(stateDir));
+  } catch (error) {
+    if (isTealError(error, 'TEAL-JOURNAL-008')) return undefined;
+    throw error;
+  }
+}
+
+function sampleOf(state: MigrationState, isWritten: boolean): JournalSample {
+  const { life } = state;
+  const openSteps: Record<string, number> = {};
+  for (const { state: now } of Object.values(state.steps)) {
+    if (now !== 'done' && now !== 'undone') openSteps[now] = (openSteps[now] ?? 0) + 1;
+  }
+  const lastCertified = state.certificates.last?.atIso;
+  return {
+    records: state.seq,
+    lastMs: state.lastIso === undefined ? undefined : Date.parse(state.lastIso),
+    isWritten,
+    phase: life.phase,
+    live: liveSide(state),
+    epoch: state.epoch,
+    stages: Object.fromEntries(Object.entries(state.stages).map(([stage, it]) => [stage, it.state])),
+    openSteps,
+    gates: Object.entries(state.gates).map(([gate, { person, answer }]) => ({
+      gate,
+      person,
+      answer: answer?.answer ?? 'not asked',
+    })),
+    ...(isCutOpen(state) && 'cut' in life ? { cutSinceMs: Date.parse(life.cut.sinceIso) } : {}),
+    cuts: state.cuts.map(({ from, to, end, endIso }) => ({
+      from,
+      to,
+      end: end.how,
+      endMs: Date.parse(endIso),
+      ...(end.how === 'finished' && typeof end.facts['pauseMs'] === 'number' ? { pauseMs: end.facts['pauseMs'] } : {}),
+    })),
+    certificates: {
+      count: state.certificates.count,
+      ...(lastCertified === undefined ? {} : { lastMs: Date.parse(lastCertified) }),
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { once } from 'node:events';
+import { pino } from 'pino';
+import { serveApi, type ServeApiOptions } from './serve-api.ts';
+
+/** Serves the API in this process until SIGTERM or SIGINT. Logs JSON lines to standard output. Errors: those of `serveApi`. */
+export async function runApi(options: Omit<ServeApiOptions, 'log'>): Promise<void> {
+  const logger = pino({ base: { process: 'api' } });
+  const told = new AbortController();
+  const stop = (): void => told.abort();
+  const hangUp = (): void => undefined;
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', hangUp);
+  try {
+    await using _api = await serveApi({ ...options, log: (event, facts) => logger.info(facts, event) });
+    if (!told.signal.aborted) await once(told.signal, 'abort');
+    logger.info('ending');
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', hangUp);
+  }
+  logger.info('ended');
+}

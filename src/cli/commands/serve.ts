@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { loadSpec } from '../../app/load-spec.ts';
+import { apiListenDefault } from '../../app/api-listen.ts';
+import { explain } from '../explain.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { print } from '../print.ts';
+
+interface ServeArguments {
+  readonly file: string;
+  readonly listen: string;
+  readonly tokens?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly allowHost?: readonly string[];
+  readonly newToken?: string;
+}
+
+export function serveCommand(program: Command): void {
+  const command = program
+    .command('serve')
+    .summary('serve the API and the metrics of the migration; or make a token for it')
+    .description(
+      'Serves the HTTP API of the migration file in the foreground: where the migration is, its plan, journal, events, certificates and differences, approvals, commands, and /metrics for Prometheus. It reads beside whatever command runs, and the migration goes on when it ends. Without a token everybody on this machine may read and nobody may do anything; on another address than loopback it is refused until there is one. Logs JSON lines to standard output; SIGTERM and Ctrl-C end it.',
+    )
+    .argument('[name]', 'with --new-token: whose it is; it is in the journal with whatever it did')
+    .option('-f, --file <path>', 'migration file', 'teal.yaml')
+    .option('--listen <host:port>', 'address to listen on', apiListenDefault)
+    .option('--tokens <path>', 'file of the hashes of tokens; default: api-tokens in the state folder')
+    .option('--tls-cert <path>', 'certificate that clients see, PEM')
+    .option('--tls-key <path>', 'its key, PEM')
+    .option(
+      '--allow-host <name>',
+      'a name by which clients may ask, beside addresses and localhost; may be repeated',
+      collect,
+    )
+    .option(
+      '--new-token <roles>',
+      'print a new token, once, and end: view, operate, approve, cut, or several with commas',
+    )
+    .action(async (name: string | undefined, given: ServeArguments) => serve(name, given));
+  explain(command, {
+    exits: { 0: 'ended when told to; with --new-token: printed' },
+    examples: [
+      ['teal serve', `serves on ${apiListenDefault}, for programs on this machine`],
+      ['teal serve --new-token view prometheus > token', 'a token for the scraper; only its hash is kept here'],
+      [
+        'teal serve --listen 0.0.0.0:7480 --tls-cert s.crt --tls-key s.key',
+        'serves to others too, once there is a token',
+      ],
+    ],
+  });
+}
+
+async function serve(name: string | undefined, given: ServeArguments): Promise<void> {
+  // Of all commands this one alone needs a server of HTTP: the others do not wait for it to be read.
+  const [{ runApi }, { newToken }] = await Promise.all([
+    import('../../app/run-api.ts'),
+    import('../../app/serve-api.ts'),
+  ]);
+  if (given.newToken !== undefined) {
+    print(newToken(loadSpec(given.file, process.env), name ?? '', given.newToken.split(','), given.tokens));
+    return;
+  }
+  if (name !== undefined) {
+    process.stderr.write('A name goes with --new-token (teal serve --help).\n');
+    process.exitCode = exitCodes.usage;
+    return;
+  }
+  const { file, listen, tokens, tlsCert, tlsKey, allowHost } = given;
+  await runApi({ file, env: process.env, listen, tokensFile: tokens, tlsCert, tlsKey, names: allowHost ?? [] });
+}
+
+function collect(name: string, before: readonly string[] = []): readonly string[] {
+  return [...before, name];
+}

@@ -1,0 +1,57 @@
+import type { Flow, FlowStatus } from '../ports/carrier.ts';
+import type { RouterState } from '../ports/router.ts';
+
+type Side = 'blue' | 'green';
+
+/** Everything that is measured of one migration, as it was at one moment. What could not be asked is absent, and its metrics with it. */
+export interface Sample {
+  readonly migration: string;
+  readonly version: string;
+  readonly nowMs: number;
+  /** Absent before the first `teal up`. */
+  readonly journal?: JournalSample;
+  readonly flows: readonly FlowStatus[];
+  /** The file has one. */
+  readonly hasProxy: boolean;
+  /** Absent where it does not answer. */
+  readonly proxy?: ProxySample;
+  readonly supervisor?: {
+    readonly lives: boolean;
+    readonly restarts: Readonly<Record<string, number>>;
+  };
+  readonly progress?: { readonly step: string; readonly done: number; readonly total: number; readonly unit: string };
+}
+
+export interface JournalSample {
+  readonly records: number;
+  readonly lastMs: number | undefined;
+  readonly isWritten: boolean;
+  readonly phase: string;
+  readonly live: Side;
+  readonly epoch: number;
+  readonly stages: Readonly<Record<string, string>>;
+  /** Steps that are begun and not done, by state. */
+  readonly openSteps: Readonly<Record<string, number>>;
+  readonly gates: readonly { readonly gate: string; readonly person: boolean; readonly answer: string }[];
+  /** Of the cut that is under way. */
+  readonly cutSinceMs?: number;
+  readonly cuts: readonly {
+    readonly from: Side;
+    readonly to: Side;
+    readonly end: 'finished' | 'aborted';
+    readonly endMs: number;
+    readonly pauseMs?: number;
+  }[];
+  readonly certificates: { readonly count: number; readonly lastMs?: number };
+}
+
+export interface ProxySample {
+  readonly state: RouterState;
+  readonly queries: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly longestWaitMs?: number;
+  readonly alarm: boolean;
+}
+
+export const flows: readonly Flow[] = ['forward', 'reverse'];

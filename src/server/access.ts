@@ -1,0 +1,79 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { MiddlewareHandler } from 'hono';
+import { FailureLimits, networkOf, type FailureRate } from '../kernel/failure-limits.ts';
+import { TealError } from '../kernel/errors.ts';
+import { refusedOrigin } from './origin.ts';
+import type { Caller, Role, TokenFile } from './tokens.ts';
+
+export interface ApiEnvironment {
+  Bindings: Partial<HttpBindings>;
+  Variables: { caller: Caller };
+}
+type Handler = MiddlewareHandler<ApiEnvironment>;
+
+/** Requests of one address that fail for their token. */
+const refusals: FailureRate = { burst: 20, everyMs: 2_000 };
+
+/** On every answer, also on a refusal: nothing of this may be framed, guessed at, kept, or run as a page. */
+export function strictHeaders(tls: boolean): Handler {
+  return async (context, next) => {
+    await next();
+    const { headers } = context.res;
+    headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+    headers.set('X-Content-Type-Options', 'nosniff');
+    headers.set('Cache-Control', 'no-store');
+    headers.set('Referrer-Policy', 'no-referrer');
+    headers.set('Cross-Origin-Resource-Policy', 'same-origin');
+    if (tls) headers.set('Strict-Transport-Security', 'max-age=31536000');
+  };
+}
+
+/** See `refusedOrigin`. TEAL-SERVER-006. */
+export function sameOrigin(names: ReadonlySet<string>): Handler {
+  return async (context, next) => {
+    const { req } = context;
+    const said = { host: req.header('host'), origin: req.header('origin'), fetchSite: req.header('sec-fetch-site') };
+    const why = refusedOrigin(said, names);
+    if (why !== undefined) throw new TealError('TEAL-SERVER-006', why);
+    await next();
+  };
+}
+
+export interface KnownCallers {
+  readonly tokens: TokenFile;
+  /** There were tokens when the API started, or it can be reached from elsewhere: an empty file lets nobody in. */
+  readonly required: boolean;
+  readonly limits?: FailureLimits;
+}
+
+/**
+ * Who asks, by `Authorization: Bearer` alone: no cookie that a browser would add by itself. Where there are no tokens and none are required, everybody may view. A valid
+ * token is let in whatever else came from its address: guessing 256 bits is hopeless, so that a limit protects the log and the disk, and must not lock out whoever has to
+ * act. TEAL-SERVER-004, -007.
+ */
+export function knownCaller({ tokens, required, limits = new FailureLimits() }: KnownCallers): Handler {
+  return async (context, next) => {
+    const said = context.req.header('authorization');
+    if (said === undefined && !required && tokens.isEmpty) {
+      context.set('caller', { name: 'anybody on this machine', roles: ['view'] });
+      await next();
+      return;
+    }
+    const [, token] = /^Bearer +([\w.~+/=-]+) *$/i.exec(said ?? '') ?? [];
+    const caller = token === undefined ? undefined : tokens.callerOf(token);
+    if (caller === undefined) {
+      const network = networkOf(context.env?.incoming?.socket?.remoteAddress ?? 'unknown');
+      if (limits.isExhausted(network, refusals)) throw new TealError('TEAL-SERVER-007', 'more than are answered');
+      limits.count(network, refusals);
+      throw new TealError('TEAL-SERVER-004', said === undefined ? 'no token' : 'not a token of this file');
+    }
+    context.set('caller', caller);
+    await next();
+  };
+}
+
+/** TEAL-SERVER-005. */
+export function requireRole(caller: Caller, role: Role): void {
+  if (role === 'view' || caller.roles.includes(role)) return;
+  throw new TealError('TEAL-SERVER-005', `${caller.name} has not the role ${role}`, { name: caller.name, role });
+}

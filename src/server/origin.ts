@@ -1,0 +1,37 @@
+import { isIP } from 'node:net';
+
+/** What a request says of where it comes from. */
+export interface SaidOrigin {
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+  readonly fetchSite: string | undefined;
+}
+
+/**
+ * Why a request is refused; undefined when it may pass. Pure.
+ *
+ * A page of another site can have a browser send requests here, and by a name of its own that it lets point to this machine (DNS rebinding) even read the answers. So
+ * Host must be an address, `localhost` or a name that was given: an attacker's page has a name. And a browser's request must come from a page of this very host. Programs
+ * that are no browsers send neither Origin nor Sec-Fetch-Site.
+ */
+export function refusedOrigin({ host, origin, fetchSite }: SaidOrigin, names: ReadonlySet<string>): string | undefined {
+  const name = host === undefined ? undefined : hostName(host);
+  if (name === undefined) return 'its Host is missing or none';
+  if (isIP(name) === 0 && name !== 'localhost' && !names.has(name))
+    return 'its Host is a name that this API was not given';
+  if (origin !== undefined && !isOriginOf(origin, host ?? '')) return 'its Origin is another site';
+  if (fetchSite !== undefined && fetchSite !== 'same-origin' && fetchSite !== 'none')
+    return 'it comes from another site';
+  return undefined;
+}
+
+/** Without the port, in small letters; undefined when it is no host. */
+export function hostName(host: string): string | undefined {
+  const [, bracketed, plain] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(host) ?? [];
+  return (bracketed ?? plain)?.toLowerCase();
+}
+
+function isOriginOf(origin: string, host: string): boolean {
+  const [, scheme, place] = /^(https?):\/\/(.+)$/.exec(origin) ?? [];
+  return scheme !== undefined && place?.toLowerCase() === host.toLowerCase();
+}

@@ -1,0 +1,178 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { problemSchema } from './problems.ts';
+import {
+  approvalRequest,
+  approvalSchema,
+  approvalsSchema,
+  certificateParam,
+  certificateSchema,
+  certificatesSchema,
+  commandHeaders,
+  commandParam,
+  commandRequest,
+  commandSchema,
+  commandsSchema,
+  dryRunSchema,
+  differencesSchema,
+  eventsHeaders,
+  eventsQuery,
+  healthSchema,
+  journalPageSchema,
+  journalQuery,
+  migrationSchema,
+  planSchema,
+} from './schemas.ts';
+
+const problems = {
+  default: {
+    description: 'Refused or failed: what happened, what to do (RFC 9457)',
+    content: { 'application/problem+json': { schema: problemSchema } },
+  },
+} as const;
+
+const bearer = [{ bearer: [] }];
+
+function json<T extends z.ZodType>(schema: T, description: string) {
+  return { description, content: { 'application/json': { schema } } } as const;
+}
+
+export const healthRoute = createRoute({
+  method: 'get',
+  path: '/healthz',
+  summary: 'Whether this process answers; says nothing of the migration. Asks for no token',
+  responses: { 200: json(healthSchema, 'It does') },
+});
+
+export const migrationRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/migration',
+  summary: 'Where the migration is, and what its flows say: what `teal status --json` prints',
+  security: bearer,
+  responses: { 200: json(migrationSchema, 'Where it is'), ...problems },
+});
+
+export const planRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/plan',
+  summary: 'Every step before anything runs: looks at both systems, changes nothing',
+  security: bearer,
+  responses: { 200: json(planSchema, 'What `teal plan --json` prints'), ...problems },
+});
+
+export const journalRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/journal',
+  summary: 'Records of the journal in order, a page at a time; their chain of hashes was verified',
+  security: bearer,
+  request: { query: journalQuery },
+  responses: { 200: json(journalPageSchema, 'Records after `after`, oldest first'), ...problems },
+});
+
+export const eventsRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/events',
+  summary: 'Server-sent events: `journal` (a JournalRecord, with its number as id) and `rates` (Rates, every 2 s)',
+  security: bearer,
+  request: { query: eventsQuery, headers: eventsHeaders },
+  responses: {
+    200: {
+      description: 'A stream that ends when the client goes, does not read for 30 s, or the API stops',
+      content: { 'text/event-stream': { schema: z.string() } },
+    },
+    ...problems,
+  },
+});
+
+export const certificatesRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/certificates',
+  summary: 'The kept certificates, newest first, at most 100',
+  security: bearer,
+  responses: { 200: json(certificatesSchema, 'What each says in short'), ...problems },
+});
+
+export const certificateRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/certificates/{name}',
+  summary: 'One certificate, whole, after its sum was verified',
+  security: bearer,
+  request: { params: certificateParam },
+  responses: { 200: json(certificateSchema, 'As it was kept'), ...problems },
+});
+
+export const differencesRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/differences',
+  summary: 'What the newest certificate says is not equal: tables, counts and columns, no values and no keys',
+  security: bearer,
+  responses: {
+    200: json(differencesSchema, 'Empty lists where all was equal, or nothing was compared yet'),
+    ...problems,
+  },
+});
+
+export const approvalsRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/approvals',
+  summary: 'The gates of the file that ask a person, and who has said yes',
+  security: bearer,
+  responses: { 200: json(approvalsSchema, 'In the order of the file'), ...problems },
+});
+
+export const approveRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/approvals',
+  summary: 'Says yes to one gate that asks a person. Role `approve`. It holds for one cut to green, and starts nothing',
+  security: bearer,
+  request: { body: { required: true, content: { 'application/json': { schema: approvalRequest } } } },
+  responses: {
+    200: json(approvalSchema, 'Somebody had said yes already: nothing was added'),
+    201: json(approvalSchema, 'Recorded in the journal, with who and when'),
+    ...problems,
+  },
+});
+
+export const commandsRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/commands',
+  summary: 'Commands that were asked for here, newest first',
+  security: bearer,
+  responses: { 200: json(commandsSchema, 'At most 50'), ...problems },
+});
+
+export const commandRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/commands/{id}',
+  summary: 'How a command is',
+  security: bearer,
+  request: { params: commandParam },
+  responses: { 200: json(commandSchema, 'running, done, failed or lost'), ...problems },
+});
+
+export const startRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/commands',
+  summary:
+    'Starts a command as the command line does. Roles: verify `operate`; up and rollback `cut`; cutover `approve` and `cut`',
+  security: bearer,
+  request: {
+    headers: commandHeaders,
+    body: { required: true, content: { 'application/json': { schema: commandRequest } } },
+  },
+  responses: {
+    200: json(z.union([commandSchema, dryRunSchema]), 'It was started before with this key; or what a dry run says'),
+    202: json(commandSchema, 'Recorded in the journal and started: ask its path (Location) how it is'),
+    ...problems,
+  },
+});
+
+export const metricsRoute = createRoute({
+  method: 'get',
+  path: '/metrics',
+  summary: 'For Prometheus; docs/reference/metrics.md has the names',
+  security: bearer,
+  responses: {
+    200: { description: 'Text exposition format 0.0.4', content: { 'text/plain': { schema: z.string() } } },
+    ...problems,
+  },
+});

@@ -1,0 +1,361 @@
+import { z } from '@hono/zod-openapi';
+import { journalEvent } from '../journal/events.ts';
+import type { Role } from './tokens.ts';
+
+/**
+ * What the API says, as schema values: the same ones check a request, type the code and make /openapi.json. Names, counts, positions and durations; never a row's
+ * values, never a secret. Version 1 of them only grows: a client passes over what it does not know.
+ */
+
+const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();
+const side = z.enum(['blue', 'green']);
+const flow = z.enum(['forward', 'reverse']);
+const iso = z.iso.datetime();
+const count = z.number().min(0);
+const perSide = <T extends z.ZodType>(value: T) => z.strictObject({ blue: value, green: value }).readonly();
+const failure = z.strictObject({ code: z.string(), reason: z.string() }).readonly();
+
+export const flowSchema = z
+  .strictObject({
+    flow,
+    mode: z.enum(['shadow', 'live']).describe('shadow: everything is read and checked, nothing applied'),
+    now: z.union([
+      z.strictObject({ state: z.literal('running') }),
+      z.strictObject({ state: z.literal('waiting'), code: z.string(), reason: z.string(), position: z.string() }),
+      z.strictObject({ state: z.literal('paused'), at: z.string() }),
+      z.strictObject({ state: z.literal('failed'), code: z.string(), reason: z.string() }),
+    ]),
+    received: z.string().describe('position: safe on the disk of Teal'),
+    applied: z.string().describe('position: durable on the target'),
+    convergesAt: z.string().optional(),
+    head: z.string().optional(),
+    lagBytes: count,
+    lagMs: count.optional().describe('absent until a heartbeat has come through: never a false 0'),
+    transactions: count,
+    changes: count,
+    changesPerSecond: count,
+    spoolBytes: count,
+    retainedBytes: count.optional(),
+    retainedLimitBytes: count.optional(),
+    budget: z.enum(['ok', 'warn', 'exceeded']).optional(),
+    rogueTransactions: count,
+    schema: list(z.string()).optional(),
+    ddl: z.string().optional(),
+  })
+  .openapi('Flow');
+
+const watched = z.strictObject({ restarts: count, lastIso: iso.optional(), failure: failure.optional() });
+
+export const migrationSchema = z
+  .strictObject({
+    name: z.string(),
+    live: side,
+    phase: z.enum(['new', 'blue', 'cutting', 'crossing', 'green', 'back', 'finalised', 'aborted']),
+    stages: list(z.strictObject({ stage: z.string(), state: z.string() })),
+    open: list(z.strictObject({ step: z.string(), state: z.string(), why: z.string().optional() })),
+    gates: list(z.strictObject({ asks: z.string(), answer: z.string(), evidence: z.string() })),
+    cuts: list(
+      z.strictObject({
+        cut: z.string(),
+        from: side,
+        to: side,
+        end: z.string(),
+        pauseMs: count.optional(),
+        held: z.literal(false).optional(),
+      }),
+    ),
+    soak: z.strictObject({ sinceIso: iso, untilIso: iso, over: z.boolean() }).optional(),
+    certificate: z.strictObject({ tables: count, rows: z.string(), atIso: iso }).optional(),
+    controller: z.strictObject({ pid: z.int(), host: z.string() }).optional(),
+    supervisor: z
+      .strictObject({
+        version: z.literal(1),
+        pid: z.int(),
+        sinceIso: iso,
+        lives: z.boolean(),
+        things: z
+          .strictObject({
+            forward: watched.optional(),
+            reverse: watched.optional(),
+            proxy: watched.optional(),
+            cut: watched.optional(),
+          })
+          .readonly(),
+      })
+      .optional(),
+    lastIso: iso.optional(),
+    progress: z
+      .strictObject({
+        step: z.string(),
+        text: z.string(),
+        done: count.optional(),
+        total: count.optional(),
+        unit: z.string().optional(),
+        atIso: iso,
+        pid: z.int(),
+      })
+      .optional()
+      .describe('how far what runs now is'),
+    flows: list(flowSchema),
+  })
+  .openapi('Migration');
+
+const proxySchema = z.strictObject({
+  mode: z.enum(['running', 'holding', 'unknown']),
+  pointsTo: z.enum(['blue', 'green', 'unknown']),
+  clients: count,
+  inFlight: count,
+  pinned: count.describe('sessions that could not cross a cut'),
+  queries: count,
+  bytesIn: count,
+  bytesOut: count,
+  longestWaitMs: count.optional().describe('of one client, in the hold that lasts or in the last one'),
+  alarm: z.boolean().describe('held clients cannot be let go although nobody asked to hold them any longer'),
+});
+
+export const ratesSchema = z
+  .strictObject({ atIso: iso, flows: list(flowSchema), proxy: proxySchema.optional() })
+  .openapi('Rates');
+
+export const planSchema = z
+  .strictObject({
+    migration: z.string(),
+    blue: z.string(),
+    green: z.string(),
+    stages: list(
+      z.strictObject({
+        id: z.string(),
+        title: z.string(),
+        gates: list(z.strictObject({ id: z.string(), asks: z.string(), person: z.boolean() })),
+        steps: list(
+          z.strictObject({
+            id: z.string(),
+            does: z.string(),
+            locks: z.string(),
+            costs: z.string(),
+            undone: z.string(),
+          }),
+        ),
+      }),
+    ),
+    hazards: list(z.strictObject({ severity: z.enum(['stops', 'warns']), what: z.string(), doThis: z.string() })),
+  })
+  .openapi('Plan');
+
+const record = z
+  .strictObject({ seq: z.int().min(1), at: iso, hash: z.string().regex(/^[0-9a-f]{64}$/), event: journalEvent })
+  .openapi('JournalRecord');
+
+export const journalPageSchema = z
+  .strictObject({
+    records: list(record),
+    next: z.int().optional().describe('`after` of the next page; absent where this one is the last for now'),
+  })
+  .openapi('JournalPage');
+
+const certificateSummary = z.strictObject({
+  name: z.string(),
+  result: z.enum(['equal', 'differs', 'unsettled']),
+  precision: z.enum(['full', 'reduced']),
+  flow,
+  startedAt: iso,
+  durationMs: count,
+  live: z.strictObject({ side, position: z.string() }),
+  tables: count,
+  different: count.describe('tables that are not equal'),
+  sha256: z.string(),
+});
+
+export const certificatesSchema = z
+  .strictObject({ certificates: list(certificateSummary).describe('newest first') })
+  .openapi('Certificates');
+
+/** Its shape is frozen where it is made (`verify/certificate.ts`); here only what makes it one. */
+export const certificateSchema = z
+  .looseObject({
+    format: z.literal('teal-certificate'),
+    version: z.literal(1),
+    migration: z.string(),
+    result: z.enum(['equal', 'differs', 'unsettled']),
+    startedAt: iso,
+    tables: list(z.looseObject({ schema: z.string(), name: z.string(), outcome: z.string() })),
+    sha256: z.string(),
+  })
+  .openapi('Certificate');
+
+export const differencesSchema = z
+  .strictObject({
+    certificate: z
+      .string()
+      .optional()
+      .describe('the newest one, which they are taken from; absent where there is none'),
+    startedAt: iso.optional(),
+    tables: list(
+      z.strictObject({
+        table: z.string(),
+        outcome: z.enum(['differs', 'absent', 'unsettled']),
+        reason: z.string().optional(),
+        missing: perSide(count).optional(),
+        different: count.optional(),
+        columns: z.record(z.string(), count).readonly().optional(),
+      }),
+    ),
+    objects: list(z.strictObject({ kind: z.string(), name: z.string(), what: z.string() })),
+  })
+  .openapi('Differences');
+
+const approval = z
+  .strictObject({
+    gate: z.string(),
+    person: z.string().describe('whom the file names'),
+    given: z.strictObject({ by: z.string(), atIso: iso, comment: z.string().optional() }).optional(),
+  })
+  .openapi('Approval');
+export const approvalSchema = approval;
+export const approvalsSchema = z.strictObject({ approvals: list(approval) }).openapi('Approvals');
+
+export const approvalRequest = z
+  .strictObject({
+    gate: z.string().min(1).max(200).describe('as GET /api/v1/approvals names it'),
+    comment: z.string().max(1_000).optional(),
+  })
+  .openapi('ApprovalRequest');
+
+/** What can be asked for, and the roles that it takes: all of them. `up` cuts over where every gate says yes; `cutover` says yes itself to those that ask a person. */
+export const commandRoles = Object.freeze({
+  verify: ['operate'],
+  up: ['cut'],
+  cutover: ['approve', 'cut'],
+  rollback: ['cut'],
+} as const satisfies Record<string, readonly Role[]>);
+export const commandNames = [
+  'verify',
+  'up',
+  'cutover',
+  'rollback',
+] as const satisfies readonly (keyof typeof commandRoles)[];
+
+export const commandRequest = z
+  .strictObject({
+    command: z.enum(commandNames),
+    reason: z.string().min(1).max(1_000).optional().describe('of a rollback, for the report'),
+    acceptSchema: z
+      .string()
+      .regex(/^[0-9a-f]{6,64}$/)
+      .optional()
+      .describe('of a cutover or rollback: the digest that TEAL-STAGES-108 told'),
+    dryRun: z.boolean().default(false).describe('true: says whether it would be started, and starts nothing'),
+  })
+  .openapi('CommandRequest');
+
+export const commandHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\w.:-]{8,128}$/, 'letters, digits, _ . : -, 8 to 128 of them')
+    .openapi({ description: 'the same key asks for the same command again, and starts it once' }),
+});
+
+const outcome = z.union([
+  z.strictObject({ outcome: z.literal('done'), live: side, next: list(z.string()) }),
+  z.strictObject({
+    outcome: z.literal('waiting'),
+    live: side,
+    gate: z.string(),
+    asks: z.string(),
+    next: list(z.string()),
+  }),
+  z.strictObject({ outcome: z.literal('no'), live: side, what: z.string(), next: list(z.string()) }),
+  z.strictObject({ equal: z.boolean(), evidence: z.string(), certificate: z.string() }),
+]);
+
+export const commandError = z.strictObject({
+  code: z.string(),
+  title: z.string(),
+  doThis: z.string(),
+  retry: z.enum(['auto', 'operator', 'never']),
+  dataMayDiffer: z.enum(['yes', 'no', 'unknown']),
+});
+
+export const commandSchema = z
+  .strictObject({
+    id: z.string().regex(/^[0-9a-f]{32}$/),
+    command: z.enum(commandNames),
+    by: z.string(),
+    atIso: iso,
+    state: z.enum(['running', 'done', 'failed', 'lost']),
+    outcome: outcome.optional().describe('of one that is done: what the command of the same name prints with --json'),
+    error: commandError.optional().describe('of one that failed, or is lost'),
+  })
+  .openapi('Command');
+
+export const commandsSchema = z
+  .strictObject({ commands: list(commandSchema).describe('newest first, at most 50') })
+  .openapi('Commands');
+
+export const dryRunSchema = z
+  .strictObject({
+    dryRun: z.literal(true),
+    command: z.enum(commandNames),
+    wouldStart: z.boolean(),
+    because: z.string().optional().describe('why it would not'),
+    live: side,
+    phase: z.string(),
+    unasked: list(z.string()).describe('gates that ask a person, and that nobody has said yes to'),
+  })
+  .openapi('DryRun');
+
+export const commandParam = z.strictObject({ id: z.string().regex(/^[0-9a-f]{32}$/, 'the id of a command') });
+
+export const healthSchema = z.strictObject({ status: z.literal('ok') }).openapi('Health');
+
+/** A whole number in a query, and nothing that only reads like one. */
+function numberInQuery(minimum: number, maximum: number, byDefault: number) {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, 'a whole number')
+    .transform(Number)
+    .pipe(z.int().min(minimum).max(maximum))
+    .default(byDefault)
+    .openapi({ type: 'integer', minimum, maximum, default: byDefault });
+}
+
+const lastSeq = Number.MAX_SAFE_INTEGER;
+export const journalQuery = z.strictObject({
+  after: numberInQuery(0, lastSeq, 0),
+  limit: numberInQuery(1, 500, 100),
+});
+
+const seqText = z
+  .string()
+  .regex(/^\d{1,15}$/, 'a number of a record')
+  .transform(Number);
+export const eventsQuery = z.strictObject({
+  after: seqText
+    .optional()
+    .openapi({ type: 'integer', minimum: 0, description: 'the record to go on after; default: the newest, 0 for all' }),
+});
+export const eventsHeaders = z.object({
+  'last-event-id': seqText
+    .optional()
+    .openapi({ type: 'integer', minimum: 0, description: 'what a client heard last; it counts for more than `after`' }),
+});
+export const certificateParam = z.strictObject({
+  name: z.string().regex(/^[0-9TZ.-]{10,40}-(forward|reverse)$/, 'the name of a certificate'),
+});
+
+export type Flow = z.infer<typeof flowSchema>;
+export type MigrationAnswer = z.infer<typeof migrationSchema>;
+export type Rates = z.infer<typeof ratesSchema>;
+export type ProxyRates = z.infer<typeof proxySchema>;
+export type PlanAnswer = z.infer<typeof planSchema>;
+export type CertificatesAnswer = z.infer<typeof certificatesSchema>;
+export type CertificateSummary = z.infer<typeof certificateSummary>;
+export type CertificateAnswer = z.infer<typeof certificateSchema>;
+export type DifferencesAnswer = z.infer<typeof differencesSchema>;
+export type Approval = z.infer<typeof approval>;
+export type CommandName = (typeof commandNames)[number];
+export type CommandRequest = z.infer<typeof commandRequest>;
+export type CommandAnswer = z.infer<typeof commandSchema>;
+export type CommandError = z.infer<typeof commandError>;
+export type DryRun = z.infer<typeof dryRunSchema>;
+export type ApprovalRequest = z.infer<typeof approvalRequest>;
