@@ -1,12 +1,11 @@
 import { must } from '../../../kernel/assert.ts';
 import { TealError } from '../../../kernel/errors.ts';
 import { PackedValues } from '../../../kernel/packed-values.ts';
-import type { TableName } from '../../../model/catalog.ts';
 import type { Relation, StreamEvent } from '../../../model/change.ts';
 import type { ChangeDecoder } from '../../../ports/change-source.ts';
 import { BinlogDecoder, type BinlogDecoderOptions } from '../change-decoder.ts';
 import { selectionOf, type Cell, type Selection } from '../values/from-select.ts';
-import { strictPolicy } from '../values/policy.ts';
+import { strictPolicy, type ValuePolicy } from '../values/policy.ts';
 import { decodeRecorded, type RecordedRow, type RecordedTable } from './payload.ts';
 
 export type RecordDecoderOptions = Pick<BinlogDecoderOptions, 'policy' | 'carries' | 'referenced'>;
@@ -41,31 +40,41 @@ export class RecordDecoder implements ChangeDecoder {
   }
 }
 
+/** One column of a row, where its cells stand: its value, and what tells of it what the value alone does not. */
+interface ColumnReader {
+  readonly name: string;
+  readonly selection: Selection;
+  readonly at: readonly number[];
+}
+
 class KnownTable {
   readonly relation: Relation;
-  readonly #selection: Selection;
-  /** Places of what is carried. */
-  readonly #seen: readonly number[];
-  /** Places of which a changed value must be told; undefined without a key. */
+  /** Cells of a row. */
+  readonly #width: number;
+  /** Of what is carried: a value of another column may have no form, and harms nobody. */
+  readonly #readers: readonly ColumnReader[];
+  /** Places among these of which a changed value must be told; undefined without a key. */
   readonly #told: readonly number[] | undefined;
 
   constructor(id: number, table: RecordedTable, options: RecordDecoderOptions) {
-    const { schema, name, columns, key } = table;
+    const { schema, name, key } = table;
     const hasKey = key.length > 0;
-    this.#selection = selectionOf({ table, columns, key }, options.policy ?? strictPolicy);
-    this.#seen = columns.flatMap((column, place) => (carries(options, table, column.name) ? [place] : []));
+    const all = readersOf(table, options.policy ?? strictPolicy);
+    const readers = all.filter((reader) => options.carries?.(table, reader.name) ?? true);
     const told = new Set([...key, ...(options.referenced?.(table) ?? [])]);
-    this.#told = hasKey ? columns.flatMap((column, place) => (told.has(column.name) ? [place] : [])) : undefined;
+    this.#width = all.reduce((sum, { at }) => sum + at.length, 0);
+    this.#readers = readers;
+    this.#told = hasKey ? readers.flatMap((reader, place) => (told.has(reader.name) ? [place] : [])) : undefined;
     this.relation = Object.freeze({
       id,
       schema,
       name,
       replicaIdentity: hasKey ? 'default' : 'full',
-      columns: this.#seen.map((place) => ({
-        name: columns[place]?.name ?? '',
+      columns: readers.map((reader) => ({
+        name: reader.name,
         typeOid: 0,
         typeModifier: -1,
-        key: !hasKey || key.includes(columns[place]?.name ?? ''),
+        key: !hasKey || key.includes(reader.name),
       })),
     } as const);
   }
@@ -73,27 +82,27 @@ class KnownTable {
   read({ operation, isUnchecked, before, after }: RecordedRow): StreamEvent {
     const { relation } = this;
     const unchecked = isUnchecked ? ({ isUnchecked } as const) : {};
-    if (operation === 'insert') return { kind: 'insert', relation, row: this.#values(this.#cells(after)) };
+    if (operation === 'insert') return { kind: 'insert', relation, row: PackedValues.of(this.#cells(after)) };
     const old = this.#cells(before);
     if (operation === 'delete') {
-      return { kind: 'delete', relation, old: { kind: 'full', values: this.#values(old) }, ...unchecked };
+      return { kind: 'delete', relation, old: { kind: 'full', values: PackedValues.of(old) }, ...unchecked };
     }
     const now = this.#cells(after);
-    const update = { kind: 'update', relation, row: this.#values(now), ...unchecked } as const;
-    return this.#isSameKey(old, now) ? update : { ...update, old: { kind: 'full', values: this.#values(old) } };
+    const update = { kind: 'update', relation, row: PackedValues.of(now), ...unchecked } as const;
+    return this.#isSameKey(old, now) ? update : { ...update, old: { kind: 'full', values: PackedValues.of(old) } };
   }
 
   #cells(row: readonly Cell[] | undefined): readonly Cell[] {
     const cells = must(row, 'a row of a recorded change');
-    if (cells.length === this.#selection.list.length) return this.#selection.canonical(cells);
+    if (cells.length === this.#width) {
+      return this.#readers.map(
+        ({ selection, at }) => selection.canonical(at.map((place) => cells[place] ?? null))[0] ?? null,
+      );
+    }
     throw new TealError('TEAL-WIRE-001', 'a row with another number of values than its table has', {
       schema: this.relation.schema,
       table: this.relation.name,
     });
-  }
-
-  #values(cells: readonly Cell[]): PackedValues {
-    return PackedValues.of(this.#seen.map((place) => cells[place] ?? null));
   }
 
   #isSameKey(old: readonly Cell[], now: readonly Cell[]): boolean {
@@ -101,10 +110,17 @@ class KnownTable {
   }
 }
 
-function isSame(a: Cell, b: Cell): boolean {
-  return a === null || b === null ? a === b : a.equals(b);
+/** As a selection of all columns lays out its list: values first, then what some of them need beside. */
+function readersOf({ columns, key, ...table }: RecordedTable, policy: ValuePolicy): readonly ColumnReader[] {
+  let next = columns.length;
+  return columns.map((column, place) => {
+    const selection = selectionOf({ table, columns: [column], key }, policy);
+    const hasMore = selection.list.length > 1;
+    if (hasMore) next += 1;
+    return { name: column.name, selection, at: hasMore ? [place, next - 1] : [place] };
+  });
 }
 
-function carries({ carries: asked }: RecordDecoderOptions, table: TableName, column: string): boolean {
-  return asked?.(table, column) ?? true;
+function isSame(a: Cell, b: Cell): boolean {
+  return a === null || b === null ? a === b : a.equals(b);
 }

@@ -59,6 +59,36 @@ test('records of another kind are left to others, and what is cut off is refused
   }
 });
 
+test('a value that is not carried needs no form', () => {
+  const dated = {
+    schema: 'shop',
+    name: 'dated',
+    key: ['id'],
+    columns: [
+      { name: 'real', type: 'double' },
+      { name: 'born', type: 'date' },
+      { name: 'id', type: 'int' },
+      { name: 'label', type: `enum('', 'a')`, characterSet: 'utf8mb4' },
+    ],
+  };
+  // Values, then of `real` whether it is not -0, and of `label` its number.
+  const after = ['0', '0000-00-00', '7', '', '0', '0'].map((text) => Buffer.from(text));
+  const insert = encodeRecordedRow({ operation: 'insert', number: 1, isUnchecked: false, before: undefined, after });
+  const rowOf = (carried: readonly string[]): unknown => {
+    const decoder = new RecordDecoder({ carries: (_, column) => carried.includes(column) });
+    decoder.decode(encodeRecordedTable(1, dated));
+    const event = decoder.decode(insert);
+    return event?.kind === 'insert' ? event.row.toArray().map(String) : event;
+  };
+  expect(rowOf(['real', 'id'])).toEqual(['-0', '7']);
+  for (const without of [
+    ['born', 'id'],
+    ['id', 'label'],
+  ]) {
+    expect(() => rowOf(without)).toThrow(expect.toSatisfy((error) => isTealError(error, 'TEAL-SYNC-130')));
+  }
+});
+
 test('rows are told as the copy has them, and an old one where its key or what is referred to has changed', () => {
   const decoder = new RecordDecoder({
     carries: (_, column) => column !== 'v',
