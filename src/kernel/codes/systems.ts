@@ -202,7 +202,7 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-041': {
     summary: 'A table is not recorded any more',
     happened:
-      'A trigger that records the changes of a table is gone, or fires no more in every session (ALTER TABLE … DISABLE TRIGGER, also by pg_restore --disable-triggers). What was written meanwhile is in no record.',
+      'A trigger that records the changes of a table is gone, is another one than was made, or fires no more in every session (ALTER TABLE … DISABLE TRIGGER, also by pg_restore --disable-triggers). What was written meanwhile is in no record.',
     doThis:
       'Find out who changed the triggers of the tables in the facts. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
     retry: 'never',
@@ -401,6 +401,50 @@ export const systemsCodes = {
     doThis: 'Nothing at first: Teal tries again. If it repeats, look for a second worker of this flow.',
     retry: 'auto',
     dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-340': {
+    summary: 'A recorded table was emptied or written anew',
+    happened:
+      'The table is another one in InnoDB than when its triggers began to record: TRUNCATE, DROP and EXCHANGE PARTITION, IMPORT TABLESPACE, OPTIMIZE TABLE, an ALTER TABLE that copies rows, or DROP TABLE did that. No trigger fires for any of them, so rows may be gone of which no record says so.',
+    doThis:
+      'Let nobody do that while a migration lives; DELETE is recorded. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-341': {
+    summary: 'A recorded table has other columns or keys',
+    happened:
+      'Triggers of MySQL and MariaDB name the columns that they record. A column came, went or became another one, or a foreign key that changes or deletes rows did: what was written since is not in the record as it is in the table.',
+    doThis:
+      'Let nobody change the schema while a migration by triggers lives. Where a column that they name is gone, writes to the table fail until the triggers are dropped, which `teal abort` does. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-342': {
+    summary: 'A table is not found in InnoDB',
+    happened:
+      'The tables in the facts are to be recorded, and INNODB_TABLES (INNODB_SYS_TABLES on MariaDB) shows none of their name: TRUNCATE of one could not be noticed. Another engine holds it, or its name has letters that InnoDB writes in a way unknown to Teal.',
+    doThis: 'Leave the table out (tables.exclude), or rename it to letters, digits and underscores.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-343': {
+    summary: 'Another server writes to the source',
+    happened:
+      'A thread of the source applies what another server sends. Rows that come so, out of a log of rows, fire no trigger, and are in no record.',
+    doThis:
+      'Follow the server that clients write to, or make the source stand by itself. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-344': {
+    summary: 'Numbers of changes do not rise any more',
+    happened:
+      'The order of recorded changes is told by uuid_short() of the source, which counts on from its clock when the server starts. It gives numbers now that are below those which are recorded: the clock was put back between two starts, or server_id was lowered.',
+    doThis:
+      'Set the clock of the source. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
   },
   'TEAL-SYSTEMS-500': {
     summary: 'Prepared transactions stand in the way of the cut',

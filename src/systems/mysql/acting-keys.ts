@@ -1,5 +1,6 @@
 import { actingKeysOf, type ActingKey } from '../../model/acting-keys.ts';
 import type { TableName } from '../../model/catalog.ts';
+import type { FollowMethod } from '../../model/follow-method.ts';
 import { readForeignKeys } from './inspect/foreign-keys.ts';
 import { askRows, isAtLeast, type Querier } from './inspect/querier.ts';
 
@@ -7,17 +8,19 @@ export interface ActingKeysOptions {
   /** The one that the address names; absent: all. */
   readonly database: string | undefined;
   readonly isWanted: (table: TableName) => boolean;
+  /** Triggers see of none what it does, whatever the log of the server holds. Default: `log`. */
+  readonly method?: FollowMethod;
 }
 
 /**
  * Foreign keys between wanted tables whose cascades are in no log: of every MariaDB, of MySQL before 9.6, and of a later one where InnoDB still does them
- * (manual of 9.7, "Replication and Foreign Keys"). None of a server that logs what they do.
+ * (manual of 9.7, "Replication and Foreign Keys"). None of a server that logs what they do, where its log is read.
  */
 export async function readActingKeys(
   querier: Querier,
-  { database, isWanted }: ActingKeysOptions,
+  { database, isWanted, method }: ActingKeysOptions,
 ): Promise<readonly ActingKey[]> {
-  if (await logsCascades(querier)) return [];
+  if (method !== 'triggers' && (await logsCascades(querier))) return [];
   const tables = await readForeignKeys(querier, database);
   return actingKeysOf(tables.filter(isWanted));
 }

@@ -23,6 +23,8 @@ export interface MysqlFenceOptions {
   readonly position: (connection: MysqlConnection) => Promise<Position>;
   /** What has changed since the schema was marked: names of objects. Called while nothing can change. */
   readonly changed?: (connection: MysqlConnection, allowed: SchemaMark) => Promise<readonly string[]>;
+  /** Refuses to close, by an error: asked when nothing can be written any more, before the token. */
+  readonly beforeToken?: (connection: MysqlConnection) => Promise<void>;
   /**
    * Where nobody holds the clients: a server on which some transaction has always written something is closed all the same, once no better moment has come in half of the time.
    * The COMMIT of such a one is refused as every write is from then on (1290), and the server rolls it back: nothing of it has happened. Default: it is waited for, or not closed.
@@ -202,6 +204,7 @@ export class MysqlFence implements Fence {
         return false;
       }
       if (options.schema !== undefined) await this.#refuseChanged(connection, options.schema);
+      await this.#options.beforeToken?.(connection);
       await connection.query('set global read_only = on');
       return true;
     } catch (error) {

@@ -2,6 +2,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { Fence } from '../../ports/fence.ts';
 import type { Probed, Step } from '../../ports/step.ts';
 import type { KeptSession } from './kept-session.ts';
+import { removeRecorder } from './trigger-source/recorder.ts';
 import { isTealSchemaThere, removeTealSchema } from './teal-schema.ts';
 
 /**
@@ -24,6 +25,8 @@ export function removalStep(side: Side, session: KeptSession, fence: Fence, keep
       }),
     act: async () => {
       if (!keepClosed) await fence.remove();
+      // First: what they write into must not go before them.
+      await session.use(removeRecorder);
       await session.use(removeTealSchema);
     },
     undo: async () => undefined,

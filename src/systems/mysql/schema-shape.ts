@@ -9,6 +9,7 @@ import { askRows, placeholders, type Querier } from './inspect/querier.ts';
 import { quoteIdent } from './quote.ts';
 import { columnDefinition } from './column-forms.ts';
 import { definitionOf } from './schema-forms.ts';
+import { isNoRecorder } from './trigger-source/names.ts';
 
 /** All of a schema that has to be the same on both sides, without its words: to be compared, kept and told. */
 export interface SchemaShape {
@@ -202,7 +203,7 @@ function programSql(within: (column: string) => string): readonly string[] {
      from information_schema.routines where ${within('routine_schema')}`,
     `select 'TRIGGER' as kind, trigger_schema as db, trigger_name as name, event_object_table as tab,
        concat_ws('\\n', action_timing, event_manipulation, action_statement, definer) as says
-     from information_schema.triggers where ${within('trigger_schema')}`,
+     from information_schema.triggers where ${within('trigger_schema')} and ${isNoRecorder('trigger_name')}`,
     `select 'EVENT' as kind, event_schema as db, event_name as name, null as tab,
        concat_ws('\\n', event_definition, event_type, execute_at, interval_value, interval_field, ends, on_completion, definer) as says
      from information_schema.events where ${within('event_schema')}`,

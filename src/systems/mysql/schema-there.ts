@@ -1,6 +1,7 @@
 import type { MysqlConnection } from './connection.ts';
 import { askRows, placeholders } from './inspect/querier.ts';
 import type { SchemaItem } from './schema-capture.ts';
+import { isNoRecorder } from './trigger-source/names.ts';
 
 type Kind = SchemaItem['kind'];
 
@@ -67,7 +68,7 @@ function thereSql(databases: readonly string[]): readonly string[] {
     `select distinct 'FOREIGN KEY' as kind, table_schema as db, table_name as name, constraint_name as part
      from information_schema.key_column_usage where ${within('table_schema')} and referenced_table_name is not null`,
     `select routine_type as kind, routine_schema as db, routine_name as name, null as part from information_schema.routines where ${within('routine_schema')}`,
-    `select 'TRIGGER' as kind, trigger_schema as db, trigger_name as name, null as part from information_schema.triggers where ${within('trigger_schema')}`,
+    `select 'TRIGGER' as kind, trigger_schema as db, trigger_name as name, null as part from information_schema.triggers where ${within('trigger_schema')} and ${isNoRecorder('trigger_name')}`,
     `select 'EVENT' as kind, event_schema as db, event_name as name, null as part from information_schema.events where ${within('event_schema')}`,
   ];
 }

@@ -1,4 +1,5 @@
 import { orAborted } from '../../kernel/abort.ts';
+import { must } from '../../kernel/assert.ts';
 import { isoNow, monotonicMs, sleep, waitFor, within } from '../../kernel/clock.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
 import type { TableName } from '../../model/catalog.ts';
@@ -19,9 +20,22 @@ export interface SnapshotSessionsOptions {
   readonly lockTimeoutMs?: number;
   /** How often it is tried without a lock; default 20. */
   readonly attemptsWithoutLock?: number;
+  /** How it is known that they see the same; default: by the place in the binlog. */
+  readonly meet?: OpenMeeting;
   /** Told once, when it is there. */
   readonly onTaken?: (taken: TakenSnapshot) => void;
 }
+
+/** How sessions come to see the same, and where that is. */
+export interface Meeting extends AsyncDisposable {
+  /** Begins the sessions anew; whether they are known to see the same. `isQuiet`: nothing commits meanwhile, so they do. */
+  begin(sessions: readonly MysqlConnection[], isQuiet: boolean, signal: AbortSignal): Promise<boolean>;
+  /** Of those that were begun last. Nothing is locked for it. */
+  place(): Promise<Position>;
+}
+
+/** `looker` is a session in no transaction. */
+export type OpenMeeting = (looker: MysqlConnection, signal: AbortSignal) => Promise<Meeting>;
 
 export interface TakenSnapshot {
   readonly position: Position;
@@ -111,16 +125,33 @@ async function beginTogether(
   sessions: readonly MysqlConnection[],
   signal: AbortSignal,
 ): Promise<TakenSnapshot> {
-  const { url, applicationName } = options;
+  const { url, applicationName, meet = meetInBinlog } = options;
   await using looker = await connect({ url, applicationName: `${applicationName} lock`, signal });
+  await using meeting = await meet(looker, signal);
   const most = options.attemptsWithoutLock ?? attemptsToAgree;
   for (let attempts = 1; attempts <= most; attempts += 1) {
-    const place = await untilAborted(looker, signal, async () => beginWithoutLock(looker, sessions, signal));
-    if (place !== undefined) {
-      return { position: positionOf(looker.flavour, place), how: 'agreed', blockedMs: 0, attempts };
+    if (await untilAborted(looker, signal, async () => meeting.begin(sessions, false, signal))) {
+      return { position: await meeting.place(), how: 'agreed', blockedMs: 0, attempts };
     }
   }
-  return await beginUnderLock(options, looker, sessions, signal);
+  return await beginUnderLock(options, meeting, looker, sessions, signal);
+}
+
+async function meetInBinlog(looker: MysqlConnection): Promise<Meeting> {
+  let place: ToldPlace | undefined;
+  return {
+    async begin(sessions, isQuiet, signal) {
+      if (isQuiet) {
+        await beginAll(sessions, signal);
+        place = await placeNow(looker);
+      } else {
+        place = await beginWithoutLock(looker, sessions, signal);
+      }
+      return place !== undefined;
+    },
+    place: async () => positionOf(looker.flavour, must(place, 'a place in the binlog')),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
 }
 
 /** The place, if all snapshots are known to be at it: all that is before it in the binlog could be seen before they were opened, and nothing was behind it afterwards. */
@@ -155,7 +186,8 @@ async function isSeenUpTo(looker: MysqlConnection, place: ToldPlace): Promise<bo
   );
 }
 
-async function beginAll(sessions: readonly MysqlConnection[], signal: AbortSignal): Promise<void> {
+/** All of them see what had committed by now, each from its own moment. */
+export async function beginAll(sessions: readonly MysqlConnection[], signal: AbortSignal): Promise<void> {
   const begin = 'start transaction with consistent snapshot, read only';
   await Promise.all(sessions.map(async (each) => untilAborted(each, signal, async () => each.query(begin))));
 }
@@ -167,28 +199,27 @@ function logFile(told: string | null | undefined): string {
 
 async function beginUnderLock(
   options: SnapshotSessionsOptions,
+  meeting: Meeting,
   control: MysqlConnection,
   sessions: readonly MysqlConnection[],
   signal: AbortSignal,
 ): Promise<TakenSnapshot> {
-  const { flavour } = control;
-  const lock = locks[flavour];
+  const lock = locks[control.flavour];
   const attempts = await untilAborted(control, signal, async () => takeLock(control, options, signal));
   const since = monotonicMs();
   // Whatever happens, the end of this session is the end of the lock.
   const late = (): TealError =>
     new TealError('TEAL-SYSTEMS-008', `not all snapshots were opened in ${longestBlockMs} ms`);
-  const place = await within(longestBlockMs, late, async (inTime) => {
+  await within(longestBlockMs, late, async (inTime) => {
     const soon = AbortSignal.any([signal, inTime]);
-    return untilAborted(control, soon, async () => {
-      await beginAll(sessions, soon);
-      const told = await placeNow(control);
+    await untilAborted(control, soon, async () => {
+      await meeting.begin(sessions, true, soon);
       await control.query(lock.release);
-      return told;
     });
   });
   const blockedMs = Math.round(monotonicMs() - since);
-  return { position: positionOf(flavour, place), how: lock.how, blockedMs, attempts };
+  const position = await meeting.place();
+  return { position, how: lock.how, blockedMs, attempts };
 }
 
 const locks: Readonly<

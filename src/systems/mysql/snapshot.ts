@@ -1,7 +1,7 @@
 import type { TableName } from '../../model/catalog.ts';
 import type { HeldEpoch, SnapshotKeeper } from '../../ports/snapshot-source.ts';
 import { mysqlSnapshotSource } from './copy-source.ts';
-import { takeSnapshot, type SnapshotSessions, type TakenSnapshot } from './snapshot-sessions.ts';
+import { takeSnapshot, type OpenMeeting, type SnapshotSessions, type TakenSnapshot } from './snapshot-sessions.ts';
 import type { ValuePolicy } from './values/policy.ts';
 
 export interface MysqlSnapshotOptions {
@@ -11,6 +11,8 @@ export interface MysqlSnapshotOptions {
   /** As many as the copy has workers. */
   readonly sessions: number;
   readonly policy?: ValuePolicy;
+  /** How its sessions come to one place; default: by the binlog. */
+  readonly meet?: OpenMeeting;
   readonly lockTimeoutMs?: number;
   readonly stretchBytes?: number;
   readonly onTaken?: (taken: TakenSnapshot) => void;

@@ -63,7 +63,7 @@ export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
 }
 
 /** The row comes back through the stream; its time is another one each time, or it would not be logged. */
-async function beat(connection: MysqlConnection, side: Side): Promise<void> {
+export async function beat(connection: MysqlConnection, side: Side): Promise<void> {
   await connection.query(
     `insert into teal.heartbeat (side, at) values (?, current_timestamp(6)) on duplicate key update at = current_timestamp(6)`,
     [side],

@@ -1,5 +1,5 @@
 import { TealError } from '../../kernel/errors.ts';
-import type { MysqlConnection } from './connection.ts';
+import type { MysqlConnection, MysqlRow } from './connection.ts';
 
 /**
  * Privileges that let a session write while `read_only` is on. MariaDB took it out of SUPER with 10.11 (manual: "READ ONLY ADMIN"); an account that has SUPER alone is told there too
@@ -66,22 +66,33 @@ async function readPrivileged(connection: MysqlConnection): Promise<ReadonlySet<
   return new Set(rows.filter((row) => row['passes'] === '1').map((row) => row['account'] ?? ''));
 }
 
+/** Threads that apply what another server sends; sentences. Needs PROCESS. */
+export async function readAppliers(connection: MysqlConnection): Promise<readonly string[]> {
+  const { rows } = await connection.query(
+    `select id as id, command as command, coalesce(state, '') as state from information_schema.processlist where user = 'system user'`,
+  );
+  return rows.filter(isApplier).map((row) => `a thread applies what another server sends (${row['id']})`);
+}
+
+/** MariaDB names its threads by the command, MySQL the receiver by its state. */
+function isApplier(row: MysqlRow): boolean {
+  return (
+    /^(Slave_SQL|Slave_worker|Connect$|Query$)/.test(row['command'] ?? '') &&
+    !/send event|connect/i.test(row['state'] ?? '')
+  );
+}
+
 async function sessionsOf(connection: MysqlConnection, privileged: ReadonlySet<string>): Promise<readonly string[]> {
   const { rows } = await connection.query(
-    `select id as id, user as account, command as command, coalesce(state, '') as state from information_schema.processlist
-     where id <> connection_id() and user <> substring_index(user(), '@', 1)`,
+    `select id as id, user as account, command as command from information_schema.processlist
+     where id <> connection_id() and user not in (substring_index(user(), '@', 1), 'system user')`,
   );
-  return rows.flatMap((row) => {
+  const sessions = rows.flatMap((row) => {
     const [id, account, command] = [row['id'] ?? '', row['account'] ?? '', row['command'] ?? ''];
-    // MariaDB names its threads by the command, MySQL the receiver by its state.
-    const isApplier = /^Slave_(SQL|worker)/.test(command) || /^(Connect|Query)$/.test(command);
-    if (account === 'system user') {
-      const applies = isApplier && !/send event|connect/i.test(row['state'] ?? '');
-      return applies ? [`a thread applies what another server sends (${id})`] : [];
-    }
     if (!privileged.has(account) || command.startsWith('Binlog Dump')) return [];
     return [`session ${id} of ${account} may write while the server is read-only`];
   });
+  return [...(await readAppliers(connection)), ...sessions];
 }
 
 async function eventsOf(connection: MysqlConnection, privileged: ReadonlySet<string>): Promise<readonly string[]> {

@@ -24,6 +24,12 @@ import { takeSnapshot } from '../../systems/mysql/snapshot-sessions.ts';
 import { openSourceProbe, readEndOfBinlog } from '../../systems/mysql/source-probe.ts';
 import { mysqlSource } from '../../systems/mysql/source.ts';
 import { installTealSchema } from '../../systems/mysql/teal-schema.ts';
+import { RecordDecoder } from '../../systems/mysql/trigger-source/decoder.ts';
+import { readerLock } from '../../systems/mysql/trigger-source/names.ts';
+import { openTriggerProbe } from '../../systems/mysql/trigger-source/probe.ts';
+import { installRecorder, recorderTables, removeRecorder } from '../../systems/mysql/trigger-source/recorder.ts';
+import { triggerSource } from '../../systems/mysql/trigger-source/source.ts';
+import { makeTick } from '../../systems/mysql/trigger-source/ticks.ts';
 import { columnWriter } from '../../systems/mysql/values/to-sql.ts';
 import type { CopyWorld, TakenSnapshot } from '../copy-contract.ts';
 import type { SideWorld } from '../side-contract.ts';
@@ -140,6 +146,71 @@ export async function mysqlSourceWorld(server: MysqlServer): Promise<SourceWorld
     },
     async [Symbol.asyncDispose]() {
       await log.probe[Symbol.asyncDispose]();
+      await opened[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The same followed by triggers: a tick after each transaction of the contract, so that each comes by itself as a log would have it. */
+export async function mysqlTriggerSourceWorld(server: MysqlServer): Promise<SourceWorld> {
+  const opened = await openClients(server, 'blue');
+  const { session, clients } = opened;
+  const url = urlOf(server);
+  await using recorder = await openSession(server);
+  await removeRecorder(recorder);
+  await installRecorder(recorder, recorderTables([]));
+  const first = await makeTick(session);
+  const applicationName = 'teal test recorded';
+  const probe = openTriggerProbe({
+    url,
+    applicationName: 'teal test probe',
+    side: 'blue',
+    firstPosition: async () => first,
+  });
+  return {
+    database: {
+      ...clients,
+      async make(table) {
+        await clients.make(table);
+        const { tables } = await readCatalog(session, schema);
+        await installRecorder(session, recorderTables(tables));
+      },
+      async write(...changes) {
+        await clients.write(...changes);
+        await makeTick(session);
+      },
+      async begin(...changes) {
+        const open = await clients.begin(...changes);
+        return {
+          async commit() {
+            await open.commit();
+            await makeTick(session);
+          },
+          rollBack: open.rollBack,
+        };
+      },
+    },
+    source: triggerSource({ url, applicationName, pollMs: 20, cleanPauseMs: 20 }),
+    decoder: () => new RecordDecoder(),
+    probe: {
+      ...probe,
+      async heartbeat() {
+        await probe.heartbeat();
+        await makeTick(session);
+      },
+      async mark() {
+        const before = await probe.mark();
+        await makeTick(session);
+        return before;
+      },
+    },
+    async cutOff() {
+      const holder = await lockHolder(session, lockName(readerLock));
+      if (holder !== undefined) await session.query(`kill ${holder}`);
+    },
+    async [Symbol.asyncDispose]() {
+      await probe[Symbol.asyncDispose]();
+      await removeRecorder(session);
       await opened[Symbol.asyncDispose]();
     },
   };

@@ -4,6 +4,7 @@ import { tableKey, type TableName } from '../../../model/catalog.ts';
 import type { DigestTable, Repairer, RowRepair, TableRepair, TextValues } from '../../../ports/digester.ts';
 import { untilAborted } from '../../../kernel/kept-session.ts';
 import { connect, type MysqlConnection } from '../connection.ts';
+import { originVariable } from '../trigger-source/names.ts';
 import { quoteIdent, quoteLiteral, quoteTable } from '../quote.ts';
 
 /** How a text is written as a value of a column, and how it is compared with one, letter by letter. */
@@ -65,11 +66,14 @@ async function apply(
   );
 }
 
-/** The first change of the transaction: the log names the origin by it. An UPDATE that changes nothing would be in no log. */
+/** The first change of the transaction: the log names the origin by it. An UPDATE that changes nothing would be in no log. What triggers record they know by the variable. */
 function originSql(origin: string | undefined): readonly string[] {
   if (origin === undefined) return [];
   const name = quoteLiteral(origin);
-  return [`insert into teal.stream (name, writes) values (${name}, 1) on duplicate key update writes = writes + 1`];
+  return [
+    `set ${originVariable} = ${name}`,
+    `insert into teal.stream (name, writes) values (${name}, 1) on duplicate key update writes = writes + 1`,
+  ];
 }
 
 async function applyOne(

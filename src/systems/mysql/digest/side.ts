@@ -14,7 +14,7 @@ import { BorrowedSession } from '../borrowed-session.ts';
 import { connect, type MysqlConnection } from '../connection.ts';
 import { seriesOf } from '../schema-shape.ts';
 import { cutByKey, type NumberedTable, type StretchBounds } from '../key-stretches.ts';
-import { takeSnapshot, type SnapshotSessions } from '../snapshot-sessions.ts';
+import { takeSnapshot, type OpenMeeting, type SnapshotSessions } from '../snapshot-sessions.ts';
 import { strictPolicy, type ValuePolicy } from '../values/policy.ts';
 import { mysqlDigestReader, rangeOf } from './reader.ts';
 
@@ -30,6 +30,8 @@ export interface MysqlSideOptions {
   readonly policy?: ValuePolicy;
   /** Columns that the other side holds as boolean. */
   readonly isBoolean?: (table: TableName, column: string) => boolean;
+  /** How its sessions come to one place; default: by the binlog. */
+  readonly meet?: OpenMeeting;
   /** Readers that one snapshot can have: they must all be there when it is taken. Default 2. */
   readonly readers?: number;
 }
@@ -73,7 +75,13 @@ async function openSnapshot(options: MysqlSideOptions, snapshot: SnapshotOptions
   const { url, readers = defaultReaders } = options;
   const { signal, lockTimeoutMs } = snapshot;
   const sessions = await takeSnapshot(
-    { url, applicationName: 'teal verify', sessions: readers, lockTimeoutMs },
+    {
+      url,
+      applicationName: 'teal verify',
+      sessions: readers,
+      lockTimeoutMs,
+      ...(options.meet === undefined ? {} : { meet: options.meet }),
+    },
     signal,
   );
   return heldSnapshot(options, sessions);

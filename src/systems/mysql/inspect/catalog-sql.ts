@@ -1,4 +1,5 @@
 import { isAtLeast, placeholders, type Querier } from './querier.ts';
+import { isNoRecorder } from '../trigger-source/names.ts';
 
 /** One row of each part, as text; see the manuals' chapters on information_schema. */
 export interface CatalogRows {
@@ -130,7 +131,7 @@ export function catalogParts({ flavour, version }: Querier, databases: readonly 
       from information_schema.table_constraints where ${within('table_schema')} and constraint_type = 'CHECK'`,
     triggers: `
       select event_object_schema as db, event_object_table as tab, trigger_name as name
-      from information_schema.triggers where ${within('event_object_schema')}`,
+      from information_schema.triggers where ${within('event_object_schema')} and ${isNoRecorder('trigger_name')}`,
     partitions: `
       select table_schema as db, table_name as tab, partition_name as name, partition_method as method,
         partition_expression as expression, partition_description as description, subpartition_method as sub_method,

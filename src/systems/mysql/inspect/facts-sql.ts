@@ -1,4 +1,5 @@
 import { isAtLeast, placeholders, type Querier } from './querier.ts';
+import { isNoRecorder } from '../trigger-source/names.ts';
 
 /** Settings that the assessment reads or the inventory lists. What a server does not know is left out of its answer. */
 export const settingNames = [
@@ -110,7 +111,7 @@ export function definedObjectsSql(databases: readonly string[]): string {
   return `
     select 'view' as kind, table_schema as db, table_name as name, definer as definer, null as state
       from information_schema.views where table_schema in (${within})
-    union all select 'trigger', trigger_schema, trigger_name, definer, null from information_schema.triggers where trigger_schema in (${within})
+    union all select 'trigger', trigger_schema, trigger_name, definer, null from information_schema.triggers where trigger_schema in (${within}) and ${isNoRecorder('trigger_name')}
     union all select lower(routine_type), routine_schema, routine_name, definer, null from information_schema.routines
       where routine_schema in (${within}) and routine_type in ('PROCEDURE', 'FUNCTION')
     union all select 'event', event_schema, event_name, definer, status from information_schema.events where event_schema in (${within})`;

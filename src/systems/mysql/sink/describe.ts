@@ -5,6 +5,7 @@ import { isTealError } from '../../../kernel/errors.ts';
 import type { MysqlConnection } from '../connection.ts';
 import { quoteIdent, quoteTable } from '../quote.ts';
 import { columnWriter, type ColumnWriter } from '../values/to-sql.ts';
+import { isNoRecorder } from '../trigger-source/names.ts';
 
 export interface TargetColumn {
   readonly name: string;
@@ -56,7 +57,7 @@ export async function readServerTable(
     [schema, name],
   );
   const triggers = await connection.query(
-    `select trigger_name as name from information_schema.triggers where event_object_schema = ? and event_object_table = ? order by 1`,
+    `select trigger_name as name from information_schema.triggers where event_object_schema = ? and event_object_table = ? and ${isNoRecorder('trigger_name')} order by 1`,
     [schema, name],
   );
   return {

@@ -19,6 +19,7 @@ import { cascade, type CascadeHands } from '../../../ports/cascade.ts';
 import { connect, type MysqlConnection, type MysqlParameter } from '../connection.ts';
 import { lockHolder, lockName, tryLock } from '../named-lock.ts';
 import { originOf } from '../teal-schema.ts';
+import { originVariable } from '../trigger-source/names.ts';
 import { cascadeHands } from './cascades.ts';
 import { fit, readServerTable, type FittedTable } from './describe.ts';
 import { Durability } from '../durability.ts';
@@ -41,7 +42,7 @@ const forceEveryMs = 10_000;
 
 /**
  * The sink of MySQL 8 and MariaDB: one session, ordered. `installTealSchema` must have run on this side. Every transaction begins with a write of the stream's row in `teal.stream`, so
- * that the flow in the other direction can tell it from a client's.
+ * that the flow in the other direction can tell it from a client's; triggers that record know it by a variable.
  * Errors: TEAL-SYNC-119 when another session applies this stream, and those of `connect`.
  */
 export async function openMysqlSink(options: MysqlSinkOptions): Promise<Sink> {
@@ -55,6 +56,7 @@ export async function openMysqlSink(options: MysqlSinkOptions): Promise<Sink> {
   try {
     // Fewer locks on gaps, and each statement sees what is committed.
     await connection.query('set session transaction isolation level read committed');
+    await connection.query(`set ${originVariable} = ?`, [originOf(options.stream)]);
     await takeStream(connection, options.stream);
     return new MysqlSink(connection, options.stream, await readLimits(connection));
   } catch (error) {
