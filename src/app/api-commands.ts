@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isoNow } from '../kernel/clock.ts';
@@ -110,6 +110,7 @@ async function launch(folder: string, env: CommandsOf['env']): Promise<void> {
     env: { ...process.env, ...env },
   });
   await once(child, 'spawn');
+  await writeFile(join(folder, 'pid'), String(child.pid ?? ''), { mode: 0o600 });
   child.unref();
 }
 

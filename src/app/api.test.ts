@@ -363,7 +363,7 @@ test('whatever is sent, the answer is described and no request fails inside', as
     }),
     { numRuns: 400 },
   );
-});
+}, 300_000);
 
 interface Operation {
   readonly path: string;

@@ -3,6 +3,7 @@ import { mkdir, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { z } from 'zod';
 import { nowMs } from '../kernel/clock.ts';
+import { isProcessThere } from '../kernel/process-there.ts';
 import { commandNames, commandRequest } from '../server/schemas.ts';
 import { tryLock } from './process-lock.ts';
 import { absent } from './wanted.ts';
@@ -33,11 +34,13 @@ export interface KeptCommand {
 }
 
 const kept = 200;
-/** A process that has just been started has not yet taken its lock. */
+/** A command that was just claimed has no process yet. */
 const startPatienceMs = 60_000;
+/** Its process is there, and has not taken its lock: on a machine that is very busy. Past this its number may be another's. */
+const lockPatienceMs = 10 * 60_000;
 
 /**
- * Commands that the API has started, one folder each under `commands/` of the state folder: `request.json`, `lock` (held by its process while it lives), `end.json`, `log`.
+ * Commands that the API has started, one folder each under `commands/` of the state folder: `request.json`, `pid`, `lock` (held by its process while it lives), `end.json`, `log`.
  * A folder is there whole or not at all, and is named by the caller and the key: asked twice, there is one.
  */
 export class CommandFolders {
@@ -106,7 +109,14 @@ export class CommandFolders {
     if (free === undefined) return 'running';
     free[Symbol.dispose]();
     const end = await this.#endOf(id);
-    return end ?? (nowMs() - Date.parse(atIso) < startPatienceMs ? 'running' : 'lost');
+    if (end !== undefined) return end;
+    const sinceMs = nowMs() - Date.parse(atIso);
+    return sinceMs < ((await this.#isStarting(id)) ? lockPatienceMs : startPatienceMs) ? 'running' : 'lost';
+  }
+
+  async #isStarting(id: string): Promise<boolean> {
+    const pid = await readFile(join(this.pathOf(id), 'pid'), 'utf8').catch(absent);
+    return pid !== undefined && isProcessThere(Number(pid));
   }
 
   async #ids(): Promise<readonly string[]> {
