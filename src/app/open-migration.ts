@@ -54,7 +54,7 @@ function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
   const carrier = {
     migration: spec.name,
     stateDir,
-    systems: { blue: spec.blue.system, green: spec.green.system },
+    systems: requireMovable(spec),
     method: follow.method,
     spoolLimitBytes: follow.spoolLimitBytes,
     walBudgetBytes: follow.walBudgetBytes,

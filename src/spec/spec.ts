@@ -11,6 +11,8 @@ export type GateSpec =
   | { readonly kind: 'person'; readonly person: string };
 
 export type SystemName = SpecDocument['blue']['system'];
+/** With tables and rows. */
+export type DatabaseName = Exclude<SystemName, 'kafka'>;
 
 export interface SideSpec {
   readonly system: SystemName;
@@ -24,6 +26,8 @@ export interface Spec {
   readonly blue: SideSpec;
   readonly green: SideSpec;
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  /** Of Kafka, where `tables` says nothing. */
+  readonly topics?: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   readonly traffic: {
     readonly router: 'proxy' | 'none';
     readonly listenHost: string;
@@ -68,8 +72,9 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
     blue: { system: document.blue.system, url: urls.blue },
     green: { system: document.green.system, url: urls.green },
     tables: document.tables,
+    ...(families.blue === 'kafka' ? { topics: document.topics ?? { include: ['*'], exclude: [] } } : {}),
     traffic: {
-      router: traffic.router ?? (families.blue === families.green ? 'proxy' : 'none'),
+      router: traffic.router ?? (families.blue === families.green && families.blue !== 'kafka' ? 'proxy' : 'none'),
       listenHost: traffic.listen.slice(0, colon).replace(/^\[|\]$/g, ''),
       listenPort: Number(traffic.listen.slice(colon + 1)),
       ...(traffic.tls === undefined ? {} : { tls: traffic.tls }),

@@ -95,7 +95,7 @@ function checkThere(situation: KafkaSituation): readonly Finding[] {
       finding('ASSESS-KAFKA-PARTITIONS', {
         side: 'green',
         object: name,
-        what: `${name} has ${partitions.length} partitions on blue and ${other.partitions.length} on green.`,
+        what: `${name} has ${partitions.length} partition${partitions.length === 1 ? '' : 's'} on blue and ${other.partitions.length} on green.`,
         why: 'Records are mirrored partition by partition: with another number the order of keys and the place of groups would be lost.',
         mend:
           other.partitions.length < partitions.length
