@@ -65,7 +65,7 @@ export default defineConfig({
           include: [`{${everywhere}}/**/*.kafka.test.ts`],
           testTimeout: 300_000,
           retry,
-          hookTimeout: 240_000,
+          hookTimeout: 400_000,
           sequence: { groupOrder: 3 },
         },
       },

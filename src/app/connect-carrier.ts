@@ -4,7 +4,7 @@ import { carrierDefaults, type CarrierConfig } from '../carriers/embedded/config
 import { otherSide, type Side } from '../model/catalog.ts';
 import type { FollowMethod } from '../model/follow-method.ts';
 import type { TableSelection } from '../model/table-selection.ts';
-import type { SystemName } from '../spec/spec.ts';
+import type { DatabaseName } from '../spec/spec.ts';
 import { flowSource, type Carrier } from '../ports/carrier.ts';
 import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
 import { firstPositionFile } from './first-position.ts';
@@ -17,7 +17,7 @@ export interface CarrierConnection {
   readonly stateDir: string;
   readonly urls: Readonly<Record<Side, string>>;
   /** Default: PostgreSQL on both. */
-  readonly systems?: Readonly<Record<Side, SystemName>>;
+  readonly systems?: Readonly<Record<Side, DatabaseName>>;
   /** How the changes of blue are had; default: from its log, as those of green always are. */
   readonly method?: FollowMethod;
   /** With `polling`. */

@@ -56,7 +56,7 @@ function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
   const carrier = {
     migration: spec.name,
     stateDir,
-    systems: { blue: spec.blue.system, green: spec.green.system },
+    systems: requireMovable(spec),
     method: follow.method,
     ...(follow.poll === undefined ? {} : { pollEveryMs: follow.poll.everyMs }),
     spoolLimitBytes: follow.spoolLimitBytes,

@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { TealError } from '../kernel/errors.ts';
 import type { MigrationState } from '../journal/state.ts';
 import type { FollowMethod } from '../model/follow-method.ts';
+import type { Side } from '../model/catalog.ts';
 import type { MysqlCatalog } from '../model/mysql-catalog.ts';
-import type { Spec } from '../spec/spec.ts';
+import type { DatabaseName, Spec, SystemName } from '../spec/spec.ts';
 import type { Assessment } from '../stages/assess/assess.ts';
 import { hasBegun as hasBegunStep } from '../journal/fold.ts';
 import { publicationStepId } from '../systems/postgres/publication.ts';
@@ -27,11 +28,18 @@ import { catalogOf, hasBegun, recoverCommand, refuseBlockers, toolsFor, type Ope
 import type { Pair } from './pair.ts';
 import { PostgresPair } from './postgres-pair.ts';
 
-/** For all that moves data. Errors: TEAL-APP-006 systems that are not moved. */
-export function requireMovable({ blue, green }: Spec): void {
-  if (green.system === 'postgres' || blue.system !== 'postgres') return;
-  const facts = { blue: blue.system, green: green.system };
-  throw new TealError('TEAL-APP-006', `from ${blue.system} to ${green.system}`, facts);
+/** For all that moves data: the two systems. Errors: TEAL-APP-006 systems that are not moved. */
+export function requireMovable({ blue, green }: Spec): Readonly<Record<Side, DatabaseName>> {
+  const systems = { blue: blue.system, green: green.system };
+  if (isDatabase(systems.blue) && isDatabase(systems.green)) {
+    if (systems.green === 'postgres' || systems.blue !== 'postgres')
+      return { blue: systems.blue, green: systems.green };
+  }
+  throw new TealError('TEAL-APP-006', `from ${blue.system} to ${green.system}`, systems);
+}
+
+function isDatabase(system: SystemName): system is DatabaseName {
+  return system !== 'kafka';
 }
 
 /**

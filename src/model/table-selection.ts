@@ -9,8 +9,12 @@ export interface TableSelection {
 }
 
 export function tableMatches(table: TableName, pattern: string): boolean {
+  return matchesPattern(tableKey(table), pattern);
+}
+
+export function matchesPattern(name: string, pattern: string): boolean {
   const parts = pattern.split('*').map((part) => RegExp.escape(part));
-  return new RegExp(`^${parts.join('.*')}$`, 's').test(tableKey(table));
+  return new RegExp(`^${parts.join('.*')}$`, 's').test(name);
 }
 
 export function isSelected(table: TableName, selection: TableSelection): boolean {

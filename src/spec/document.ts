@@ -21,17 +21,20 @@ const natural = (max: number): z.ZodInt =>
   z.int().min(1, `a number from 1 to ${max}`).max(max, `a number from 1 to ${max}`);
 
 const secret = z
-  .union([text, z.strictObject({ file: text })], 'a postgres:// or mysql:// URL, or { file: path } with one in it')
+  .union(
+    [text, z.strictObject({ file: text })],
+    'a postgres://, mysql:// or kafka:// URL, or { file: path } with one in it',
+  )
   .describe(
-    'A postgres:// URL, or a mysql:// one where the system is mysql or mariadb. Take it from the environment ("${BLUE_URL}") or a file, so that no password stands here.',
+    'A postgres:// URL, a mysql:// one where the system is mysql or mariadb, a kafka:// one where it is kafka. Take it from the environment ("${BLUE_URL}") or a file, so that no password stands here.',
   );
 
 const side = z.strictObject({
   system: z
-    .enum(['postgres', 'mysql', 'mariadb'])
+    .enum(['postgres', 'mysql', 'mariadb', 'kafka'])
     .default('postgres')
     .describe(
-      'The kind of system. MySQL and MariaDB can be moved to PostgreSQL; between two of them there is `teal assess`.',
+      'The kind of system. MySQL and MariaDB can be moved to PostgreSQL or to one another; between two clusters of Kafka there is `teal assess`.',
     ),
   url: secret,
 });
@@ -214,6 +217,10 @@ export const specDocument = z.strictObject({
     .strictObject({ include: z.array(pattern).min(1).default(['*.*']), exclude: z.array(pattern).default([]) })
     .prefault({})
     .describe('Which tables move. `*` stands for any characters.'),
+  topics: z
+    .strictObject({ include: z.array(text).min(1).default(['*']), exclude: z.array(text).default([]) })
+    .optional()
+    .describe('Kafka alone: which topics move. `*` stands for any characters.'),
   traffic: traffic.prefault({}).describe('What clients pass through.'),
   mapping: mapping.optional(),
   copy: z.strictObject({ workers: natural(64).default(4), indexWorkers: natural(64).default(2) }).prefault({}),
@@ -260,5 +267,5 @@ export type SpecDocument = z.infer<typeof specDocument>;
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
   words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier'],
-  values: ['kafka', 'nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
+  values: ['nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
 });

@@ -1,8 +1,8 @@
 /** Systems whose clients speak one protocol. */
-export type Family = 'postgres' | 'mysql';
+export type Family = 'postgres' | 'mysql' | 'kafka';
 
-export function familyOf(system: 'postgres' | 'mysql' | 'mariadb'): Family {
-  return system === 'postgres' ? 'postgres' : 'mysql';
+export function familyOf(system: 'postgres' | 'mysql' | 'mariadb' | 'kafka'): Family {
+  return system === 'mariadb' ? 'mysql' : system;
 }
 
 /** For people: why clients cannot be carried between two systems of different families. */

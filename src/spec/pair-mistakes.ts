@@ -4,7 +4,7 @@ import type { Mistake } from './mistakes.ts';
 import type { Places } from './places.ts';
 import { mistakesOfRouter } from './router-mistakes.ts';
 
-const side = z.object({ system: z.enum(['postgres', 'mysql', 'mariadb']).default('postgres') });
+const side = z.object({ system: z.enum(['postgres', 'mysql', 'mariadb', 'kafka']).default('postgres') });
 
 /** As much of the document as this needs, so that it is looked at also in a document that has mistakes elsewhere. */
 const pair = z.object({
@@ -30,13 +30,16 @@ const pair = z.object({
     .default({}),
 });
 
-/** What of `traffic` and `follow` cannot be had between these two systems, though each alone would have it. */
+/** What cannot be had between these two systems, though each alone would have it. */
 export function mistakesOfPair(plain: unknown, places: Places): readonly Mistake[] {
   const parsed = pair.safeParse(plain);
   // A side is missing or unknown: the schema says so.
   if (!parsed.success) return [];
   const { blue, green, traffic, follow } = parsed.data;
+  const given = new Set(Object.keys(Object(plain)));
+  if (blue.system === 'kafka' || green.system === 'kafka') return mistakesOfKafka({ blue, green }, given, places);
   return [
+    ...mistakesOfWord('topics', '`topics` is of Kafka: of databases there are `tables`', given, places),
     ...mistakesOfTraffic({ blue, green, traffic }, places),
     ...mistakesOfRouter(traffic, routerOf(parsed.data), { blue: blue.system, green: green.system }, places),
     ...mistakesOfFollow({ blue, follow }, places),
@@ -47,6 +50,27 @@ function routerOf({ blue, green, traffic }: PairOfDocument): string {
   // Something else than a word: the schema says so.
   if (traffic.router !== undefined) return typeof traffic.router === 'string' ? traffic.router : '';
   return familyOf(blue.system) === familyOf(green.system) ? 'proxy' : 'none';
+}
+
+/** What the words of a migration of databases would mean for topics is not settled yet. */
+const ofDatabases = ['tables', 'traffic', 'mapping', 'copy', 'follow', 'cutover', 'soak', 'finalise'] as const;
+
+function mistakesOfKafka(
+  { blue, green }: Pick<PairOfDocument, 'blue' | 'green'>,
+  given: ReadonlySet<string>,
+  places: Places,
+): readonly Mistake[] {
+  if (blue.system !== green.system) {
+    const side = blue.system === 'kafka' ? 'green' : 'blue';
+    const message = 'expected kafka: topics can be moved to another cluster only';
+    return [{ ...places.ofValue([side, 'system']), path: `${side}.system`, message }];
+  }
+  const why = 'clusters of Kafka are assessed and not moved yet, and know `topics` alone';
+  return ofDatabases.flatMap((word) => mistakesOfWord(word, why, given, places));
+}
+
+function mistakesOfWord(word: string, why: string, given: ReadonlySet<string>, places: Places): readonly Mistake[] {
+  return given.has(word) ? [{ ...places.ofKey([word]), path: word, message: `expected nothing: ${why}` }] : [];
 }
 
 type PairOfDocument = z.infer<typeof pair>;

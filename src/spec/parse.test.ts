@@ -286,6 +286,51 @@ describe('what a careful engineer would not write', () => {
   });
 });
 
+describe('clusters of Kafka', () => {
+  const urls = {
+    BLUE_URL: 'kafka://me:s3cret@one:9092,two:9092?security.protocol=SASL_SSL',
+    GREEN_URL: 'kafka://three',
+  };
+  const parseKafka = (text: string): ParsedSpec => parseSpec(text, { env: urls, readText: () => undefined });
+  const text = (more: string, green = 'kafka'): string =>
+    `teal: 1\nname: events\nblue: { system: kafka, url: "\${BLUE_URL}" }\ngreen: { system: ${green}, url: "\${GREEN_URL}" }\n${more}`;
+  const messages = (parsed: ParsedSpec): readonly string[] =>
+    parsed.ok ? [] : parsed.mistakes.map(({ path, message }) => `${path}: ${message}`);
+
+  test('have topics, and no proxy', () => {
+    const spec = { topics: { include: ['*'], exclude: [] }, traffic: { router: 'none' }, green: { system: 'kafka' } };
+    expect(parseKafka(text(''))).toMatchObject({ ok: true, spec });
+    const parsed = parseKafka(text('topics: { include: ["shop.*"], exclude: ["shop.old"] }\n'));
+    expect(parsed).toMatchObject({ ok: true, spec: { topics: { include: ['shop.*'], exclude: ['shop.old'] } } });
+    expect(parsed.ok && JSON.stringify(printableSpec(parsed.spec))).not.toContain('s3cret');
+  });
+
+  test('know no word of databases, and databases know no topics', () => {
+    const wrong = messages(parseKafka(text('tables: { include: ["a.b"] }\ncutover: { maxPause: 1s }\n')));
+    expect(wrong).toEqual([
+      expect.stringMatching(/^tables: expected nothing: clusters of Kafka are assessed/),
+      expect.stringMatching(/^cutover: expected nothing/),
+    ]);
+    expect(mistakes(`${minimal}topics: { include: ["a"] }\n`)).toEqual([
+      '5:1 topics: expected nothing: `topics` is of Kafka: of databases there are `tables`',
+    ]);
+  });
+
+  test('go to another cluster only', () => {
+    expect(messages(parseKafka(text('', 'postgres')))).toContain(
+      'green.system: expected kafka: topics can be moved to another cluster only',
+    );
+  });
+
+  test('are at a kafka:// URL whose password stands elsewhere', () => {
+    const of = (url: string): readonly string[] => messages(parseKafka(text('').replace('${BLUE_URL}', url)));
+    expect(of('kafka://')).toEqual(['blue.url: expected a kafka:// URL']);
+    expect(of('one:9092')).toEqual(['blue.url: expected a kafka:// URL']);
+    expect(of('kafka://me:pw@one:9092,two:9092')).toEqual([expect.stringContaining('a password stands in the file')]);
+    expect(of('kafka://four')).toEqual([]);
+  });
+});
+
 describe('the environment', () => {
   const withWorkers = (value: string, workers: string): ParsedSpec =>
     parseSpec(`${minimal}copy: { workers: ${value} }\n`, {

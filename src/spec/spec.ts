@@ -10,6 +10,8 @@ import { gateOf, printableGate, type GateSpec } from './gates.ts';
 export type { GateSpec } from './gates.ts';
 
 export type SystemName = SpecDocument['blue']['system'];
+/** With tables and rows. */
+export type DatabaseName = Exclude<SystemName, 'kafka'>;
 
 export interface SideSpec {
   readonly system: SystemName;
@@ -75,6 +77,8 @@ export interface Spec {
   readonly blue: SideSpec;
   readonly green: SideSpec;
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  /** Of Kafka, where `tables` says nothing. */
+  readonly topics?: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   readonly traffic: {
     readonly router: RouterName;
     /** What that router needs, where it is neither the proxy nor none. */
@@ -123,8 +127,9 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     blue: { system: document.blue.system, url: urls.blue },
     green: { system: document.green.system, url: urls.green },
     tables: document.tables,
+    ...(families.blue === 'kafka' ? { topics: document.topics ?? { include: ['*'], exclude: [] } } : {}),
     traffic: {
-      router: traffic.router ?? (families.blue === families.green ? 'proxy' : 'none'),
+      router: traffic.router ?? (families.blue === families.green && families.blue !== 'kafka' ? 'proxy' : 'none'),
       ...viaOf(document, urls, folder),
       listenHost: traffic.listen.slice(0, colon).replace(/^\[|\]$/g, ''),
       listenPort: Number(traffic.listen.slice(colon + 1)),

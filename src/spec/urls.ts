@@ -27,6 +27,7 @@ const schemes: Readonly<Record<string, readonly string[]>> = {
   postgres: ['postgres', 'postgresql'],
   mysql: ['mysql', 'mariadb'],
   mariadb: ['mysql', 'mariadb'],
+  kafka: ['kafka'],
 };
 const inFile = z.strictObject({ file: z.string() });
 
@@ -98,14 +99,19 @@ function readUrl(
   if (typeof text !== 'string' || text === '' || isUnexpanded(text)) return { ok: false, mistakes: [] };
   const [shown] = expected;
   if (shown === undefined) return { ok: false, mistakes: [] };
-  const url = expected.some((scheme) => text.startsWith(`${scheme}://`)) ? URL.parse(text) : null;
-  if (url === null) return wrong(`expected a${shown === 'https' ? 'n' : ''} ${shown}:// URL`);
+  if (!expected.some((scheme) => isUrlOf(scheme, text))) return wrong(`expected a${shown === 'https' ? 'n' : ''} ${shown}:// URL`);
   if (holdsPassword(written)) {
     return wrong(
       'a password stands in the file: take the URL from the environment ("${BLUE_URL}") or from { file: path }',
     );
   }
   return { ok: true, url: text };
+}
+
+/** An address of a cluster names several hosts, which no parser of URLs takes. */
+function isUrlOf(scheme: string, text: string): boolean {
+  if (!text.startsWith(`${scheme}://`)) return false;
+  return scheme === 'kafka' ? /^kafka:\/\/[^\s/?#]+/.test(text) : URL.canParse(text);
 }
 
 /** Of the text as it was written: a password that came from the environment is where it should be. */

@@ -24,7 +24,8 @@ export interface DaemonKind {
   command(port: number, more: Readonly<Record<string, string>>): Promise<readonly [program: string, ...args: string[]]>;
 }
 
-const startTimeoutMs = 120_000;
+/** Seconds on a quiet machine; a server that ends is told at once. */
+const startTimeoutMs = 300_000;
 const stopTimeoutMs = 60_000;
 const startAttempts = 20;
 

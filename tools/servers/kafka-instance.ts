@@ -37,6 +37,8 @@ const testSettings: Readonly<Record<string, string>> = Object.freeze({
   'share.coordinator.state.topic.replication.factor': '1',
   'share.coordinator.state.topic.min.isr': '1',
   'share.coordinator.state.topic.num.partitions': '4',
+  // The controller must not take its own broker for dead on a machine that is busy with other things.
+  'broker.session.timeout.ms': '120000',
   'group.initial.rebalance.delay.ms': '0',
   'log.cleaner.dedupe.buffer.size': '4194304',
   'num.network.threads': '2',

@@ -45,7 +45,7 @@ export const appCodes = {
   'TEAL-APP-006': {
     summary: 'This pair of systems cannot be moved',
     happened:
-      'Teal moves PostgreSQL to PostgreSQL, MySQL or MariaDB to PostgreSQL, and one server of MySQL or MariaDB to another. It does not move PostgreSQL to one of them.',
+      'Teal moves PostgreSQL to PostgreSQL, MySQL or MariaDB to PostgreSQL, and one server of MySQL or MariaDB to another. It does not move PostgreSQL to one of them. Clusters of Kafka are assessed (`teal assess`) and not moved.',
     doThis: 'Look at `system` of both sides in the file. Nothing was begun, and nothing was changed on either side.',
     retry: 'never',
     dataMayDiffer: 'no',

@@ -1,3 +1,4 @@
+import { kafkaFindingCodes } from './kafka-finding-codes.ts';
 import { mysqlFindingCodes } from './mysql-finding-codes.ts';
 import type { Severity } from './severity.ts';
 
@@ -107,6 +108,8 @@ export const findingCodes = Object.freeze({
   'ASSESS-STATE-OUTSIDE': { severity: 'note', summary: 'State lives outside of tables' },
 
   ...mysqlFindingCodes,
+
+  ...kafkaFindingCodes,
 } as const satisfies Record<`ASSESS-${string}`, { readonly severity: Severity; readonly summary: string }>);
 
 export type FindingCode = keyof typeof findingCodes;

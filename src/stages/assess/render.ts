@@ -1,6 +1,8 @@
 import { findingCodes, type Severity } from './finding-codes.ts';
 import type { Assessment } from './assess.ts';
 import type { Estimates } from './estimate.ts';
+import type { KafkaAssessment } from './kafka/assess-kafka.ts';
+import type { KafkaEstimates } from './kafka/estimate.ts';
 import type { Finding } from './finding.ts';
 import type { InventorySection } from './inventory.ts';
 import { bytesText, countText, durationText, wrap } from './text.ts';
@@ -15,11 +17,11 @@ const severities: readonly { readonly severity: Severity; readonly heading: stri
 ];
 
 /** `text`: the findings for a terminal of 80 columns. `markdown`: the whole document, with the inventory of state and dependencies. */
-export function renderAssessment(assessment: Assessment, format: AssessmentFormat): string {
+export function renderAssessment(assessment: Assessment | KafkaAssessment, format: AssessmentFormat): string {
   return format === 'text' ? renderText(assessment) : renderMarkdown(assessment);
 }
 
-function verdict({ findings }: Assessment): string {
+function verdict({ findings }: Pick<Assessment, 'findings'>): string {
   const count = (severity: Severity): number => findings.filter((one) => one.severity === severity).length;
   const counted = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
   const blockers = count('blocker');
@@ -27,7 +29,20 @@ function verdict({ findings }: Assessment): string {
   return blockers === 0 ? `Ready to begin (${counts}).` : `Not ready (${counts}).`;
 }
 
-function estimateLines(estimates: Estimates): readonly string[] {
+function estimateLines(estimates: Estimates | KafkaEstimates): readonly string[] {
+  return 'topics' in estimates ? mirrorLines(estimates) : copyLines(estimates);
+}
+
+function mirrorLines({ topics, partitions, records, bytes, mirrorSeconds }: KafkaEstimates): readonly string[] {
+  const count = (number: number, noun: string): string => `${countText(number)} ${noun}${number === 1 ? '' : 's'}`;
+  return [
+    `${count(topics, 'topic')}, ${count(partitions, 'partition')}, at most ${countText(Number(records))} records`,
+    `room needed on green: ${bytes === undefined ? 'unknown' : `${bytesText(bytes)} for each replica`}`,
+    `mirror of what is there: ${mirrorSeconds === undefined ? 'unknown' : durationText(mirrorSeconds)}`,
+  ];
+}
+
+function copyLines(estimates: Estimates): readonly string[] {
   const { tables, rows, bytes, copySeconds, greenWalBytes, blueWalBytes, logs } = estimates;
   return [
     `${countText(tables)} table${tables === 1 ? '' : 's'}, about ${countText(rows)} rows, ${bytesText(bytes)} with indexes`,
@@ -37,7 +52,7 @@ function estimateLines(estimates: Estimates): readonly string[] {
   ];
 }
 
-function renderText(assessment: Assessment): string {
+function renderText(assessment: Assessment | KafkaAssessment): string {
   const lines = [...wrap(verdict(assessment), width), ''];
   for (const { severity, heading } of severities) {
     const found = assessment.findings.filter((one) => one.severity === severity);
@@ -61,7 +76,7 @@ function findingText({ code, what, why, mend }: Finding): readonly string[] {
   ];
 }
 
-function renderMarkdown(assessment: Assessment): string {
+function renderMarkdown(assessment: Assessment | KafkaAssessment): string {
   const lines = ['# Assessment', '', verdict(assessment), ''];
   for (const { severity, heading } of severities) {
     const found = assessment.findings.filter((one) => one.severity === severity);
@@ -83,7 +98,7 @@ function findingMarkdown({ code, what, why, mend }: Finding): readonly string[] 
     '',
     `\`${code}\` ${escapeMarkdown(what)} ${escapeMarkdown(why)}`,
     '',
-    ...(mend === undefined ? [] : [`${fence}sql`, mend, fence, '']),
+    ...(mend === undefined ? [] : [`${fence}${code.startsWith('ASSESS-KAFKA-') ? 'sh' : 'sql'}`, mend, fence, '']),
   ];
 }
 

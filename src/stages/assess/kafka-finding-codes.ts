@@ -1,0 +1,45 @@
+import type { Severity } from './severity.ts';
+
+/** What an assessment can find on a cluster of Kafka, or between two. */
+export const kafkaFindingCodes = {
+  'ASSESS-KAFKA-SAME-CLUSTER': { severity: 'blocker', summary: 'Both addresses lead to the same cluster' },
+  'ASSESS-KAFKA-NO-TOPIC': { severity: 'blocker', summary: 'The file selects no topic of blue' },
+  'ASSESS-KAFKA-LEADERLESS': { severity: 'blocker', summary: 'Partitions have no leader' },
+  'ASSESS-KAFKA-UNDER-REPLICATED': { severity: 'warning', summary: 'Replicas are not in sync' },
+  'ASSESS-KAFKA-OLD-CLIENTS': { severity: 'warning', summary: 'Green refuses clients that blue serves' },
+  'ASSESS-KAFKA-GREEN-OLDER': { severity: 'warning', summary: 'Green lacks what blue offers to clients' },
+  'ASSESS-KAFKA-AUTO-CREATE': { severity: 'warning', summary: 'Green makes a topic for whoever asks for it' },
+
+  'ASSESS-KAFKA-TOPIC-MISSING': { severity: 'note', summary: 'Topics of blue are not on green' },
+  'ASSESS-KAFKA-PARTITIONS': { severity: 'blocker', summary: 'A topic has another number of partitions on green' },
+  'ASSESS-KAFKA-GREEN-NOT-EMPTY': { severity: 'blocker', summary: 'Topics of green hold records' },
+  'ASSESS-KAFKA-REPLICAS': { severity: 'blocker', summary: 'Green has too few brokers' },
+  'ASSESS-KAFKA-MESSAGE-SIZE': { severity: 'blocker', summary: 'Green takes smaller records than blue' },
+  'ASSESS-KAFKA-GREEN-TIMESTAMPS': { severity: 'blocker', summary: 'Green would give records times of its own' },
+  'ASSESS-KAFKA-TIMESTAMP-OLD': { severity: 'blocker', summary: 'Green refuses records that are old' },
+  'ASSESS-KAFKA-TIMESTAMP-FUTURE': { severity: 'warning', summary: 'Green refuses records from the future' },
+  'ASSESS-KAFKA-GREEN-COMPACTS': { severity: 'blocker', summary: 'Green removes records that blue keeps' },
+  'ASSESS-KAFKA-GREEN-RETENTION': { severity: 'warning', summary: 'Green deletes old records as they arrive' },
+  'ASSESS-KAFKA-LOG-APPEND-TIME': { severity: 'warning', summary: 'The broker gives records their times' },
+  'ASSESS-KAFKA-RETENTION': { severity: 'warning', summary: 'Blue deletes records after a short time' },
+  'ASSESS-KAFKA-TOMBSTONES': { severity: 'warning', summary: 'Deletions of keys are kept for a short time' },
+  'ASSESS-KAFKA-COMPACTED': { severity: 'note', summary: 'Topics are compacted' },
+  'ASSESS-KAFKA-TIERED': { severity: 'note', summary: 'Old records lie in remote storage' },
+  'ASSESS-KAFKA-CONFIGS': { severity: 'warning', summary: 'Topics are configured differently on green' },
+
+  'ASSESS-KAFKA-TRANSACTIONS': { severity: 'warning', summary: 'Producers use transactions' },
+  'ASSESS-KAFKA-OPEN-TRANSACTION': { severity: 'warning', summary: 'Transactions have been open for long' },
+  'ASSESS-KAFKA-HANGING': { severity: 'blocker', summary: 'A transaction that nobody will end holds up readers' },
+  'ASSESS-KAFKA-EOS-GROUP': { severity: 'warning', summary: 'Groups commit in transactions' },
+  'ASSESS-KAFKA-STREAMS': { severity: 'warning', summary: 'Groups are applications of Kafka Streams' },
+  'ASSESS-KAFKA-GROUP-PROTOCOL': { severity: 'blocker', summary: 'Green lacks the protocol of groups' },
+  'ASSESS-KAFKA-GROUP-ON-GREEN': { severity: 'warning', summary: 'Groups of blue are on green already' },
+  'ASSESS-KAFKA-GROUP-OTHER': { severity: 'warning', summary: 'Groups are not of plain consumers' },
+  'ASSESS-KAFKA-OFFSETS-LOST': { severity: 'warning', summary: 'Committed offsets point at nothing' },
+  'ASSESS-KAFKA-OLD-MEMBERS': { severity: 'note', summary: 'Members of groups are old clients' },
+
+  'ASSESS-KAFKA-ACL': { severity: 'warning', summary: 'Rules of blue are missing on green' },
+  'ASSESS-KAFKA-AUTHORIZER': { severity: 'warning', summary: 'One side alone checks who may do what' },
+  'ASSESS-KAFKA-SCRAM': { severity: 'warning', summary: 'Users of blue are missing on green' },
+  'ASSESS-KAFKA-QUOTA': { severity: 'warning', summary: 'Quotas of blue are missing on green' },
+} as const satisfies Record<`ASSESS-KAFKA-${string}`, { readonly severity: Severity; readonly summary: string }>;
