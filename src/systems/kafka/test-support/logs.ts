@@ -71,15 +71,6 @@ export async function makeTopic(
   }
 }
 
-export async function deleteTopic(bootstrap: string, topic: string): Promise<void> {
-  const admin = new Admin({ clientId: 'teal-test', bootstrapBrokers: [bootstrap] });
-  try {
-    await admin.deleteTopics({ topics: [topic] });
-  } finally {
-    await admin.close();
-  }
-}
-
 export async function makeMapTopic(bootstrap: string, topic: string): Promise<void> {
   await makeTopic(bootstrap, topic, { configs: { 'cleanup.policy': 'compact' } });
 }
