@@ -28,7 +28,8 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-004': {
     summary: 'An encrypted connection could not be made',
     happened: 'The server offers no TLS, or its certificate is not trusted or is for another name.',
-    doThis: 'Set sslmode and sslrootcert (ssl-mode and ssl-ca for MySQL, security.protocol and ssl.ca.location for Kafka) in the address as the server needs them.',
+    doThis:
+      'Set sslmode and sslrootcert (ssl-mode and ssl-ca for MySQL, security.protocol and ssl.ca.location for Kafka) in the address as the server needs them.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -564,9 +565,54 @@ export const systemsCodes = {
   },
   'TEAL-SYSTEMS-402': {
     summary: 'A broker is too old for a request',
-    happened: 'Teal and the broker have no version of a request in common: the broker is older than what Teal asks for.',
+    happened:
+      'Teal and the broker have no version of a request in common: the broker is older than what Teal asks for.',
     doThis: 'Move from a cluster of Kafka 3.0 or later; an older one is upgraded first.',
     retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-650': {
+    summary: 'Another mirror of this partition has taken over',
+    happened:
+      'The target no longer takes what this mirror writes: a later one has begun under the same transactional id, or a transaction of this one was open for longer than its limit (a process that stood still). What was not committed was undone on the target; nothing is there twice.',
+    doThis:
+      'Nothing, where another mirror runs: that one goes on. Otherwise start this one again; it goes on where the last commit ended.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-651': {
+    summary: 'The map of offsets on the target cannot be read',
+    happened:
+      'What the topic of the map says of a partition is not what a mirror writes: a record is of an unknown version, damaged, or one between two others is missing. Something else wrote into the topic, or its cleanup.policy is not compact.',
+    doThis:
+      'Let only Teal write into the topic, with cleanup.policy=compact. The records that were mirrored are whole; the map of this partition is not: delete the topic on the target and its map, and mirror it anew.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-652': {
+    summary: 'The source has no record any more where the mirror must go on',
+    happened:
+      'The offset that comes next is not in the log of the source: retention took the records before they were mirrored, somebody deleted them, or the log lost its end in an election of a replica that was behind.',
+    doThis:
+      'Compare the offsets in the facts with what the source has now. Raise retention on the source for as long as the mirror runs, delete the topic on the target and its map, and mirror it anew.',
+    retry: 'operator',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-653': {
+    summary: 'A topic is not the one that was mirrored',
+    happened:
+      'The source or the target has a topic of this name, but with another id than the map of offsets says (it was deleted and made again) or with another number of partitions than on the other side.',
+    doThis:
+      'Make the topic on the target with as many partitions as the source has. Where one was made anew, delete the topic on the target and its map, and mirror it anew.',
+    retry: 'operator',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-654': {
+    summary: 'The target would change the time of every record',
+    happened:
+      'The topic on the target has message.timestamp.type LogAppendTime: the broker puts its own time in place of that of the record. The transaction was given up, no record arrived so.',
+    doThis: 'Set message.timestamp.type=CreateTime for the topic on the target while it is mirrored.',
+    retry: 'operator',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

@@ -79,15 +79,26 @@ test('what is written another implementation reads, and the content of a record 
   fc.assert(
     fc.property(someRecords(nearTime), fc.infiniteStream(anyTime), (near, times) => {
       const source = only(builtElsewhere(near));
-      const carried = [...readRecords(source, source.body)].map((each) => ({ ...each, timestamp: times.next().value }));
-      const records = near.map((each, at) => ({ ...each, timestamp: carried[at]?.timestamp }));
+      const carried = [...readRecords(source, source.body)].map(({ offset, content }) => ({
+        offset,
+        content,
+        timestamp: times.next().value,
+      }));
+      const records = near.map(({ key, value, headers }, at) => ({
+        key,
+        value,
+        headers,
+        timestamp: carried[at]?.timestamp,
+      }));
       const encoded = Buffer.concat(writeBatch(gatherRecords(carried), stamp));
 
       const elsewhere = readRecordsBatch(Reader.from(encoded));
       expect(elsewhere).toMatchObject({
         magic: 2,
         attributes: 16,
-        ...{ producerId: 77n, producerEpoch: 3, firstSequence: 41 },
+        producerId: 77n,
+        producerEpoch: 3,
+        firstSequence: 41,
       });
       expect(elsewhere.lastOffsetDelta).toBe(records.length - 1);
       expect(
