@@ -62,7 +62,7 @@ async function post(
     const told = await attempt(options, body, key, Math.max(1, deadline - monotonicMs()));
     if (told.isAnswer) return told.text;
     // One that the end of the time has cut off says nothing; what was heard before it does.
-    if (told.why !== undefined) ({ why } = told);
+    why = told.why ?? why;
     if (monotonicMs() + pauseMs >= deadline) throw failed(String(body['action']), why);
     await sleep(pauseMs);
   }
