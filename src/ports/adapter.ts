@@ -18,6 +18,7 @@ export type { Introspector, SystemIdentity } from './introspector.ts';
 export * from './query.ts';
 export * from './router.ts';
 export * from './schema-driver.ts';
+export * from './schemas.ts';
 export * from './sequences.ts';
 export * from './sink.ts';
 export * from './snapshot-source.ts';
