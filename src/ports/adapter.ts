@@ -19,6 +19,7 @@ export * from './query.ts';
 export * from './router.ts';
 export * from './owner.ts';
 export * from './schema-driver.ts';
+export * from './schemas.ts';
 export * from './sequences.ts';
 export * from './sink.ts';
 export * from './snapshot-source.ts';

@@ -26,6 +26,7 @@ export { keeperContract, type KeeperWorld } from './keeper-contract.ts';
 export type { ClientDatabase, ClientWrite, OpenTransaction, ShapedColumn, TableShape } from './relational.ts';
 export { routerContract, type RouterWorld } from './router-contract.ts';
 export { schemaContract, type SchemaWorld } from './schema-contract.ts';
+export { schemasContract, type SchemasWorld } from './schemas-contract.ts';
 export { sequencesContract, type SequencesWorld } from './sequences-contract.ts';
 export { sinkContract, type SinkWorld } from './sink-contract.ts';
 export { sourceContract, type LogReader, type SourceTells, type SourceWorld } from './source-contract.ts';

@@ -4,6 +4,7 @@ import { sideContract } from './side-contract.ts';
 import { keeperContract } from './keeper-contract.ts';
 import { introspectorContract } from './introspector-contract.ts';
 import { schemaContract } from './schema-contract.ts';
+import { schemasContract } from './schemas-contract.ts';
 import { sequencesContract } from './sequences-contract.ts';
 import { sinkContract } from './sink-contract.ts';
 import { sourceContract } from './source-contract.ts';
@@ -11,6 +12,7 @@ import { memoryCopyWorld, type CopyFault } from './test-support/memory-copy.ts';
 import { memoryIntrospectorWorld, type IntrospectorFault } from './test-support/memory-introspector.ts';
 import { memoryKeeperWorld, type KeeperFault } from './test-support/memory-keeper.ts';
 import { memorySchemaWorld, type SchemaFault } from './test-support/memory-schema.ts';
+import { memorySchemasWorld, type SchemasFault } from './test-support/memory-schemas.ts';
 import { memorySequencesWorld, type SequencesFault } from './test-support/memory-sequences.ts';
 import { memorySideWorld, type SideFault } from './test-support/memory-side.ts';
 import { memorySinkWorld, type SinkFault } from './test-support/memory-sink.ts';
@@ -169,5 +171,20 @@ describe('the kit of schema drivers', () => {
     'takes over what is there': 'a table that is there and that it has not made stays, and is an error',
     'forgets what it has made when it is ended': 'ended in the middle it goes on to the same end',
     'waits for no rows': 'work on a table waits until its rows are in',
+  });
+});
+
+describe('the kit of comparisons of schemas', () => {
+  proves<SchemasFault>((fault) => schemasContract(async () => memorySchemasWorld(fault)), {
+    'compares blue with itself and green with blue': 'two sides that are the same differ in nothing, whichever is live',
+    'takes what is lacking for what is too much':
+      'a column that the other side has not is lacking there, and too much here',
+    'remembers its first look': 'each call asks anew',
+    'takes all tables for those of the beginning':
+      'a table that came later is told, but is none of those that were there at the beginning',
+    'takes an index for a column': 'an index that the other side has not is an object, and nothing that rows need',
+    'tells rows': 'rows are no matter of a schema, nor are they in a sentence',
+    'marks both sides': 'a mark is another one after a change, and tells which object changed',
+    'tells nobody who waits': 'who waits for a lock of Teal is told, as long as he waits',
   });
 });

@@ -4,6 +4,7 @@ import {
   introspectorContract,
   keeperContract,
   schemaContract,
+  schemasContract,
   sequencesContract,
   sideContract,
   sinkContract,
@@ -12,6 +13,7 @@ import {
 } from 'teal/testing';
 import { allSeries } from '../../test/support/mysql.ts';
 import { startMysql } from '../../tools/servers/mysql.ts';
+import { mysqlSchemasWorld } from './test-support/mysql-schemas.ts';
 import * as worlds from './test-support/mysql-worlds.ts';
 
 describe.for(allSeries)('$series', ({ series, tested }) => {
@@ -55,6 +57,10 @@ describe.for(allSeries)('$series', ({ series, tested }) => {
   run(
     'as it keeps snapshots',
     keeperContract(async () => worlds.mysqlKeeperWorld(servers)),
+  );
+  run(
+    'as their schemas are compared',
+    schemasContract(async () => mysqlSchemasWorld(servers)),
   );
   run(
     'at both ends of a copy',
