@@ -69,9 +69,18 @@ async function lookAtMysql(side: Side, url: string, signal: AbortSignal | undefi
 export async function assessMysqlTwins(spec: Spec, { signal }: MysqlAssessOptions): Promise<TwinsAssessed> {
   const blue = await lookAtMysql('blue', spec.blue.url, signal);
   const green = await lookAtMysql('green', spec.green.url, signal);
-  const judged = assessMysql(blue, green, { ...spec.tables, knowsType: isKnownType, readsCharacterSet });
+  const judged = assessMysql(blue, green, {
+    ...spec.tables,
+    ...followed(spec),
+    knowsType: isKnownType,
+    readsCharacterSet,
+  });
   const unfit = checkUnfit(await unfitOf(spec, blue.catalog, signal));
   return { assessment: { ...judged, findings: inOrder([...judged.findings, ...unfit]) }, blue, green };
+}
+
+function followed({ follow }: Spec): Pick<Spec['follow'], 'method'> {
+  return { method: follow.method };
 }
 
 async function unfitOf(spec: Spec, catalog: MysqlCatalog, signal: AbortSignal | undefined): Promise<readonly string[]> {
@@ -105,7 +114,12 @@ export async function assessMysqlToPostgres(spec: Spec, options: MysqlAssessOpti
   const { signal } = options;
   const blue = await lookAtMysql('blue', spec.blue.url, signal);
   const green = await lookAt('green', spec.green.url, signal);
-  const judged = assessMysql(blue, undefined, { ...withoutDropped(spec), knowsType: isKnownType, readsCharacterSet });
+  const judged = assessMysql(blue, undefined, {
+    ...withoutDropped(spec),
+    ...followed(spec),
+    knowsType: isKnownType,
+    readsCharacterSet,
+  });
   const catalog = selectedCatalog(blue.catalog, spec.tables);
   const asked = mappingOptions(spec, green.identity.major);
   const mapped = mapCatalog(catalog, asked);

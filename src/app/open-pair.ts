@@ -39,9 +39,9 @@ export function requireMovable({ blue, green }: Spec): void {
 export async function openPair(opening: Opening, state: MigrationState, tools?: PgTools): Promise<Pair> {
   const { spec, stateDir } = opening.loaded;
   requireMovable(spec);
+  if (opening.command !== recoverCommand) refuseOtherMethod(spec, state);
   if (spec.green.system !== 'postgres') return mysqlTwins(opening.loaded, await mysqlCatalogOf(opening, state));
   if (spec.blue.system !== 'postgres') return mysqlToPostgres(opening.loaded, await mappingOf(opening, state));
-  if (opening.command !== recoverCommand) refuseOtherMethod(spec, state);
   const { catalog, leftOut } = await catalogOf(opening, state);
   return new PostgresPair({
     spec,
@@ -135,9 +135,15 @@ async function mappingOf({ loaded, command, signal }: Opening, state: MigrationS
 }
 
 /** What blue was prepared for is in the journal: positions of the log mean nothing in a record of triggers. */
-function refuseOtherMethod({ follow }: Spec, { steps }: MigrationState): void {
-  const other = follow.method === 'triggers' ? publicationStepId('blue') : recorderStepId('blue');
-  if (!hasBegunStep(steps[other])) return;
+function refuseOtherMethod({ blue, follow }: Spec, { steps }: MigrationState): void {
+  const recorder = recorderStepId('blue');
+  // Of a log of MySQL nothing is prepared, but where it begins.
+  const ofLog = blue.system === 'postgres' ? publicationStepId('blue') : 'copy:first-position';
+  const isOther =
+    follow.method === 'log'
+      ? hasBegunStep(steps[recorder])
+      : hasBegunStep(steps[ofLog]) && !hasBegunStep(steps[recorder]);
+  if (!isOther) return;
   throw new TealError('TEAL-APP-007', '`follow.method` is another one than it was when the migration began');
 }
 
