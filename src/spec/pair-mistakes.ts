@@ -17,10 +17,7 @@ const pair = z.object({
     })
     .catch({})
     .default({}),
-  follow: z
-    .object({ method: z.unknown().optional(), acceptFrozenSchema: z.unknown().optional() })
-    .catch({})
-    .default({}),
+  follow: z.object({ method: z.unknown().optional() }).catch({}).default({}),
 });
 
 /** What of `traffic` and `follow` cannot be had between these two systems, though each alone would have it. */
@@ -38,11 +35,9 @@ function mistakesOfFollow(
   { blue, follow }: Pick<PairOfDocument, 'blue' | 'follow'>,
   places: Places,
 ): readonly Mistake[] {
-  if (follow.acceptFrozenSchema === undefined) return [];
-  const isAsked = follow.method === 'triggers' && familyOf(blue.system) !== 'postgres';
-  if (isAsked) return [];
-  const message = 'expected nothing: it is of `method: triggers` on MySQL and MariaDB';
-  return [{ ...places.ofValue(['follow', 'acceptFrozenSchema']), path: 'follow.acceptFrozenSchema', message }];
+  if (follow.method !== 'triggers' || familyOf(blue.system) === 'postgres') return [];
+  const message = 'expected log: triggers are of PostgreSQL';
+  return [{ ...places.ofValue(['follow', 'method']), path: 'follow.method', message }];
 }
 
 function mistakesOfTraffic(

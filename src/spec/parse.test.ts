@@ -208,20 +208,12 @@ describe('what a careful engineer would not write', () => {
     ]);
   });
 
-  test('what is accepted of triggers, where nobody has to', () => {
-    const mysql = minimal.replace(/^blue:.*$/m, 'blue: { system: mysql, url: "${MY_URL}" }');
-    const message = 'expected nothing: it is of `method: triggers` on MySQL and MariaDB';
-    for (const text of [
-      `${minimal}follow: { method: triggers, acceptFrozenSchema: true }\n`,
-      `${mysql}follow: { acceptFrozenSchema: true }\n`,
-    ]) {
-      const wrong = parseOf(text);
-      expect(wrong.ok ? [] : wrong.mistakes).toMatchObject([{ line: 5, path: 'follow.acceptFrozenSchema', message }]);
-    }
-    const accepted = parseOf(`${mysql}follow: { method: triggers, acceptFrozenSchema: true }\n`);
-    expect(accepted.ok && accepted.spec.follow).toMatchObject({ method: 'triggers', acceptFrozenSchema: true });
-    const silent = parseOf(`${mysql}follow: { method: triggers }\n`);
-    expect(silent.ok && silent.spec.follow).toMatchObject({ method: 'triggers', acceptFrozenSchema: false });
+  test('triggers, of a system whose triggers miss changes', () => {
+    const text = `${minimal.replace(/^blue:.*$/m, 'blue: { system: mysql, url: "${MY_URL}" }')}follow: { method: triggers }\n`;
+    const wrong = parseOf(text);
+    expect(wrong.ok ? [] : wrong.mistakes).toEqual([
+      { line: 5, column: 19, path: 'follow.method', message: 'expected log: triggers are of PostgreSQL' },
+    ]);
     expect(parse(`${minimal}follow: { method: triggers }\n`)).toMatchObject({
       ok: true,
       spec: { follow: { method: 'triggers', heartbeatMs: 1_000 } },

@@ -40,8 +40,6 @@ export interface Spec {
   readonly follow: {
     /** Of blue; green is followed by its log. */
     readonly method: FollowMethod;
-    /** Of triggers on MySQL and MariaDB: a person has said that no table is changed meanwhile. */
-    readonly acceptFrozenSchema: boolean;
     readonly walBudgetBytes: number;
     readonly spoolLimitBytes: number;
     readonly heartbeatMs: number;
@@ -83,7 +81,6 @@ export function normalForm(document: SpecDocument, urls: { readonly blue: string
     copy: document.copy,
     follow: {
       method: follow.method,
-      acceptFrozenSchema: follow.acceptFrozenSchema ?? false,
       walBudgetBytes: follow.walBudget,
       spoolLimitBytes: follow.spool,
       heartbeatMs: follow.heartbeat,
