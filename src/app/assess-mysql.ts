@@ -70,9 +70,18 @@ async function lookAtMysql(side: Side, url: string, signal: AbortSignal | undefi
 export async function assessMysqlTwins(spec: Spec, { signal }: MysqlAssessOptions): Promise<TwinsAssessed> {
   const blue = await lookAtMysql('blue', spec.blue.url, signal);
   const green = await lookAtMysql('green', spec.green.url, signal);
-  const judged = assessMysql(blue, green, { ...spec.tables, knowsType: isKnownType, readsCharacterSet });
+  const judged = assessMysql(blue, green, {
+    ...spec.tables,
+    ...followed(spec),
+    knowsType: isKnownType,
+    readsCharacterSet,
+  });
   const found = [...checkUnfit(await unfitOf(spec, blue.catalog, signal)), ...(await checkRouter(spec))];
   return { assessment: { ...judged, findings: inOrder([...judged.findings, ...found]) }, blue, green };
+}
+
+function followed({ follow }: Spec): Pick<Spec['follow'], 'method'> {
+  return { method: follow.method };
 }
 
 async function unfitOf(spec: Spec, catalog: MysqlCatalog, signal: AbortSignal | undefined): Promise<readonly string[]> {
@@ -109,6 +118,7 @@ export async function assessMysqlToPostgres(spec: Spec, options: MysqlAssessOpti
   const judged = assessMysql(blue, undefined, {
     ...withoutDropped(spec),
     isDropped: (table, column) => spec.mapping?.tables?.[tableKey(table)]?.columns?.[column]?.drop === true,
+    ...followed(spec),
     knowsType: isKnownType,
     readsCharacterSet,
   });

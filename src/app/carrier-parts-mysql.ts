@@ -1,15 +1,20 @@
-import { referencedColumns } from '../model/acting-keys.ts';
-import type { TableName } from '../model/catalog.ts';
+import { referencedColumns, type ActingKey } from '../model/acting-keys.ts';
+import { tableKey, type TableName } from '../model/catalog.ts';
+import type { FollowMethod } from '../model/follow-method.ts';
 import type { Position } from '../model/position.ts';
 import { readActingKeys } from '../systems/mysql/acting-keys.ts';
 import { parseAddress } from '../systems/mysql/address.ts';
 import { BinlogDecoder } from '../systems/mysql/change-decoder.ts';
+import type { MysqlConnection } from '../systems/mysql/connection.ts';
 import { KeptSession } from '../systems/mysql/kept-session.ts';
 import { readForms, readFormsOf } from '../systems/mysql/schema-forms.ts';
 import { openMysqlSink } from '../systems/mysql/sink/sink.ts';
 import { openSourceProbe } from '../systems/mysql/source-probe.ts';
 import { takeStreamLease } from '../systems/mysql/stream-lease.ts';
 import { readTableStarts } from '../systems/mysql/table-starts.ts';
+import { RecordDecoder, type RecordDecoderOptions } from '../systems/mysql/trigger-source/decoder.ts';
+import { openTriggerProbe } from '../systems/mysql/trigger-source/probe.ts';
+import { recordedTables } from '../systems/mysql/trigger-source/recorder.ts';
 import { familyPolicy, strictPolicy } from '../systems/mysql/values/policy.ts';
 import { isWanted } from './receiver-source.ts';
 import type { KeysOfSource, SystemParts } from './system-parts.ts';
@@ -17,38 +22,49 @@ import type { KeysOfSource, SystemParts } from './system-parts.ts';
 function keysOf(
   url: string,
   applicationName: string,
-  wanted: (table: TableName) => boolean,
+  { wanted, method }: { readonly wanted: (table: TableName) => boolean; readonly method: FollowMethod },
   kept: KeysOfSource['kept'],
 ): KeysOfSource {
   const session = new KeptSession({ url, applicationName });
   const { database } = parseAddress(url);
   return {
     kept,
-    now: async () => session.use(async (connection) => readActingKeys(connection, { database, isWanted: wanted })),
+    now: async () =>
+      session.use(async (connection) => readActingKeys(connection, { database, isWanted: wanted, method })),
     [Symbol.asyncDispose]: async () => session[Symbol.asyncDispose](),
   };
 }
 
 /** An end of a flow that is MySQL or MariaDB. */
 export const mysqlParts: SystemParts = {
-  source: ({ url, side, stream, tables, translation, carries, toOwnFamily, beginning, received }) => {
+  source: ({ url, side, stream, method, tables, translation, carries, toOwnFamily, beginning, received }) => {
     const { database } = parseAddress(url);
     const firstPosition = async (): Promise<Position> => (await beginning()).position;
+    const watch = { url, applicationName: `teal watch ${stream}`, side, firstPosition };
+    const decoderOptions = (keys: readonly ActingKey[]): RecordDecoderOptions => ({
+      policy: toOwnFamily ? familyPolicy : (translation?.values ?? strictPolicy),
+      carries,
+      referenced: (table) => referencedColumns(keys, table),
+    });
+    const actingKeys = keysOf(
+      url,
+      `teal look ${stream}`,
+      { wanted: (table) => isWanted(table, tables, database), method },
+      async () => (await beginning()).actingKeys,
+    );
+    if (method === 'triggers') {
+      return {
+        description: { system: 'mysql', method },
+        probe: openTriggerProbe(watch),
+        newDecoder: (keys) => new RecordDecoder(decoderOptions(keys)),
+        actingKeys,
+      };
+    }
     return {
-      description: { system: 'mysql', tables, ...(database === undefined ? {} : { database }) },
-      probe: openSourceProbe({ url, applicationName: `teal watch ${stream}`, side, firstPosition, received }),
-      newDecoder: (keys) =>
-        new BinlogDecoder({
-          policy: toOwnFamily ? familyPolicy : (translation?.values ?? strictPolicy),
-          carries,
-          referenced: (table) => referencedColumns(keys, table),
-        }),
-      actingKeys: keysOf(
-        url,
-        `teal look ${stream}`,
-        (table) => isWanted(table, tables, database),
-        async () => (await beginning()).actingKeys,
-      ),
+      description: { system: 'mysql', method: 'log', tables, ...(database === undefined ? {} : { database }) },
+      probe: openSourceProbe({ ...watch, received }),
+      newDecoder: (keys) => new BinlogDecoder(decoderOptions(keys)),
+      actingKeys,
     };
   },
   target: ({ url, stream }) => ({
@@ -56,9 +72,18 @@ export const mysqlParts: SystemParts = {
     readStarts: async (signal) => readTableStarts(url, signal),
     openSink: async (signal) => openMysqlSink({ url, stream, signal }),
   }),
-  forms: ({ url, stream }) => {
+  forms: ({ url, side, stream, method, selected }) => {
     const session = new KeptSession({ url, applicationName: `teal look ${stream}` });
     const { database } = parseAddress(url);
+    const unrecorded = async (connection: MysqlConnection): Promise<readonly string[]> => {
+      const recorded = new Set((await recordedTables(connection)).map(tableKey));
+      const forms = await readForms(connection, database);
+      return forms
+        .filter(({ kind, schema, of }) => kind === 'table' && selected({ schema, name: of }))
+        .map(({ schema, of }) => tableKey({ schema, name: of }))
+        .filter((key) => !recorded.has(key))
+        .map((key) => `rows of ${key} do not move: ${side} got this table after the copy was prepared`);
+    };
     return {
       all: async () => session.use(async (connection) => readForms(connection, database)),
       like: async (forms) =>
@@ -71,7 +96,7 @@ export const mysqlParts: SystemParts = {
           ),
         ),
       // The binlog is of all tables: one that came later moves like the others.
-      unmoved: async () => [],
+      unmoved: async () => (method === 'log' ? [] : session.use(async (connection) => unrecorded(connection))),
       [Symbol.asyncDispose]: async () => session[Symbol.asyncDispose](),
     };
   },

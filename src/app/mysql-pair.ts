@@ -33,13 +33,13 @@ import { narrowed, readShape } from '../systems/mysql/schema-shape.ts';
 import { mysqlSequences } from '../systems/mysql/sequences.ts';
 import { fenceStep, tealSchemaStep } from '../systems/mysql/setup-steps.ts';
 import { mysqlSnapshotKeeper } from '../systems/mysql/snapshot.ts';
-import { readEndOfBinlog } from '../systems/mysql/source-probe.ts';
 import { originOf } from '../systems/mysql/teal-schema.ts';
+import { recorderStep } from '../systems/mysql/trigger-source/recorder.ts';
 import { familyPolicy } from '../systems/mysql/values/policy.ts';
 import { columnWriter } from '../systems/mysql/values/to-sql.ts';
 import { addressOf } from './address.ts';
 import { mysqlSchemas } from './compare-mysql-schemas.ts';
-import { firstPositionStep, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
+import { firstPositionStep, partsOf, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
 import type { Pair } from './pair.ts';
 
 export interface MysqlPairOptions {
@@ -72,11 +72,12 @@ export class MysqlPair implements Pair {
     const selected = (table: TableName): boolean => isSelected(table, spec.tables);
     this.#options = options;
     this.#sessions = { blue: session('blue'), green: session('green') };
+    const parts = { blue: partsOf(spec.follow.method, spec.blue.url), green: partsOf('log', spec.green.url) };
     const fence = (side: Side): Fence =>
       withEvents(
         new MysqlFence({
           session: this.#sessions[side],
-          position: readEndOfBinlog,
+          ...parts[side].fence,
           changed: async (connection, allowed) =>
             changedObjects(allowed, await readSchemaMark(connection, selected, database)),
         }),
@@ -96,6 +97,7 @@ export class MysqlPair implements Pair {
         readObjects: async (connection) =>
           comparedObjects(narrowed(await readShape(connection, database), selected), isMixed),
         policy: familyPolicy,
+        ...parts[side].snapshot,
       });
     this.access = { blue: access('blue'), green: access('green') };
     this.#schema = mysqlSchemaDriver({
@@ -109,6 +111,7 @@ export class MysqlPair implements Pair {
       tables: catalog.tables,
       sessions: spec.copy.workers,
       policy: familyPolicy,
+      ...parts.blue.snapshot,
     });
   }
 
@@ -164,11 +167,13 @@ export class MysqlPair implements Pair {
   #moved(side: Side): ActingKeysOptions {
     const { spec } = this.#options;
     const { database } = parseAddress(spec[side].url);
-    return { database, isWanted: (table) => isSelected(table, spec.tables) };
+    const method = side === 'blue' ? spec.follow.method : 'log';
+    return { database, isWanted: (table) => isSelected(table, spec.tables), method };
   }
 
   #prepareSteps(): readonly Step[] {
-    const { length } = this.#options.catalog.tables;
+    const { catalog, spec } = this.#options;
+    const { length } = catalog.tables;
     const { blue, green } = this.#sessions;
     return [
       tealSchemaStep('blue', blue),
@@ -183,6 +188,7 @@ export class MysqlPair implements Pair {
       }),
       fenceStep('green', this.fences.green, true),
       fenceStep('blue', this.fences.blue, false),
+      ...(spec.follow.method === 'triggers' ? [recorderStep('blue', blue, catalog.tables)] : []),
     ];
   }
 

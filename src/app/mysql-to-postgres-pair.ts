@@ -33,7 +33,7 @@ import { removalStep as mysqlRemovalStep } from '../systems/mysql/removal.ts';
 import { changedObjects, readSchemaMark } from '../systems/mysql/schema-mark.ts';
 import { fenceStep as mysqlFenceStep, tealSchemaStep as mysqlTealSchemaStep } from '../systems/mysql/setup-steps.ts';
 import { mysqlSnapshotKeeper } from '../systems/mysql/snapshot.ts';
-import { readEndOfBinlog } from '../systems/mysql/source-probe.ts';
+import { recorderStep } from '../systems/mysql/trigger-source/recorder.ts';
 import { columnWriter } from '../systems/mysql/values/to-sql.ts';
 import { analyseStep } from '../systems/postgres/after-copy.ts';
 import { postgresCopyTarget } from '../systems/postgres/copy-target.ts';
@@ -52,7 +52,7 @@ import { translatedTarget } from '../sync/translated-target.ts';
 import { translatedRepairer, translatedSide, type SideNames } from '../verify/translated-side.ts';
 import { addressOf } from './address.ts';
 import { unlikeSchemas } from './compare-unlike-schemas.ts';
-import { firstPositionStep, itemsOf, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
+import { firstPositionStep, itemsOf, partsOf, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
 import { namingRefusedValues } from './name-refused-values.ts';
 import type { Pair } from './pair.ts';
 import { holdsClients } from './routers.ts';
@@ -93,6 +93,7 @@ export class MysqlToPostgresPair implements Pair {
     const { spec, catalog } = options;
     const applicationName = `teal ${spec.name}`;
     const { database } = parseAddress(spec.blue.url);
+    const parts = partsOf(spec.follow.method, spec.blue.url);
     this.#options = options;
     this.#mapping = mapCatalog(catalog, options.mapping);
     this.#blueTables = carriedTables(this.#mapping);
@@ -106,7 +107,7 @@ export class MysqlToPostgresPair implements Pair {
     this.fences = {
       blue: new MysqlFence({
         session: this.#blue,
-        position: readEndOfBinlog,
+        ...parts.fence,
         // Its clients speak no language of green's: no proxy holds them, and a refused write is what they follow the cut by.
         refusesOpenWriters: !holdsClients(spec),
         changed: async (connection, allowed) =>
@@ -142,6 +143,7 @@ export class MysqlToPostgresPair implements Pair {
         policy: this.#mapping.policy,
         // Numbers on blue, truth values on green.
         isBoolean: columnsWith(this.#mapping, ({ type }) => isSameTarget(type, 'boolean')),
+        ...parts.snapshot,
       }),
       green: {
         ...translatedSide(green, this.#names),
@@ -155,6 +157,7 @@ export class MysqlToPostgresPair implements Pair {
       tables: this.#blueTables,
       sessions: spec.copy.workers,
       policy: this.#mapping.policy,
+      ...parts.snapshot,
     });
   }
 
@@ -233,6 +236,7 @@ export class MysqlToPostgresPair implements Pair {
       }),
       fenceStep('green', this.fences.green, true, length),
       mysqlFenceStep('blue', this.fences.blue, false),
+      ...(this.#options.spec.follow.method === 'triggers' ? [recorderStep('blue', this.#blue, this.#blueTables)] : []),
     ];
   }
 
@@ -243,6 +247,7 @@ export class MysqlToPostgresPair implements Pair {
       firstPositionStep(this.#blue, stateDir, 'forward', {
         database: parseAddress(spec.blue.url).database,
         isWanted: (table) => isSelected(table, spec.tables),
+        method: spec.follow.method,
       }),
       receiveStep(carrier),
       rowsStep({

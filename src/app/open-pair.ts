@@ -49,9 +49,9 @@ function isDatabase(system: SystemName): system is DatabaseName {
 export async function openPair(opening: Opening, state: MigrationState, tools?: PgTools): Promise<Pair> {
   const { spec, stateDir } = opening.loaded;
   requireMovable(spec);
+  if (opening.command !== recoverCommand) refuseOtherMethod(spec, state);
   if (spec.green.system !== 'postgres') return mysqlTwins(opening.loaded, await mysqlCatalogOf(opening, state));
   if (spec.blue.system !== 'postgres') return mysqlToPostgres(opening.loaded, await mappingOf(opening, state));
-  if (opening.command !== recoverCommand) refuseOtherMethod(spec, state);
   const { catalog, leftOut } = await catalogOf(opening, state);
   return new PostgresPair({
     spec,
@@ -145,14 +145,16 @@ async function mappingOf({ loaded, command, signal }: Opening, state: MigrationS
 }
 
 /** What blue was prepared for is in the journal: positions of the log mean nothing in a record. */
-function refuseOtherMethod({ follow }: Spec, { steps }: MigrationState): void {
-  const ofMethod: Readonly<Record<FollowMethod, string>> = {
-    log: publicationStepId('blue'),
+function refuseOtherMethod({ blue, follow }: Spec, { steps }: MigrationState): void {
+  const stepOf: Readonly<Record<FollowMethod, string>> = {
+    // For a log of MySQL nothing is prepared, but where it begins; a record begins somewhere too.
+    log: blue.system === 'postgres' ? publicationStepId('blue') : 'copy:first-position',
     triggers: recorderStepId('blue'),
     polling: pollingStepId('blue'),
   };
-  const others = Object.entries(ofMethod).filter(([method]) => method !== follow.method);
-  if (!others.some(([, step]) => hasBegunStep(steps[step]))) return;
+  const begun = (Object.keys(stepOf) as FollowMethod[]).filter((method) => hasBegunStep(steps[stepOf[method]]));
+  const recorded = begun.find((method) => method !== 'log');
+  if ((recorded ?? begun[0] ?? follow.method) === follow.method) return;
   throw new TealError('TEAL-APP-007', '`follow.method` is another one than it was when the migration began');
 }
 

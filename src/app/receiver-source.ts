@@ -6,7 +6,13 @@ export type SourceDescription =
   | { readonly system: 'postgres'; readonly method: 'log'; readonly slot: string; readonly publication: string }
   | { readonly system: 'postgres'; readonly method: 'triggers' }
   | { readonly system: 'postgres'; readonly method: 'polling'; readonly everyMs: number }
-  | { readonly system: 'mysql'; readonly tables: TableSelection; readonly database?: string };
+  | {
+      readonly system: 'mysql';
+      readonly method: 'log';
+      readonly tables: TableSelection;
+      readonly database?: string;
+    }
+  | { readonly system: 'mysql'; readonly method: 'triggers' };
 
 export interface OpenSourceOptions {
   readonly url: string;
@@ -35,6 +41,10 @@ export async function openSource(
     const { postgresSource } = await import('../systems/postgres/source.ts');
     const { slot, publication } = description;
     return postgresSource({ url, slot, publication, applicationName, isOwn });
+  }
+  if (description.method === 'triggers') {
+    const { triggerSource } = await import('../systems/mysql/trigger-source/source.ts');
+    return triggerSource({ url, applicationName });
   }
   const { mysqlSource } = await import('../systems/mysql/source.ts');
   const { readFormsOf } = await import('../systems/mysql/schema-forms.ts');

@@ -1,6 +1,6 @@
 import type { Side } from './catalog.ts';
 
-/** How the changes of a side are had: from its log, from a record that triggers write, or from a record of what looks at its tables found (both PostgreSQL). */
+/** How the changes of a side are had: from its log, from a record that triggers write, or from a record of what looks at its tables found (PostgreSQL). */
 export type FollowMethod = 'log' | 'triggers' | 'polling';
 
 /** Whether what is brought comes through tables of Teal's on that side, and places are ticks of theirs. */

@@ -2,8 +2,8 @@ import type { SystemFacts } from '../../model/facts.ts';
 import { durationText } from './text.ts';
 import { storedTables, type Side, type Table } from '../../model/catalog.ts';
 
-/** What a system calls its own log. */
-export type LogName = 'WAL' | 'binlog';
+/** What a system calls its own log, or what stands in its place. */
+export type LogName = 'WAL' | 'binlog' | 'record';
 
 /** Of heap, TOAST and indexes together: a careful figure for two machines with a network between them. */
 export const assumedCopyBytesPerSecond = 50_000_000;

@@ -23,6 +23,16 @@ export const mysqlFindingCodes = {
   'ASSESS-MYSQL-NAME-LENGTH': { severity: 'blocker', summary: 'A name is too long for green' },
   'ASSESS-MYSQL-CONNECTIONS': { severity: 'warning', summary: 'Few free connections' },
 
+  'ASSESS-MYSQL-RECORDER': {
+    severity: 'warning',
+    summary: 'Triggers freeze the tables of blue until the migration is over',
+  },
+  'ASSESS-MYSQL-RECORDER-UNACCEPTED': {
+    severity: 'blocker',
+    summary: 'Nobody has said that the tables of blue stay as they are',
+  },
+  'ASSESS-MYSQL-RECORDER-SESSIONS': { severity: 'blocker', summary: 'The account may not see what TRUNCATE has done' },
+
   'ASSESS-MYSQL-RIGHT-LOG': { severity: 'blocker', summary: 'The account may not read the log' },
   'ASSESS-MYSQL-RIGHT-LOCK': { severity: 'blocker', summary: 'The account may not hold all tables for a moment' },
   'ASSESS-MYSQL-RIGHT-READ-ONLY': { severity: 'blocker', summary: 'The account may not close the server to writes' },

@@ -75,6 +75,41 @@ const cases: readonly Case[] = [
   { name: 'two healthy sides', finds: [] },
   { name: 'a healthy blue for PostgreSQL', green: false, finds: [] },
 
+  // Followed by triggers
+  {
+    name: 'triggers that nobody has accepted, on a blue without a log',
+    blue: settings({ log_bin: { value: 'OFF' }, binlog_row_image: { value: 'MINIMAL' } }),
+    options: { method: 'triggers' },
+    finds: ['ASSESS-MYSQL-RECORDER-UNACCEPTED', 'ASSESS-MYSQL-RECORDER'],
+    says: ['acceptFrozenSchema: true'],
+  },
+  {
+    name: 'triggers that were accepted, with an account that may not read the log',
+    blue: rights({ readLog: false, readPosition: false }),
+    options: { method: 'triggers', acceptFrozenSchema: true },
+    finds: ['ASSESS-MYSQL-RECORDER'],
+    says: ['EVERY WRITE', 'RENAME COLUMN', 'TRUNCATE', 'OPTIMIZE TABLE'],
+  },
+  {
+    name: 'triggers, and a green without a log',
+    green: settings({ log_bin: { value: 'OFF' } }),
+    options: { method: 'triggers', acceptFrozenSchema: true },
+    finds: ['ASSESS-MYSQL-LOG-OFF', 'ASSESS-MYSQL-RECORDER'],
+  },
+  {
+    name: 'triggers, with an account that does not see InnoDB',
+    blue: rights({ seeSessions: false }),
+    options: { method: 'triggers', acceptFrozenSchema: true },
+    finds: ['ASSESS-MYSQL-RECORDER-SESSIONS', 'ASSESS-MYSQL-RIGHT-SESSIONS', 'ASSESS-MYSQL-RECORDER'],
+    says: ['GRANT PROCESS'],
+  },
+  {
+    name: 'triggers, and a cascade that the log would hold',
+    blue: { identity: { major: 9, minor: 7, version: '9.7.0' }, ...child({ onDelete: 'cascade' }) },
+    options: { method: 'triggers', acceptFrozenSchema: true },
+    finds: ['ASSESS-MYSQL-RECORDER', 'ASSESS-MYSQL-CASCADE'],
+  },
+
   // Servers
   {
     name: 'a MySQL that is too old',

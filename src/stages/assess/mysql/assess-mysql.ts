@@ -6,9 +6,10 @@ import type { Finding } from '../finding.ts';
 import { checkActivity } from './activity.ts';
 import { mysqlInventory } from './inventory.ts';
 import { checkPair } from './pair.ts';
+import { checkRecorder } from './recorder.ts';
 import { checkRights } from './rights.ts';
 import { checkServer } from './servers.ts';
-import { sidesOf, type MysqlAssessOptions, type MysqlSideView, type MysqlSituation } from './situation.ts';
+import { readsLog, sidesOf, type MysqlAssessOptions, type MysqlSideView, type MysqlSituation } from './situation.ts';
 import { checkTables } from './tables.ts';
 
 /**
@@ -30,20 +31,26 @@ export function assessMysql(
   const databases = new Set(situation.managed.map(({ schema }) => schema));
   return Object.freeze({
     findings: inOrder([
-      ...sidesOf(situation).flatMap(([side, view]) => checkSide(side, view, databases)),
+      ...sidesOf(situation).flatMap(([side, view]) => checkSide(side, view, databases, readsLog(options, side))),
       ...checkPair(situation),
       ...checkTables(situation),
+      ...checkRecorder(situation),
       ...checkActivity(situation),
     ]),
     inventory: mysqlInventory(situation),
     estimates: estimate(situation.managed, { walRate: blue.facts.logRate }, options.copyBytesPerSecond, {
-      blue: 'binlog',
+      blue: readsLog(options, 'blue') ? 'binlog' : 'record',
       green: green === undefined ? 'WAL' : 'binlog',
     }),
   });
 }
 
 /** What one server must be and its account must be allowed, whatever the other side is. */
-export function checkSide(side: Side, view: MysqlSideView, databases: ReadonlySet<string>): readonly Finding[] {
-  return [...checkServer(side, view), ...checkRights(side, view, databases)];
+function checkSide(
+  side: Side,
+  view: MysqlSideView,
+  databases: ReadonlySet<string>,
+  isLogRead: boolean,
+): readonly Finding[] {
+  return [...checkServer(side, view, isLogRead), ...checkRights(side, view, databases, isLogRead)];
 }

@@ -5,12 +5,17 @@ import { isMariadb, type MysqlSideView } from './situation.ts';
 import { sqlAccount, sqlName, sqlTable } from './sql.ts';
 
 /** Each right that is missing, with the statement that gives it. `databases` are those that the migration is about. */
-export function checkRights(side: Side, view: MysqlSideView, databases: ReadonlySet<string>): readonly Finding[] {
+export function checkRights(
+  side: Side,
+  view: MysqlSideView,
+  databases: ReadonlySet<string>,
+  isLogRead: boolean,
+): readonly Finding[] {
   const { rights, passesReadOnly } = view.facts;
   const hidesAccounts = rights.known && !rights.value.seeAccounts;
   return [
     ...look(rights, side, 'rights of the account', (known) => [
-      ...checkServerRights(side, view, known),
+      ...checkServerRights(side, view, known, isLogRead),
       ...hiddenDatabases(side, view, known),
       ...checkDatabaseRights(side, known, databases),
       ...checkTableRights(side, known, databases),
@@ -115,10 +120,15 @@ function dutiesOf(rights: MysqlRights): readonly Duty[] {
   ];
 }
 
-function checkServerRights(side: Side, view: MysqlSideView, rights: MysqlRights): readonly Finding[] {
+function checkServerRights(
+  side: Side,
+  view: MysqlSideView,
+  rights: MysqlRights,
+  isLogRead: boolean,
+): readonly Finding[] {
   const account = sqlAccount(rights.user);
   return dutiesOf(rights)
-    .filter(({ has }) => !has)
+    .filter(({ has, code }) => !has && (isLogRead || code !== 'ASSESS-MYSQL-RIGHT-LOG'))
     .map(({ code, may, why, mysql, mariadb }) =>
       finding(code, {
         side,

@@ -7,17 +7,19 @@ import { capital } from '../text.ts';
 type Settings = Readonly<Record<string, Setting>>;
 
 /** Whether one server can be an end of a migration. After a cut it is followed in the other direction: the same holds for both sides. */
-export function checkServer(side: Side, view: MysqlSideView): readonly Finding[] {
+/** `isLogRead`: changes of the side are had from its log. */
+export function checkServer(side: Side, view: MysqlSideView, isLogRead: boolean): readonly Finding[] {
   return [
     ...checkVersionAndRole(side, view),
     ...look(view.facts.settings, side, 'settings', (settings) => [
-      ...checkLog(side, view, settings),
-      ...checkRetention(side, view, settings),
+      ...(isLogRead ? [...checkLog(side, view, settings), ...checkRetention(side, view, settings)] : []),
       ...checkReadOnly(side, settings),
     ]),
-    ...look(view.facts.log, side, 'place of the log', ({ onlyDatabases, ignoredDatabases }) =>
-      checkFilter(side, onlyDatabases, ignoredDatabases),
-    ),
+    ...(isLogRead
+      ? look(view.facts.log, side, 'place of the log', ({ onlyDatabases, ignoredDatabases }) =>
+          checkFilter(side, onlyDatabases, ignoredDatabases),
+        )
+      : []),
     // What it is set up to read from is told by its role; here it counts that somebody could look.
     ...look(view.facts.upstreams, side, 'replication from other servers', () => []),
     ...look(view.facts.connections, side, 'free connections', ({ total, used }) => checkConnections(side, total, used)),

@@ -1,6 +1,7 @@
 import { tableKey, type Side, type TableName } from '../../../model/catalog.ts';
 import type { MysqlCatalog, MysqlTable } from '../../../model/mysql-catalog.ts';
 import type { MysqlFacts, MysqlIdentity } from '../../../model/mysql-facts.ts';
+import type { FollowMethod } from '../../../model/follow-method.ts';
 import type { TableSelection } from '../../../model/table-selection.ts';
 import { countOf, finding, keysOf, type Finding } from '../finding.ts';
 import type { FindingCode } from '../finding-codes.ts';
@@ -18,6 +19,10 @@ export interface MysqlAssessOptions extends TableSelection {
   readonly knowsType: (columnType: string) => boolean;
   /** Whether a column of blue has no place on green, so that nothing of it is read. Default: none is such. */
   readonly isDropped?: (table: TableName, column: string) => boolean;
+  /** How blue is followed; default: by its log. */
+  readonly method?: FollowMethod;
+  /** A person has said that nobody changes a table of blue while triggers record it. */
+  readonly acceptFrozenSchema?: boolean;
   /** Whether every text of a character set can be read from the log. */
   readonly readsCharacterSet: (name: string) => boolean;
 }
@@ -30,6 +35,11 @@ export interface MysqlSituation {
   readonly managed: readonly MysqlTable[];
   readonly leftOut: readonly MysqlTable[];
   readonly options: MysqlAssessOptions;
+}
+
+/** Green is followed by its log always. */
+export function readsLog({ method = 'log' }: Pick<MysqlAssessOptions, 'method'>, side: Side): boolean {
+  return side === 'green' || method === 'log';
 }
 
 export function isMariadb({ identity }: Pick<MysqlSideView, 'identity'>): boolean {

@@ -2,7 +2,7 @@ import { actingKeysOf, acts, clashingKeys } from '../../../model/acting-keys.ts'
 import { tableKey, type TableName } from '../../../model/catalog.ts';
 import type { MysqlColumn, MysqlForeignKey, MysqlTable } from '../../../model/mysql-catalog.ts';
 import { countOf, finding, keysOf, type Finding } from '../finding.ts';
-import { aboutTables, isMariadb, perTable, type MysqlSituation } from './situation.ts';
+import { aboutTables, isMariadb, perTable, readsLog, type MysqlSituation } from './situation.ts';
 import { sqlName, sqlTable } from './sql.ts';
 
 /** What the tables of blue hold that stands in the way, or that a person must know. */
@@ -163,7 +163,7 @@ function logsCascades({ blue }: MysqlSituation): boolean {
 /** What foreign keys do to children by themselves: done on green by Teal, but for what depends on an order that nobody knows. */
 function checkForeignKeys(situation: MysqlSituation): readonly Finding[] {
   const { managed, green } = situation;
-  if (logsCascades(situation)) return [];
+  if (readsLog(situation.options, 'blue') && logsCascades(situation)) return [];
   const acting = actingKeysOf(managed);
   const clashing = new Set(clashingKeys(acting).flatMap((pair) => pair.map(keyId)));
   const isLost = (table: MysqlTable, key: MysqlForeignKey): boolean =>
