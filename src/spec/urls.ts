@@ -99,7 +99,8 @@ function readUrl(
   if (typeof text !== 'string' || text === '' || isUnexpanded(text)) return { ok: false, mistakes: [] };
   const [shown] = expected;
   if (shown === undefined) return { ok: false, mistakes: [] };
-  if (!expected.some((scheme) => isUrlOf(scheme, text))) return wrong(`expected a${shown === 'https' ? 'n' : ''} ${shown}:// URL`);
+  if (!expected.some((scheme) => isUrlOf(scheme, text)))
+    return wrong(`expected a${shown === 'https' ? 'n' : ''} ${shown}:// URL`);
   if (holdsPassword(written)) {
     return wrong(
       'a password stands in the file: take the URL from the environment ("${BLUE_URL}") or from { file: path }',

@@ -154,7 +154,8 @@ describe('a text that would be markup', () => {
 
   test('stays text in HTML, which runs and fetches nothing', () => {
     const html = renderReport(report, 'html');
-    expect(html).not.toMatch(/<script|<img|<link|<iframe|javascript:y"|\u0000/);
+    expect(html).not.toMatch(/<script|<img|<link|<iframe|javascript:y"/);
+    expect(html).not.toContain('\u0000');
     expect(html).toContain('&lt;script&gt;alert(1)');
     expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'`);
     expect(html).not.toMatch(/(src|href)="(?!#)|url\(|@import/);
