@@ -857,8 +857,9 @@ describe('assess', () => {
 
   test('has a case for every code', () => {
     const found = new Set(cases.flatMap(({ finds }) => finds));
+    // What routers say is found by the routers: app/routers.test.ts.
     const own = Object.keys(findingCodes).filter(
-      (code) => !(code in mysqlFindingCodes) && !(code in kafkaFindingCodes),
+      (code) => !(code in mysqlFindingCodes) && !(code in kafkaFindingCodes) && !code.startsWith('ASSESS-ROUTER'),
     );
     expect(own.filter((code) => !found.has(code as FindingCode))).toEqual([]);
   });

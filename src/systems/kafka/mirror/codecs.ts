@@ -17,6 +17,8 @@ export function codecsOf(library: KafkaLibrary): Codecs {
   const { lz4, snappy } = library.compressionsAlgorithms;
   return {
     decompress: (codec, body) => {
+      // A batch whose records are all compacted away keeps its codec and no bytes. (And the library fails on no bytes once its memory has grown.)
+      if (body.length === 0) return body;
       try {
         switch (codec) {
           case 0:
@@ -38,6 +40,7 @@ export function codecsOf(library: KafkaLibrary): Codecs {
       throw new TealError('TEAL-WIRE-001', 'a batch of records is compressed with an unknown codec', { codec });
     },
     compress: (codec, body) => {
+      if (body.length === 0) return body;
       switch (codec) {
         case 1:
           return gzipSync(body);
