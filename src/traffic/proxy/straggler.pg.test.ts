@@ -52,6 +52,10 @@ describe('a statement that meets the fence', () => {
     expect(await outcome(client.query('insert into t values (1)'))).toBe('25006');
     await at.blue.query(opened);
     await client.query('rollback');
+    // It holds from the first error on, and looks who owns the data: closed again before it has seen blue open, nobody would own them, and it would hold for ever.
+    await waitFor({ what: 'the proxy to run', timeoutMs: 60_000 }, async () =>
+      (await at.router.read()).mode === 'running' ? true : undefined,
+    );
     await at.blue.query(closed);
     expect(await outcome(client.query('begin; insert into log values (1); commit; insert into t values (1)'))).toBe(
       '25006',
