@@ -5,13 +5,15 @@ import type { MigrationState } from '../journal/state.ts';
 import { expose } from '../observe/exposition.ts';
 import type { Watched } from '../server/api.ts';
 import type { JournalFeed } from '../server/journal-feed.ts';
-import type {
-  CertificatesAnswer,
-  CertificateSummary,
-  DifferencesAnswer,
-  ProxyRates,
-  Rates,
+import {
+  flowSchema,
+  type CertificatesAnswer,
+  type CertificateSummary,
+  type DifferencesAnswer,
+  type ProxyRates,
+  type Rates,
 } from '../server/schemas.ts';
+import type { FlowStatus } from '../ports/carrier.ts';
 import type { Certificate } from '../verify/certificate.ts';
 import { commandsOf } from './api-commands.ts';
 import { approve, personGates } from './approve.ts';
@@ -44,12 +46,18 @@ export interface ApiOfMigration {
   readonly signal: AbortSignal;
 }
 
+/** A carrier may say more of a flow than its port asks for, and than the API describes. */
+function described(status: FlowStatus): FlowStatus {
+  const known = Object.entries(status).filter(([key]) => key in flowSchema.shape);
+  return Object.fromEntries(known) as unknown as FlowStatus;
+}
+
 /** What the API tells of a migration, from its journal, its files and its processes; of the systems themselves only the plan asks. */
 export function watchedBy({ loaded, reload, env, feed, signal }: ApiOfMigration): Watched & {
   readonly rates: () => Promise<Rates>;
 } {
   const { spec, stateDir } = loaded;
-  const flows = sharedAnswer(lookKeptMs, async () => readFlows(loaded));
+  const flows = sharedAnswer(lookKeptMs, async () => (await readFlows(loaded)).map(described));
   const proxy = sharedAnswer(lookKeptMs, async () => readProxy(loaded));
   const metrics = sharedAnswer(lookKeptMs, async () => expose(await measure(loaded, feed)));
   const plan = sharedAnswer(planKeptMs, async () => {
@@ -65,6 +73,7 @@ export function watchedBy({ loaded, reload, env, feed, signal }: ApiOfMigration)
       const progress = readProgress(stateDir);
       return {
         ...status,
+        head: feed.head,
         ...(supervisor === undefined ? {} : { supervisor }),
         ...(progress === undefined ? {} : { progress }),
         flows: await flows(),

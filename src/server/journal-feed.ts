@@ -24,6 +24,10 @@ export class JournalFeed implements Disposable {
     return this.#open().holder;
   }
 
+  get head(): JournalReader['head'] {
+    return this.#open().head;
+  }
+
   /** Verified records after a sequence number, oldest first. */
   records(after: number, limit: number): readonly JournalRecord[] {
     const reader = this.#open();

@@ -84,6 +84,12 @@ export const migrationSchema = z
       })
       .optional(),
     lastIso: iso.optional(),
+    head: z
+      .strictObject({ seq: count, hash: z.string() })
+      .optional()
+      .describe(
+        'the last record of the journal: its hash, kept elsewhere, proves later that none before it was changed',
+      ),
     progress: z
       .strictObject({
         step: z.string(),
