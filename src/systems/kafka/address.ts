@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import { TealError, describeError } from '../../kernel/errors.ts';
+import { TealError } from '../../kernel/errors.ts';
+import { fileOf } from '../../kernel/named-file.ts';
 
 export const saslMechanisms = Object.freeze(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const);
 const protocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const;
@@ -122,18 +122,4 @@ function tlsOf(given: URLSearchParams): NonNullable<KafkaAddress['tls']> {
     ...fileOf(given, 'ssl.key.location', 'key'),
     ...(algorithm === 'none' ? { checkServerIdentity: () => undefined } : {}),
   };
-}
-
-function fileOf<Name extends 'ca' | 'cert' | 'key'>(
-  given: URLSearchParams,
-  parameter: string,
-  name: Name,
-): Partial<Record<Name, string>> {
-  const path = given.get(parameter);
-  if (path === null) return {};
-  try {
-    return { [name]: readFileSync(path, 'utf8') } as Record<Name, string>;
-  } catch (error) {
-    throw new TealError('TEAL-SYSTEMS-004', `the file of ${parameter} cannot be read: ${describeError(error)}`);
-  }
 }

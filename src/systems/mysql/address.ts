@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { TealError } from '../../kernel/errors.ts';
-import { describeError } from '../../kernel/errors.ts';
+import { fileOf } from '../../kernel/named-file.ts';
 
 /** What a `mysql://` address says. */
 export interface MysqlAddress {
@@ -83,18 +82,4 @@ function tlsOf(given: URLSearchParams, host: string): MysqlAddress['tls'] {
     rejectUnauthorized: verifies,
     verifyIdentity: mode === 'VERIFY_IDENTITY',
   };
-}
-
-function fileOf<Name extends 'ca' | 'cert' | 'key'>(
-  given: URLSearchParams,
-  parameter: string,
-  name: Name,
-): Partial<Record<Name, string>> {
-  const path = given.get(parameter);
-  if (path === null) return {};
-  try {
-    return { [name]: readFileSync(path, 'utf8') } as Record<Name, string>;
-  } catch (error) {
-    throw new TealError('TEAL-SYSTEMS-004', `the file of ${parameter} cannot be read: ${describeError(error)}`);
-  }
 }
