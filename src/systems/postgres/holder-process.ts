@@ -1,3 +1,4 @@
+import { watch, type FSWatcher } from 'node:fs';
 import { must } from '../../kernel/assert.ts';
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { TealError } from '../../kernel/errors.ts';
@@ -13,6 +14,7 @@ import {
 } from './holder-file.ts';
 import { lockAccessShare } from './lock-tables.ts';
 
+/** The removal of its file wakes a holder at once; this is for where no event tells of it (a folder on another machine), and for the lease. */
 const lookEveryMs = 500;
 /** A session that nobody uses shows only by use that its server is gone. */
 const askEveryMs = 30_000;
@@ -64,7 +66,9 @@ async function takeOver(connection: PgConnection, request: HolderRequest): Promi
 }
 
 async function untilUnwanted(connection: PgConnection, request: HolderRequest, stop: AbortSignal): Promise<HolderEnd> {
-  const wake = AbortSignal.any([stop, connection.ended]);
+  using removed = removalOf(request.file);
+  const ends = AbortSignal.any([stop, connection.ended]);
+  const wake = AbortSignal.any([ends, removed.signal]);
   let askedMs = monotonicMs();
   for (;;) {
     if (stop.aborted) return 'asked';
@@ -77,7 +81,26 @@ async function untilUnwanted(connection: PgConnection, request: HolderRequest, s
       await connection.query('select 1');
       askedMs = monotonicMs();
     }
-    // Woken by either signal; the loop then looks which.
-    await sleep(lookEveryMs, wake).catch(() => undefined);
+    // Woken by any signal; the loop then looks which. Once is enough for the file: where an event told of something else, looking has to do.
+    await sleep(lookEveryMs, removed.signal.aborted ? ends : wake).catch(() => undefined);
+  }
+}
+
+/** Aborted as soon as the file is unlinked or another takes its name; never where the system cannot tell. */
+function removalOf(file: string): Disposable & { readonly signal: AbortSignal } {
+  const removed = new AbortController();
+  const watcher = watchIfPossible(file);
+  // `change` tells of each renewal of the lease.
+  watcher?.on('change', (event) => (event === 'rename' ? removed.abort() : undefined));
+  watcher?.on('error', () => watcher.close());
+  return { signal: removed.signal, [Symbol.dispose]: () => watcher?.close() };
+}
+
+function watchIfPossible(file: string): FSWatcher | undefined {
+  try {
+    return watch(file);
+  } catch {
+    // The machine has no watch left to give, or the file has gone already: looking finds that out.
+    return undefined;
   }
 }

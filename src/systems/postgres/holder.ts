@@ -45,6 +45,9 @@ export interface HeldSnapshot {
 const defaultLeaseMs = 24 * 3_600_000;
 const defaultStartTimeoutMs = 60_000;
 const releaseTimeoutMs = 15_000;
+/** Nothing announces the end of a process that is nobody's child, nor what it has written to a file. */
+const lookEveryMs = 5;
+
 /** The holders that really hold it: the process is there, and the server lets its snapshot be imported. Changes nothing. */
 export async function liveHolders(
   options: Pick<HolderOptions, 'url' | 'stateDir'>,
@@ -153,14 +156,20 @@ export async function exportedBy(stateDir: string, held: HeldSnapshot): Promise<
   return records.filter((record) => record !== undefined).filter((record) => isOf(record, held));
 }
 
-/** Ends all holders of this folder and waits until they are gone; they end by the removal of their files. Idempotent. */
+/** Ends all holders of this folder and waits until they are gone; they end by the removal of their files, which they watch. Idempotent. */
 export async function releaseHolders(stateDir: string, signal: AbortSignal): Promise<void> {
-  for (const number of holderNumbers) {
-    const file = holderFile(stateDir, number);
-    const record = await readHolderRecord(file);
-    await removeFile(file);
+  const files = holderNumbers.map((number) => holderFile(stateDir, number));
+  const released = await Promise.all(
+    files.map(async (file) => {
+      const record = await readHolderRecord(file);
+      await removeFile(file);
+      return record;
+    }),
+  );
+  const waiting = { what: 'a snapshot holder to end', timeoutMs: releaseTimeoutMs, everyMs: lookEveryMs, signal };
+  for (const record of released) {
     if (record === undefined) continue;
-    await waitFor({ what: 'a snapshot holder to end', timeoutMs: releaseTimeoutMs, signal }, async () =>
+    await waitFor(waiting, async () =>
       isProcessThere(record.pid) && (await mayBeHolder(record.pid)) ? undefined : true,
     );
   }
@@ -207,12 +216,15 @@ async function beginHolding(
   child.unref();
   child.channel?.unref();
   try {
-    return await waitFor({ what: 'a snapshot holder to be ready', timeoutMs, everyMs: 20, signal }, async () => {
-      const record = await readHolderRecord(request.file);
-      if (record?.token === request.token) return record;
-      if (child.exitCode === null && child.signalCode === null) return undefined;
-      throw await failureOf(options, number);
-    });
+    return await waitFor(
+      { what: 'a snapshot holder to be ready', timeoutMs, everyMs: lookEveryMs, signal },
+      async () => {
+        const record = await readHolderRecord(request.file);
+        if (record?.token === request.token) return record;
+        if (child.exitCode === null && child.signalCode === null) return undefined;
+        throw await failureOf(options, number);
+      },
+    );
   } catch (error) {
     child.kill('SIGTERM');
     throw error;
