@@ -19,6 +19,7 @@ export interface Progress {
 }
 
 const everyMs = 1_000;
+const ofVerify = 'verify';
 
 function progressFile(stateDir: string): string {
   return join(stateDir, 'progress.json');
@@ -30,14 +31,19 @@ export function keepingProgress(
   tell: (event: MigrationEvent) => void,
 ): (event: MigrationEvent) => void {
   let writtenMs = Number.NEGATIVE_INFINITY;
+  let of: string | undefined;
   return (event) => {
     tell(event);
+    const ended = endOf(event);
     const progress = progressOf(event);
-    if (progress === 'ended') {
+    // Of steps that run side by side the file is of the one that said something last.
+    if (ended !== undefined && (of === undefined || of === ended)) {
       writtenMs = Number.NEGATIVE_INFINITY;
+      of = undefined;
       quietly(() => rmSync(progressFile(stateDir), { force: true }));
     } else if (progress !== undefined && monotonicMs() >= writtenMs + everyMs) {
       writtenMs = monotonicMs();
+      of = progress.step;
       quietly(() => write(progressFile(stateDir), { ...progress, atIso: isoNow(), pid: process.pid }));
     }
   };
@@ -53,19 +59,28 @@ export function readProgress(stateDir: string): Progress | undefined {
   }
 }
 
-function progressOf(event: MigrationEvent): Omit<Progress, 'atIso' | 'pid'> | 'ended' | undefined {
+/** What has ended with this event. */
+function endOf(event: MigrationEvent): string | undefined {
+  switch (event.kind) {
+    case 'step done':
+    case 'step failed':
+    case 'step undone':
+      return event.step;
+    case 'verified':
+      return ofVerify;
+    default:
+      return undefined;
+  }
+}
+
+function progressOf(event: MigrationEvent): Omit<Progress, 'atIso' | 'pid'> | undefined {
   switch (event.kind) {
     case 'step progress':
       return { step: event.step, ...event.progress, text: redact(event.progress.text) };
     case 'verify progress': {
       const { kind: _, ...progress } = event;
-      return { step: 'verify', ...progress };
+      return { step: ofVerify, ...progress };
     }
-    case 'step done':
-    case 'step failed':
-    case 'step undone':
-    case 'verified':
-      return 'ended';
     default:
       return undefined;
   }

@@ -11,7 +11,7 @@ import type { Step, StepFacts } from '../ports/step.ts';
 import { isRecorded, type FollowMethod } from '../model/follow-method.ts';
 import { isSelected } from '../model/table-selection.ts';
 import type { Spec } from '../spec/spec.ts';
-import { convergenceOf, rowsStep, schemaStep } from '../stages/copy/copy-steps.ts';
+import { convergenceOf, rowsStep, rowsStepId, schemaStep } from '../stages/copy/copy-steps.ts';
 import { convergeStep } from '../stages/follow/converge-step.ts';
 import { deployStep, receiveStep } from '../stages/follow/follow-steps.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
@@ -67,6 +67,7 @@ export interface PairOptions {
 }
 
 const firstEpoch = 1;
+const snapshotStepId = 'copy:snapshot';
 const outlastMs = 60_000;
 const schemaLocks = 'nothing on blue but ACCESS SHARE while its schema is read; green has no clients yet';
 
@@ -182,7 +183,7 @@ export class PostgresPair implements Pair {
     const { blue, green } = this.#sessions;
     return [
       tealSchemaStep('blue', blue, originsOf('blue', this.names)),
-      tealSchemaStep('green', green, originsOf('green', this.names)),
+      { ...tealSchemaStep('green', green, originsOf('green', this.names)), after: [] },
       this.#rolesStep(),
       schemaStep(this.#schema, {
         id: 'prepare:schema',
@@ -239,6 +240,8 @@ export class PostgresPair implements Pair {
       hasRecord ? this.#recordedSnapshotStep() : this.#snapshotStep(),
       receiveStep(carrier),
       rowsStep({
+        // The flow comes up meanwhile: blue keeps its log until it has.
+        after: [snapshotStepId],
         catalog,
         keeper: hasRecord ? recordedSnapshotKeeper(this.#recordedOptions()) : snapshotKeeper(this.#snapshotOptions()),
         target: postgresCopyTarget(spec.green.url),
@@ -249,8 +252,15 @@ export class PostgresPair implements Pair {
         lacking: async () => this.schemas.lacking('blue'),
         workers: spec.copy.workers,
       }),
-      this.#releaseStep(),
-      this.#buildStep('copy:keys', ['keys', 'indexes'], 'builds primary keys, unique constraints and indexes on green'),
+      { ...this.#releaseStep(), after: [rowsStepId] },
+      {
+        ...this.#buildStep(
+          'copy:keys',
+          ['keys', 'indexes'],
+          'builds primary keys, unique constraints and indexes on green',
+        ),
+        after: [rowsStepId],
+      },
       analyseStep(after, catalog.tables),
     ];
   }
@@ -299,7 +309,7 @@ export class PostgresPair implements Pair {
   #snapshotStep(): Step {
     const options = this.#snapshotOptions();
     return {
-      id: 'copy:snapshot',
+      id: snapshotStepId,
       does: `creates replication slot ${options.slot} on blue and gives its snapshot to two processes that hold it`,
       locks: 'ACCESS SHARE on the tables of blue; waits at most 60 s for transactions that write',
       costs: 'blue keeps its log from here on, and cannot vacuum what dies while the copy runs',
@@ -320,7 +330,7 @@ export class PostgresPair implements Pair {
   #recordedSnapshotStep(): Step {
     const options = this.#recordedOptions();
     return {
-      id: 'copy:snapshot',
+      id: snapshotStepId,
       does: 'takes a snapshot of blue whose place in the record of changes is known, and gives it to two processes that hold it',
       locks: 'ACCESS SHARE on the tables of blue',
       costs:

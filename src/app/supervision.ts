@@ -21,6 +21,8 @@ import { startLock, supervisorFolder, unwant, want, wanted, type Thing } from '.
 
 const startTimeoutMs = 20_000;
 const endTimeoutMs = 60_000;
+/** While a supervisor starts: it says that it runs by a file. */
+const lookEveryMs = 10;
 
 /** How a controller says that clients may be waiting for it. Both may be called at any time, also again. */
 export interface CutMark {
@@ -117,7 +119,7 @@ export class Supervision {
     if (free === undefined) return;
     free[Symbol.dispose]();
     const pid = await this.#spawn(paths.log);
-    await waitFor({ what: 'the supervisor to run', timeoutMs: startTimeoutMs }, async () => {
+    await waitFor({ what: 'the supervisor to run', timeoutMs: startTimeoutMs, everyMs: lookEveryMs }, async () => {
       if (readSupervisorState(this.#stateDir)?.pid === pid()) return true;
       return pid() === undefined ? true : undefined;
     });

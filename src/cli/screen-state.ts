@@ -6,7 +6,7 @@ export interface ScreenState {
   readonly live: 'blue' | 'green';
   readonly stages: Readonly<Record<TrackStage, 'ahead' | 'now' | 'done'>>;
   /** What is worked on, and what it last said. */
-  readonly doing?: { readonly text: string; readonly share?: number } | undefined;
+  readonly doing?: { readonly step?: string; readonly text: string; readonly share?: number } | undefined;
   /** What is awaited, when it is a gate. */
   readonly waiting?: { readonly asks: string; readonly answer: string } | undefined;
   readonly flows: Readonly<Record<string, string>>;
@@ -44,17 +44,18 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
     case 'step started':
       return {
         ...state,
-        doing: { text: event.does },
+        doing: { step: event.step, text: event.does },
         ...(event.step.startsWith('cut:') ? { waiting: undefined } : {}),
       };
     case 'step progress': {
       const { text, done, total } = event.progress;
       const share =
         done === undefined || total === undefined || total === 0 ? {} : { share: Math.min(1, done / total) };
-      return { ...state, doing: { text, ...share } };
+      return { ...state, doing: { step: event.step, text, ...share } };
     }
     case 'step done':
-      return { ...state, doing: undefined };
+      // Another may go on beside it.
+      return state.doing?.step === event.step ? { ...state, doing: undefined } : state;
     case 'step failed':
       return withNote({ ...state, doing: undefined }, `${event.step} failed: ${event.code}`);
     case 'step undone':

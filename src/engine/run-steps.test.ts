@@ -136,6 +136,47 @@ describe('running', () => {
   });
 });
 
+describe('side by side', () => {
+  test('a step begins when those are done that it comes after, and others wait for all', async () => {
+    const world = newWorld();
+    const released = Promise.withResolvers<void>();
+    const slow = stepOf(world, 'slow', { act: async () => released.promise.then(() => void world.there.add('slow')) });
+    const quick = stepOf(world, 'quick', {
+      after: ['first'],
+      // Without this step `slow` would never end.
+      act: async () => {
+        world.there.add('quick');
+        released.resolve();
+      },
+    });
+    await runSteps([stepOf(world, 'first'), slow, quick, stepOf(world, 'last')], runOf());
+    const acts = world.calls.filter((call) => call.startsWith('act'));
+    expect(acts).toEqual(['act first', 'act slow', 'act quick', 'act last']);
+  });
+
+  test('one that fails stops the others, and is the one that is told', async () => {
+    const world = newWorld();
+    const run = runOf();
+    const patient = stepOf(world, 'patient', {
+      act: async ({ signal }) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
+    });
+    const broken = stepOf(world, 'broken', { after: [], act: async () => Promise.reject(new Error('no room')) });
+    const steps = [patient, broken, stepOf(world, 'last')];
+    await expect(runSteps(steps, run)).rejects.toMatchObject({ code: 'TEAL-ENGINE-001' });
+    expect(run.journal.state.steps['patient']).toMatchObject({ state: 'intended' });
+    expect(run.journal.state.steps['broken']).toMatchObject({ state: 'failed' });
+    expect(run.journal.state.steps['last']).toBeUndefined();
+  });
+
+  test('no step comes after a later one', async () => {
+    const world = newWorld();
+    const steps = [stepOf(world, 'a', { after: ['b'] }), stepOf(world, 'b')];
+    await expect(runSteps(steps, runOf())).rejects.toMatchObject({ code: 'TEAL-KERNEL-001' });
+    expect(world.calls).toEqual([]);
+  });
+});
+
 describe('failing', () => {
   test.each<[string, Partial<Step>, string, string]>([
     ['an act that throws', { act: async () => Promise.reject(new Error('no room')) }, 'TEAL-ENGINE-001', 'act'],

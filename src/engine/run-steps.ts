@@ -22,8 +22,8 @@ export interface StepRun {
 }
 
 /**
- * Runs steps in order: what the journal has as done is passed over; the rest is probed, intended, acted, probed, recorded. "act returned" is never
- * believed. A failure is journalled and thrown; running the same steps again goes on from what is true outside.
+ * Runs steps in order, or beside one another where `after` lets them: what the journal has as done is passed over; the rest is probed, intended, acted, probed, recorded. "act returned"
+ * is never believed. A failure is journalled and thrown; what runs beside it is asked to stop and waited for. Running the same steps again goes on from what is true outside.
  *
  * Crash order: the intent is on disk before `act`, so whatever a crash leaves outside has a record that leads to it. Failpoints stand at each edge:
  * `step:<id>:before` (intended, nothing done), `:acted` (done, not recorded), `:journalled`.
@@ -31,11 +31,30 @@ export interface StepRun {
  * Errors: the step's own when it is one of Teal's, else TEAL-ENGINE-001; -002 no effect, -003 the probe failed.
  */
 export async function runSteps(steps: readonly Step[], run: StepRun): Promise<void> {
-  assertDistinct(steps);
-  for (const step of steps) {
-    run.signal.throwIfAborted();
-    if (run.reprobe === true || run.journal.state.steps[step.id]?.state !== 'done') await runStep(step, run);
+  assertOrder(steps);
+  const failed = new AbortController();
+  const all: StepRun = { ...run, signal: AbortSignal.any([run.signal, failed.signal]) };
+  const ends = new Map<string, Promise<void>>();
+  for (const [at, step] of steps.entries()) {
+    const before = step.after ?? steps.slice(0, at).map(({ id }) => id);
+    const end = runAfter(
+      before.map((id) => ends.get(id)),
+      step,
+      all,
+    );
+    ends.set(
+      step.id,
+      end.catch((error: unknown) => failed.abort(error)),
+    );
   }
+  await Promise.all(ends.values());
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+async function runAfter(before: readonly (Promise<void> | undefined)[], step: Step, run: StepRun): Promise<void> {
+  await Promise.all(before);
+  run.signal.throwIfAborted();
+  if (run.reprobe === true || run.journal.state.steps[step.id]?.state !== 'done') await runStep(step, run);
 }
 
 /** Undoes what was begun of these steps, last first. What was never begun is left alone. Errors: the step's own, else TEAL-ENGINE-004. */
@@ -45,11 +64,12 @@ export async function undoSteps(steps: readonly Step[], run: StepRun): Promise<v
   }
 }
 
-/** Two steps of one id would take each other's records for their own. */
-function assertDistinct(steps: readonly Step[]): void {
+/** Two steps of one id would take each other's records for their own; one that came after a later one would be undone too late. */
+function assertOrder(steps: readonly Step[]): void {
   const seen = new Set<string>();
-  for (const { id } of steps) {
+  for (const { id, after = [] } of steps) {
     assert(!seen.has(id), 'steps have ids of their own', { step: id });
+    for (const earlier of after) assert(seen.has(earlier), 'a step comes after earlier ones', { step: id, earlier });
     seen.add(id);
   }
 }

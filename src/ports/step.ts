@@ -44,6 +44,11 @@ export type StepFacts = Readonly<Record<string, string | number | boolean | null
 export interface Step {
   /** Stable, derived from what it does: `prepare.publication`, `cut.fence`. */
   readonly id: string;
+  /**
+   * Earlier steps of the same list that must be done before this one begins; what else comes before it may still run. Default: all of them. Undone is always in the opposite order of
+   * the list.
+   */
+  readonly after?: readonly string[];
   /** What it does to which system, one sentence, for the plan. */
   readonly does: string;
   /** What it locks, and for how long at most; `nothing` when nothing. */

@@ -40,6 +40,8 @@ export function schemaStep(driver: SchemaDriver, options: SchemaStepOptions): St
 }
 
 export interface RowsStepOptions {
+  /** As of `Step`. */
+  readonly after?: Step['after'];
   readonly catalog: Catalog;
   readonly keeper: SnapshotKeeper;
   readonly target: CopyTarget;
@@ -52,7 +54,7 @@ export interface RowsStepOptions {
   readonly workers: number;
 }
 
-const rowsStepId = 'copy:rows';
+export const rowsStepId = 'copy:rows';
 const convergesAt = 'convergesAt';
 
 /** From where on the flow makes green a state that blue had; undefined while the rows are not all there. */
@@ -67,6 +69,7 @@ export function rowsStep(options: RowsStepOptions): Step {
   const bytes = tables.reduce((sum, table) => sum + Number(table.heapBytes), 0);
   return {
     id: rowsStepId,
+    ...(options.after === undefined ? {} : { after: options.after }),
     does: `copies the rows of ${tables.length} tables (about ${(bytes / 1e6).toFixed(0)} MB) from one snapshot`,
     locks: options.snapshot.locks,
     costs: `${options.workers} readers on blue; ${options.snapshot.costs}. When the snapshot is lost, what is not complete is copied anew from another`,

@@ -5,6 +5,8 @@ import { otherSide } from '../../model/catalog.ts';
 import type { Probed, Step } from '../../ports/step.ts';
 
 const startTimeoutMs = 60_000;
+/** While a worker starts: one question on a socket of this machine. */
+const askEveryMs = 10;
 export const receiveStepId = 'copy:receive';
 
 export function deployStepId(flow: Flow): string {
@@ -30,7 +32,8 @@ export function receiveStep(carrier: Carrier): Step {
     probe,
     act: async ({ signal }) => {
       await carrier.deploy('forward', { begin: false });
-      await waitFor({ what: 'the forward flow to receive', timeoutMs: startTimeoutMs, signal }, async () => {
+      const what = 'the forward flow to receive';
+      await waitFor({ what, timeoutMs: startTimeoutMs, everyMs: askEveryMs, signal }, async () => {
         const { now } = await carrier.status('forward');
         if (now.state === 'failed') throw failureOfFlow('forward', now);
         return (await probe()).state === 'done' ? true : undefined;
@@ -80,7 +83,8 @@ export function deployStep(flow: Flow, carrier: Carrier): Step {
     act: async ({ signal, progress }) => {
       await carrier.deploy(flow);
       let why = '';
-      const running = waitFor({ what: `the ${flow} flow to run`, timeoutMs: startTimeoutMs, signal }, async () => {
+      const what = `the ${flow} flow to run`;
+      const running = waitFor({ what, timeoutMs: startTimeoutMs, everyMs: askEveryMs, signal }, async () => {
         const { now } = await carrier.status(flow);
         if (now.state === 'failed') throw failureOfFlow(flow, now);
         if (now.state === 'waiting') {
