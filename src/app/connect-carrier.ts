@@ -10,7 +10,6 @@ import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
 import { firstPositionFile } from './first-position.ts';
 import { keptMapping } from './kept-catalog.ts';
 import { programUrl } from './program.ts';
-import { translationOf } from './translation.ts';
 
 export interface CarrierConnection {
   readonly migration: string;
@@ -33,9 +32,11 @@ export interface CarrierConnection {
 }
 
 /** By what was written down when the migration began: only then there is a worker to configure. */
-function translationFor({ stateDir, systems, tables = {} }: CarrierConnection): Pick<CarrierConfig, 'translation'> {
+async function translationFor(connection: CarrierConnection): Promise<Pick<CarrierConfig, 'translation'>> {
+  const { stateDir, systems, tables = {} } = connection;
   if (systems === undefined || systems.blue === 'postgres' || systems.green !== 'postgres') return {};
   const kept = keptMapping(stateDir);
+  const { translationOf } = await import('./translation.ts');
   const translation = kept === undefined ? undefined : translationOf(kept, tables);
   return translation === undefined ? {} : { translation };
 }
@@ -54,7 +55,7 @@ export function connectCarrier(options: CarrierConnection): Carrier {
     stateDir: options.stateDir,
     ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }),
     command: [process.execPath, fileURLToPath(programUrl('carrier-main'))],
-    config: (flow, folder) => ({
+    config: async (flow, folder) => ({
       version: 1,
       migration,
       flow,
@@ -69,7 +70,7 @@ export function connectCarrier(options: CarrierConnection): Carrier {
       ...(walBudgetBytes === undefined ? {} : { walBudgetBytes }),
       ...(heartbeatEveryMs === undefined ? {} : { heartbeatEveryMs }),
       ...(options.schemaEveryMs === undefined ? {} : { schemaEveryMs: options.schemaEveryMs }),
-      ...translationFor(options),
+      ...(await translationFor(options)),
       ...(options.tables === undefined
         ? {}
         : { tables: { include: options.tables.include ?? ['*'], exclude: options.tables.exclude ?? [] } }),

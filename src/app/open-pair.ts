@@ -1,31 +1,18 @@
-import { isDeepStrictEqual } from 'node:util';
 import { TealError } from '../kernel/errors.ts';
 import type { MigrationState } from '../journal/state.ts';
 import type { FollowMethod } from '../model/follow-method.ts';
 import type { Side } from '../model/catalog.ts';
-import type { MysqlCatalog } from '../model/mysql-catalog.ts';
 import type { DatabaseName, Spec, SystemName } from '../spec/spec.ts';
-import type { Assessment } from '../stages/assess/assess.ts';
 import { hasBegun as hasBegunStep } from '../journal/fold.ts';
 import { publicationStepId } from '../systems/postgres/publication.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
 import { pollingStepId } from '../systems/postgres/polling/step.ts';
 import { recorderStepId } from '../systems/postgres/trigger-source/recorder.ts';
-import { assessMysqlToPostgres, assessMysqlTwins, mappingOptions } from './assess-mysql.ts';
-import {
-  keepCatalog,
-  keepMapping,
-  keptCatalog,
-  keptMapping,
-  selectedCatalog,
-  type KeptMapping,
-} from './kept-catalog.ts';
+import { selectedCatalog } from './kept-catalog.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { assessBoth } from './look.ts';
-import { MysqlPair } from './mysql-pair.ts';
-import { MysqlToPostgresPair } from './mysql-to-postgres-pair.ts';
-import { catalogOf, hasBegun, recoverCommand, refuseBlockers, toolsFor, type Opening } from './opening.ts';
-import type { Pair } from './pair.ts';
+import { catalogOf, recoverCommand, toolsFor, type Opening } from './opening.ts';
+import type { Pair, PairToPlan } from './pair.ts';
 import { PostgresPair } from './postgres-pair.ts';
 
 /** For all that moves data: the two systems. Errors: TEAL-APP-006 systems that are not moved. */
@@ -50,8 +37,7 @@ export async function openPair(opening: Opening, state: MigrationState, tools?: 
   const { spec, stateDir } = opening.loaded;
   requireMovable(spec);
   if (opening.command !== recoverCommand) refuseOtherMethod(spec, state);
-  if (spec.green.system !== 'postgres') return mysqlTwins(opening.loaded, await mysqlCatalogOf(opening, state));
-  if (spec.blue.system !== 'postgres') return mysqlToPostgres(opening.loaded, await mappingOf(opening, state));
+  if (spec.blue.system !== 'postgres') return (await import('./open-mysql-pair.ts')).openMysqlPair(opening, state);
   const { catalog, leftOut } = await catalogOf(opening, state);
   return new PostgresPair({
     spec,
@@ -62,33 +48,11 @@ export async function openPair(opening: Opening, state: MigrationState, tools?: 
   });
 }
 
-export interface PairToPlan {
-  readonly pair: Pair;
-  readonly assessment: Assessment;
-  /** `PostgreSQL 16.4`, `MariaDB 10.11.8`. */
-  readonly blue: string;
-  readonly green: string;
-}
-
 /** The same for a plan: from a fresh look, whatever stands in the way. Writes nothing down. */
 export async function pairToPlan(loaded: LoadedSpec, signal: AbortSignal): Promise<PairToPlan> {
   const { spec, stateDir } = loaded;
   requireMovable(spec);
-  if (spec.green.system !== 'postgres') {
-    const { blue, green, assessment } = await assessMysqlTwins(spec, { profile: false, signal });
-    const named = ({ identity: { kind, version } }: typeof blue): string => `${productName(kind)} ${version}`;
-    return { pair: mysqlTwins(loaded, blue.catalog), assessment, blue: named(blue), green: named(green) };
-  }
-  if (spec.blue.system !== 'postgres') {
-    const { blue, green, options, assessment } = await assessMysqlToPostgres(spec, { profile: false, signal });
-    const pair = mysqlToPostgres(loaded, { catalog: blue.catalog, options });
-    return {
-      pair,
-      assessment,
-      blue: `${productName(blue.identity.kind)} ${blue.identity.version}`,
-      green: `PostgreSQL ${green.identity.version}`,
-    };
-  }
+  if (spec.blue.system !== 'postgres') return (await import('./open-mysql-pair.ts')).mysqlPairToPlan(loaded, signal);
   const { blue, green, assessment } = await assessBoth(spec, signal);
   const tools = await findPgTools({ blueMajor: blue.identity.major, greenMajor: green.identity.major });
   const catalog = selectedCatalog(blue.catalog, spec.tables);
@@ -98,50 +62,6 @@ export async function pairToPlan(loaded: LoadedSpec, signal: AbortSignal): Promi
     blue: `PostgreSQL ${blue.identity.version}`,
     green: `PostgreSQL ${green.identity.version}`,
   };
-}
-
-function productName(kind: 'mysql' | 'mariadb'): string {
-  return kind === 'mariadb' ? 'MariaDB' : 'MySQL';
-}
-
-function mysqlTwins({ spec, stateDir }: LoadedSpec, whole: MysqlCatalog): Pair {
-  const catalog = selectedCatalog(whole, spec.tables);
-  const selected = new Set(catalog.tables);
-  return new MysqlPair({ spec, stateDir, catalog, leftOut: whole.tables.filter((table) => !selected.has(table)) });
-}
-
-async function mysqlCatalogOf({ loaded, signal }: Opening, state: MigrationState): Promise<MysqlCatalog> {
-  const { spec, stateDir } = loaded;
-  const kept = hasBegun(state) ? keptCatalog(stateDir) : undefined;
-  // As this function has kept it.
-  if (kept !== undefined) return kept as MysqlCatalog;
-  const { assessment, blue } = await assessMysqlTwins(spec, { profile: false, signal });
-  refuseBlockers(assessment);
-  keepCatalog(stateDir, blue.catalog);
-  return blue.catalog;
-}
-
-function mysqlToPostgres({ spec, stateDir }: LoadedSpec, { catalog, options }: KeptMapping): Pair {
-  return new MysqlToPostgresPair({
-    spec,
-    stateDir,
-    catalog: selectedCatalog(catalog, spec.tables),
-    mapping: options,
-  });
-}
-
-async function mappingOf({ loaded, command, signal }: Opening, state: MigrationState): Promise<KeptMapping> {
-  const { spec, stateDir } = loaded;
-  const kept = hasBegun(state) ? keptMapping(stateDir) : undefined;
-  if (kept === undefined) {
-    const { assessment, blue, options } = await assessMysqlToPostgres(spec, { profile: false, signal });
-    refuseBlockers(assessment);
-    keepMapping(stateDir, { catalog: blue.catalog, options });
-    return { catalog: blue.catalog, options };
-  }
-  // Clients wait for a recovery: it ends the cut by what the migration began with.
-  if (command !== recoverCommand) refuseOtherMapping(spec, kept);
-  return kept;
 }
 
 /** What blue was prepared for is in the journal: positions of the log mean nothing in a record. */
@@ -156,10 +76,4 @@ function refuseOtherMethod({ blue, follow }: Spec, { steps }: MigrationState): v
   const recorded = begun.find((method) => method !== 'log');
   if ((recorded ?? begun[0] ?? follow.method) === follow.method) return;
   throw new TealError('TEAL-APP-007', '`follow.method` is another one than it was when the migration began');
-}
-
-function refuseOtherMapping(spec: Spec, { options }: KeptMapping): void {
-  const now: unknown = JSON.parse(JSON.stringify(mappingOptions(spec, options.postgresMajor, options.offences)));
-  if (isDeepStrictEqual(now, options)) return;
-  throw new TealError('TEAL-APP-007', '`mapping` is another one than it was when the migration began');
 }

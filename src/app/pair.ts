@@ -6,6 +6,7 @@ import type { AskValue } from '../ports/query.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
+import type { Assessment } from '../stages/assess/assess.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 
 /** Two systems as one migration sees them, whatever they are: every role that the stages ask for, and the stages' steps in their order. */
@@ -32,4 +33,12 @@ export interface Pair extends AsyncDisposable {
   removalSteps(live: Side, remembered: (step: string) => StepFacts | undefined): readonly Step[];
   /** Ends what holds the copy's snapshot, if anything does. */
   releaseSnapshot(): Promise<void>;
+}
+
+export interface PairToPlan {
+  readonly pair: Pair;
+  readonly assessment: Assessment;
+  /** `PostgreSQL 16.4`, `MariaDB 10.11.8`. */
+  readonly blue: string;
+  readonly green: string;
 }

@@ -17,7 +17,7 @@ export interface EmbeddedCarrierOptions {
   readonly stateDir: string;
   /** The program of a worker and its arguments, without the path of the configuration. */
   readonly command: readonly [string, ...string[]];
-  readonly config: (flow: Flow, folder: string) => CarrierConfig;
+  readonly config: (flow: Flow, folder: string) => Promise<CarrierConfig>;
   /** What a flow's worker has in its environment beside this process's own: the addresses of source and target. */
   readonly environment: (flow: Flow) => Readonly<Record<string, string>>;
   /** Default 30 000. */
@@ -25,6 +25,8 @@ export interface EmbeddedCarrierOptions {
 }
 
 const answerTimeoutMs = 10_000;
+/** While a worker starts: its socket is there when it can be asked. */
+const lookEveryMs = 10;
 /** A worker that ends waits for the statement that it is in. */
 const retireTimeoutMs = 60_000;
 
@@ -123,11 +125,11 @@ async function startWorker(
   paths: CarrierPaths,
   receiveOnly: boolean,
 ): Promise<void> {
-  await writeConfig(paths.config, { ...options.config(flow, paths.folder), receiveOnly });
+  await writeConfig(paths.config, { ...(await options.config(flow, paths.folder)), receiveOnly });
   const child = await spawnDetached(options, flow, paths);
   const timeoutMs = options.startTimeoutMs ?? 30_000;
   try {
-    await waitFor({ what: 'the worker to answer', timeoutMs }, async () => {
+    await waitFor({ what: 'the worker to answer', timeoutMs, everyMs: lookEveryMs }, async () => {
       if ((await statusIfRunning(paths)) !== undefined) return true;
       if (child.exitCode === null && child.signalCode === null) return undefined;
       throw new TealError('TEAL-CARRIERS-002', 'the worker ended before it answered', {
