@@ -27,7 +27,7 @@ export interface TableExtent {
 /** The rows of one range on their way. */
 export interface RowStream {
   readonly format: RowFormat;
-  /** In order, once. Ends when the source has said that it sent all; throws otherwise. Leaving early makes the reader unusable. */
+  /** In order, once. Ends when the source has said that it sent all; throws otherwise. Leaving early makes the reader unusable. A span's bytes stand until the next one is asked for. */
   readonly spans: AsyncIterable<Buffer>;
   /** How many rows the source says it sent; known once `spans` has ended. */
   rowCount(): bigint;

@@ -1,4 +1,4 @@
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket, Socket } from 'node:net';
 import { once } from 'node:events';
 import { Client, type QueryResult } from 'pg';
 import { assert } from '../../kernel/assert.ts';
@@ -6,6 +6,7 @@ import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { untilAborted } from '../../kernel/kept-session.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
 import { asTealError } from './errors.ts';
+import type { LargeReads } from './large-reads.ts';
 
 export interface ConnectOptions {
   /** `postgres://…`; parameters of the query string as libpq has them (`sslmode`, `sslrootcert`, `host`, `options` …). */
@@ -20,6 +21,8 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: number;
   /** Triggers, rules and foreign keys stay out of what the session writes, and a fence lets it pass (`session_replication_role`). Errors: TEAL-SYSTEMS-010. */
   readonly asReplica?: boolean;
+  /** Where the session's bytes are read, unless they are encrypted: for who takes it over, see `LargeReads`. */
+  readonly reads?: LargeReads;
   /** More settings of the session, set before the first statement: `{ synchronous_commit: 'off' }`. */
   readonly extraOptions?: Readonly<Record<string, string>>;
 }
@@ -255,6 +258,7 @@ function newClient(options: ConnectOptions, parsed: ParsedUrl): Client {
     keepAliveInitialDelayMillis: 10_000,
     enableChannelBinding: true,
     types: asText,
+    ...(options.reads === undefined ? {} : { stream: socketOf(options.reads) }),
   };
   try {
     const client = new Client(config);
@@ -267,6 +271,11 @@ function newClient(options: ConnectOptions, parsed: ParsedUrl): Client {
     // A bad `sslmode` or a certificate file that is not there.
     throw asTealError(error, 'connecting');
   }
+}
+
+/** TLS reads by itself what lies below it. */
+function socketOf(reads: LargeReads): (connection?: { readonly ssl?: unknown }) => Socket {
+  return ({ ssl } = {}) => (ssl === undefined || ssl === false ? reads.socket : new Socket());
 }
 
 class Session implements PgConnection {

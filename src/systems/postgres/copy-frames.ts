@@ -47,6 +47,10 @@ export class CopyScanner {
         spanStart = at;
         continue;
       }
+      if (this.#headerFilled === 0) {
+        at = pastWholeFrames(chunk, at);
+        if (at === chunk.length) break;
+      }
       if (this.#headerFilled === 0 && chunk[at] === copyData && chunk.length - at >= headerBytes) {
         this.#dataLeft = dataLength(chunk.readInt32BE(at + 1));
         at += headerBytes;
@@ -100,6 +104,18 @@ export class CopyScanner {
     }
     return at + take;
   }
+}
+
+/** The place behind all CopyData frames that lie whole in the chunk from here on. The hot loop: every row is a frame. What it does not understand it leaves to `push`. */
+function pastWholeFrames(chunk: Buffer, from: number): number {
+  const lastHeader = chunk.length - headerBytes;
+  let at = from;
+  while (at <= lastHeader && chunk[at] === copyData) {
+    const end = at + 1 + chunk.readInt32BE(at + 1);
+    if (end < at + headerBytes || end > chunk.length) break;
+    at = end;
+  }
+  return at;
 }
 
 function dataLength(announced: number): number {

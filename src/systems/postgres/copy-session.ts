@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { TealError } from '../../kernel/errors.ts';
 import { backend } from '../../wire/postgres/backend.ts';
 import { BodyReader, frame, zeroTerminated } from '../../wire/postgres/body.ts';
@@ -6,11 +5,12 @@ import { encodeQuery } from '../../wire/postgres/frontend.ts';
 import { connect, type ConnectOptions, type PgConnection, type RawSocket } from './connection.ts';
 import { CopyScanner, type CopyPiece } from './copy-frames.ts';
 import { asTealError, serverError } from './errors.ts';
+import { LargeReads } from './large-reads.ts';
 
 const copyOutResponse = 0x48;
 const copyDone = 0x63;
-/** Bytes that may wait in Node for the target; more would only be memory (the kernel's buffers keep the pipe full). */
-const unsentLimitBytes = 1 << 20;
+/** What a reader of rows takes from the system at once. */
+const readBytes = 256 << 10;
 
 /** What is the same on both sides of a copy, so that text forms mean the same: `money` is written by the locale. */
 export const copySettings: Readonly<Record<string, string>> = Object.freeze({ lc_monetary: 'C' });
@@ -31,18 +31,29 @@ export class CopySession implements AsyncDisposable {
   #pieces: readonly CopyPiece[] = [];
   #at = 0;
 
-  private constructor(connection: PgConnection, signal: AbortSignal) {
+  private constructor(connection: PgConnection, reads: LargeReads | undefined, signal: AbortSignal) {
     this.#connection = connection;
     this.#socket = connection.takeOver();
-    this.#chunks = (this.#socket as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    this.#chunks =
+      this.#socket === reads?.socket
+        ? reads.takeOver()
+        : (this.#socket as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
     const abort = (): void => void this.#socket.destroy();
     signal.addEventListener('abort', abort, { once: true });
     this.#stopListening = () => signal.removeEventListener('abort', abort);
   }
 
-  static async open(options: ConnectOptions & { readonly signal: AbortSignal }): Promise<CopySession> {
-    const connection = await connect({ ...options, extraOptions: { ...copySettings, ...options.extraOptions } });
-    return new CopySession(connection, options.signal);
+  /** `readsRows`: for a session of which `copyOut` is asked. */
+  static async open(
+    options: ConnectOptions & { readonly signal: AbortSignal; readonly readsRows?: boolean },
+  ): Promise<CopySession> {
+    const reads = options.readsRows === true ? new LargeReads(readBytes) : undefined;
+    const connection = await connect({
+      ...options,
+      ...(reads === undefined ? {} : { reads }),
+      extraOptions: { ...copySettings, ...options.extraOptions },
+    });
+    return new CopySession(connection, reads, options.signal);
   }
 
   /** Runs statements and returns their command tags (`INSERT 0 1`). Rows are not looked at. */
@@ -52,7 +63,7 @@ export class CopySession implements AsyncDisposable {
   }
 
   /**
-   * The CopyData frames of a `COPY … TO STDOUT`, cut anywhere. `tag` is called with the command's tag before the iteration ends. Who leaves early must dispose the
+   * The CopyData frames of a `COPY … TO STDOUT`, cut anywhere; each span is there until the next one is asked for. `tag` is called with the command's tag before the iteration ends. Who leaves early must dispose the
    * session: what was not read is still on its way.
    */
   async *copyOut(sql: string, tag: (text: string) => void): AsyncGenerator<Buffer, void, void> {
@@ -71,7 +82,7 @@ export class CopySession implements AsyncDisposable {
     }
   }
 
-  /** Sends frames to a `COPY … FROM STDIN` and returns its tag. When `spans` throws, the server is told and the statement fails, or the session ends; `spans`' error is thrown. */
+  /** Sends frames to a `COPY … FROM STDIN`, one span at a time, and returns its tag. When `spans` throws, the server is told and the statement fails, or the session ends; `spans`' error is thrown. */
   async copyIn(sql: string, spans: AsyncIterable<Buffer>): Promise<string> {
     await this.#send(encodeQuery(sql));
     await this.#expect(backend.copyIn, 'CopyInResponse');
@@ -106,12 +117,13 @@ export class CopySession implements AsyncDisposable {
     await this.#connection.close();
   }
 
+  /** Resolves when the system has all of it: the buffer may then be used again, and the system's own keeps the pipe full meanwhile. */
   async #send(bytes: Buffer): Promise<void> {
     if (this.#connection.ended.aborted || this.#socket.destroyed) throw this.#lost();
-    this.#socket.write(bytes);
-    if (this.#socket.writableLength <= unsentLimitBytes) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#socket.write(bytes, (error) => (error ? reject(error) : resolve()));
     try {
-      await once(this.#socket, 'drain', { signal: this.#connection.ended });
+      await promise;
     } catch (error) {
       throw this.#connection.ended.aborted ? this.#lost() : asTealError(error, 'connected');
     }

@@ -56,6 +56,7 @@ async function openReader(options: PostgresSnapshotOptions, signal: AbortSignal)
     signal,
     extraOptions: { row_security: 'off' },
     lockTimeoutMs,
+    readsRows: true,
   });
   try {
     await importSnapshot(session, candidates);
