@@ -7,7 +7,7 @@ import type { Relation, RowChange, StreamEvent, TruncateChange } from '../model/
 import type { Position } from '../model/position.ts';
 import type { SchemaForm } from '../model/schema-form.ts';
 import { flowSource, type Flow, type FlowMode, type FlowState } from '../ports/carrier.ts';
-import type { Sink, SinkCommit, SinkProgress, TargetTable } from '../ports/sink.ts';
+import type { KeptMode, Sink, SinkCommit, SinkProgress, TargetTable } from '../ports/sink.ts';
 import {
   defaultBatchLimits,
   factsAfter,
@@ -72,6 +72,8 @@ export interface ApplierOptions {
 
 export interface ApplierStatus {
   readonly mode: FlowMode;
+  /** As it is kept at `taken`. */
+  readonly kept: KeptMode;
   readonly now: FlowState;
   /**
    * End of the last transaction that was taken from the stream: judged, and in the next batch for the target where there is something to apply. It may not be on the target yet: what is
@@ -192,6 +194,7 @@ class StreamApplier implements Applier {
     const isMixed = converges !== undefined && (this.#applied === undefined || this.#applied < converges);
     return Object.freeze({
       mode: flowMode(mode),
+      kept: mode,
       now: this.#now,
       taken: this.#taken,
       durable: this.#durable,

@@ -1,5 +1,5 @@
 import { assert, must } from '../../kernel/assert.ts';
-import { monotonicMs, nowMs } from '../../kernel/clock.ts';
+import { monotonicMs, nowMs, sleep } from '../../kernel/clock.ts';
 import { TealError, isTealError, type ErrorCode } from '../../kernel/errors.ts';
 import type { Position } from '../../model/position.ts';
 import type { ChangeRecord, ChangeSource, ChangeStream, StreamStart } from '../../ports/change-source.ts';
@@ -7,10 +7,12 @@ import { FrameReader, frameBody, frameHeaderBytes, type Frame } from '../../wire
 import {
   decodeErrorFields,
   decodeReplicationMessage,
+  encodeCopyDone,
   encodeQuery,
   encodeStandbyStatus,
   type ReplicationMessage,
 } from '../../wire/postgres/replication.ts';
+import { encodeTerminate } from '../../wire/postgres/frontend.ts';
 import { connect, type PgConnection, type RawSocket } from './connection.ts';
 import { asTealError, serverError, serverText } from './errors.ts';
 import { lsnOfPosition, lsnTextOfPosition, positionOfLsn } from './position.ts';
@@ -46,7 +48,7 @@ async function start(options: PostgresSourceOptions, from: StreamStart, signal: 
       throw new TealError('TEAL-SYSTEMS-029', 'the publication does not exist', { publication: options.publication });
     }
     const stream = new PostgresChangeStream(connection, identity, options, from.after, signal);
-    await stream.open(startCommand(options, from.after));
+    await stream.open(startCommand(options, from, connection.serverMajor));
     return stream;
   } catch (error) {
     await connection.close();
@@ -55,10 +57,14 @@ async function start(options: PostgresSourceOptions, from: StreamStart, signal: 
   }
 }
 
-function startCommand(options: PostgresSourceOptions, after: Position): string {
+/** `origin` is known since 16: the server then looks at no row that was replayed. */
+const leavesOutFrom = 16;
+
+function startCommand(options: PostgresSourceOptions, from: StreamStart, serverMajor: number): string {
   // Version 1: whole transactions, each in one piece. Messages carry DDL.
   const publication = quoteLiteral(quoteIdent(options.publication));
-  return `START_REPLICATION SLOT ${quoteIdent(options.slot)} LOGICAL ${lsnTextOfPosition(after)} (proto_version '1', publication_names ${publication}, messages 'true')`;
+  const origin = from.leaveOutReplayed === true && serverMajor >= leavesOutFrom ? `, origin 'none'` : '';
+  return `START_REPLICATION SLOT ${quoteIdent(options.slot)} LOGICAL ${lsnTextOfPosition(from.after)} (proto_version '1', publication_names ${publication}, messages 'true'${origin})`;
 }
 
 async function identify(connection: PgConnection, expected: string | undefined): Promise<string> {
@@ -104,10 +110,13 @@ function streamError(body: Buffer, phase: 'starting' | 'streaming', slot: string
   return error.code === 'TEAL-SYSTEMS-007' ? refused('TEAL-SYSTEMS-025') : error;
 }
 
+/** For the end of a stream that is to be followed by another one. */
+const endTimeoutMs = 1_000;
 const frameType = { copyBoth: 0x57, copyData: 0x64, error: 0x45, notice: 0x4e, parameter: 0x53 } as const;
 
 class PostgresChangeStream implements ChangeStream {
   readonly identity: string;
+  readonly canLeaveOutReplayed: boolean;
   readonly #connection: PgConnection;
   readonly #options: PostgresSourceOptions;
   readonly #socket: RawSocket;
@@ -133,6 +142,7 @@ class PostgresChangeStream implements ChangeStream {
   ) {
     this.identity = identity;
     this.#connection = connection;
+    this.canLeaveOutReplayed = connection.serverMajor >= leavesOutFrom;
     this.#options = options;
     this.#records = new RecordReader(options.isOwn);
     this.#received = lsnOfPosition(after);
@@ -180,7 +190,27 @@ class PostgresChangeStream implements ChangeStream {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     this.#signal.removeEventListener('abort', this.#onAbort);
+    await this.#end();
     await this.#connection.close();
+  }
+
+  /** Asks the server to end the stream, and waits for a bounded time until it has: the slot is free then for the next one. */
+  async #end(): Promise<void> {
+    const socket = this.#socket;
+    if (this.#phase !== 'streaming' || this.#ended !== undefined || !socket.writable || this.#signal.aborted) return;
+    const bound = new AbortController();
+    socket.write(Buffer.concat([encodeCopyDone(), encodeTerminate()]));
+    await Promise.race([this.#drain(), sleep(endTimeoutMs, bound.signal)]);
+    bound.abort();
+  }
+
+  /** Until the server has closed. What still comes is read again by the next stream; how it ends is all the same here. */
+  async #drain(): Promise<void> {
+    try {
+      while ((await this.#chunks.next()).done !== true);
+    } catch {
+      // A connection that broke is closed too.
+    }
   }
 
   async #read(): Promise<void> {

@@ -50,6 +50,11 @@ export function encodeStandbyStatus(status: StandbyStatus): Buffer {
   return frame;
 }
 
+/** A whole CopyDone frame: asks a walsender to end its stream. */
+export function encodeCopyDone(): Buffer {
+  return Buffer.of(0x63, 0, 0, 0, 4);
+}
+
 /** A whole Query frame: the simple protocol, also for commands of a walsender. */
 export function encodeQuery(sql: string): Buffer {
   const length = Buffer.byteLength(sql);
