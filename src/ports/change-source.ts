@@ -58,6 +58,8 @@ export interface ChangeSource {
 export interface ChangeDecoder {
   /** Undefined for what is of no interest. Throws TEAL-WIRE-001 for what is no payload of this source. */
   decode(payload: Buffer): StreamEvent | undefined;
+  /** The same of a payload that lies in a larger buffer; without it a view is made of each, which costs as much as the decoding of a small row. */
+  decodeIn?(bytes: Buffer, from: number, to: number): StreamEvent | undefined;
 }
 
 export interface SourceLook {

@@ -1,6 +1,6 @@
 import { TealError } from '../../kernel/errors.ts';
 import type { ChangeRecord } from '../../ports/change-source.ts';
-import { decodePgoutput, letter } from '../../wire/postgres/pgoutput.ts';
+import { PgoutputReader, decodePgoutput, letter } from '../../wire/postgres/pgoutput.ts';
 import { positionOfLsn } from './position.ts';
 
 /** What is written there says who owns the data, whoever wrote it. */
@@ -15,6 +15,7 @@ export class RecordReader {
   readonly #isOwn: (origin: string) => boolean;
   /** Relations of Teal's own schema, by number. */
   readonly #tealTables = new Set<number>();
+  readonly #commits = new PgoutputReader();
   #ownerTable: number | undefined;
   #decides = false;
   #insideTransaction = false;
@@ -41,7 +42,7 @@ export class RecordReader {
         return { kind: 'begin', payload };
       case letter.commit: {
         this.#expectInside(true, type);
-        const message = decodePgoutput(payload);
+        const message = this.#commits.read(payload, 0, payload.length);
         if (message.kind !== 'commit') throw new TealError('TEAL-WIRE-001', 'a commit that is none');
         this.#insideTransaction = false;
         const end = positionOfLsn(message.end);
