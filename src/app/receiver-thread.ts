@@ -17,7 +17,10 @@ export interface ReceiverThreadData {
   readonly initial: Position;
 }
 
-export type ToReceiver = { readonly kind: 'removed'; readonly bytes: number } | { readonly kind: 'stop' };
+export type ToReceiver =
+  | { readonly kind: 'removed'; readonly bytes: number }
+  | { readonly kind: 'leave out'; readonly upTo: Position | undefined }
+  | { readonly kind: 'stop' };
 export type FromReceiver = ReceiverReport | { readonly kind: 'failed'; readonly failure: Failure };
 
 /**
@@ -44,7 +47,8 @@ try {
   });
   port.on('message', (message: ToReceiver) => {
     if (message.kind === 'stop') stop.abort();
-    else receiver.removed(message.bytes);
+    else if (message.kind === 'removed') receiver.removed(message.bytes);
+    else receiver.leaveOutReplayed(message.upTo);
   });
   await receiver.run(stop.signal);
 } catch (error) {

@@ -41,7 +41,10 @@ describe('packed values', () => {
       fc.property(value, value, fc.nat({ max: 5 }), (one, other, ahead) => {
         const bytes = Buffer.concat([Buffer.alloc(ahead, 'x'), other ?? Buffer.alloc(0)]);
         const mark = other === null ? nullMark : notSentMark;
-        const elsewhere = new PackedValues(bytes, Buffer.isBuffer(other) ? [ahead, bytes.length] : [mark, mark]);
+        const elsewhere = new PackedValues(
+          bytes,
+          Int32Array.from(Buffer.isBuffer(other) ? [ahead, bytes.length] : [mark, mark]),
+        );
         const expected = Buffer.isBuffer(one) && Buffer.isBuffer(other) && one.equals(other);
         expect(PackedValues.of([one]).hasSame(0, elsewhere)).toBe(expected);
         expect(PackedValues.of([one]).hasSame(0, PackedValues.of([one]))).toBe(Buffer.isBuffer(one));

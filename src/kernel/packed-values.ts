@@ -2,18 +2,25 @@
 export const nullMark = -1;
 export const notSentMark = -2;
 
+/** First byte of each value and the byte after its last, in turn; twice `nullMark` or `notSentMark` for what has no bytes. */
+export type Places = Int32Array;
+
 /**
- * Values side by side in one buffer, as a message of a log brings them: bytes, NULL (`null`), or not sent (`undefined`). Only places are kept: a buffer for each value
- * of each row of a batch is what collecting garbage would be busy with. It keeps all of `bytes`.
+ * Values side by side in one buffer, as a message of a log brings them: bytes, NULL (`null`), or not sent (`undefined`). Only places are kept, those of many rows in
+ * one array: a buffer for each value of each row of a batch is what collecting garbage would be busy with. It keeps all of `bytes` and of `places`.
  */
 export class PackedValues {
   readonly bytes: Buffer;
-  /** First byte of each value and the byte after its last, in turn; twice `nullMark` or `notSentMark` for what has no bytes. */
-  readonly places: readonly number[];
+  readonly length: number;
+  readonly #places: Places;
+  /** Where its own places begin. */
+  readonly #start: number;
 
-  constructor(bytes: Buffer, places: readonly number[]) {
+  constructor(bytes: Buffer, places: Places, start = 0, length = (places.length - start) / 2) {
     this.bytes = bytes;
-    this.places = places;
+    this.length = length;
+    this.#places = places;
+    this.#start = start;
   }
 
   /** The same values, copied into a buffer of their own. */
@@ -30,18 +37,14 @@ export class PackedValues {
         parts.push(value);
       }
     }
-    return new PackedValues(Buffer.concat(parts, at), places);
+    return new PackedValues(Buffer.concat(parts, at), Int32Array.from(places));
   }
 
   /** The values at these indexes, in that order, over the same bytes. */
   only(indexes: readonly number[]): PackedValues {
     const places: number[] = [];
     for (const index of indexes) places.push(this.from(index), this.to(index));
-    return new PackedValues(this.bytes, places);
-  }
-
-  get length(): number {
-    return this.places.length / 2;
+    return new PackedValues(this.bytes, Int32Array.from(places));
   }
 
   /** A view. Undefined also past the last one. */
@@ -53,12 +56,12 @@ export class PackedValues {
 
   /** Where its bytes begin; negative where there are none. */
   from(index: number): number {
-    return this.places[2 * index] ?? notSentMark;
+    return index < this.length ? (this.#places[this.#start + 2 * index] ?? notSentMark) : notSentMark;
   }
 
   /** The byte after its last. */
   to(index: number): number {
-    return this.places[2 * index + 1] ?? notSentMark;
+    return index < this.length ? (this.#places[this.#start + 2 * index + 1] ?? notSentMark) : notSentMark;
   }
 
   isNull(index: number): boolean {
@@ -71,7 +74,8 @@ export class PackedValues {
 
   /** Whether every value was sent. */
   get isWhole(): boolean {
-    return !this.places.includes(notSentMark);
+    for (let index = 0; index < this.length; index += 1) if (this.from(index) === notSentMark) return false;
+    return true;
   }
 
   /** Its bytes as a text, one letter a byte; undefined where there are none. */

@@ -10,8 +10,8 @@ export type ChangeRecord =
   /** Describes a table for the changes after it. A later one of the same `key` replaces it. Each stream describes a table before its first change. */
   | { readonly kind: 'schema'; readonly key: string; readonly payload: Buffer }
   | { readonly kind: 'change'; readonly payload: Buffer }
-  /** `end` is the place to read on from. */
-  | { readonly kind: 'commit'; readonly end: Position; readonly payload: Buffer }
+  /** `end` is the place to read on from. `decides`: the transaction wrote an owner row: from here on its source may be the side that owns the data. */
+  | { readonly kind: 'commit'; readonly end: Position; readonly payload: Buffer; readonly decides?: true }
   /** Between transactions: nothing of the stream ends before `end` that has not been given already. */
   | { readonly kind: 'mark'; readonly end: Position };
 
@@ -20,6 +20,11 @@ export interface StreamStart {
   readonly after: Position;
   /** `ChangeStream.identity` of the stream before; undefined for the first. Another source is refused, not read. */
   readonly identity?: string;
+  /**
+   * The flow only watches: transactions that somebody replayed into the source may be left out, whole. What a session of the source's own wrote comes in any case, and with it every owner row that
+   * could make the flow live; the caller ends such a stream at the commit that `decides`, and starts one without this at its end. Default: nothing is left out.
+   */
+  readonly leaveOutReplayed?: boolean;
 }
 
 /**
@@ -29,6 +34,8 @@ export interface StreamStart {
 export interface ChangeStream extends AsyncDisposable {
   /** Names the source's history: the same text for as long as positions mean the same. */
   readonly identity: string;
+  /** Whether `leaveOutReplayed` makes a difference to this source; default: it makes none. */
+  readonly canLeaveOutReplayed?: boolean;
   /**
    * What has arrived, at least one record; waits when nothing has. One call at a time. Not calling it holds the source back. A batch may end inside a transaction.
    * Rejects when the stream has ended, with the reason (after an abort the signal's own); so does every later call.
@@ -51,6 +58,8 @@ export interface ChangeSource {
 export interface ChangeDecoder {
   /** Undefined for what is of no interest. Throws TEAL-WIRE-001 for what is no payload of this source. */
   decode(payload: Buffer): StreamEvent | undefined;
+  /** The same of a payload that lies in a larger buffer; without it a view is made of each, which costs as much as the decoding of a small row. */
+  decodeIn?(bytes: Buffer, from: number, to: number): StreamEvent | undefined;
 }
 
 export interface SourceLook {
@@ -64,6 +73,8 @@ export interface SourceLook {
   readonly keepsAnyway?: true;
   /** Log that may still be written before the source invalidates the slot; undefined when it has no limit. */
   readonly headroomBytes?: number;
+  /** Whether others than Teal may replay transactions into this source (a subscription of its own, say); undefined where that is not known. */
+  readonly othersReplay?: boolean;
 }
 
 /** The right to be the one worker of a stream, for as long as `lost` is not aborted. Disposal gives it back. */

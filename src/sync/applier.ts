@@ -7,7 +7,7 @@ import type { Relation, RowChange, StreamEvent, TruncateChange } from '../model/
 import type { Position } from '../model/position.ts';
 import type { SchemaForm } from '../model/schema-form.ts';
 import { flowSource, type Flow, type FlowMode, type FlowState } from '../ports/carrier.ts';
-import type { Sink, SinkCommit, SinkProgress, TargetTable } from '../ports/sink.ts';
+import type { KeptMode, Sink, SinkCommit, SinkProgress, TargetTable } from '../ports/sink.ts';
 import {
   defaultBatchLimits,
   factsAfter,
@@ -72,6 +72,8 @@ export interface ApplierOptions {
 
 export interface ApplierStatus {
   readonly mode: FlowMode;
+  /** As it is kept at `taken`. */
+  readonly kept: KeptMode;
   readonly now: FlowState;
   /**
    * End of the last transaction that was taken from the stream: judged, and in the next batch for the target where there is something to apply. It may not be on the target yet: what is
@@ -192,6 +194,7 @@ class StreamApplier implements Applier {
     const isMixed = converges !== undefined && (this.#applied === undefined || this.#applied < converges);
     return Object.freeze({
       mode: flowMode(mode),
+      kept: mode,
       now: this.#now,
       taken: this.#taken,
       durable: this.#durable,
@@ -331,7 +334,7 @@ class StreamApplier implements Applier {
   #isWanted(open: OpenTransaction, relation: Relation): boolean {
     if (open.ours || !this.#options.managed(relation)) return false;
     if (this.#facts.mode === 'live') return true;
-    open.rogueTables.add(tableKey(relation));
+    (open.rogueTables ??= new Set()).add(tableKey(relation));
     return false;
   }
 
@@ -351,11 +354,18 @@ class StreamApplier implements Applier {
     if (this.#facts.mode === 'live') open.schema = withNote(open.schema, note);
   }
 
-  async #takeCommit(end: Position): Promise<void> {
+  #takeCommit(end: Position): Promise<void> | undefined {
     const open = this.#current();
     this.#open = undefined;
     this.#passStarts(open, end);
     const before = this.#taken;
+    const isPlain = before !== undefined && !isApplied(end, before) && !open.sliced && open.schema === undefined;
+    // Most commits need no waiting either.
+    if (isPlain && this.#now.state !== 'paused' && !this.#hold.isDue(before, end)) return this.#join(open, end);
+    return this.#takeCommitSlowly(open, end, before);
+  }
+
+  async #takeCommitSlowly(open: OpenTransaction, end: Position, before: Position | undefined): Promise<void> {
     if (before !== undefined && isApplied(end, before)) {
       // It came again after a restart; what was sliced of it must not stay.
       if (open.sliced) await this.#options.sink.abandon();
@@ -368,11 +378,16 @@ class StreamApplier implements Applier {
     }
     await this.#standStill(end);
     if (open.schema !== undefined) await this.#fitNews(open, open.schema, [...open.schema.forms.values()].flat(), end);
+    await this.#join(open, end);
+  }
+
+  #join(open: OpenTransaction, end: Position): Promise<void> | undefined {
     const facts = this.#facts;
+    const nowMs = monotonicMs();
     this.#facts = factsAfter(facts, open, end, flowSource(this.#options.flow));
-    this.#group = joinGroup(this.#group, open, end, { before: facts, after: this.#facts }, monotonicMs());
+    this.#group = joinGroup(this.#group, open, end, { before: facts, after: this.#facts }, nowMs);
     this.#taken = end;
-    if (open.sliced || isFull(this.#group, this.#limits, monotonicMs())) await this.#flush();
+    return open.sliced || isFull(this.#group, this.#limits, nowMs) ? this.#flush() : undefined;
   }
 
   #passStarts(open: OpenTransaction, end: Position): void {
@@ -500,6 +515,6 @@ function takeControl(open: OpenTransaction, change: RowChange): void {
   const row = controlRowOf(change);
   if (row === undefined) return;
   const sign = signOf(row);
-  if (sign !== undefined && (!open.ours || sign.kind === 'owner')) open.signs.push(sign);
+  if (sign !== undefined && (!open.ours || sign.kind === 'owner')) (open.signs ??= []).push(sign);
   if (!open.ours) placeControl(open, row);
 }

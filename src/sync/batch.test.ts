@@ -27,7 +27,7 @@ describe('groups of transactions', () => {
         for (const [place, each] of all.entries()) {
           const open = openTransaction({ ...begin, committedAtUs: BigInt(place) });
           open.rows = open.changes = each.rows;
-          if (each.touches) open.rogueTables.add('public.a');
+          if (each.touches) (open.rogueTables ??= new Set()).add('public.a');
           const after = factsAfter(facts, open, at(place), 'green');
           group = joinGroup(group, open, at(place), { before: facts, after }, place);
           facts = after;
@@ -47,7 +47,7 @@ describe('groups of transactions', () => {
 
   test('the first rogue is described, by tables and place', () => {
     const open = openTransaction(begin);
-    open.rogueTables.add('public.a').add('public.b');
+    (open.rogueTables ??= new Set()).add('public.a').add('public.b');
     const first = factsAfter({ ...live, mode: 'shadow' }, open, at(7), 'green');
     expect(first.rogueFirst).toBe(`public.a, public.b at ${at(7)}`);
     expect(factsAfter(first, open, at(9), 'green')).toMatchObject({

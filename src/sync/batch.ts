@@ -30,9 +30,10 @@ export interface OpenTransaction {
   bytes: number;
   /** Changes of managed tables, counted over all slices. */
   changes: number;
-  readonly signs: ModeSign[];
+  /** Undefined for most, as the next one. */
+  signs: ModeSign[] | undefined;
   /** Managed tables that it touched while nothing may be applied. */
-  readonly rogueTables: Set<string>;
+  rogueTables: Set<string> | undefined;
   heartbeat: boolean;
   /** What it changed in the schema of the source. */
   schema: SchemaNews | undefined;
@@ -49,8 +50,8 @@ export function openTransaction({ committedAtUs, commitsAt }: BeginEvent): OpenT
     rows: 0,
     bytes: 0,
     changes: 0,
-    signs: [],
-    rogueTables: new Set(),
+    signs: undefined,
+    rogueTables: undefined,
     heartbeat: false,
     schema: undefined,
     sliced: false,
@@ -98,9 +99,10 @@ export interface FlowFacts extends ModeState {
 
 /** The flow after a transaction: its signs, and itself as a rogue if it touched what nobody may touch. */
 export function factsAfter(before: FlowFacts, open: OpenTransaction, end: Position, source: Side): FlowFacts {
+  if (open.signs === undefined && open.rogueTables === undefined) return before;
   let mode: ModeState = { mode: before.mode, epoch: before.epoch };
-  for (const sign of open.signs) mode = nextMode(mode, sign, source);
-  if (open.rogueTables.size === 0) return { ...before, ...mode };
+  for (const sign of open.signs ?? []) mode = nextMode(mode, sign, source);
+  if (open.rogueTables === undefined) return { ...before, ...mode };
   const described = `${[...open.rogueTables].slice(0, 10).join(', ')} at ${end}`;
   return {
     ...mode,

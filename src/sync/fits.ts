@@ -10,14 +10,19 @@ export class Fits {
   readonly #sink: Sink;
   readonly #byRelation = new WeakMap<Relation, TargetTable>();
   readonly #byName = new Map<string, TargetTable>();
+  /** The answer that `known` gave last: most changes are of the table of the one before. */
+  #last: { readonly relation: Relation; readonly table: TargetTable } | undefined;
 
   constructor(sink: Sink) {
     this.#sink = sink;
   }
 
   known(relation: Relation): TargetTable | undefined {
+    if (this.#last?.relation === relation) return this.#last.table;
     const table = this.#byRelation.get(relation);
-    return table !== undefined && this.#byName.get(tableKey(relation)) === table ? table : undefined;
+    if (table === undefined || this.#byName.get(tableKey(relation)) !== table) return undefined;
+    this.#last = { relation, table };
+    return table;
   }
 
   async of(relation: Relation): Promise<TableFit> {
@@ -30,6 +35,7 @@ export class Fits {
       return { fits: true, table: last };
     }
     const fit = await this.#sink.describe(relation);
+    this.#last = undefined;
     if (fit.fits) {
       this.#byName.set(name, fit.table);
       this.#byRelation.set(relation, fit.table);
@@ -40,6 +46,7 @@ export class Fits {
   /** The target's table, or the source's, may have changed: it is asked for again. */
   forget(name: string): void {
     this.#byName.delete(name);
+    this.#last = undefined;
   }
 }
 

@@ -37,7 +37,10 @@ export function foldBatch(batch: readonly Placed[]): SinkStep[] {
   const controls: SinkStep[] = [];
   let byTable = new Map<string, { table: TargetTable; changes: RowChange[] }>();
   let reaching: Reaching | undefined;
+  // Most changes are of the table of the one before.
+  let last: { table: TargetTable; changes: RowChange[] } | undefined;
   const divide = (): void => {
+    last = undefined;
     for (const { table, changes } of byTable.values()) steps.push(...foldTable(table, changes));
     byTable = new Map();
     if (reaching !== undefined) steps.push(...reachingSteps(reaching));
@@ -57,14 +60,20 @@ export function foldBatch(batch: readonly Placed[]): SinkStep[] {
           break;
         }
         if (reaching !== undefined) divide();
+        if (last?.table === placed.table) {
+          last.changes.push(placed.change);
+          break;
+        }
         const key = tableKey(placed.table.relation);
         const seen = byTable.get(key);
         if (seen?.table === placed.table) {
           seen.changes.push(placed.change);
+          last = seen;
           break;
         }
         if (seen !== undefined) divide();
-        byTable.set(key, { table: placed.table, changes: [placed.change] });
+        last = { table: placed.table, changes: [placed.change] };
+        byTable.set(key, last);
         break;
       }
       case 'truncate':

@@ -13,8 +13,8 @@ import type { KeptMode } from '../ports/sink.ts';
  * | live | a fence's token | fenced |
  * | fenced | reopened: the cut was undone | live |
  *
- * The owner row of the other side is seen because its own flow copies it here: a stream may leave out the rows that Teal applied, never those of Teal's own tables
- * (PostgreSQL's `origin = 'none'` would), or a flow that lost would stay `fenced`.
+ * The owner row of the other side is seen because its own flow copies it here: a stream may leave out the rows that Teal applied, never those of Teal's own tables, or a flow that
+ * lost would stay `fenced`. Only a `shadow` may do without them (PostgreSQL's `origin = 'none'`): the owner row that it waits for is written on its own source.
  *
  * `fenced` is a shadow that remembers that its source owned the data: only it opens again without an owner row. A fence that is raised and lowered on a side that
  * does not own the data changes nothing.

@@ -48,11 +48,14 @@ class ScriptedSource implements ChangeSource {
     this.starts.push(from);
     const refusal = this.refusals.shift();
     if (refusal !== undefined) throw refusal;
+    const closed = new AbortController();
+    const ends = AbortSignal.any([signal, closed.signal]);
     return {
       identity: 'source/1',
-      next: async () => this.#next(signal),
+      canLeaveOutReplayed: true,
+      next: async () => this.#next(ends),
       acknowledge: (position) => this.acknowledged.push(position),
-      [Symbol.asyncDispose]: async () => this.#wake(),
+      [Symbol.asyncDispose]: async () => closed.abort(),
     };
   }
 
@@ -135,6 +138,43 @@ describe('a receiver', () => {
     ]);
     const failures = reports.flatMap((report) => (report.kind === 'connecting' ? [report.failure?.code] : []));
     expect(failures).toEqual([undefined, 'TEAL-SYSTEMS-022', 'TEAL-SYSTEMS-006']);
+  });
+
+  test('lets replayed transactions be left out where the applier has judged all that was received, until the next owner row', async () => {
+    const { source, spool, receiver, reports, start } = await running();
+    const decided = (end: number): ChangeRecord[] =>
+      transaction(end).map((record) => (record.kind === 'commit' ? { ...record, decides: true } : record));
+    const lastStart = (): StreamStart => must(source.starts.at(-1), 'a start');
+    void start();
+    source.give(decided(2));
+    await until('the first decision', () => spool.received === place(2));
+    // What the applier had judged then says nothing of what came after it.
+    receiver.leaveOutReplayed(place(1));
+    source.give(transaction(3));
+    await until('the next', () => spool.received === place(3));
+    expect(source.starts.length).toBe(1);
+    receiver.leaveOutReplayed(place(2));
+    await until('another stream', () => source.starts.length === 2);
+    expect(lastStart()).toEqual({ after: place(3), identity: 'source/1', leaveOutReplayed: true });
+    // What comes in one piece with the decision may lack something: it is asked for anew.
+    source.give([...transaction(4), ...decided(5), ...transaction(7)]);
+    await until('a whole stream', () => source.starts.length === 3);
+    expect(lastStart()).toEqual({ after: place(5), identity: 'source/1' });
+    source.give([...transaction(6), ...transaction(7)]);
+    await until('all of it', () => spool.received === place(7));
+    receiver.leaveOutReplayed(place(4));
+    receiver.leaveOutReplayed(place(6));
+    await until('the fourth stream', () => source.starts.length === 4);
+    receiver.leaveOutReplayed(undefined);
+    await until('the fifth stream', () => source.starts.length === 5);
+    expect(source.starts.map(({ leaveOutReplayed = false }) => leaveOutReplayed)).toEqual([
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
+    expect(reports.filter(({ kind }) => kind === 'connecting').length).toBe(1);
   });
 
   test('ends with an error that trying again does not heal', async () => {

@@ -1,7 +1,7 @@
 import { monotonicMs, sleep } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError, type ErrorCode } from '../kernel/errors.ts';
 import type { Position } from '../model/position.ts';
-import type { ChangeSource, ChangeStream } from '../ports/change-source.ts';
+import type { ChangeSource, ChangeStream, StreamStart } from '../ports/change-source.ts';
 import type { SpoolPlace } from './spool-recovery.ts';
 import type { SpoolWriter } from './spool-writer.ts';
 
@@ -57,9 +57,30 @@ export class Receiver {
   readonly #options: ReceiverOptions;
   #stream: ChangeStream | undefined;
   #roomMade: () => void = () => undefined;
+  #leavesOut = false;
+  /** Up to here there may be an owner row in what was received; and up to here the applier had judged when it let replayed transactions be left out. */
+  #decidedUpTo: Position;
+  #judgedUpTo: Position | undefined;
+  /** Ends a stream so that another one is started at the same place. */
+  #change: () => void = () => undefined;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
+    this.#decidedUpTo = options.spool.received ?? options.initial;
+  }
+
+  /**
+   * The applier has come to `upTo`, and its flow only watches there: the source may leave out what was replayed into it. That holds until the next owner row, and is passed over where
+   * one was received after that place. Undefined: nothing may be left out any more.
+   */
+  leaveOutReplayed(upTo: Position | undefined): void {
+    const stream = this.#stream;
+    const may = upTo !== undefined && upTo >= this.#decidedUpTo;
+    if (may === this.#leavesOut || (may && stream?.canLeaveOutReplayed !== true)) return;
+    if (!may && upTo !== undefined) return;
+    this.#leavesOut = may;
+    this.#judgedUpTo = upTo;
+    this.#change();
   }
 
   /** A reader has removed segments from the spool. */
@@ -74,12 +95,15 @@ export class Receiver {
     let failure: Failure | undefined;
     // What an earlier run has received can be applied while the source is away.
     this.#tell(false);
-    for (;;) {
+    for (let isChange = false; ;) {
       const attempt = { attempt: failures + 1 };
-      report({ kind: 'connecting', ...attempt, ...(failure === undefined ? {} : { failure }) });
+      if (!isChange) report({ kind: 'connecting', ...attempt, ...(failure === undefined ? {} : { failure }) });
+      isChange = false;
       const began = monotonicMs();
       try {
         await this.#receive(signal);
+        isChange = true;
+        continue;
       } catch (error) {
         signal.throwIfAborted();
         if (!isTealError(error) || error.entry.retry !== 'auto') throw error;
@@ -90,10 +114,19 @@ export class Receiver {
     }
   }
 
-  async #receive(signal: AbortSignal): Promise<never> {
+  /** Returns when another stream is to be started at once. */
+  async #receive(signal: AbortSignal): Promise<void> {
     const { source, spool, initial } = this.#options;
     const { received: after = initial, identity } = spool;
-    const start = identity === undefined ? { after } : { after, identity };
+    // It may have come with the last of the stream before.
+    if (this.#judgedUpTo === undefined || this.#judgedUpTo < this.#decidedUpTo) this.#leavesOut = false;
+    const start: StreamStart = {
+      after,
+      ...(identity === undefined ? {} : { identity }),
+      ...(this.#leavesOut ? { leaveOutReplayed: true } : {}),
+    };
+    const change = Promise.withResolvers<void>();
+    this.#change = change.resolve;
     await using stream = await source.start(start, signal);
     await spool.beginStream(stream.identity, after);
     this.#stream = stream;
@@ -104,7 +137,7 @@ export class Receiver {
     const syncing = this.#acknowledge(AbortSignal.any([signal, stop.signal]));
     const storing = this.#store(stream, AbortSignal.any([signal, stop.signal]));
     try {
-      return await Promise.race([storing, syncing]);
+      await Promise.race([storing, syncing, change.promise]);
     } finally {
       stop.abort();
       this.#stream = undefined;
@@ -113,13 +146,21 @@ export class Receiver {
     }
   }
 
-  async #store(stream: ChangeStream, signal: AbortSignal): Promise<never> {
+  /** Returns when the stream has left things out and may do so no longer. */
+  async #store(stream: ChangeStream, signal: AbortSignal): Promise<void> {
     const { spool, spoolLimitBytes } = this.#options;
     for (;;) {
       const records = await stream.next();
       signal.throwIfAborted();
-      await spool.append(records);
+      const decision = records.find((record) => record.kind === 'commit' && record.decides === true);
+      const isOver = decision !== undefined && this.#leavesOut;
+      await spool.append(isOver ? records.slice(0, records.indexOf(decision) + 1) : records);
       this.#tell(false);
+      if (decision !== undefined) this.#decidedUpTo = spool.received ?? this.#decidedUpTo;
+      if (isOver) {
+        this.#leavesOut = false;
+        return;
+      }
       // After every read: under a backlog hardly one of them happens to end at a boundary.
       while (spool.totalBytes > spoolLimitBytes && spool.closedBytes > 0) await this.#room(signal);
     }

@@ -5,171 +5,206 @@ import type { ChangeRecord } from '../ports/change-source.ts';
 
 /**
  * A spool is a folder of segments. A segment is a header, the tables that are known at its start, and then whole transactions and marks, so that it can
- * be read without the ones before. Record: u32 length and u32 CRC-32 of what follows; a byte for the kind; where a kind has one, a position or a
- * key (u16 length, text); the source's payload. All numbers big-endian.
+ * be read without the ones before. It is written in frames: u32 length and u32 CRC-32 of what follows, which is a byte for the kind of a record and the record,
+ * or, as most are short and there are hundreds of thousands a second, `many` and records, each with a u32 length before its kind. A record: where its kind has one, a position or a
+ * key (u16 length, text); the source's payload. No frame goes on after the last transaction that was whole when it was written. All numbers big-endian.
+ *
+ * Format 1 has no `many`; it is read as well.
  */
 export type SpoolRecord = { readonly kind: 'header'; readonly header: SegmentHeader } | ChangeRecord;
+export type SpoolKind = SpoolRecord['kind'];
 
 export interface SegmentHeader {
-  readonly format: 1;
+  readonly format: 1 | 2;
   /** `ChangeStream.identity` of the source. */
   readonly identity: string;
   /** The last boundary before this segment. */
   readonly after: Position;
 }
 
+export const spoolFormat = 2;
 const kinds = ['header', 'begin', 'schema', 'change', 'commit', 'mark'] as const;
-/** CRC-32 of each kind's byte, which a sum of the bytes after it goes on from: no view of both is made for the sum alone. */
-const kindSums = kinds.map((_, code) => crc32(Buffer.of(code)));
+const codeOf = { header: 0, begin: 1, schema: 2, change: 3, commit: 4, mark: 5 } as const satisfies Record<
+  SpoolKind,
+  number
+>;
+const many = 6;
+const hasText = [false, false, true, false, true, true] as const;
 const prefixBytes = 8;
+const lengthBytes = 4;
 /** PostgreSQL's own limit of a message, and some for this format: what is longer is damage. */
-const maxRecordBytes = (1 << 30) + (1 << 16);
+const maxFrameBytes = (1 << 30) + (1 << 16);
+/** A frame that is longer gets no further record. */
+const fullFrameBytes = 1 << 17;
 
-function textOf(record: SpoolRecord): string | undefined {
-  switch (record.kind) {
-    case 'schema':
-      return record.key;
-    case 'commit':
-    case 'mark':
-      return record.end;
-    case 'header':
-    case 'begin':
-    case 'change':
-      return undefined;
-    default:
-      return record satisfies never;
-  }
+function textOf(record: SpoolRecord): string {
+  if (record.kind === 'schema') return record.key;
+  return record.kind === 'commit' || record.kind === 'mark' ? record.end : '';
 }
 
-function payloadOf(record: SpoolRecord): Buffer | undefined {
+const noPayload = Buffer.alloc(0);
+
+function payloadOf(record: SpoolRecord): Buffer {
   if (record.kind === 'header') return Buffer.from(JSON.stringify(record.header));
-  return record.kind === 'mark' ? undefined : record.payload;
+  return record.kind === 'mark' ? noPayload : record.payload;
 }
 
-export function encodeRecord(record: SpoolRecord): Buffer {
-  return encodeParts([partsOf(record)]);
-}
+/** Writes records, one after the other, as frames into one buffer, which it uses again. */
+export class SpoolEncoder {
+  #bytes = Buffer.allocUnsafe(1 << 18);
+  #at = 0;
+  /** Where the open frame begins; -1 without one. */
+  #open = -1;
 
-/** How long a record is in a segment. */
-export function encodedBytes(parts: RecordParts): number {
-  return prefixBytes + bodyBytes(parts);
-}
-
-/** Records one after the other in one buffer: most of them are short, and there are hundreds of thousands a second. */
-export function encodeParts(records: readonly RecordParts[]): Buffer {
-  let length = 0;
-  for (const parts of records) length += encodedBytes(parts);
-  const bytes = Buffer.allocUnsafe(length);
-  let at = 0;
-  for (const parts of records) at = writeRecord(bytes, at, parts);
-  return bytes;
-}
-
-/** What a record is written from. */
-export interface RecordParts {
-  readonly code: number;
-  readonly text: string | undefined;
-  readonly payload: Buffer | undefined;
-}
-
-export function partsOf(record: SpoolRecord): RecordParts {
-  return { code: kinds.indexOf(record.kind), text: textOf(record), payload: payloadOf(record) };
-}
-
-function bodyBytes({ text, payload }: RecordParts): number {
-  return 1 + (text === undefined ? 0 : 2 + Buffer.byteLength(text)) + (payload?.length ?? 0);
-}
-
-/** Answers where the next one begins. */
-function writeRecord(bytes: Buffer, from: number, parts: RecordParts): number {
-  const { code, text, payload } = parts;
-  let at = bytes.writeUInt32BE(bodyBytes(parts), from);
-  at = bytes.writeUInt8(code, at + 4);
-  if (text !== undefined) {
-    const written = bytes.write(text, at + 2);
-    bytes.writeUInt16BE(written, at);
-    at += 2 + written;
+  /** Forgets what was written: its bytes must have been used. */
+  reset(): void {
+    this.#at = 0;
+    this.#open = -1;
   }
-  if (payload !== undefined) at += payload.copy(bytes, at);
-  const sum =
-    text === undefined && payload !== undefined
-      ? crc32(payload, kindSums[code])
-      : crc32(bytes.subarray(from + prefixBytes, at));
-  bytes.writeUInt32BE(sum, from + 4);
-  return at;
+
+  /** With `end` as the last call before it. Good until `reset`. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  /** Where the next record begins. */
+  get at(): number {
+    return this.#at;
+  }
+
+  add(record: SpoolRecord): void {
+    const code = codeOf[record.kind];
+    const text = textOf(record);
+    const payload = payloadOf(record);
+    this.#room(prefixBytes + 1 + lengthBytes + 3 + 3 * text.length + payload.length);
+    if (this.#open < 0) this.#begin();
+    const from = this.#at;
+    let at = from + lengthBytes;
+    this.#bytes[at++] = code;
+    if (hasText[code]) {
+      const written = this.#bytes.write(text, at + 2);
+      at = this.#bytes.writeUInt16BE(written, at) + written;
+    }
+    at += payload.copy(this.#bytes, at);
+    this.#bytes.writeUInt32BE(at - from - lengthBytes, from);
+    this.#at = at;
+  }
+
+  get isFull(): boolean {
+    return this.#open >= 0 && this.#at - this.#open >= fullFrameBytes;
+  }
+
+  /** Ends the open frame: at `place`, if that lies inside of it, and what is behind it becomes a frame of its own. */
+  end(place = this.#at): void {
+    if (this.#open < 0) return;
+    const tail = this.#at - place;
+    if (place <= this.#open || tail <= 0) {
+      this.#close(this.#at);
+      return;
+    }
+    this.#room(prefixBytes + 1);
+    this.#bytes.copyWithin(place + prefixBytes + 1, place, this.#at);
+    this.#close(place);
+    this.#at = place;
+    this.#begin();
+    this.#at += tail;
+    this.#close(this.#at);
+  }
+
+  #begin(): void {
+    this.#open = this.#at;
+    this.#bytes[this.#at + prefixBytes] = many;
+    this.#at += prefixBytes + 1;
+  }
+
+  #close(end: number): void {
+    const body = this.#open + prefixBytes;
+    this.#bytes.writeUInt32BE(end - body, this.#open);
+    this.#bytes.writeUInt32BE(crc32(this.#bytes.subarray(body, end)), this.#open + 4);
+    this.#open = -1;
+  }
+
+  #room(bytes: number): void {
+    if (this.#bytes.length - this.#at >= bytes) return;
+    const roomy = Buffer.allocUnsafe(Math.max(this.#at + bytes, 2 * this.#bytes.length));
+    this.#bytes.copy(roomy, 0, 0, this.#at);
+    this.#bytes = roomy;
+  }
 }
 
-export type ReadRecord =
-  | { readonly state: 'whole'; readonly record: SpoolRecord; readonly next: number }
+/** Records as frames of their own, for those that are not many. */
+export function encodeRecords(records: readonly SpoolRecord[]): Buffer {
+  const encoder = new SpoolEncoder();
+  for (const record of records) {
+    encoder.add(record);
+    encoder.end();
+  }
+  return encoder.bytes;
+}
+
+export type ReadFrame =
+  /** What it holds lies between `from` and `next`. */
+  | { readonly state: 'whole'; readonly from: number; readonly next: number }
   /** The bytes end inside it; `needBytes` from its start make it whole, as far as can be told. */
   | { readonly state: 'short'; readonly needBytes: number }
   | { readonly state: 'damaged' };
 
-/** The record that begins at `at`. Payloads are views of `bytes`. */
-export function readRecord(bytes: Buffer, at: number): ReadRecord {
+/** The frame that begins at `at`. */
+export function readFrame(bytes: Buffer, at: number): ReadFrame {
   if (bytes.length - at < prefixBytes) return { state: 'short', needBytes: prefixBytes };
   const length = bytes.readUInt32BE(at);
-  if (length === 0 || length > maxRecordBytes) return { state: 'damaged' };
-  const next = at + prefixBytes + length;
+  if (length === 0 || length > maxFrameBytes) return { state: 'damaged' };
+  const from = at + prefixBytes;
+  const next = from + length;
   if (next > bytes.length) return { state: 'short', needBytes: prefixBytes + length };
-  const sum = bytes.readUInt32BE(at + 4);
-  const code = bytes[at + prefixBytes] ?? 0;
+  return crc32(bytes.subarray(from, next)) === bytes.readUInt32BE(at + 4)
+    ? { state: 'whole', from, next }
+    : { state: 'damaged' };
+}
+
+/** `text`: the key or the position, empty for kinds without. The payload lies between `from` and `to`. */
+export type RecordVisitor = (kind: SpoolKind, text: string, from: number, to: number) => void;
+
+/** Every record of a frame, in order; false at the first that is none. */
+export function visitRecords(
+  bytes: Buffer,
+  { from, next }: { from: number; next: number },
+  visit: RecordVisitor,
+): boolean {
+  if (bytes[from] !== many) return visitRecord(bytes, from, next, visit);
+  for (let at = from + 1; at < next;) {
+    if (next - at <= lengthBytes) return false;
+    const body = at + lengthBytes;
+    at = body + bytes.readUInt32BE(at);
+    if (at > next || at === body || !visitRecord(bytes, body, at, visit)) return false;
+  }
+  return true;
+}
+
+function visitRecord(bytes: Buffer, from: number, to: number, visit: RecordVisitor): boolean {
+  const code = bytes[from] ?? many;
   const kind = kinds[code];
-  if (kind === 'change') {
-    const payload = bytes.subarray(at + prefixBytes + 1, next);
-    return crc32(payload, kindSums[code]) === sum
-      ? { state: 'whole', record: { kind, payload }, next }
-      : { state: 'damaged' };
+  if (kind === undefined) return false;
+  if (!hasText[code]) {
+    visit(kind, '', from + 1, to);
+    return true;
   }
-  const body = bytes.subarray(at + prefixBytes, next);
-  if (crc32(body) !== sum) return { state: 'damaged' };
-  const record = decodeBody(body);
-  return record === undefined ? { state: 'damaged' } : { state: 'whole', record, next };
+  const end = to - from < 3 ? Infinity : from + 3 + bytes.readUInt16BE(from + 1);
+  if (end > to) return false;
+  visit(kind, bytes.toString('utf8', from + 3, end), end, to);
+  return true;
 }
 
-function decodeBody(body: Buffer): SpoolRecord | undefined {
-  const kind = kinds[body.readUInt8(0)];
-  switch (kind) {
-    case 'header':
-      return decodeHeader(body.subarray(1));
-    case 'begin':
-    case 'change':
-      return { kind, payload: body.subarray(1) };
-    case 'schema': {
-      const split = splitText(body);
-      return split && { kind, key: split.text, payload: split.rest };
-    }
-    case 'commit': {
-      const split = splitText(body);
-      return split && { kind, end: asPosition(split.text), payload: split.rest };
-    }
-    case 'mark': {
-      const split = splitText(body);
-      return split && { kind, end: asPosition(split.text) };
-    }
-    case undefined:
-      return undefined;
-    default:
-      return kind satisfies never;
-  }
-}
-
-/** Undefined when the body is too short for what it announces. */
-function splitText(body: Buffer): { readonly text: string; readonly rest: Buffer } | undefined {
-  const end = body.length < 3 ? Infinity : 3 + body.readUInt16BE(1);
-  if (end > body.length) return undefined;
-  return { text: body.toString('utf8', 3, end), rest: body.subarray(end) };
-}
-
-/** A header that its checksum confirms was written by some Teal: another format than this one is an error, not damage. */
-function decodeHeader(json: Buffer): SpoolRecord | undefined {
+/** Undefined for what is no header. One that its checksum confirms was written by some Teal: a format that is not known is an error, not damage. */
+export function readHeader(json: Buffer): SegmentHeader | undefined {
   const header = parsed(json.toString('utf8'));
   const { format, identity, after } = Object(header) as Partial<Record<keyof SegmentHeader, unknown>>;
-  if (typeof format === 'number' && format !== 1) {
+  if (typeof format === 'number' && format !== 1 && format !== spoolFormat) {
     throw new TealError('TEAL-SYNC-003', 'the spool was written by a newer Teal', { format });
   }
-  if (format !== 1 || typeof identity !== 'string' || typeof after !== 'string') return undefined;
-  return { kind: 'header', header: { format, identity, after: asPosition(after) } };
+  if ((format !== 1 && format !== spoolFormat) || typeof identity !== 'string' || typeof after !== 'string')
+    return undefined;
+  return { format, identity, after: asPosition(after) };
 }
 
 function parsed(json: string): unknown {

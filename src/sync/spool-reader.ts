@@ -4,10 +4,10 @@ import { assert } from '../kernel/assert.ts';
 import { TealError } from '../kernel/errors.ts';
 import { failpoint } from '../kernel/failpoints.ts';
 import type { StreamEvent } from '../model/change.ts';
-import type { Position } from '../model/position.ts';
-import type { ChangeDecoder, ChangeRecord } from '../ports/change-source.ts';
+import { asPosition, type Position } from '../model/position.ts';
+import type { ChangeDecoder } from '../ports/change-source.ts';
 import type { EventSource } from './event-source.ts';
-import { readRecord, segmentName, type SpoolRecord } from './spool-format.ts';
+import { readFrame, readHeader, segmentName, visitRecords, type ReadFrame, type SpoolKind } from './spool-format.ts';
 import { listSegments, type SpoolPlace } from './spool-recovery.ts';
 
 export interface SpoolReaderOptions {
@@ -125,9 +125,9 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     const bytes = await this.#readPiece(this.#file, Math.min(readBytes, end - this.#at));
     const events: StreamEvent[] = [];
     let at = 0;
-    let read = readRecord(bytes, at);
-    for (; read.state === 'whole'; read = readRecord(bytes, at)) {
-      this.#take(read.record, events);
+    let read = readFrame(bytes, at);
+    for (; read.state === 'whole'; read = readFrame(bytes, at)) {
+      this.#takeFrame(bytes, read, events);
       at = read.next;
     }
     if (read.state === 'damaged') throw this.#damaged();
@@ -137,13 +137,14 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     return events;
   }
 
-  /** One record that is longer than a piece. */
+  /** One frame that is longer than a piece. */
   async #readLarge(file: FileHandle, length: number, end: number): Promise<StreamEvent[]> {
     if (length > end - this.#at) throw this.#damaged();
     const events: StreamEvent[] = [];
-    const read = readRecord(await this.#readPiece(file, length), 0);
+    const bytes = await this.#readPiece(file, length);
+    const read = readFrame(bytes, 0);
     if (read.state !== 'whole') throw this.#damaged();
-    this.#take(read.record, events);
+    this.#takeFrame(bytes, read, events);
     this.#at += read.next;
     this.#leaveIfClosed();
     return events;
@@ -160,46 +161,64 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     return buffer;
   }
 
-  #take(record: SpoolRecord, events: StreamEvent[]): void {
-    switch (record.kind) {
+  #takeFrame(bytes: Buffer, frame: Extract<ReadFrame, { readonly state: 'whole' }>, events: StreamEvent[]): void {
+    const isWhole = visitRecords(bytes, frame, (kind, text, from, to) => {
+      if (kind === 'change') this.#decode(bytes, from, to, events);
+      else this.#takeOther(kind, text, bytes, { from, to, events });
+    });
+    if (!isWhole) throw this.#damaged();
+  }
+
+  #takeOther(
+    kind: Exclude<SpoolKind, 'change'>,
+    text: string,
+    bytes: Buffer,
+    { from, to, events }: { readonly from: number; readonly to: number; readonly events: StreamEvent[] },
+  ): void {
+    switch (kind) {
       case 'header':
-        this.#refuseHole(record.header.after);
-        this.#headerSeen = true;
-        this.#boundary = record.header.after;
+        this.#takeHeader(bytes.subarray(from, to));
         return;
       case 'mark':
-        this.#boundary = record.end;
+        this.#boundary = asPosition(text);
         return;
       case 'schema':
-        this.#takeSchema(record, events);
+        this.#decode(bytes, from, to, this.#insideTransaction ? events : this.#known);
         return;
       case 'begin':
-        this.#decode(record.payload, events);
+        this.#decode(bytes, from, to, events);
         events.push(...this.#known);
         this.#known = [];
         this.#insideTransaction = true;
         return;
-      case 'change':
-        this.#decode(record.payload, events);
-        return;
       case 'commit':
-        this.#decode(record.payload, events);
+        this.#decode(bytes, from, to, events);
         this.#insideTransaction = false;
-        if (this.#lastEnd !== undefined && record.end <= this.#lastEnd) throw this.#damaged();
-        this.#lastEnd = record.end;
-        this.#boundary = record.end;
+        this.#takeEnd(asPosition(text));
         return;
       default:
-        record satisfies never;
+        kind satisfies never;
     }
   }
 
-  #takeSchema(record: Extract<ChangeRecord, { readonly kind: 'schema' }>, events: StreamEvent[]): void {
-    this.#decode(record.payload, this.#insideTransaction ? events : this.#known);
+  #takeHeader(json: Buffer): void {
+    const header = readHeader(json);
+    if (header === undefined) throw this.#damaged();
+    this.#refuseHole(header.after);
+    this.#headerSeen = true;
+    this.#boundary = header.after;
   }
 
-  #decode(payload: Buffer, into: StreamEvent[]): void {
-    const event = this.#options.decoder.decode(payload);
+  #takeEnd(end: Position): void {
+    if (this.#lastEnd !== undefined && end <= this.#lastEnd) throw this.#damaged();
+    this.#lastEnd = end;
+    this.#boundary = end;
+  }
+
+  #decode(bytes: Buffer, from: number, to: number, into: StreamEvent[]): void {
+    const { decoder } = this.#options;
+    const event =
+      decoder.decodeIn === undefined ? decoder.decode(bytes.subarray(from, to)) : decoder.decodeIn(bytes, from, to);
     if (event !== undefined) into.push(event);
   }
 

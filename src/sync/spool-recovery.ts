@@ -1,8 +1,16 @@
 import { open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TealError } from '../kernel/errors.ts';
-import type { Position } from '../model/position.ts';
-import { readRecord, segmentName, segmentNumber, type SegmentHeader, type SpoolRecord } from './spool-format.ts';
+import { asPosition, type Position } from '../model/position.ts';
+import {
+  readFrame,
+  readHeader,
+  segmentName,
+  segmentNumber,
+  visitRecords,
+  type SegmentHeader,
+  type SpoolKind,
+} from './spool-format.ts';
 
 /** Up to where whole transactions can be read: a segment, and a place in it. */
 export interface SpoolPlace {
@@ -91,22 +99,31 @@ async function findEnd(file: FileHandle): Promise<SegmentEnd | undefined> {
   let boundaryBytes = 0;
   let commitBytes = 0;
   let insideTransaction = false;
-  await scan(file, (record, next) => {
-    if (record.kind === 'header') {
-      header = record.header;
-      received = record.header.after;
-    } else if (record.kind === 'commit' || record.kind === 'mark') {
-      received = record.end;
+  let seesCommit = false;
+  const visit = (kind: SpoolKind, text: string, payload: () => Buffer): void => {
+    if (kind === 'header') {
+      header = readHeader(payload());
+      received = header?.after;
+    } else if (kind === 'commit' || kind === 'mark') {
+      received = asPosition(text);
     }
-    insideTransaction = record.kind === 'begin' || (insideTransaction && record.kind !== 'commit');
+    insideTransaction = kind === 'begin' || (insideTransaction && kind !== 'commit');
+    seesCommit ||= kind === 'commit';
+  };
+  await scan(file, visit, (next) => {
     if (!insideTransaction) boundaryBytes = next;
-    if (record.kind === 'commit') commitBytes = next;
+    if (seesCommit) commitBytes = next;
+    seesCommit = false;
   });
   return header === undefined || received === undefined ? undefined : { header, boundaryBytes, received, commitBytes };
 }
 
-/** Every whole record up to the first that is torn or damaged, and where it ends. */
-async function scan(file: FileHandle, visit: (record: SpoolRecord, next: number) => void): Promise<void> {
+/** Every record of each whole frame up to the first that is torn or damaged, and where the frame ends. */
+async function scan(
+  file: FileHandle,
+  visit: (kind: SpoolKind, text: string, payload: () => Buffer) => void,
+  ended: (next: number) => void,
+): Promise<void> {
   let fileAt = 0;
   let wanted = readBytes;
   for (;;) {
@@ -114,9 +131,13 @@ async function scan(file: FileHandle, visit: (record: SpoolRecord, next: number)
     const { bytesRead } = await file.read(buffer, 0, wanted, fileAt);
     const bytes = buffer.subarray(0, bytesRead);
     let at = 0;
-    let read = readRecord(bytes, at);
-    for (; read.state === 'whole'; read = readRecord(bytes, at)) {
-      visit(read.record, fileAt + read.next);
+    let read = readFrame(bytes, at);
+    for (; read.state === 'whole'; read = readFrame(bytes, at)) {
+      const isWhole = visitRecords(bytes, read, (kind, text, from, to) =>
+        visit(kind, text, () => bytes.subarray(from, to)),
+      );
+      if (!isWhole) return;
+      ended(fileAt + read.next);
       at = read.next;
     }
     if (read.state === 'damaged' || bytesRead < wanted) return;

@@ -5,14 +5,7 @@ import { TealError, isTealError } from '../kernel/errors.ts';
 import { failpoint } from '../kernel/failpoints.ts';
 import { asPosition, type Position } from '../model/position.ts';
 import type { ChangeRecord } from '../ports/change-source.ts';
-import {
-  encodeParts,
-  encodedBytes,
-  partsOf,
-  segmentName,
-  type RecordParts,
-  type SegmentHeader,
-} from './spool-format.ts';
+import { SpoolEncoder, encodeRecords, segmentName, spoolFormat, type SegmentHeader } from './spool-format.ts';
 import { recoverSpool, type SegmentEnd, type SpoolPlace } from './spool-recovery.ts';
 
 export interface SpoolOptions {
@@ -31,11 +24,9 @@ export function segmentBytesFor(limitBytes: number): number {
 
 const defaultSegmentBytes = 16 * 1024 * 1024;
 
-/** Records that are written together, as far as they have come. */
+/** What is told of records that are written together: places count from the first of them. */
 interface Batch {
-  readonly records: RecordParts[];
-  bytes: number;
-  /** The last one in it. */
+  /** After the last one in it. */
   boundary?: { readonly bytes: number; readonly received: Position };
   commitBytes?: number;
 }
@@ -55,6 +46,7 @@ interface OpenSegment {
 export class SpoolWriter implements AsyncDisposable {
   readonly #folder: string;
   readonly #segmentBytes: number;
+  readonly #encoder = new SpoolEncoder();
   #segment: OpenSegment | undefined;
   #identity: string | undefined;
   #received: Position | undefined;
@@ -135,22 +127,35 @@ export class SpoolWriter implements AsyncDisposable {
   /** Writes records in order; readers may see what is whole as soon as this resolves. Not concurrent. TEAL-SYNC-002 when the disk refuses. */
   async append(records: readonly ChangeRecord[]): Promise<void> {
     await onDisk(async () => {
-      let batch: Batch = { records: [], bytes: 0 };
+      const encoder = this.#encoder;
+      encoder.reset();
+      let batch: Batch = {};
       for (const record of records) {
-        const parts = partsOf(record);
-        batch.records.push(parts);
-        batch.bytes += encodedBytes(parts);
+        // Readers may see a transaction before a mark, so that neither shares a frame with the other.
+        if (record.kind === 'mark') encoder.end();
+        encoder.add(record);
+        if (record.kind === 'change') {
+          if (encoder.isFull) encoder.end(batch.commitBytes);
+          continue;
+        }
         this.#follow(record);
         if (record.kind !== 'commit' && record.kind !== 'mark') continue;
-        batch.boundary = { bytes: batch.bytes, received: record.end };
-        if (record.kind === 'mark') continue;
-        batch.commitBytes = batch.bytes;
-        if (this.#open().bytes + batch.bytes < this.#segmentBytes) continue;
-        await this.#write(batch);
+        batch.boundary = { bytes: encoder.at, received: record.end };
+        if (record.kind === 'mark') {
+          encoder.end();
+          continue;
+        }
+        batch.commitBytes = encoder.at;
+        if (encoder.isFull) encoder.end();
+        if (this.#open().bytes + encoder.at < this.#segmentBytes) continue;
+        encoder.end();
+        await this.#write(batch, encoder.bytes);
         await this.#roll();
-        batch = { records: [], bytes: 0 };
+        encoder.reset();
+        batch = {};
       }
-      await this.#write(batch);
+      encoder.end(batch.commitBytes);
+      await this.#write(batch, encoder.bytes);
     });
   }
 
@@ -190,10 +195,10 @@ export class SpoolWriter implements AsyncDisposable {
     }
   }
 
-  async #write(batch: Batch): Promise<void> {
-    if (batch.bytes === 0) return;
+  async #write(batch: Batch, bytes: Buffer): Promise<void> {
+    if (bytes.length === 0) return;
     const segment = this.#open();
-    await writeAll(segment.file, encodeParts(batch.records), segment.bytes);
+    await writeAll(segment.file, bytes, segment.bytes);
     failpoint('sync.spool.after-write');
     if (batch.boundary !== undefined) {
       segment.boundaryBytes = segment.bytes + batch.boundary.bytes;
@@ -202,8 +207,8 @@ export class SpoolWriter implements AsyncDisposable {
     if (batch.commitBytes !== undefined) {
       this.#readable = { segment: segment.number, bytes: segment.bytes + batch.commitBytes };
     }
-    segment.bytes += batch.bytes;
-    this.#totalBytes += batch.bytes;
+    segment.bytes += bytes.length;
+    this.#totalBytes += bytes.length;
   }
 
   /** A segment is durable before the next one is begun: only the newest can ever have a torn end. */
@@ -228,11 +233,11 @@ export class SpoolWriter implements AsyncDisposable {
 
   async #startSegment(number: number): Promise<void> {
     const header: SegmentHeader = {
-      format: 1,
+      format: spoolFormat,
       identity: this.#identity ?? '',
       after: this.#received ?? asPosition(''),
     };
-    const start = encodeParts([partsOf({ kind: 'header', header }), ...[...this.#schemas.values()].map(partsOf)]);
+    const start = encodeRecords([{ kind: 'header', header }, ...this.#schemas.values()]);
     const file = await open(join(this.#folder, segmentName(number)), 'w', 0o600);
     await writeAll(file, start, 0);
     failpoint('sync.spool.new-segment');

@@ -1,6 +1,7 @@
 import { appendFile, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isTealError } from '../kernel/errors.ts';
@@ -8,7 +9,7 @@ import { PackedValues } from '../kernel/packed-values.ts';
 import type { Relation, StreamEvent } from '../model/change.ts';
 import { asPosition, type Position } from '../model/position.ts';
 import type { ChangeDecoder, ChangeRecord } from '../ports/change-source.ts';
-import { encodeRecord, readRecord, segmentName } from './spool-format.ts';
+import { SpoolEncoder, encodeRecords, readFrame, segmentName, visitRecords } from './spool-format.ts';
 import { SpoolReader } from './spool-reader.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
@@ -210,26 +211,87 @@ describe('spool', () => {
 
   test('refuses the format of a newer Teal', async () => {
     await using folder = await temporaryFolder();
-    const header = { format: 2 as unknown as 1, identity: 'source', after: none };
-    await writeFile(join(folder.path, segmentName(1)), encodeRecord({ kind: 'header', header }));
+    const header = { format: 3 as unknown as 2, identity: 'source', after: none };
+    await writeFile(join(folder.path, segmentName(1)), encodeRecords([{ kind: 'header', header }]));
     await expect(SpoolWriter.open({ folder: folder.path })).rejects.toThrow('TEAL-SYNC-003');
+  });
+
+  test('frames records together, and ends a frame where it is told to', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(300), { minLength: 1, maxLength: 12 }), fc.nat(12), (sizes, cut) => {
+        const encoder = new SpoolEncoder();
+        let place: number | undefined;
+        for (const [index, size] of sizes.entries()) {
+          if (index === cut) place = encoder.at;
+          encoder.add({ kind: 'change', payload: Buffer.alloc(size, index) });
+        }
+        encoder.end(place);
+        const { bytes } = encoder;
+        const found: Buffer[] = [];
+        const ends: number[] = [];
+        for (let at = 0; at < bytes.length;) {
+          const frame = readFrame(bytes, at);
+          if (frame.state !== 'whole') throw new Error(frame.state);
+          expect(visitRecords(bytes, frame, (_, __, from, to) => void found.push(bytes.subarray(from, to)))).toBe(true);
+          ends.push(frame.next);
+          at = frame.next;
+        }
+        expect(found).toEqual(sizes.map((size, index) => Buffer.alloc(size, index)));
+        expect(ends.length).toBe(cut > 0 && cut < sizes.length ? 2 : 1);
+        if (ends.length === 2) expect(ends[0]).toBe(place);
+      }),
+    );
+  });
+
+  test('reads what was written in the format before', async () => {
+    await using folder = await temporaryFolder();
+    const old = (code: number, ...parts: readonly Buffer[]): Buffer => {
+      const body = Buffer.concat([Buffer.of(code), ...parts]);
+      const prefix = Buffer.alloc(8);
+      prefix.writeUInt32BE(body.length, 0);
+      prefix.writeUInt32BE(crc32(body), 4);
+      return Buffer.concat([prefix, body]);
+    };
+    const text = (value: string): Buffer => Buffer.concat([Buffer.of(0, value.length), Buffer.from(value)]);
+    const [begin, schema, change, commit] = transaction(1, 1, [3], true);
+    if (begin?.kind !== 'begin' || schema?.kind !== 'schema') throw new Error('no transaction');
+    if (change?.kind !== 'change' || commit?.kind !== 'commit') throw new Error('no transaction');
+    const header = { format: 1, identity: 'source', after: none };
+    const segment = [
+      old(0, Buffer.from(JSON.stringify(header))),
+      old(1, begin.payload),
+      old(2, text(schema.key), schema.payload),
+      old(3, change.payload),
+      old(4, text(commit.end), commit.payload),
+    ];
+    await writeFile(join(folder.path, segmentName(1)), Buffer.concat(segment));
+    await using writer = await SpoolWriter.open({ folder: folder.path });
+    await writer.beginStream('source', none);
+    await writer.append(transaction(2, 1, [2], true));
+    const { ends, rows } = await readAll(folder.path, writer, none);
+    expect(ends).toEqual([place(1), place(2)]);
+    expect(rows).toEqual(['1.0', '2.0']);
   });
 
   test('takes any bytes for short, damaged or whole, never for more', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-        const read = readRecord(Buffer.from(bytes), 0);
+        const read = readFrame(Buffer.from(bytes), 0);
         expect(read.state === 'whole' && read.next > bytes.length).toBe(false);
+        // As if its checksum were right.
+        visitRecords(Buffer.from(bytes), { from: 0, next: bytes.length }, (_, __, from, to) => {
+          expect(from <= to && to <= bytes.length).toBe(true);
+        });
       }),
     );
-    const record = encodeRecord({ kind: 'commit', end: place(1), payload: payload('commit') });
+    const record = encodeRecords([{ kind: 'commit', end: place(1), payload: payload('commit') }]);
     for (let length = 0; length < record.length; length += 1) {
-      expect(readRecord(record.subarray(0, length), 0).state).toBe('short');
+      expect(readFrame(record.subarray(0, length), 0).state).toBe('short');
     }
     for (let at = 8; at < record.length; at += 1) {
       const changed = Buffer.from(record);
       changed[at] = (changed[at] ?? 0) ^ 0x40;
-      expect(readRecord(changed, 0).state).toBe('damaged');
+      expect(readFrame(changed, 0).state).toBe('damaged');
     }
   });
 });
@@ -240,10 +302,9 @@ describe('spool', () => {
  */
 describe('spool after a crash', () => {
   /** Position texts and identity are of constant length here, and so is the header. */
-  const headerBytes = encodeRecord({
-    kind: 'header',
-    header: { format: 1, identity: 'source', after: none },
-  }).length;
+  const headerBytes = encodeRecords([
+    { kind: 'header', header: { format: 2, identity: 'source', after: none } },
+  ]).length;
 
   const step = fc.oneof(
     {

@@ -10,7 +10,7 @@ import { LineSplitter } from '../../src/kernel/lines.ts';
 import { renderMistakes } from '../../src/spec/mistakes.ts';
 import { parseSpec } from '../../src/spec/parse.ts';
 import { printableSpec } from '../../src/spec/spec.ts';
-import { readRecord } from '../../src/sync/spool-format.ts';
+import { readFrame as readSpoolFrame, readHeader, visitRecords } from '../../src/sync/spool-format.ts';
 import { PgoutputDecoder } from '../../src/systems/postgres/change-decoder.ts';
 import { CopyScanner } from '../../src/systems/postgres/copy-frames.ts';
 import { RecordReader } from '../../src/systems/postgres/record-reader.ts';
@@ -272,9 +272,13 @@ function json(text: string): unknown {
 
 function spoolRecords(bytes: Buffer, tell: Tell): void {
   let at = 0;
-  let read = readRecord(bytes, at);
-  for (; read.state === 'whole'; read = readRecord(bytes, at)) {
-    tell(words(read.record));
+  let read = readSpoolFrame(bytes, at);
+  for (; read.state === 'whole'; read = readSpoolFrame(bytes, at)) {
+    const isWhole = visitRecords(bytes, read, (kind, text, from, to) => {
+      const payload = bytes.subarray(from, to);
+      tell(words({ kind, text, payload: kind === 'header' ? readHeader(payload) : payload }));
+    });
+    if (!isWhole) tell('a frame of no records');
     at = read.next;
   }
   tell(`${read.state} at ${at}`);

@@ -62,6 +62,7 @@ export class FlowRunner {
       lookEveryMs,
       walBudgetBytes,
       walWarnShare,
+      onLook: (look) => this.#leaveOutReplayed(look),
       onBroken,
       onExceeded: (look, limitBytes) => this.#exceed(givenUpNow(config.flow, this.#mode, look, limitBytes)),
     });
@@ -376,6 +377,16 @@ export class FlowRunner {
     const broken = this.#receiver?.failure;
     const reason = broken ?? { code: 'TEAL-CARRIERS-006', reason: 'receives; applies when the copy is complete' };
     return { state: 'waiting', ...reason, position };
+  }
+
+  /**
+   * While the flow only watches, what Teal has written into its source need not even be decoded there. Not while it is `fenced`: the owner row of the other side comes
+   * back as one that was replayed. And not where others replay too: what they wrote would be a rogue's.
+   */
+  #leaveOutReplayed(look: SourceLook): void {
+    const applier = this.#applier?.status();
+    if (look.othersReplay !== false) this.#receiver?.leaveOutReplayed(undefined);
+    else if (applier?.kept === 'shadow') this.#receiver?.leaveOutReplayed(applier.taken);
   }
 
   #break(error: TealError): void {

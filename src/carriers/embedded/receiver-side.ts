@@ -60,6 +60,10 @@ export class ReceiverSide implements AsyncDisposable {
     this.#handle.removed(bytes);
   }
 
+  leaveOutReplayed(upTo: Position | undefined): void {
+    this.#handle.leaveOutReplayed(upTo);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle[Symbol.asyncDispose]();
   }

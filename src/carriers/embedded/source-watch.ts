@@ -9,6 +9,8 @@ export interface SourceWatchOptions {
   readonly lookEveryMs: number;
   readonly walBudgetBytes: number | undefined;
   readonly walWarnShare: number;
+  /** After each look. */
+  readonly onLook: (look: SourceLook) => void;
   /** The source leaves changes out of the stream: nothing that is received later can be trusted. */
   readonly onBroken: (error: TealError) => void;
   /** The source keeps more log than it may. */
@@ -65,6 +67,7 @@ export class SourceWatch {
     if (look.slot === 'unrecorded') {
       this.#options.onBroken(new TealError('TEAL-SYSTEMS-041', 'a table is not recorded any more while the flow runs'));
     }
+    this.#options.onLook(look);
     if (this.budget === 'exceeded') this.#options.onExceeded(look, this.limitBytes ?? 0);
   }
 

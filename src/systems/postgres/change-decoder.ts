@@ -2,7 +2,7 @@ import { unreachable } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import type { OldRow, Relation, RowValues, StreamEvent } from '../../model/change.ts';
 import type { ChangeDecoder } from '../../ports/change-source.ts';
-import { decodePgoutput, type PgoutputMessage } from '../../wire/postgres/pgoutput.ts';
+import { PgoutputReader, type PgoutputMessage } from '../../wire/postgres/pgoutput.ts';
 import { positionOfLsn } from './position.ts';
 
 /**
@@ -11,9 +11,14 @@ import { positionOfLsn } from './position.ts';
  */
 export class PgoutputDecoder implements ChangeDecoder {
   readonly #relations = new Map<number, Relation>();
+  readonly #reader = new PgoutputReader();
 
   decode(payload: Buffer): StreamEvent | undefined {
-    return this.#eventOf(decodePgoutput(payload));
+    return this.decodeIn(payload, 0, payload.length);
+  }
+
+  decodeIn(bytes: Buffer, from: number, to: number): StreamEvent | undefined {
+    return this.#eventOf(this.#reader.read(bytes, from, to));
   }
 
   #eventOf(message: PgoutputMessage): StreamEvent | undefined {

@@ -4,7 +4,17 @@ import { asPosition, type Position } from '../../model/position.ts';
 
 /** PostgreSQL's positions are LSNs, written as 16 hexadecimal digits so that they order as text. */
 export function positionOfLsn(lsn: LSN): Position {
-  return asPosition(lsn.toString(16).toUpperCase().padStart(16, '0'));
+  const high = Number(lsn >> 32n);
+  if (high !== lastHigh.value) lastHigh = { value: high, text: hexOf(high) };
+  return asPosition(lastHigh.text + hexOf(Number(lsn & 0xffff_ffffn)));
+}
+
+/** It changes every 4 GB of log, and there are two positions in every transaction. */
+let lastHigh = { value: 0, text: '00000000' };
+
+/** Eight digits of a number below 2 to the 32nd. */
+function hexOf(number: number): string {
+  return (number + 0x1_0000_0000).toString(16).slice(1).toUpperCase();
 }
 
 export function positionOfLsnText(text: string): Position {

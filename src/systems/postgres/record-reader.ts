@@ -1,6 +1,6 @@
 import { TealError } from '../../kernel/errors.ts';
 import type { ChangeRecord } from '../../ports/change-source.ts';
-import { decodePgoutput, letter } from '../../wire/postgres/pgoutput.ts';
+import { PgoutputReader, decodePgoutput, letter } from '../../wire/postgres/pgoutput.ts';
 import { positionOfLsn } from './position.ts';
 
 /** What is written there says who owns the data, whoever wrote it. */
@@ -15,6 +15,9 @@ export class RecordReader {
   readonly #isOwn: (origin: string) => boolean;
   /** Relations of Teal's own schema, by number. */
   readonly #tealTables = new Set<number>();
+  readonly #commits = new PgoutputReader();
+  #ownerTable: number | undefined;
+  #decides = false;
   #insideTransaction = false;
   #isOwnTransaction = false;
 
@@ -35,13 +38,15 @@ export class RecordReader {
         this.#expectInside(false, type);
         this.#insideTransaction = true;
         this.#isOwnTransaction = false;
+        this.#decides = false;
         return { kind: 'begin', payload };
       case letter.commit: {
         this.#expectInside(true, type);
-        const message = decodePgoutput(payload);
+        const message = this.#commits.read(payload, 0, payload.length);
         if (message.kind !== 'commit') throw new TealError('TEAL-WIRE-001', 'a commit that is none');
         this.#insideTransaction = false;
-        return { kind: 'commit', end: positionOfLsn(message.end), payload };
+        const end = positionOfLsn(message.end);
+        return this.#decides ? { kind: 'commit', end, payload, decides: true } : { kind: 'commit', end, payload };
       }
       case letter.type:
         return undefined;
@@ -56,11 +61,12 @@ export class RecordReader {
         return { kind: 'change', payload };
       case letter.insert:
       case letter.update:
-      case letter.delete:
+      case letter.delete: {
         this.#expectInside(true, type);
-        return this.#isOwnTransaction && !this.#tealTables.has(relationId(payload))
-          ? undefined
-          : { kind: 'change', payload };
+        const id = relationId(payload);
+        if (id === this.#ownerTable) this.#decides = true;
+        return this.#isOwnTransaction && !this.#tealTables.has(id) ? undefined : { kind: 'change', payload };
+      }
       default:
         throw new TealError('TEAL-WIRE-001', 'a message of an unknown type', { type });
     }
@@ -72,6 +78,7 @@ export class RecordReader {
     if (message.kind !== 'relation') throw new TealError('TEAL-WIRE-001', 'a relation that is none');
     if (message.schema === tealSchema) this.#tealTables.add(message.id);
     else this.#tealTables.delete(message.id);
+    if (message.schema === tealSchema && message.name === 'owner') this.#ownerTable = message.id;
     return { kind: 'schema', key: String(message.id), payload };
   }
 

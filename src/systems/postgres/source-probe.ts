@@ -50,6 +50,7 @@ export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
           head,
           slot: (await publicationExists(connection, options.publication)) ? 'usable' : 'unpublished',
           retainedBytes: status.retainedBytes,
+          othersReplay: await othersReplay(connection),
           ...(status.headroomBytes === undefined ? {} : { headroomBytes: status.headroomBytes }),
         };
       });
@@ -72,6 +73,19 @@ export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
       await session[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Origins of Teal are its own; those of subscriptions in other databases of the server write nothing into this one. */
+const foreignOrigins = `
+select exists (
+  select from pg_catalog.pg_replication_origin o
+  where o.roname !~ '^teal_' and not exists (
+    select from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid
+    where d.datname <> pg_catalog.current_database() and o.roname ~ ('^pg_' || s.oid || '(_|$)'))) as foreign`;
+
+async function othersReplay(connection: PgConnection): Promise<boolean> {
+  const { rows } = await connection.query(foreignOrigins);
+  return rows[0]?.['foreign'] !== 'f';
 }
 
 /** The row comes back through the stream. */

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ownServer, testDatabase, type TestDatabase } from '../../../test/support/postgres.ts';
-import { unreachable } from '../../kernel/assert.ts';
+import { must, unreachable } from '../../kernel/assert.ts';
 import { waitFor } from '../../kernel/clock.ts';
 import { isTealError, type TealError } from '../../kernel/errors.ts';
 import type { RowValues, StreamEvent } from '../../model/change.ts';
@@ -130,6 +130,44 @@ describe.each([14, 18] as const)('the log of PostgreSQL %i', (major) => {
       `origin ${foreign}`,
       'insert t 5|another tool',
     ]);
+  });
+
+  test('is read without what was replayed where that may be left out, and says where an owner row was written', async () => {
+    await using db = await testDatabase(major);
+    const own = `${db.name}_own`;
+    await db.query(`
+      create schema teal;
+      create table teal.owner (epoch int primary key, owner text);
+      create table t (id int primary key, v text);
+      create publication teal_pub for table t, teal.owner`);
+    await db.query(`select pg_replication_origin_create('${own}')`);
+    const after = await makeSlot(db);
+    const write = async (): Promise<void> => {
+      await db.query(`
+        select pg_replication_origin_session_setup('${own}');
+        begin;
+        insert into t select n, 'from the other side' from generate_series((select count(*) from t) + 1, (select count(*) from t) + 100) n;
+        commit;
+        select pg_replication_origin_session_reset()`);
+      await db.query(`insert into t select max(id) + 1, 'own' from t`);
+    };
+    const rows = (records: readonly ChangeRecord[]): number => records.filter(({ kind }) => kind === 'change').length;
+    const stream = await openStream(db, { after, leaveOutReplayed: true });
+    expect(stream.canLeaveOutReplayed).toBe(major >= 16);
+    await write();
+    const first = await read(stream, major >= 16 ? 1 : 2);
+    expect(rows(first)).toBe(major >= 16 ? 1 : 102);
+    await db.query(`insert into teal.owner values (1, 'green')`);
+    const [decision] = (await read(stream, 1)).filter((record) => record.kind === 'commit');
+    expect(decision?.decides).toBe(true);
+    // The slot is free as soon as the stream is closed.
+    await stream[Symbol.asyncDispose]();
+    await using whole = await openStream(db, { after: must(decision?.end, 'a commit') });
+    await write();
+    const second = await read(whole, 2);
+    expect(rows(second)).toBe(102);
+    expect(second.some((record) => record.kind === 'commit' && record.decides === true)).toBe(false);
+    await db.query(`select pg_replication_origin_drop('${own}')`);
   });
 
   test('is read whole: every kind of change, old rows, TOAST, messages and origins', async () => {

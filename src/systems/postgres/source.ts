@@ -1,16 +1,20 @@
 import { assert, must } from '../../kernel/assert.ts';
-import { monotonicMs, nowMs } from '../../kernel/clock.ts';
+import { monotonicMs, nowMs, sleep } from '../../kernel/clock.ts';
 import { TealError, isTealError, type ErrorCode } from '../../kernel/errors.ts';
 import type { Position } from '../../model/position.ts';
 import type { ChangeRecord, ChangeSource, ChangeStream, StreamStart } from '../../ports/change-source.ts';
 import { FrameReader, frameBody, frameHeaderBytes, type Frame } from '../../wire/postgres/frames.ts';
 import {
   decodeErrorFields,
+  dataHeaderBytes,
   decodeReplicationMessage,
+  encodeCopyDone,
   encodeQuery,
   encodeStandbyStatus,
+  replicationData,
   type ReplicationMessage,
 } from '../../wire/postgres/replication.ts';
+import { encodeTerminate } from '../../wire/postgres/frontend.ts';
 import { connect, type PgConnection, type RawSocket } from './connection.ts';
 import { asTealError, serverError, serverText } from './errors.ts';
 import { lsnOfPosition, lsnTextOfPosition, positionOfLsn } from './position.ts';
@@ -46,7 +50,7 @@ async function start(options: PostgresSourceOptions, from: StreamStart, signal: 
       throw new TealError('TEAL-SYSTEMS-029', 'the publication does not exist', { publication: options.publication });
     }
     const stream = new PostgresChangeStream(connection, identity, options, from.after, signal);
-    await stream.open(startCommand(options, from.after));
+    await stream.open(startCommand(options, from, connection.serverMajor));
     return stream;
   } catch (error) {
     await connection.close();
@@ -55,10 +59,14 @@ async function start(options: PostgresSourceOptions, from: StreamStart, signal: 
   }
 }
 
-function startCommand(options: PostgresSourceOptions, after: Position): string {
+/** `origin` is known since 16: the server then looks at no row that was replayed. */
+const leavesOutFrom = 16;
+
+function startCommand(options: PostgresSourceOptions, from: StreamStart, serverMajor: number): string {
   // Version 1: whole transactions, each in one piece. Messages carry DDL.
   const publication = quoteLiteral(quoteIdent(options.publication));
-  return `START_REPLICATION SLOT ${quoteIdent(options.slot)} LOGICAL ${lsnTextOfPosition(after)} (proto_version '1', publication_names ${publication}, messages 'true')`;
+  const origin = from.leaveOutReplayed === true && serverMajor >= leavesOutFrom ? `, origin 'none'` : '';
+  return `START_REPLICATION SLOT ${quoteIdent(options.slot)} LOGICAL ${lsnTextOfPosition(from.after)} (proto_version '1', publication_names ${publication}, messages 'true'${origin})`;
 }
 
 async function identify(connection: PgConnection, expected: string | undefined): Promise<string> {
@@ -104,10 +112,13 @@ function streamError(body: Buffer, phase: 'starting' | 'streaming', slot: string
   return error.code === 'TEAL-SYSTEMS-007' ? refused('TEAL-SYSTEMS-025') : error;
 }
 
+/** For the end of a stream that is to be followed by another one. */
+const endTimeoutMs = 1_000;
 const frameType = { copyBoth: 0x57, copyData: 0x64, error: 0x45, notice: 0x4e, parameter: 0x53 } as const;
 
 class PostgresChangeStream implements ChangeStream {
   readonly identity: string;
+  readonly canLeaveOutReplayed: boolean;
   readonly #connection: PgConnection;
   readonly #options: PostgresSourceOptions;
   readonly #socket: RawSocket;
@@ -133,6 +144,7 @@ class PostgresChangeStream implements ChangeStream {
   ) {
     this.identity = identity;
     this.#connection = connection;
+    this.canLeaveOutReplayed = connection.serverMajor >= leavesOutFrom;
     this.#options = options;
     this.#records = new RecordReader(options.isOwn);
     this.#received = lsnOfPosition(after);
@@ -180,7 +192,27 @@ class PostgresChangeStream implements ChangeStream {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     this.#signal.removeEventListener('abort', this.#onAbort);
+    await this.#end();
     await this.#connection.close();
+  }
+
+  /** Asks the server to end the stream, and waits for a bounded time until it has: the slot is free then for the next one. */
+  async #end(): Promise<void> {
+    const socket = this.#socket;
+    if (this.#phase !== 'streaming' || this.#ended !== undefined || !socket.writable || this.#signal.aborted) return;
+    const bound = new AbortController();
+    socket.write(Buffer.concat([encodeCopyDone(), encodeTerminate()]));
+    await Promise.race([this.#drain(), sleep(endTimeoutMs, bound.signal)]);
+    bound.abort();
+  }
+
+  /** Until the server has closed. What still comes is read again by the next stream; how it ends is all the same here. */
+  async #drain(): Promise<void> {
+    try {
+      while ((await this.#chunks.next()).done !== true);
+    } catch {
+      // A connection that broke is closed too.
+    }
   }
 
   async #read(): Promise<void> {
@@ -196,7 +228,24 @@ class PostgresChangeStream implements ChangeStream {
     }
     if (result.done === true)
       throw new TealError('TEAL-SYSTEMS-006', 'the source ended the stream', { slot: this.#options.slot });
-    for (const frame of this.#frames.push(result.value)) this.#take(frame);
+    this.#frames.pushEach(result.value, this.#takeAt);
+  }
+
+  /** Rows, of which there are hundreds of thousands a second, before anything else. */
+  readonly #takeAt = (bytes: Buffer, from: number, to: number): void => {
+    const isData = bytes[from] === frameType.copyData && bytes[from + frameHeaderBytes] === replicationData;
+    if (isData && to - from >= frameHeaderBytes + dataHeaderBytes) {
+      this.#takePayload(bytes.subarray(from + frameHeaderBytes + dataHeaderBytes, to));
+      return;
+    }
+    this.#take({ type: bytes[from] ?? 0, bytes: bytes.subarray(from, to) });
+  };
+
+  #takePayload(payload: Buffer): void {
+    const record = this.#records.read(payload);
+    if (record === undefined) return;
+    if (record.kind === 'commit') this.#receivedUpTo(lsnOfPosition(record.end));
+    this.#ready.push(record);
   }
 
   #take(frame: Frame): void {
@@ -220,13 +269,9 @@ class PostgresChangeStream implements ChangeStream {
 
   #takeMessage(message: ReplicationMessage): void {
     switch (message.kind) {
-      case 'data': {
-        const record = this.#records.read(message.payload);
-        if (record === undefined) return;
-        if (record.kind === 'commit') this.#receivedUpTo(lsnOfPosition(record.end));
-        this.#ready.push(record);
+      case 'data':
+        this.#takePayload(message.payload);
         return;
-      }
       case 'keepalive':
         // Inside a transaction the server's place in its log says nothing about what was sent of it.
         if (!this.#records.insideTransaction && message.walEnd > this.#received) {

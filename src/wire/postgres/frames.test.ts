@@ -18,6 +18,16 @@ function readAll(reader: FrameReader, chunks: readonly Buffer[]): string[] {
   );
 }
 
+/** The same, by places. */
+function readEach(reader: FrameReader, chunks: readonly Buffer[]): string[] {
+  const found: string[] = [];
+  const take = (bytes: Buffer, from: number, to: number): void => {
+    found.push(`${String.fromCharCode(bytes[from] ?? 0)}:${bytes.toString('utf8', from + 5, to)}`);
+  };
+  for (const chunk of chunks) reader.pushEach(chunk, take);
+  return found;
+}
+
 function codeOf(reader: FrameReader, bytes: Buffer): string | undefined {
   try {
     readAll(reader, [bytes]);
@@ -37,6 +47,7 @@ describe('frames', () => {
       const reader = new FrameReader();
       expect(readAll(reader, [stream.subarray(0, at), stream.subarray(at)]), `split at ${at}`).toEqual(expected);
       expect(reader.atBoundary).toBe(true);
+      expect(readEach(reader, [stream.subarray(0, at), stream.subarray(at)]), `split at ${at}`).toEqual(expected);
     }
   });
 
@@ -52,6 +63,7 @@ describe('frames', () => {
         const places = [0, ...cuts.sort((a, b) => a - b), stream.length];
         const chunks = places.slice(1).map((end, index) => stream.subarray(places[index], end));
         expect(readAll(new FrameReader(), chunks)).toEqual(expected);
+        expect(readEach(new FrameReader(), chunks)).toEqual(expected);
       }),
     );
   });
@@ -78,6 +90,7 @@ describe('frames', () => {
     const reader = new FrameReader(100);
     readAll(reader, [bytes.subarray(0, 2)]);
     expect(codeOf(reader, bytes.subarray(2))).toBe(code);
+    expect(() => readEach(new FrameReader(100), [bytes.subarray(0, 2), bytes.subarray(2)])).toThrow(code);
   });
 
   test('take one of exactly the limit', () => {

@@ -1,5 +1,5 @@
 import { TealError } from '../../kernel/errors.ts';
-import { PackedValues, notSentMark, nullMark } from '../../kernel/packed-values.ts';
+import { PackedValues, notSentMark, nullMark, type Places } from '../../kernel/packed-values.ts';
 
 /**
  * Messages of PostgreSQL's logical replication stream, protocol version 1 (manual: "Logical Replication Message Formats"). Whole transactions in commit
@@ -86,10 +86,27 @@ export const letter = {
 
 /** One message from the payload of one XLogData. Throws TEAL-WIRE-001 for anything that version 1 does not allow, trailing bytes included. */
 export function decodePgoutput(payload: Buffer): PgoutputMessage {
-  const reader = new PayloadReader(payload);
+  const reader = new PayloadReader(0);
+  reader.begin(payload, 0, payload.length);
   const message = readMessage(reader);
   reader.expectEnd();
   return message;
+}
+
+/** So many places of values in one array: some hundred rows. */
+const placesAtOnce = 8_192;
+
+/** The same, of one message after the other: what is kept of their rows shares arrays. */
+export class PgoutputReader {
+  readonly #reader = new PayloadReader(placesAtOnce);
+
+  /** The message that is all of `bytes` between the two places. */
+  read(bytes: Buffer, from: number, to: number): PgoutputMessage {
+    this.#reader.begin(bytes, from, to);
+    const message = readMessage(this.#reader);
+    this.#reader.expectEnd();
+    return message;
+  }
 }
 
 function readMessage(reader: PayloadReader): PgoutputMessage {
@@ -187,26 +204,28 @@ function readOld(reader: PayloadReader, marker: number): OldTuple {
 
 function readTuple(reader: PayloadReader): PackedValues {
   const count = reader.uint16();
-  const places: number[] = [];
-  for (let index = 0; index < count; index += 1) readPlace(reader, places);
-  return new PackedValues(reader.payload, places);
+  const start = reader.makePlaces(count);
+  const { places } = reader;
+  for (let index = 0; index < count; index += 1) readPlace(reader, places, start + 2 * index);
+  return new PackedValues(reader.payload, places, start, count);
 }
 
-function readPlace(reader: PayloadReader, places: number[]): void {
+function readPlace(reader: PayloadReader, places: Places, at: number): void {
   const kind = reader.uint8();
   switch (kind) {
     case letter.text:
     case letter.binary: {
       const length = reader.int32();
       const from = reader.skip(length);
-      places.push(from, from + length);
+      places[at] = from;
+      places[at + 1] = from + length;
       return;
     }
     case letter.null:
-      places.push(nullMark, nullMark);
+      places[at] = places[at + 1] = nullMark;
       return;
     case letter.unchanged:
-      places.push(notSentMark, notSentMark);
+      places[at] = places[at + 1] = notSentMark;
       return;
     default:
       throw malformed('a value of an unknown kind', { kind });
@@ -233,21 +252,52 @@ function malformed(what: string, facts: Readonly<Record<string, number>> = {}): 
   return new TealError('TEAL-WIRE-001', what, facts);
 }
 
+const noBytes = Buffer.alloc(0);
+const noPlaces = new Int32Array(0);
+
 /** Checked reads: every one that would leave the payload is TEAL-WIRE-001. */
 class PayloadReader {
-  readonly #bytes: Buffer;
+  #bytes: Buffer = noBytes;
   #at = 0;
+  #to = 0;
+  readonly #placesAtOnce: number;
+  #places: Places = noPlaces;
+  #placesUsed = 0;
 
-  constructor(bytes: Buffer) {
+  /** Places of several rows in one array, up to so many; with 0 each row has one of its own. */
+  constructor(atOnce: number) {
+    this.#placesAtOnce = atOnce;
+  }
+
+  begin(bytes: Buffer, from: number, to: number): void {
     this.#bytes = bytes;
+    this.#at = from;
+    this.#to = to;
   }
 
   get payload(): Buffer {
     return this.#bytes;
   }
 
+  get places(): Places {
+    return this.#places;
+  }
+
   get remaining(): number {
-    return this.#bytes.length - this.#at;
+    return this.#to - this.#at;
+  }
+
+  /** Room in `places` for so many values; answers where it begins. */
+  makePlaces(values: number): number {
+    // Each takes a byte at least: a wrong count must not become an allocation.
+    if (values > this.remaining) throw malformed('a row that announces more values than it has bytes', { values });
+    if (this.#places.length - this.#placesUsed < 2 * values) {
+      this.#places = new Int32Array(Math.max(this.#placesAtOnce, 2 * values));
+      this.#placesUsed = 0;
+    }
+    const start = this.#placesUsed;
+    this.#placesUsed += 2 * values;
+    return start;
   }
 
   uint8(): number {
@@ -288,7 +338,7 @@ class PayloadReader {
   /** UTF-8 up to a zero byte. */
   text(): string {
     const end = this.#bytes.indexOf(0, this.#at);
-    if (end === -1) throw malformed('a text without its end', { at: this.#at });
+    if (end === -1 || end >= this.#to) throw malformed('a text without its end', { at: this.#at });
     const text = this.#bytes.toString('utf8', this.#at, end);
     this.#at = end + 1;
     return text;
@@ -305,9 +355,7 @@ class PayloadReader {
 
   #step(length: number): number {
     const at = this.#at;
-    if (length > this.#bytes.length - at) {
-      throw malformed('a message that is cut short', { at, wanted: length, length: this.#bytes.length });
-    }
+    if (length > this.#to - at) throw malformed('a message that is cut short', { at, wanted: length, end: this.#to });
     this.#at = at + length;
     return at;
   }

@@ -10,13 +10,15 @@ export type ReplicationMessage =
   /** `walEnd`: the server has read its log up to here, and has sent every transaction that it streams and that ended before. */
   | { readonly kind: 'keepalive'; readonly walEnd: bigint; readonly replyRequested: boolean };
 
-const dataHeaderBytes = 25;
+/** How XLogData begins, and how long it is before its payload. */
+export const replicationData = 0x77;
+export const dataHeaderBytes = 25;
 const keepaliveBytes = 18;
 
 /** The body of a CopyData frame, which begins at `from`. `payload` is a view; where it lies in the log is left out. Throws TEAL-WIRE-001. */
 export function decodeReplicationMessage(bytes: Buffer, from = 0): ReplicationMessage {
   const [type, length] = [bytes[from], bytes.length - from];
-  if (type === 0x77 && length >= dataHeaderBytes)
+  if (type === replicationData && length >= dataHeaderBytes)
     return { kind: 'data', payload: bytes.subarray(from + dataHeaderBytes) };
   if (type === 0x6b && length === keepaliveBytes) {
     const replyRequested = bytes.readUInt8(from + 17) !== 0;
@@ -48,6 +50,11 @@ export function encodeStandbyStatus(status: StandbyStatus): Buffer {
   frame.writeBigInt64BE(status.atUs - postgresEpochUs, 30);
   frame.writeUInt8(status.replyRequested ? 1 : 0, 38);
   return frame;
+}
+
+/** A whole CopyDone frame: asks a walsender to end its stream. */
+export function encodeCopyDone(): Buffer {
+  return Buffer.of(0x63, 0, 0, 0, 4);
 }
 
 /** A whole Query frame: the simple protocol, also for commands of a walsender. */

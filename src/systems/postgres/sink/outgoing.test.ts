@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { PackedValues } from '../../../kernel/packed-values.ts';
 import { isTealError } from '../../../kernel/errors.ts';
 import { FrameReader, frameBody } from '../../../wire/postgres/frames.ts';
-import { Outgoing } from './outgoing.ts';
+import { Outgoing, type CopyLines } from './outgoing.ts';
 
 /** The manual's text format, read the slow way. */
 function readCopyText(bytes: Buffer): (string | null)[][] {
@@ -33,6 +33,10 @@ function written(write: (out: Outgoing) => void): { types: string; data: Buffer 
   };
 }
 
+function copyAll(out: Outgoing, lines: CopyLines): void {
+  for (let next = 0; next < lines.count;) next = out.copyLines(lines, next);
+}
+
 const cell = fc.option(
   fc.oneof(
     fc.uint8Array({ maxLength: 40 }),
@@ -48,13 +52,33 @@ describe('outgoing messages', () => {
       fc.property(fc.array(fc.array(cell, { minLength: 2, maxLength: 4 }), { maxLength: 20 }), (rows) => {
         const asCells = rows.map((row) => row.map((each) => (each === null ? null : Buffer.from(each))));
         const { types, data } = written((out) => {
-          for (const row of asCells) out.copyLine([PackedValues.of(row)], [[...row.keys()]]);
+          for (const row of asCells) {
+            // The first value and the others as two parts of a line.
+            const packed = [PackedValues.of(row)];
+            const [first = 0, ...others] = row.keys();
+            const parts = [first, ...others].length === 2 ? [[first, ...others]] : [[first], others];
+            copyAll(out, { count: 1, parts: parts.map((columns) => ({ rows: packed, columns })) });
+          }
           out.copyDone();
         });
         expect(types).toMatch(/^d*cS$/);
         expect(readCopyText(data)).toEqual(asCells.map((row) => row.map((each) => each?.toString('latin1') ?? null)));
       }),
     );
+  });
+
+  test('a COPY of many lines gives its chunks away one by one', () => {
+    const rows = Array.from({ length: 20_000 }, (_, n) =>
+      PackedValues.of([Buffer.from(String(n)), Buffer.alloc(40, 'v')]),
+    );
+    let calls = 0;
+    const { data } = written((out) => {
+      for (let next = 0; next < rows.length; calls += 1) {
+        next = out.copyLines({ count: rows.length, parts: [{ rows, columns: [0, 1] }] }, next);
+      }
+    });
+    expect(readCopyText(data).map(([n]) => n)).toEqual(rows.map((_, n) => String(n)));
+    expect(calls).toBeGreaterThan(2);
   });
 
   test('many messages stay whole across chunks', () => {
@@ -72,7 +96,7 @@ describe('outgoing messages', () => {
   test('a value that was not sent is never written', () => {
     for (const write of [
       (out: Outgoing) => out.bind('s', [undefined]),
-      (out: Outgoing) => out.copyLine([PackedValues.of([undefined])], [[0]]),
+      (out: Outgoing) => copyAll(out, { count: 1, parts: [{ rows: [PackedValues.of([undefined])], columns: [0] }] }),
     ]) {
       expect(() => written(write)).toThrow(expect.toSatisfy((error) => isTealError(error, 'TEAL-SYNC-117')));
     }

@@ -1,4 +1,5 @@
 import { TealError } from '../../../kernel/errors.ts';
+import { notSentMark, nullMark } from '../../../kernel/packed-values.ts';
 import type { CellValue, RowValues } from '../../../model/change.ts';
 import { frontend } from '../../../wire/postgres/frontend.ts';
 
@@ -20,6 +21,12 @@ const backslash = 0x5c;
 /** NULL is a backslash and this. */
 const nullLetter = 0x4e;
 const [tab, newline] = [0x09, 0x0a];
+
+/** Lines of a COPY. The n-th is made of the n-th row of each part, one after the other: of it the values of `columns`, in that order. */
+export interface CopyLines {
+  readonly count: number;
+  readonly parts: readonly { readonly rows: readonly RowValues[]; readonly columns: readonly number[] }[];
+}
 
 /**
  * Messages of the extended query protocol, written straight from the stream's bytes into large chunks: no text is made of a value, and no message is a buffer
@@ -79,79 +86,74 @@ export class Outgoing {
     this.flush();
   }
 
-  /** A line of COPY: of each row the values of its `columns`, in that order. A message may end anywhere in a line: the server joins them. */
-  copyLine(rows: readonly RowValues[], columns: readonly (readonly number[])[]): void {
-    // Hardly a line is so long that it does not fit into one piece.
-    const isShort = lineBytes(rows, columns) <= pieceBytes;
-    let start = this.#beginCopy(0);
-    let isFirst = true;
-    for (const [place, row] of rows.entries()) {
-      for (const column of columns[place] ?? []) {
-        if (!isShort) {
-          this.#endCopy(start);
-          start = this.#beginCopy(1);
+  /**
+   * Lines of COPY from `first` on, until a chunk is full or all are written; answers which one is next. A message may end anywhere in a line: the server joins them.
+   * TEAL-SYNC-117 where a value is missing.
+   */
+  copyLines(lines: CopyLines, first: number): number {
+    const flushed = this.#flushed;
+    let next = first;
+    while (next < lines.count && this.#flushed === flushed) {
+      let isFirst = true;
+      for (const { rows, columns } of lines.parts) {
+        const row = rows[next];
+        if (row === undefined) throw notSent();
+        for (const column of columns) {
+          const [from, to] = [row.from(column), row.to(column)];
+          if (from === notSentMark) throw notSent();
+          this.#copyRoom(4 + 2 * Math.min(to - from, pieceBytes));
+          if (!isFirst) this.#chunk[this.#at++] = tab;
+          isFirst = false;
+          this.#copyValue(row.bytes, from, to);
         }
-        if (!isFirst) this.#chunk[this.#at++] = tab;
-        isFirst = false;
-        start = this.#copyValue(row, column, start);
       }
+      this.#copyRoom(1);
+      this.#chunk[this.#at++] = newline;
+      next += 1;
     }
-    if (!isShort) {
-      this.#endCopy(start);
-      start = this.#beginCopy(0);
-    }
-    this.#chunk[this.#at++] = newline;
-    this.#endCopy(start);
+    if (this.#copyLengthAt >= 0) this.#chunk.writeInt32BE(this.#at - this.#copyLengthAt, this.#copyLengthAt);
+    return next;
   }
 
   flush(): void {
     this.#copyLengthAt = -1;
     if (this.#at === 0) return;
+    this.#flushed += 1;
     this.#write(this.#chunk.subarray(0, this.#at));
     // What is left of the chunk is used; the part that was written belongs to the socket now.
     this.#chunk = this.#chunk.subarray(this.#at);
     this.#at = 0;
   }
 
+  /** How often a chunk was written. */
+  #flushed = 0;
   /** Where the length of the CopyData at the end of the chunk stands, so that the next cell can join it; -1 when the last message is another. */
   #copyLengthAt = -1;
 
-  /** Within the message whose length stands at `start`, or, after a long value, within the one that it answers. */
-  #copyValue(row: RowValues, column: number, start: number): number {
-    if (row.isNull(column)) {
+  #copyValue(bytes: Buffer, from: number, to: number): void {
+    if (from === nullMark) {
       this.#chunk[this.#at++] = backslash;
       this.#chunk[this.#at++] = nullLetter;
-      return start;
+      return;
     }
-    const [from, to] = [row.from(column), row.to(column)];
-    if (to - from > pieceBytes) return this.#copyLong(row.bytes, from, to, start);
-    this.#escape(row.bytes, from, to);
-    return start;
+    let at = from;
+    for (; to - at > pieceBytes; at += pieceBytes) {
+      this.#escape(bytes, at, at + pieceBytes);
+      this.#copyRoom(2 * pieceBytes);
+    }
+    this.#escape(bytes, at, to);
   }
 
-  #copyLong(bytes: Buffer, from: number, to: number, start: number): number {
-    let open = start;
-    for (let at = from; at < to; at += pieceBytes) {
-      this.#endCopy(open);
-      open = this.#beginCopy(0);
-      this.#escape(bytes, at, Math.min(at + pieceBytes, to));
+  /** Room for so many bytes within a CopyData message, which is the last one of the chunk. */
+  #copyRoom(bytes: number): void {
+    if (this.#copyLengthAt >= 0) {
+      if (this.#chunk.length - this.#at >= bytes) return;
+      this.#chunk.writeInt32BE(this.#at - this.#copyLengthAt, this.#copyLengthAt);
     }
-    return open;
-  }
-
-  /** Room for one piece at its longest, within a CopyData message. */
-  #beginCopy(more: number): number {
-    if (this.#copyLengthAt >= 0 && this.#chunk.length - this.#at >= 2 * pieceBytes + more) return this.#copyLengthAt;
-    this.#room(5 + 2 * pieceBytes + more);
+    this.#room(5 + bytes);
     this.#chunk[this.#at++] = frontend.copyData;
-    const start = this.#at;
+    this.#copyLengthAt = this.#at;
     this.#at += 4;
-    return start;
-  }
-
-  #endCopy(lengthAt: number): void {
-    this.#chunk.writeInt32BE(this.#at - lengthAt, lengthAt);
-    this.#copyLengthAt = lengthAt;
   }
 
   #escape(bytes: Buffer, from: number, to: number): void {
@@ -195,18 +197,6 @@ export class Outgoing {
   #int32(value: number): void {
     this.#at = this.#chunk.writeInt32BE(value, this.#at);
   }
-}
-
-/** Of a line of COPY before anything is escaped. TEAL-SYNC-117 where a value is missing. */
-function lineBytes(rows: readonly RowValues[], columns: readonly (readonly number[])[]): number {
-  let bytes = 1;
-  for (const [place, row] of rows.entries()) {
-    for (const column of columns[place] ?? []) {
-      if (!row.isSent(column)) throw notSent();
-      bytes += 2 + row.to(column) - row.from(column);
-    }
-  }
-  return bytes;
 }
 
 function notSent(): TealError {

@@ -84,8 +84,8 @@ function* insertAsks(
   const { table } = fitted;
   if (rows.length >= copyFromRows && table.written.length > 0) {
     const owner = { what, table, rows: rows.length } as const;
-    const lines = mapped(rows, (row) => [row]);
-    yield { kind: 'copy', sql: copySql(fitted), lines, columns: [table.written], owner };
+    const lines = { count: rows.length, parts: [{ rows, columns: table.written }] };
+    yield { kind: 'copy', sql: copySql(fitted), lines, owner };
     return;
   }
   const sql = insertSql(fitted);
@@ -109,8 +109,14 @@ function* updateAsks(
   const { name, asks } = staging(fitted, stages);
   yield* asks;
   const copy = copyToStageSql(name, fitted, set);
-  const lines = mapped(rows, (each) => [each.old, each.row]);
-  yield { kind: 'copy', sql: copy, lines, columns: [key, set], owner: { what: 'update', table } };
+  const olds = { rows: rows.map(({ old }) => old), columns: key };
+  const news = { rows: rows.map(({ row }) => row), columns: set };
+  yield {
+    kind: 'copy',
+    sql: copy,
+    lines: { count: rows.length, parts: [olds, news] },
+    owner: { what: 'update', table },
+  };
   const owner = { what: 'update', table, rows: rows.length } as const;
   yield statement(updateFromStageSql(name, fitted, set), owner);
 }
@@ -133,8 +139,8 @@ function* deleteAsks(
   const { name, asks } = staging(fitted, stages);
   yield* asks;
   const copy = copyToStageSql(name, fitted, []);
-  const lines = mapped(rows, (row) => [row]);
-  yield { kind: 'copy', sql: copy, lines, columns: [key], owner: { what, table } };
+  const lines = { count: rows.length, parts: [{ rows, columns: key }] };
+  yield { kind: 'copy', sql: copy, lines, owner: { what, table } };
   const owner = { what, table, ...due(rows.length) } as const;
   yield statement(deleteFromStageSql(name, fitted), owner);
 }
@@ -144,10 +150,6 @@ function staging(fitted: FittedTable, stages: Stages): { name: string; asks: rea
   const drop = replaces === undefined ? [] : [`DROP TABLE IF EXISTS ${replaces}`];
   const sql = isNew ? [...drop, createStageSql(name, fitted)] : [`TRUNCATE ${name}`];
   return { name, asks: sql.map((each) => statement(each, { what: 'session' })) };
-}
-
-function* mapped<From, To>(rows: readonly From[], how: (row: From) => To): Generator<To, void, void> {
-  for (const row of rows) yield how(row);
 }
 
 const replaced = 'ON CONFLICT (side) DO UPDATE SET at = excluded.at';

@@ -1,25 +1,19 @@
 import { sleep } from '../../../kernel/clock.ts';
 import { TealError } from '../../../kernel/errors.ts';
-import type { CellValue, RowValues } from '../../../model/change.ts';
+import type { CellValue } from '../../../model/change.ts';
 import { BodyReader } from '../../../wire/postgres/body.ts';
 import { backend, readCommandTag, readDataRow, readError } from '../../../wire/postgres/backend.ts';
 import { encodeTerminate } from '../../../wire/postgres/frontend.ts';
 import { FrameReader, frameBody, type Frame } from '../../../wire/postgres/frames.ts';
 import type { PgConnection, RawSocket } from '../connection.ts';
 import { asTealError, serverError, type ServerErrorFields } from '../errors.ts';
-import { Outgoing } from './outgoing.ts';
+import { Outgoing, type CopyLines } from './outgoing.ts';
 
 /** One statement of a pipeline. `owner` is handed back with its answer, or with the error that it met. */
 export type Ask<Owner> =
   | { readonly kind: 'statement'; readonly sql: string; readonly cells: readonly CellValue[]; readonly owner: Owner }
-  /** `COPY … FROM STDIN`. A line is made of one row or of several: of each the values of its `columns`, one row after the other. */
-  | {
-      readonly kind: 'copy';
-      readonly sql: string;
-      readonly lines: Iterable<readonly RowValues[]>;
-      readonly columns: readonly (readonly number[])[];
-      readonly owner: Owner;
-    };
+  /** `COPY … FROM STDIN`. */
+  | { readonly kind: 'copy'; readonly sql: string; readonly lines: CopyLines; readonly owner: Owner };
 
 export interface Answer<Owner> {
   readonly owner: Owner;
@@ -149,8 +143,8 @@ export class TargetSession implements AsyncDisposable {
 
   async #copy(running: Running<unknown>, ask: Extract<Ask<unknown>, { kind: 'copy' }>): Promise<void> {
     this.#send(running, ask.sql, []);
-    for (const line of ask.lines) {
-      this.#outgoing.copyLine(line, ask.columns);
+    for (let next = 0; next < ask.lines.count;) {
+      next = this.#outgoing.copyLines(ask.lines, next);
       if (this.#socket.writableLength > unsentLimitBytes) await this.#drained();
       // The server ignores the rest of a COPY that failed.
       if (running.failure !== undefined) break;
