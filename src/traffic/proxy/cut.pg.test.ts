@@ -37,6 +37,27 @@ describe('a session across a cut', () => {
     expect(await major(client)).toBe(at.blue.major);
   });
 
+  test('has its statements planned on the other side beforehand, and not run; nothing is left of that', async () => {
+    await using at = await proxied();
+    for (const side of [at.blue, at.green]) await side.query('create sequence numbers; create table t (id int, n int)');
+    const client = await at.connect();
+    const next = { name: 'next', text: `select nextval('numbers')::int as v` };
+    await client.query(next);
+    await client.query({ name: 'add', text: 'insert into t values ($1, $2)', values: [1, 2] });
+    await using raw = await RawClient.open(at.proxy.port, at.blue.name);
+    raw.send(encodeParse('own', 'select count(*) from t where id = $1'), encodeSync());
+    await raw.until((types) => types.endsWith('Z'));
+    await at.cut('green', 1);
+    raw.forget();
+    raw.send(encodeBind('', []), encodeSync());
+    await raw.until((types) => types.endsWith('Z'));
+    expect(raw.bodies('E')).toEqual(['26000']);
+    expect(await one(client, '(select count(*)::int from t)')).toBe(0);
+    const { rows } = await client.query<{ v: number }>(next);
+    expect(rows).toEqual([{ v: 1 }]);
+    expect(await one(client, `current_setting('lock_timeout')`)).toBe('0');
+  });
+
   test('waits while held and is then answered, by the side that is pointed at', async () => {
     await using at = await proxied();
     const client = await at.connect();

@@ -3,6 +3,7 @@ import { describeError, TealError } from '../../kernel/errors.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import { Bell, endsWithin } from './bell.ts';
+import { letGo } from './letting-go.ts';
 import { beforeAnyCut, decideOwner, type Ownership, type SideEvidence } from './owner.ts';
 import { RetiredLinks, type RetiredLink } from './retired-links.ts';
 import { busyOf, isStuck, longestWaits, pinnedOf, wantsPreparing, type SeenSession } from './sessions-seen.ts';
@@ -16,6 +17,8 @@ export interface DirectedSession extends SeenSession {
   /** Its backend is on the live side, or it will be given one there when it needs one. */
   readonly settledOn: boolean;
   readonly isHeldAhead: boolean;
+  /** What its client sent while it was held has not been answered yet, or has not gone to a backend. */
+  readonly isOwed: boolean;
   /** Something that was signalled to it may not have been delivered yet. */
   readonly listens: boolean;
   /** Its statement met the fence, and had no effect. */
@@ -26,6 +29,9 @@ export interface DirectedSession extends SeenSession {
   refresh(): void;
   beginHold(): void;
   holdAhead(): void;
+  /** Waits on as if it were held ahead, though all are let go. */
+  stayHeld(): void;
+  /** Goes on. Where it owes an answer, the one that directs is told when it has come. */
   endHold(): void;
   prepare(side: Side): Promise<void>;
   look(): Promise<void>;
@@ -100,6 +106,7 @@ export abstract class Director<Session extends DirectedSession> implements Route
   #alarm: string | undefined;
   #preparing = 0;
   #warmUntilMs = 0;
+  #lettingGo: Promise<void> = Promise.resolve();
 
   constructor(options: DirectorOptions) {
     this.#options = options;
@@ -162,6 +169,7 @@ export abstract class Director<Session extends DirectedSession> implements Route
    * and `drainMs`, whatever a backend or a client does meanwhile.
    */
   async hold(request: HoldRequest): Promise<HoldResult> {
+    await this.#lettingGo;
     if (!this.#holding) {
       await this.warm();
       const pinned = pinnedOf(this.#sessions.values());
@@ -221,13 +229,19 @@ export abstract class Director<Session extends DirectedSession> implements Route
     }
   }
 
+  /** Resolves when all have been let go: some at a time, those that have waited longest first. Whoever begins something meanwhile does not wait. */
   async release(): Promise<void> {
-    if (!this.#holding || this.#ending) return;
+    if (!this.#holding || this.#ending) return this.#lettingGo;
+    const sessions = [...this.#sessions.values()];
+    const owed = sessions.filter((session) => session.isOwed);
+    for (const session of owed) session.stayHeld();
     this.#holding = false;
     this.#target = undefined;
     this.#alarm = undefined;
     this.log('released', { side: this.side, epoch: this.#owner.epoch });
-    for (const session of this.#sessions.values()) session.endHold();
+    for (const session of sessions) if (!session.isOwed) session.endHold();
+    this.#lettingGo = letGo(owed, this.#bell);
+    await this.#lettingGo;
     this.#dropStandbys();
     this.#bell.ring();
     void this.#retired.end(this.#stopped.signal);

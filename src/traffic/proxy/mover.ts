@@ -1,9 +1,10 @@
 import { monotonicMs } from '../../kernel/clock.ts';
-import { describeError } from '../../kernel/errors.ts';
+import { describeError, isTealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import { readError } from '../../wire/postgres/backend.ts';
 import type { BackendLink } from './backend-link.ts';
 import type { BackendLogin, ConnectResult } from './connector.ts';
+import { rehearse } from './rehearsal.ts';
 import { pristine, readState, sameState, writeState, type SessionState } from './session-state.ts';
 
 /** Why a session is not ready to go to another backend. */
@@ -23,6 +24,7 @@ export class Mover {
   #standby: BackendLink | undefined;
   /** What the standby was given. */
   #written: SessionState | undefined;
+  #rehearsed = false;
   #state: SessionState = pristine;
   #dirty = false;
   #hindrance: Hindrance | undefined;
@@ -89,6 +91,7 @@ export class Mover {
       const result = await this.#connect(side, this.#login);
       if ('link' in result) {
         this.#standby = result.link;
+        this.#rehearsed = false;
         this.#hindrance = undefined;
       } else {
         this.#hindrance = {
@@ -128,6 +131,19 @@ export class Mover {
     } catch (error) {
       this.#hindrance = { kind: 'unreachable', reason: describeError(error) };
       this.drop();
+    }
+  }
+
+  /** Has the standby plan statements of the session, once. */
+  async rehearse(parses: readonly Buffer[]): Promise<void> {
+    const standby = this.#standby;
+    if (standby === undefined || this.#rehearsed || parses.length === 0) return;
+    this.#rehearsed = true;
+    try {
+      await rehearse(standby, parses);
+    } catch (error) {
+      // One that was lost is not ready, and is made anew.
+      if (!isTealError(error, 'TEAL-TRAFFIC-008')) throw error;
     }
   }
 

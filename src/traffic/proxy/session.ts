@@ -23,6 +23,7 @@ import { FrameTap } from './frame-tap.ts';
 import { backendLost, cancelled, movingAway, notUnderstood, shuttingDown } from './last-words.ts';
 import type { DirectedSession } from './director.ts';
 import { Mover } from './mover.ts';
+import { rehearsedAtMost } from './rehearsal.ts';
 import { stableParameters } from './session-state.ts';
 import { Statements, statementLimitBytes } from './statements.ts';
 import type { Traffic } from './traffic.ts';
@@ -54,6 +55,8 @@ export class Session implements LinkOwner, DirectedSession {
   #open = false;
   /** Held though the gate is open to others. */
   #heldAhead = false;
+  /** Something waited when the hold ended, and has not been answered. */
+  #owed = false;
   /** The backend answers the proxy, not the client. */
   #asking = false;
   #moving = false;
@@ -177,8 +180,17 @@ export class Session implements LinkOwner, DirectedSession {
     return this.#heldAhead;
   }
 
+  stayHeld(): void {
+    this.#heldAhead = true;
+  }
+
+  get isOwed(): boolean {
+    return this.#owed || !this.#backlog.isEmpty;
+  }
+
   endHold(): void {
     this.#heldAhead = false;
+    this.#owed = !this.#backlog.isEmpty;
     this.refresh();
   }
 
@@ -382,8 +394,10 @@ export class Session implements LinkOwner, DirectedSession {
     this.#settled = false;
     if (this.#open) {
       if (!this.#backlog.isEmpty) this.#resume();
+      if (this.#owed) this.#paid();
       return;
     }
+    this.#owed = false;
     if (this.atBoundary) {
       this.#busySinceMs = undefined;
       this.refresh();
@@ -391,6 +405,11 @@ export class Session implements LinkOwner, DirectedSession {
     } else if (!this.#backlog.isEmpty) {
       this.#resume();
     }
+  }
+
+  #paid(): void {
+    this.#owed = false;
+    this.#traffic.changed(this);
   }
 
   #newBackendTap(): FrameTap {
@@ -530,6 +549,13 @@ export class Session implements LinkOwner, DirectedSession {
     if (mover.dirty || mover.pins.length > 0) return;
     if (!(await this.#checkStatements(this.#lastSide, side))) return;
     await mover.write(this.#shown);
+    // Its client does not wait for it.
+    if (!this.#traffic.holding && !this.#heldAhead) await this.#rehearse(side);
+  }
+
+  async #rehearse(side: Side): Promise<void> {
+    const { kept } = await this.#traffic.types(this.#lastSide, side);
+    if (!this.gone) await this.#mover.rehearse(this.#statements.latest(rehearsedAtMost, kept));
   }
 
   async #readState(): Promise<void> {

@@ -92,6 +92,14 @@ export class Statements {
     return hasIt ? undefined : known.bytes;
   }
 
+  /** Parse messages of the statements that were prepared last, at most so many, with the numbers that types have on the next backend. */
+  latest(count: number, types: ReadonlyMap<number, number>): readonly Buffer[] {
+    return [...this.#byName.values()]
+      .slice(-count)
+      .map(({ bytes }) => (bytes === undefined ? undefined : withTypes(bytes, types)))
+      .filter((parse) => parse !== undefined);
+  }
+
   /** Every parameter's type has a number on the next backend. */
   typesKnown(types: ReadonlyMap<number, number>): boolean {
     return [...this.#byName.values()].every(

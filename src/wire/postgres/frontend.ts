@@ -90,6 +90,11 @@ export function encodeParse(name: string, sql: string | Buffer): Buffer {
   return frame('P', zeroTerminated(name), text, int16(0));
 }
 
+/** The same Parse for the unnamed statement. */
+export function unnamedParse(parse: Buffer): Buffer {
+  return frame('P', parse.subarray(parse.indexOf(0, frameHeaderBytes)));
+}
+
 /** Binds the unnamed portal; parameters and results in text format. `null` is SQL's null. */
 export function encodeBind(statement: string, parameters: readonly (Buffer | null)[]): Buffer {
   const values = parameters.flatMap((value) => (value === null ? [int32(-1)] : [int32(value.length), value]));

@@ -117,6 +117,8 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
   /** New commands may pass. */
   #open = false;
   #heldAhead = false;
+  /** Something waited when the hold ended, and has not been answered. */
+  #owed = false;
   /** The backend answers the proxy, not the client. */
   #asking = false;
   #moving = false;
@@ -227,8 +229,17 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
     this.refresh();
   }
 
+  stayHeld(): void {
+    this.#heldAhead = true;
+  }
+
+  get isOwed(): boolean {
+    return this.#owed || this.#clientTap.keptBytes > 0;
+  }
+
   endHold(): void {
     this.#heldAhead = false;
+    this.#owed = this.#clientTap.keptBytes > 0;
     this.refresh();
   }
 
@@ -561,10 +572,17 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
     if (this.gone || this.#asking) return;
     if (this.#open) {
       if (!this.#clientTap.atPacketEnd) this.#resume();
+      if (this.#owed) this.#paid();
       return;
     }
+    this.#owed = false;
     if (this.#isIdle) this.#busySinceMs = undefined;
     this.refresh();
+    this.#traffic.changed(this);
+  }
+
+  #paid(): void {
+    this.#owed = false;
     this.#traffic.changed(this);
   }
 
