@@ -80,8 +80,8 @@ export async function assessMysqlTwins(spec: Spec, { signal }: MysqlAssessOption
   return { assessment: { ...judged, findings: inOrder([...judged.findings, ...found]) }, blue, green };
 }
 
-function followed({ follow }: Spec): Pick<Spec['follow'], 'method'> {
-  return { method: follow.method };
+function followed({ follow }: Spec): Pick<Spec['follow'], 'method' | 'acceptFrozenSchema'> {
+  return { method: follow.method, acceptFrozenSchema: follow.acceptFrozenSchema };
 }
 
 async function unfitOf(spec: Spec, catalog: MysqlCatalog, signal: AbortSignal | undefined): Promise<readonly string[]> {

@@ -230,7 +230,13 @@ export const specDocument = z.strictObject({
         .enum(['log', 'triggers', 'polling'])
         .default('log')
         .describe(
-          'How the changes of blue are had. `log`: from its log. `triggers`: PostgreSQL alone, where the log may not be read; they write each change once more, in the transaction that makes it. `polling`: PostgreSQL alone, without deletes: looks at a column that says when a row was written last. Green is followed by its log always.',
+          'How the changes of blue are had. `log`: from its log. `triggers`: where the log may not be read, or there is none; they write each change once more, in the transaction that makes it. `polling`: PostgreSQL alone, without deletes: looks at a column that says when a row was written last. Green is followed by its log always.',
+        ),
+      acceptFrozenSchema: z
+        .boolean()
+        .optional()
+        .describe(
+          'Of `method: triggers` on MySQL and MariaDB, and needed there. `true`: nobody changes a table of blue until the migration is over; DROP and RENAME COLUMN would make its writes fail, and TRUNCATE ends the migration.',
         ),
       column: text
         .optional()

@@ -99,6 +99,8 @@ export interface Spec {
     readonly method: FollowMethod;
     /** With `polling`. */
     readonly poll?: PollSettings;
+    /** Of triggers on MySQL and MariaDB: a person has said that no table is changed meanwhile. */
+    readonly acceptFrozenSchema: boolean;
     readonly walBudgetBytes: number;
     readonly spoolLimitBytes: number;
     readonly heartbeatMs: number;
@@ -145,6 +147,7 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
       ...(follow.method === 'polling'
         ? { poll: { column: follow.column ?? '', columns: follow.columns ?? {}, everyMs: follow.interval ?? 1_000 } }
         : {}),
+      acceptFrozenSchema: follow.acceptFrozenSchema ?? false,
       walBudgetBytes: follow.walBudget,
       spoolLimitBytes: follow.spool,
       heartbeatMs: follow.heartbeat,
