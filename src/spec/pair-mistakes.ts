@@ -25,6 +25,7 @@ const pair = z.object({
       column: z.unknown().optional(),
       columns: z.unknown().optional(),
       interval: z.unknown().optional(),
+      zone: z.unknown().optional(),
       acceptFrozenSchema: z.unknown().optional(),
     })
     .catch({})
@@ -81,6 +82,7 @@ const wordsOfMethods = {
   column: '`method: polling`',
   columns: '`method: polling`',
   interval: '`method: polling`',
+  zone: '`method: polling` of MySQL and MariaDB',
   acceptFrozenSchema: '`method: triggers` on MySQL and MariaDB',
 } as const;
 
@@ -92,7 +94,6 @@ function mistakesOfFollow(
   const at = (word: keyof typeof follow, message: string): readonly Mistake[] => [
     { ...places.ofValue(['follow', word]), path: `follow.${word}`, message },
   ];
-  if (follow.method === 'polling' && isMysql) return at('method', 'expected log or triggers: polling is of PostgreSQL');
   const unused = (word: keyof typeof wordsOfMethods): readonly Mistake[] =>
     follow[word] === undefined ? [] : at(word, `expected nothing: it is of ${wordsOfMethods[word]}`);
   const needsColumn = follow.method === 'polling' && follow.column === undefined;
@@ -101,6 +102,7 @@ function mistakesOfFollow(
       ? at('method', 'expected `column` beside it: the column that says when a row was written last')
       : []),
     ...(follow.method === 'polling' ? [] : (['column', 'columns', 'interval'] as const).flatMap(unused)),
+    ...(follow.method === 'polling' && isMysql ? [] : unused('zone')),
     ...(follow.method === 'triggers' && isMysql ? [] : unused('acceptFrozenSchema')),
   ];
 }

@@ -238,10 +238,22 @@ describe('what a careful engineer would not write', () => {
       ok: true,
       spec: { follow: { method: 'triggers', heartbeatMs: 1_000 } },
     });
-    const other = parseOf(`${mysql}follow: { method: polling, column: at }\n`);
-    expect(other.ok ? [] : other.mistakes.map(({ message }) => message)).toEqual([
-      'expected log or triggers: polling is of PostgreSQL',
-    ]);
+    const polled = parseOf(`${mysql}follow: { method: polling, column: at, zone: "-03:30" }\n`);
+    expect(polled.ok && polled.spec.follow.poll).toEqual({
+      column: 'at',
+      columns: {},
+      zoneMinutes: -210,
+      everyMs: 1_000,
+    });
+    for (const text of [
+      `${minimal}follow: { method: polling, column: at, zone: "+02:00" }`,
+      `${mysql}follow: { zone: "+02:00" }`,
+    ]) {
+      const other = parseOf(text);
+      expect(other.ok ? [] : other.mistakes.map(({ message }) => message)).toEqual([
+        'expected nothing: it is of `method: polling` of MySQL and MariaDB',
+      ]);
+    }
     expect(
       parse(`${minimal}follow: { method: polling, column: at, columns: { public.t: written }, interval: 5s }\n`),
     ).toMatchObject({

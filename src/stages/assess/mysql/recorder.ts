@@ -1,12 +1,12 @@
 import { finding, type Finding } from '../finding.ts';
 import { sqlAccount } from './sql.ts';
-import { readsLog, type MysqlSituation } from './situation.ts';
+import type { MysqlSituation } from './situation.ts';
 
 const acceptance = '-- in the migration file:\n-- follow: { method: triggers, acceptFrozenSchema: true }';
 
 /** What it means for blue to be followed by triggers, which a person must have said yes to: they name the columns of its tables. */
 export function checkRecorder({ blue, options, managed }: MysqlSituation): readonly Finding[] {
-  if (readsLog(options, 'blue')) return [];
+  if (options.method !== 'triggers') return [];
   const { rights } = blue.facts;
   const found: Finding[] = [
     finding('ASSESS-MYSQL-RECORDER', {
