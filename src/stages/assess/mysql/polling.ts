@@ -54,7 +54,7 @@ function checkWhole({ blue, managed }: MysqlSituation): readonly Finding[] {
         side: 'blue',
         object: children.join(', '),
         what: `Foreign keys delete or change rows of ${countOf('table', children)} by themselves.`,
-        why: 'They set no time: ON UPDATE CURRENT_TIMESTAMP does not hold for what a key does. Such rows come with the comparison in the cut, or with `teal verify --fix`.',
+        why: 'They set no time: ON UPDATE CURRENT_TIMESTAMP does not hold for what a key does. Such rows come with the comparison in the cut, or with `teal verify --fix`. What keys do on green after a cut Teal does on blue.',
       }),
     );
   }

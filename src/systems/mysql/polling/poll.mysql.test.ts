@@ -211,8 +211,8 @@ describe.for(allSeries)('what is polled of $series', ({ series, tested }) => {
     const taken = await takeSnapshot(options, new AbortController().signal);
     const table = new Map<string, string>();
     const reader = await taken.borrow(new AbortController().signal);
-    const seen = await reader.query('select id as id, value as value from shop.item');
-    for (const { id, value } of seen.rows) table.set(id ?? '', value ?? '');
+    const held = await reader.query('select id as id, value as value from shop.item');
+    for (const { id, value } of held.rows) table.set(id ?? '', value ?? '');
     const { position } = taken.taken;
     await taken[Symbol.asyncDispose]();
     await waitFor({ what: 'clients to write on', timeoutMs: 30_000 }, async () => {
@@ -225,7 +225,8 @@ describe.for(allSeries)('what is polled of $series', ({ series, tested }) => {
     const told = await readFrom(session, position);
     for (const [key = '', value = ''] of told.map((each) => each.split('='))) table.set(key, value);
     const { rows } = await session.query('select id as id, value as value from item');
-    expect([...table].toSorted()).toEqual(rows.map(({ id, value }) => [id, value]).toSorted());
+    const seen = [...table].map(([id, value]) => `${id}=${value}`);
+    expect(seen.toSorted()).toEqual(rows.map(({ id, value }) => `${id}=${value}`).toSorted());
     // At the place of the snapshot nothing is told that it does not have.
     expect(told.length).toBeLessThan(rows.length);
   });
