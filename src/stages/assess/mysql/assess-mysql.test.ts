@@ -128,6 +128,25 @@ const cases: readonly Case[] = [
     finds: ['ASSESS-MYSQL-RECORDER', 'ASSESS-MYSQL-CASCADE'],
   },
 
+  {
+    name: 'triggers, with an account that may make none of them',
+    blue: rights({ triggersInTeal: false, triggersUntrusted: false }),
+    options: { method: 'triggers', acceptFrozenSchema: true },
+    finds: ['ASSESS-MYSQL-RECORDER-RIGHT', 'ASSESS-MYSQL-RECORDER'],
+    says: ['GRANT ALL ON `teal`', 'log_bin_trust_function_creators = ON'],
+  },
+  {
+    name: 'polling, on a blue without a log, with an account that has no SUPER',
+    blue: {
+      facts: {
+        rights: known({ ...healthyMysqlRights, triggersUntrusted: false }),
+        settings: known({ ...healthyMysqlSettings, log_bin: { value: 'OFF' } }),
+      },
+    },
+    options: { method: 'polling', polled: [stamped({})] },
+    finds: ['ASSESS-POLLING'],
+  },
+
   // Polling
   {
     name: 'polling, by a column that the server keeps',

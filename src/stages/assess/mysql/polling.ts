@@ -4,6 +4,7 @@ import type { MysqlTable } from '../../../model/mysql-catalog.ts';
 import type { PolledColumn } from '../../../model/polled-column.ts';
 import { countOf, finding, keysOf, type Finding } from '../finding.ts';
 import { bytesText, countText } from '../text.ts';
+import { checkTriggerRights } from './recorder.ts';
 import type { MysqlSituation } from './situation.ts';
 import { sqlAccount, sqlName, sqlTable } from './sql.ts';
 
@@ -16,6 +17,7 @@ export function checkPolling(situation: MysqlSituation): readonly Finding[] {
   const byKey = new Map(managed.map((table) => [tableKey(table), table]));
   return [
     ...checkWhole(situation),
+    ...checkTriggerRights(situation),
     ...checkNames(situation),
     ...managed.flatMap(checkKeys),
     ...(options.polled ?? []).flatMap((each) =>
