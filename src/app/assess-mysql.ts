@@ -15,10 +15,11 @@ import { assessMysql } from '../stages/assess/mysql/assess-mysql.ts';
 import { checkData, type UnfitRows } from '../stages/assess/mysql/data.ts';
 import { checkPostgresGreen } from '../stages/assess/mysql/postgres-green.ts';
 import { capital } from '../stages/assess/text.ts';
-import type { MysqlSideView } from '../stages/assess/mysql/situation.ts';
+import type { MysqlAssessOptions as AssessFacts, MysqlSideView } from '../stages/assess/mysql/situation.ts';
 import { parseAddress } from '../systems/mysql/address.ts';
 import { connect, type MysqlConnection } from '../systems/mysql/connection.ts';
 import { createIntrospector } from '../systems/mysql/inspect/introspector.ts';
+import { measurePolled } from '../systems/mysql/polling/measure.ts';
 import { readUnfit } from '../systems/mysql/schema-fit.ts';
 import { isKnownType } from '../systems/mysql/inspect/known-type.ts';
 import { readsCharacterSet } from '../systems/mysql/values/charset.ts';
@@ -72,7 +73,7 @@ export async function assessMysqlTwins(spec: Spec, { signal }: MysqlAssessOption
   const green = await lookAtMysql('green', spec.green.url, signal);
   const judged = assessMysql(blue, green, {
     ...spec.tables,
-    ...followed(spec),
+    ...(await followed(spec, blue, signal)),
     knowsType: isKnownType,
     readsCharacterSet,
   });
@@ -80,8 +81,23 @@ export async function assessMysqlTwins(spec: Spec, { signal }: MysqlAssessOption
   return { assessment: { ...judged, findings: inOrder([...judged.findings, ...found]) }, blue, green };
 }
 
-function followed({ follow }: Spec): Pick<Spec['follow'], 'method'> {
-  return { method: follow.method };
+/** How blue is followed, and, where it is polled, what its columns are like. */
+async function followed(
+  { blue: { url }, follow, tables }: Spec,
+  { catalog }: MysqlSideView,
+  signal: AbortSignal | undefined,
+): Promise<Pick<AssessFacts, 'method' | 'acceptFrozenSchema' | 'polled' | 'pollColumns' | 'pollZoneIsKnown'>> {
+  const { method, acceptFrozenSchema, poll } = follow;
+  if (poll === undefined) return { method, acceptFrozenSchema };
+  await using connection = await connect({ url, applicationName: 'teal look blue', signal });
+  const managed = catalog.tables.filter((table) => isSelected(table, tables));
+  return {
+    method,
+    acceptFrozenSchema,
+    polled: await measurePolled(connection, managed, poll),
+    pollColumns: poll.columns,
+    pollZoneIsKnown: poll.zoneMinutes !== undefined,
+  };
 }
 
 async function unfitOf(spec: Spec, catalog: MysqlCatalog, signal: AbortSignal | undefined): Promise<readonly string[]> {
@@ -118,7 +134,7 @@ export async function assessMysqlToPostgres(spec: Spec, options: MysqlAssessOpti
   const judged = assessMysql(blue, undefined, {
     ...withoutDropped(spec),
     isDropped: (table, column) => spec.mapping?.tables?.[tableKey(table)]?.columns?.[column]?.drop === true,
-    ...followed(spec),
+    ...(await followed(spec, blue, signal)),
     knowsType: isKnownType,
     readsCharacterSet,
   });

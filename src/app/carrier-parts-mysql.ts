@@ -8,6 +8,7 @@ import { BinlogDecoder } from '../systems/mysql/change-decoder.ts';
 import type { MysqlConnection } from '../systems/mysql/connection.ts';
 import { KeptSession } from '../systems/mysql/kept-session.ts';
 import { readForms, readFormsOf } from '../systems/mysql/schema-forms.ts';
+import { pollsOf } from '../systems/mysql/polling/poll.ts';
 import { openMysqlSink } from '../systems/mysql/sink/sink.ts';
 import { openSourceProbe } from '../systems/mysql/source-probe.ts';
 import { takeStreamLease } from '../systems/mysql/stream-lease.ts';
@@ -37,7 +38,19 @@ function keysOf(
 
 /** An end of a flow that is MySQL or MariaDB. */
 export const mysqlParts: SystemParts = {
-  source: ({ url, side, stream, method, tables, translation, carries, toOwnFamily, beginning, received }) => {
+  source: ({
+    url,
+    side,
+    stream,
+    method,
+    pollEveryMs = 1_000,
+    tables,
+    translation,
+    carries,
+    toOwnFamily,
+    beginning,
+    received,
+  }) => {
     const { database } = parseAddress(url);
     const firstPosition = async (): Promise<Position> => (await beginning()).position;
     const watch = { url, applicationName: `teal watch ${stream}`, side, firstPosition };
@@ -52,10 +65,11 @@ export const mysqlParts: SystemParts = {
       { wanted: (table) => isWanted(table, tables, database), method },
       async () => (await beginning()).actingKeys,
     );
-    if (method === 'triggers') {
+    if (method !== 'log') {
+      const isPolled = method === 'polling';
       return {
-        description: { system: 'mysql', method },
-        probe: openTriggerProbe(watch),
+        description: { system: 'mysql', ...(isPolled ? { method, everyMs: pollEveryMs } : { method }) },
+        probe: openTriggerProbe({ ...watch, ...(isPolled ? { gather: pollsOf(url) } : {}) }),
         newDecoder: (keys) => new RecordDecoder(decoderOptions(keys)),
         actingKeys,
       };

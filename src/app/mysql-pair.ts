@@ -34,12 +34,11 @@ import { mysqlSequences } from '../systems/mysql/sequences.ts';
 import { fenceStep, tealSchemaStep } from '../systems/mysql/setup-steps.ts';
 import { mysqlSnapshotKeeper } from '../systems/mysql/snapshot.ts';
 import { originOf } from '../systems/mysql/teal-schema.ts';
-import { recorderStep } from '../systems/mysql/trigger-source/recorder.ts';
 import { familyPolicy } from '../systems/mysql/values/policy.ts';
 import { columnWriter } from '../systems/mysql/values/to-sql.ts';
 import { addressOf } from './address.ts';
 import { mysqlSchemas } from './compare-mysql-schemas.ts';
-import { firstPositionStep, partsOf, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
+import { firstPositionStep, partsOf, recordSteps, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
 import type { Pair } from './pair.ts';
 
 export interface MysqlPairOptions {
@@ -188,7 +187,7 @@ export class MysqlPair implements Pair {
       }),
       fenceStep('green', this.fences.green, true),
       fenceStep('blue', this.fences.blue, false),
-      ...(spec.follow.method === 'triggers' ? [recorderStep('blue', blue, catalog.tables)] : []),
+      ...recordSteps(spec.follow, blue, catalog.tables),
     ];
   }
 

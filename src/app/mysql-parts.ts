@@ -1,30 +1,47 @@
 import { ddlOf, type DdlItem } from '../mapping/ddl.ts';
 import type { Mapping } from '../mapping/mapping.ts';
-import type { FollowMethod } from '../model/follow-method.ts';
+import { isRecorded, type FollowMethod } from '../model/follow-method.ts';
 import { flowSource, type Flow } from '../ports/carrier.ts';
 import type { Step } from '../ports/step.ts';
 import type { SnapshotKeeper } from '../ports/snapshot-source.ts';
+import type { Spec } from '../spec/spec.ts';
 import { readActingKeys, type ActingKeysOptions } from '../systems/mysql/acting-keys.ts';
 import type { MysqlFenceOptions } from '../systems/mysql/fence.ts';
 import type { KeptSession } from '../systems/mysql/kept-session.ts';
+import { pollMeeting } from '../systems/mysql/polling/meeting.ts';
+import { pollsOf } from '../systems/mysql/polling/poll.ts';
+import { pollingStep } from '../systems/mysql/polling/step.ts';
 import type { MysqlSnapshotOptions } from '../systems/mysql/snapshot.ts';
 import { readBeginning, readEndOfBinlog } from '../systems/mysql/source-probe.ts';
 import { refuseGaps } from '../systems/mysql/trigger-source/gaps.ts';
 import { tickMeeting } from '../systems/mysql/trigger-source/meeting.ts';
+import { recorderStep, type RecordableTable } from '../systems/mysql/trigger-source/recorder.ts';
 import { endOfRecord, makeTick } from '../systems/mysql/trigger-source/ticks.ts';
 import type { GivenItem } from '../systems/postgres/schema-from-items.ts';
 import { readFirstPosition, removeFirstPosition, writeFirstPosition } from './first-position.ts';
 
-/** What of a side is otherwise where triggers record its changes: no place of a binlog is asked for. */
+/** What of a side is otherwise where its changes are recorded by triggers or polls: no place of a binlog is asked for. */
 export function partsOf(
   method: FollowMethod,
   url: string,
 ): {
-  readonly fence: Pick<MysqlFenceOptions, 'position' | 'beforeToken'>;
+  readonly fence: Pick<MysqlFenceOptions, 'position' | 'beforeToken' | 'gather'>;
   readonly snapshot: Pick<MysqlSnapshotOptions, 'meet'>;
 } {
   if (method === 'log') return { fence: { position: readEndOfBinlog }, snapshot: {} };
-  return { fence: { position: endOfRecord, beforeToken: refuseGaps }, snapshot: { meet: tickMeeting(url) } };
+  const fence = { position: endOfRecord, beforeToken: refuseGaps };
+  if (method === 'triggers') return { fence, snapshot: { meet: tickMeeting(url) } };
+  return { fence: { ...fence, gather: pollsOf(url) }, snapshot: { meet: pollMeeting(url) } };
+}
+
+/** What makes blue's changes be recorded, where its log is not read. */
+export function recordSteps(
+  { method, poll }: Spec['follow'],
+  session: KeptSession,
+  tables: readonly RecordableTable[],
+): readonly Step[] {
+  if (method === 'triggers') return [recorderStep('blue', session, tables)];
+  return poll === undefined ? [] : [pollingStep('blue', session, tables, poll)];
 }
 
 /** What is told of the beginning of each flow. */
@@ -49,14 +66,14 @@ const beginnings = {
 export function firstPositionStep(session: KeptSession, stateDir: string, flow: Flow, moved: ActingKeysOptions): Step {
   const { id, does, called } = beginnings[flow];
   const side = flowSource(flow);
-  const isRecorded = moved.method === 'triggers';
+  const isByRecord = isRecorded(moved.method ?? 'log');
   return {
     id,
-    does: isRecorded
+    does: isByRecord
       ? `notes a tick of the record of ${side}: ${called} begins there, and passes over what the snapshots of the copy have`
       : does,
     locks: 'nothing',
-    costs: isRecorded
+    costs: isByRecord
       ? `nothing; ${side} keeps its record from here on until the flow has read it`
       : `nothing; ${side} must keep its binlog from here on until the flow has read it`,
     undone: 'the note is deleted',
@@ -68,7 +85,7 @@ export function firstPositionStep(session: KeptSession, stateDir: string, flow: 
     },
     act: async () => {
       const beginning = await session.use(async (connection) => {
-        const position = isRecorded ? await makeTick(connection) : await readBeginning(connection, side);
+        const position = isByRecord ? await makeTick(connection) : await readBeginning(connection, side);
         return { position, actingKeys: await readActingKeys(connection, moved) };
       });
       await writeFirstPosition(stateDir, flow, beginning);

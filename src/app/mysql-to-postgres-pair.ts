@@ -33,7 +33,6 @@ import { removalStep as mysqlRemovalStep } from '../systems/mysql/removal.ts';
 import { changedObjects, readSchemaMark } from '../systems/mysql/schema-mark.ts';
 import { fenceStep as mysqlFenceStep, tealSchemaStep as mysqlTealSchemaStep } from '../systems/mysql/setup-steps.ts';
 import { mysqlSnapshotKeeper } from '../systems/mysql/snapshot.ts';
-import { recorderStep } from '../systems/mysql/trigger-source/recorder.ts';
 import { columnWriter } from '../systems/mysql/values/to-sql.ts';
 import { analyseStep } from '../systems/postgres/after-copy.ts';
 import { postgresCopyTarget } from '../systems/postgres/copy-target.ts';
@@ -52,7 +51,7 @@ import { translatedTarget } from '../sync/translated-target.ts';
 import { translatedRepairer, translatedSide, type SideNames } from '../verify/translated-side.ts';
 import { addressOf } from './address.ts';
 import { unlikeSchemas } from './compare-unlike-schemas.ts';
-import { firstPositionStep, itemsOf, partsOf, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
+import { firstPositionStep, itemsOf, partsOf, recordSteps, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
 import { namingRefusedValues } from './name-refused-values.ts';
 import type { Pair } from './pair.ts';
 import { holdsClients } from './routers.ts';
@@ -236,7 +235,7 @@ export class MysqlToPostgresPair implements Pair {
       }),
       fenceStep('green', this.fences.green, true, length),
       mysqlFenceStep('blue', this.fences.blue, false),
-      ...(this.#options.spec.follow.method === 'triggers' ? [recorderStep('blue', this.#blue, this.#blueTables)] : []),
+      ...recordSteps(this.#options.spec.follow, this.#blue, this.#blueTables),
     ];
   }
 

@@ -12,7 +12,8 @@ export type SourceDescription =
       readonly tables: TableSelection;
       readonly database?: string;
     }
-  | { readonly system: 'mysql'; readonly method: 'triggers' };
+  | { readonly system: 'mysql'; readonly method: 'triggers' }
+  | { readonly system: 'mysql'; readonly method: 'polling'; readonly everyMs: number };
 
 export interface OpenSourceOptions {
   readonly url: string;
@@ -42,9 +43,11 @@ export async function openSource(
     const { slot, publication } = description;
     return postgresSource({ url, slot, publication, applicationName, isOwn });
   }
-  if (description.method === 'triggers') {
+  if (description.method !== 'log') {
     const { triggerSource } = await import('../systems/mysql/trigger-source/source.ts');
-    return triggerSource({ url, applicationName });
+    if (description.method === 'triggers') return triggerSource({ url, applicationName });
+    const { pollsOf } = await import('../systems/mysql/polling/poll.ts');
+    return triggerSource({ url, applicationName, gather: { everyMs: description.everyMs, work: pollsOf(url) } });
   }
   const { mysqlSource } = await import('../systems/mysql/source.ts');
   const { readFormsOf } = await import('../systems/mysql/schema-forms.ts');

@@ -42,6 +42,10 @@ export interface MysqlRights {
   readonly seeAccounts: boolean;
   /** CREATE, INSERT, SELECT … on database teal. */
   readonly ownTealDatabase: boolean;
+  /** Triggers on tables there: TRIGGER on database teal. */
+  readonly triggersInTeal: boolean;
+  /** Triggers also where the server writes a binlog and does not trust who makes programs: SUPER. */
+  readonly triggersUntrusted: boolean;
   /** Every database is in the catalog, also one on which it has no privilege: SHOW DATABASES. */
   readonly seesAllDatabases: boolean;
   /** Databases of which tables may be missing in the catalog: it has no SELECT on the whole of them. */

@@ -230,7 +230,13 @@ export const specDocument = z.strictObject({
         .enum(['log', 'triggers', 'polling'])
         .default('log')
         .describe(
-          'How the changes of blue are had. `log`: from its log. `triggers`: PostgreSQL alone, where the log may not be read; they write each change once more, in the transaction that makes it. `polling`: PostgreSQL alone, without deletes: looks at a column that says when a row was written last. Green is followed by its log always.',
+          'How the changes of blue are had. `log`: from its log. `triggers`: where the log may not be read, or there is none; they write each change once more, in the transaction that makes it. `polling`: without deletes; looks at a column that says when a row was written last. Green is followed by its log always.',
+        ),
+      acceptFrozenSchema: z
+        .boolean()
+        .optional()
+        .describe(
+          'Of `method: triggers` on MySQL and MariaDB, and needed there. `true`: nobody changes a table of blue until the migration is over; DROP and RENAME COLUMN would make its writes fail, and TRUNCATE ends the migration.',
         ),
       column: text
         .optional()
@@ -239,6 +245,13 @@ export const specDocument = z.strictObject({
         .record(text, text)
         .optional()
         .describe('With `polling`: tables, as schema.table, where it is another column.'),
+      zone: z
+        .string()
+        .regex(/^[+-](0\d|1[0-4]):[0-5]\d$/, 'an offset from UTC, as +02:00')
+        .optional()
+        .describe(
+          'With `polling` of MySQL and MariaDB: how far times in columns of DATETIME are ahead of UTC, at least (of a zone with summer time: in winter). Without it every poll looks back by 14 hours more.',
+        ),
       interval: duration.optional().describe('With `polling`: the pause between two looks. Default: 1s.'),
       walBudget: size
         .default(20e9)

@@ -25,6 +25,8 @@ const pair = z.object({
       column: z.unknown().optional(),
       columns: z.unknown().optional(),
       interval: z.unknown().optional(),
+      zone: z.unknown().optional(),
+      acceptFrozenSchema: z.unknown().optional(),
     })
     .catch({})
     .default({}),
@@ -75,24 +77,34 @@ function mistakesOfWord(word: string, why: string, given: ReadonlySet<string>, p
 
 type PairOfDocument = z.infer<typeof pair>;
 
+/** Words of `follow` that mean something beside one method alone, and which. */
+const wordsOfMethods = {
+  column: '`method: polling`',
+  columns: '`method: polling`',
+  interval: '`method: polling`',
+  zone: '`method: polling` of MySQL and MariaDB',
+  acceptFrozenSchema: '`method: triggers` on MySQL and MariaDB',
+} as const;
+
 function mistakesOfFollow(
   { blue, follow }: Pick<PairOfDocument, 'blue' | 'follow'>,
   places: Places,
 ): readonly Mistake[] {
+  const isMysql = familyOf(blue.system) === 'mysql';
   const at = (word: keyof typeof follow, message: string): readonly Mistake[] => [
     { ...places.ofValue(['follow', word]), path: `follow.${word}`, message },
   ];
-  if (follow.method === 'polling') {
-    if (familyOf(blue.system) !== 'postgres') return at('method', 'expected log: polling is of PostgreSQL');
-    return follow.column === undefined
+  const unused = (word: keyof typeof wordsOfMethods): readonly Mistake[] =>
+    follow[word] === undefined ? [] : at(word, `expected nothing: it is of ${wordsOfMethods[word]}`);
+  const needsColumn = follow.method === 'polling' && follow.column === undefined;
+  return [
+    ...(needsColumn
       ? at('method', 'expected `column` beside it: the column that says when a row was written last')
-      : [];
-  }
-  if (follow.method === 'triggers' && familyOf(blue.system) !== 'postgres')
-    return at('method', 'expected log: triggers are of PostgreSQL');
-  return (['column', 'columns', 'interval'] as const)
-    .filter((word) => follow[word] !== undefined)
-    .flatMap((word) => at(word, 'expected nothing: it is of `method: polling`'));
+      : []),
+    ...(follow.method === 'polling' ? [] : (['column', 'columns', 'interval'] as const).flatMap(unused)),
+    ...(follow.method === 'polling' && isMysql ? [] : unused('zone')),
+    ...(follow.method === 'triggers' && isMysql ? [] : unused('acceptFrozenSchema')),
+  ];
 }
 
 function mistakesOfTraffic(

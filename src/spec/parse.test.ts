@@ -220,20 +220,40 @@ describe('what a careful engineer would not write', () => {
     ]);
   });
 
-  test('triggers, of a system whose triggers miss changes', () => {
-    const text = `${minimal.replace(/^blue:.*$/m, 'blue: { system: mysql, url: "${MY_URL}" }')}follow: { method: triggers }\n`;
-    const wrong = parseOf(text);
-    expect(wrong.ok ? [] : wrong.mistakes).toEqual([
-      { line: 5, column: 19, path: 'follow.method', message: 'expected log: triggers are of PostgreSQL' },
-    ]);
+  test('words of a way of following, beside another one', () => {
+    const mysql = minimal.replace(/^blue:.*$/m, 'blue: { system: mysql, url: "${MY_URL}" }');
+    const message = 'expected nothing: it is of `method: triggers` on MySQL and MariaDB';
+    for (const text of [
+      `${minimal}follow: { method: triggers, acceptFrozenSchema: true }\n`,
+      `${mysql}follow: { acceptFrozenSchema: true }\n`,
+    ]) {
+      const wrong = parseOf(text);
+      expect(wrong.ok ? [] : wrong.mistakes).toMatchObject([{ line: 5, path: 'follow.acceptFrozenSchema', message }]);
+    }
+    const accepted = parseOf(`${mysql}follow: { method: triggers, acceptFrozenSchema: true }\n`);
+    expect(accepted.ok && accepted.spec.follow).toMatchObject({ method: 'triggers', acceptFrozenSchema: true });
+    const silent = parseOf(`${mysql}follow: { method: triggers }\n`);
+    expect(silent.ok && silent.spec.follow).toMatchObject({ method: 'triggers', acceptFrozenSchema: false });
     expect(parse(`${minimal}follow: { method: triggers }\n`)).toMatchObject({
       ok: true,
       spec: { follow: { method: 'triggers', heartbeatMs: 1_000 } },
     });
-    const other = parseOf(text.replace('triggers', 'polling, column: at'));
-    expect(other.ok ? [] : other.mistakes.map(({ message }) => message)).toEqual([
-      'expected log: polling is of PostgreSQL',
-    ]);
+    const polled = parseOf(`${mysql}follow: { method: polling, column: at, zone: "-03:30" }\n`);
+    expect(polled.ok && polled.spec.follow.poll).toEqual({
+      column: 'at',
+      columns: {},
+      zoneMinutes: -210,
+      everyMs: 1_000,
+    });
+    for (const text of [
+      `${minimal}follow: { method: polling, column: at, zone: "+02:00" }`,
+      `${mysql}follow: { zone: "+02:00" }`,
+    ]) {
+      const other = parseOf(text);
+      expect(other.ok ? [] : other.mistakes.map(({ message }) => message)).toEqual([
+        'expected nothing: it is of `method: polling` of MySQL and MariaDB',
+      ]);
+    }
     expect(
       parse(`${minimal}follow: { method: polling, column: at, columns: { public.t: written }, interval: 5s }\n`),
     ).toMatchObject({

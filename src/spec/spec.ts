@@ -99,6 +99,8 @@ export interface Spec {
     readonly method: FollowMethod;
     /** With `polling`. */
     readonly poll?: PollSettings;
+    /** Of triggers on MySQL and MariaDB: a person has said that no table is changed meanwhile. */
+    readonly acceptFrozenSchema: boolean;
     readonly walBudgetBytes: number;
     readonly spoolLimitBytes: number;
     readonly heartbeatMs: number;
@@ -143,8 +145,16 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     follow: {
       method: follow.method,
       ...(follow.method === 'polling'
-        ? { poll: { column: follow.column ?? '', columns: follow.columns ?? {}, everyMs: follow.interval ?? 1_000 } }
+        ? {
+            poll: {
+              column: follow.column ?? '',
+              columns: follow.columns ?? {},
+              ...(follow.zone === undefined ? {} : { zoneMinutes: minutesOf(follow.zone) }),
+              everyMs: follow.interval ?? 1_000,
+            },
+          }
         : {}),
+      acceptFrozenSchema: follow.acceptFrozenSchema ?? false,
       walBudgetBytes: follow.walBudget,
       spoolLimitBytes: follow.spool,
       heartbeatMs: follow.heartbeat,
@@ -161,6 +171,12 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
+}
+
+/** `-03:30` is -210. */
+function minutesOf(zone: string): number {
+  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4));
+  return zone.startsWith('-') ? -minutes : minutes;
 }
 
 /** Of an address that names neither a database nor a role: the router says that it leads to neither side. */

@@ -43,6 +43,10 @@ describe.for(allSeries)('$series', ({ series, tested }) => {
     ),
   );
   run(
+    'as a source that is polled',
+    sourceContract(async () => worlds.mysqlPolledSourceWorld(servers.blue), 'rows'),
+  );
+  run(
     'as a sink',
     sinkContract(async () => worlds.mysqlSinkWorld(servers.blue)),
   );

@@ -77,9 +77,10 @@ export class Place implements AsyncDisposable {
     series: MysqlServer['series'],
     major: PostgresMajor,
     statements: readonly string[] = [...schema, ...rows],
+    settings: Readonly<Record<string, string>> = {},
   ): Promise<Place> {
     await using stack = new AsyncDisposableStack();
-    const blue = stack.use(await startMysql({ series }));
+    const blue = stack.use(await startMysql({ series, settings }));
     const green = stack.use(await startPostgres({ major }));
     const at = (user: string): string => `mysql://${user}@127.0.0.1:${blue.port}`;
     const root = stack.use(await connect({ url: `${at('root')}/`, applicationName: 'teal test' }));

@@ -245,7 +245,7 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-046': {
     summary: 'A table cannot be polled any more',
     happened:
-      'The column by which its changed rows are found (`follow.column`) is gone, has another name, or is not a timestamp any more. Since the last poll nothing was read of any table.',
+      'The column by which its changed rows are found (`follow.column`) is gone, has another name, or is not a timestamp any more; or, of MySQL and MariaDB, the table has no primary key. Since the last poll nothing was read of any table.',
     doThis:
       'Bring the column back under its name: Teal goes on where it stopped. If it is gone for good: `teal abort`, then `teal up` with another column or another `follow.method`, which copies again.',
     retry: 'operator',
@@ -415,9 +415,9 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-341': {
     summary: 'A recorded table has other columns or keys',
     happened:
-      'Triggers of MySQL and MariaDB name the columns that they record. A column came, went or became another one, or a foreign key that changes or deletes rows did: what was written since is not in the record as it is in the table.',
+      'Triggers of MySQL and MariaDB name the columns that they record, and polls those that they read. A column came, went or became another one, or a foreign key that changes or deletes rows did: what was written since is not in the record as it is in the table.',
     doThis:
-      'Let nobody change the schema while a migration by triggers lives. Where a column that they name is gone, writes to the table fail until the triggers are dropped, which `teal abort` does. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+      'Let nobody change the schema while a migration by triggers or polling lives. Where a column that they name is gone, writes to the table fail until the triggers are dropped, which `teal abort` does. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
     retry: 'never',
     dataMayDiffer: 'yes',
   },

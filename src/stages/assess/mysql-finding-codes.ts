@@ -31,6 +31,9 @@ export const mysqlFindingCodes = {
     severity: 'blocker',
     summary: 'Nobody has said that the tables of blue stay as they are',
   },
+  'ASSESS-MYSQL-POLLING-CASCADE': { severity: 'warning', summary: 'Polls do not see what foreign keys do' },
+  'ASSESS-MYSQL-POLLING-ZONE': { severity: 'note', summary: 'Polls look back by hours' },
+  'ASSESS-MYSQL-RECORDER-RIGHT': { severity: 'blocker', summary: 'The account may not make triggers' },
   'ASSESS-MYSQL-RECORDER-SESSIONS': { severity: 'blocker', summary: 'The account may not see what TRUNCATE has done' },
 
   'ASSESS-MYSQL-RIGHT-LOG': { severity: 'blocker', summary: 'The account may not read the log' },

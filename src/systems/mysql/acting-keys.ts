@@ -8,7 +8,7 @@ export interface ActingKeysOptions {
   /** The one that the address names; absent: all. */
   readonly database: string | undefined;
   readonly isWanted: (table: TableName) => boolean;
-  /** Triggers see of none what it does, whatever the log of the server holds. Default: `log`. */
+  /** Triggers and polls see of none what it does, whatever the log of the server holds. Default: `log`. */
   readonly method?: FollowMethod;
 }
 
@@ -20,7 +20,7 @@ export async function readActingKeys(
   querier: Querier,
   { database, isWanted, method }: ActingKeysOptions,
 ): Promise<readonly ActingKey[]> {
-  if (method !== 'triggers' && (await logsCascades(querier))) return [];
+  if ((method ?? 'log') === 'log' && (await logsCascades(querier))) return [];
   const tables = await readForeignKeys(querier, database);
   return actingKeysOf(tables.filter(isWanted));
 }

@@ -25,6 +25,8 @@ export interface MysqlFenceOptions {
   readonly changed?: (connection: MysqlConnection, allowed: SchemaMark) => Promise<readonly string[]>;
   /** Refuses to close, by an error: asked when nothing can be written any more, before the token. */
   readonly beforeToken?: (connection: MysqlConnection) => Promise<void>;
+  /** Brings what has no place in the log of the side yet there: called when it is closed, before the token. */
+  readonly gather?: (connection: MysqlConnection) => Promise<void>;
   /**
    * Where nobody holds the clients: a server on which some transaction has always written something is closed all the same, once no better moment has come in half of the time.
    * The COMMIT of such a one is refused as every write is from then on (1290), and the server rolls it back: nothing of it has happened. Default: it is waited for, or not closed.
@@ -109,6 +111,7 @@ export class MysqlFence implements Fence {
         throw error;
       }
       failpoint('systems.mysql.fence.closed');
+      await this.#options.gather?.(connection);
       await connection.transaction(async () => {
         await writeToken(connection, options.token, 'fence', options.cut, options.epoch);
         await writeWanted(connection, 'closed');

@@ -27,32 +27,45 @@ export async function readOpenWriters(
   connection: MysqlConnection,
   signal?: AbortSignal,
 ): Promise<readonly OpenWriter[]> {
+  const rows = await readOpen(
+    connection,
+    `p.user as account, p.user <=> substring_index(user(), '@', 1) as own, t.trx_mysql_thread_id <> connection_id() and t.trx_rows_modified > 0 as wrote`,
+    signal,
+  );
+  return rows
+    .filter((row) => row['wrote'] === '1')
+    .map((row) => ({
+      transaction: row['trx'] ?? '',
+      sessionId: row['session'] ?? '',
+      account: row['account'] ?? '',
+      own: row['own'] === '1',
+    }));
+}
+
+/**
+ * All transactions that are open now: `trx`, `session` (NULL where none holds it), and what `select` asks of `innodb_trx t` and `processlist p`. Conditions and errors as of `readOpenWriters`; this session's
+ * own transaction, with which it looks, is among them.
+ */
+export async function readOpen(
+  connection: MysqlConnection,
+  select: string,
+  signal?: AbortSignal,
+): Promise<readonly MysqlRow[]> {
   for (let look = 0; look < looksAtMost; look += 1) {
-    const rows = await lookOnce(connection);
-    if (rows.some((row) => row['fresh'] === '1')) {
-      return rows
-        .filter((row) => row['wrote'] === '1')
-        .map((row) => ({
-          transaction: row['trx'] ?? '',
-          sessionId: row['session'] ?? '',
-          account: row['account'] ?? '',
-          own: row['own'] === '1',
-        }));
-    }
+    const rows = await lookOnce(connection, select);
+    if (rows.some((row) => row['fresh'] === '1')) return rows;
     await sleep(keptMs, signal);
   }
   throw new TealError('TEAL-SYSTEMS-012', 'the server shows no transactions of now', { looks: looksAtMost });
 }
 
-async function lookOnce(connection: MysqlConnection): Promise<readonly MysqlRow[]> {
+async function lookOnce(connection: MysqlConnection, select: string): Promise<readonly MysqlRow[]> {
   const nonce = randomBytes(12).toString('hex');
   await connection.query('set transaction isolation level repeatable read');
   await connection.query('start transaction with consistent snapshot');
   try {
     const { rows } = await connection.query(
-      `select t.trx_id as trx, nullif(t.trx_mysql_thread_id, 0) as session, p.user as account,
-              p.user <=> substring_index(user(), '@', 1) as own,
-              t.trx_mysql_thread_id <> connection_id() and t.trx_rows_modified > 0 as wrote,
+      `select t.trx_id as trx, nullif(t.trx_mysql_thread_id, 0) as session, ${select},
               t.trx_mysql_thread_id = connection_id() and instr(coalesce(t.trx_query, ''), '${nonce}') > 0 as fresh
        from information_schema.innodb_trx t left join information_schema.processlist p on p.id = t.trx_mysql_thread_id`,
     );

@@ -16,6 +16,8 @@ import { createIntrospector } from '../../systems/mysql/inspect/introspector.ts'
 import { KeptSession } from '../../systems/mysql/kept-session.ts';
 import { lockHolder, lockName } from '../../systems/mysql/named-lock.ts';
 import { quoteIdent } from '../../systems/mysql/quote.ts';
+import { installPolling, pollsOf } from '../../systems/mysql/polling/poll.ts';
+import { polledTables } from '../../systems/mysql/polling/step.ts';
 import { mysqlSchemaDriver } from '../../systems/mysql/schema.ts';
 import { mysqlSequences } from '../../systems/mysql/sequences.ts';
 import { openMysqlSink } from '../../systems/mysql/sink/sink.ts';
@@ -204,6 +206,73 @@ export async function mysqlTriggerSourceWorld(server: MysqlServer): Promise<Sour
         return before;
       },
     },
+    async cutOff() {
+      const holder = await lockHolder(session, lockName(readerLock));
+      if (holder !== undefined) await session.query(`kill ${holder}`);
+    },
+    async [Symbol.asyncDispose]() {
+      await probe[Symbol.asyncDispose]();
+      await removeRecorder(session);
+      await opened[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The same where tables are polled: every write of a client is followed by a poll, so that each is a transaction of the stream. */
+export async function mysqlPolledSourceWorld(server: MysqlServer): Promise<SourceWorld> {
+  const opened = await openClients(server, 'blue');
+  const { session, clients } = opened;
+  const url = urlOf(server);
+  await removeRecorder(session);
+  await installPolling(session, []);
+  const first = await makeTick(session);
+  const work = pollsOf(url);
+  const pollNow = async (): Promise<void> => {
+    await work(session);
+    await makeTick(session);
+  };
+  const probe = openTriggerProbe({
+    url,
+    applicationName: 'teal test probe',
+    side: 'blue',
+    gather: work,
+    firstPosition: async () => first,
+  });
+  return {
+    database: {
+      ...clients,
+      async make(table) {
+        await clients.make(table);
+        await session.query(
+          `alter table ${quoteIdent(table.name)} add column written timestamp(6) not null default current_timestamp(6) on update current_timestamp(6) invisible`,
+        );
+        const { tables } = await readCatalog(session, schema);
+        await installPolling(session, polledTables(tables, { column: 'written', columns: {}, everyMs: 20 }));
+      },
+      async write(...changes) {
+        await clients.write(...changes);
+        await pollNow();
+      },
+      async begin(...changes) {
+        const open = await clients.begin(...changes);
+        return {
+          async commit() {
+            await open.commit();
+            await pollNow();
+          },
+          rollBack: open.rollBack,
+        };
+      },
+    },
+    source: triggerSource({
+      url,
+      applicationName: 'teal test polled',
+      pollMs: 20,
+      cleanPauseMs: 20,
+      gather: { everyMs: 20, work },
+    }),
+    decoder: () => new RecordDecoder({ carries: (_, column) => column !== 'written' }),
+    probe,
     async cutOff() {
       const holder = await lockHolder(session, lockName(readerLock));
       if (holder !== undefined) await session.query(`kill ${holder}`);

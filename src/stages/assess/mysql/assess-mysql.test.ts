@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { MysqlForeignKey, MysqlTable } from '../../../model/mysql-catalog.ts';
+import type { PolledColumn } from '../../../model/polled-column.ts';
 import type { MysqlRights } from '../../../model/mysql-facts.ts';
 import type { Setting } from '../../../model/facts.ts';
 import { findingCodes, type FindingCode } from '../finding-codes.ts';
@@ -60,6 +61,23 @@ const index = (changes: object): MysqlTable['indexes'][number] => ({
   comment: '',
   ...changes,
 });
+const stamped = (changes: Partial<NonNullable<PolledColumn['seen']>>): PolledColumn => ({
+  schema: 'shop',
+  name: 'customer',
+  column: 'at',
+  seen: {
+    type: 'timestamp(6)',
+    isTime: true,
+    notNull: true,
+    isIndexed: true,
+    isFilled: true,
+    isTouched: true,
+    looked: 100,
+    behind: 0,
+    ahead: 0,
+    ...changes,
+  },
+});
 /** Nothing is strange to it. */
 const all = { knowsType: () => true, readsCharacterSet: () => true };
 const customer = { schema: 'shop', name: 'customer' };
@@ -108,6 +126,83 @@ const cases: readonly Case[] = [
     blue: { identity: { major: 9, minor: 7, version: '9.7.0' }, ...child({ onDelete: 'cascade' }) },
     options: { method: 'triggers', acceptFrozenSchema: true },
     finds: ['ASSESS-MYSQL-RECORDER', 'ASSESS-MYSQL-CASCADE'],
+  },
+
+  {
+    name: 'triggers, with an account that may make none of them',
+    blue: rights({ triggersInTeal: false, triggersUntrusted: false }),
+    options: { method: 'triggers', acceptFrozenSchema: true },
+    finds: ['ASSESS-MYSQL-RECORDER-RIGHT', 'ASSESS-MYSQL-RECORDER'],
+    says: ['GRANT ALL ON `teal`', 'log_bin_trust_function_creators = ON'],
+  },
+  {
+    name: 'polling, on a blue without a log, with an account that has no SUPER',
+    blue: {
+      facts: {
+        rights: known({ ...healthyMysqlRights, triggersUntrusted: false }),
+        settings: known({ ...healthyMysqlSettings, log_bin: { value: 'OFF' } }),
+      },
+    },
+    options: { method: 'polling', polled: [stamped({})] },
+    finds: ['ASSESS-POLLING'],
+  },
+
+  // Polling
+  {
+    name: 'polling, by a column that the server keeps',
+    blue: rights({ readLog: false, readPosition: false }),
+    options: { method: 'polling', polled: [stamped({})], pollZoneIsKnown: true },
+    finds: ['ASSESS-POLLING'],
+    says: ['no deletes', 'maxPause'],
+  },
+  {
+    name: 'polling, by a column of which nothing is well',
+    options: {
+      method: 'polling',
+      polled: [
+        stamped({
+          type: 'datetime',
+          notNull: false,
+          isIndexed: false,
+          isTouched: false,
+          looked: 10,
+          behind: 2,
+          ahead: 1,
+        }),
+      ],
+      pollColumns: { 'shop.customr': 'at' },
+    },
+    finds: [
+      'ASSESS-POLLING-NAME',
+      'ASSESS-POLLING',
+      'ASSESS-POLLING-INDEX',
+      'ASSESS-POLLING-STAMP',
+      'ASSESS-POLLING-ORDER',
+      'ASSESS-POLLING-FUTURE',
+      'ASSESS-POLLING-NULL',
+      'ASSESS-MYSQL-POLLING-ZONE',
+    ],
+    says: ['shop.customr'],
+  },
+  {
+    name: 'polling, without the column, and by one that is no time',
+    options: { method: 'polling', polled: [{ ...customer, column: 'at' }, stamped({ type: 'date', isTime: false })] },
+    finds: ['ASSESS-POLLING-COLUMN', 'ASSESS-POLLING-COLUMN', 'ASSESS-POLLING'],
+    says: ['ON UPDATE CURRENT_TIMESTAMP(6)'],
+  },
+  {
+    name: 'polling, and what foreign keys do',
+    blue: child({ onDelete: 'cascade' }),
+    options: { method: 'polling', polled: [] },
+    finds: ['ASSESS-POLLING', 'ASSESS-MYSQL-POLLING-CASCADE'],
+    says: ['nothing that foreign keys do'],
+  },
+  {
+    name: 'polling, with an account that does not see transactions of others',
+    blue: rights({ seeSessions: false }),
+    options: { method: 'polling', polled: [stamped({})] },
+    finds: ['ASSESS-POLLING-RIGHT', 'ASSESS-MYSQL-RIGHT-SESSIONS', 'ASSESS-POLLING'],
+    says: ['GRANT PROCESS'],
   },
 
   // Servers

@@ -6,6 +6,7 @@ import type { Finding } from '../finding.ts';
 import { checkActivity } from './activity.ts';
 import { mysqlInventory } from './inventory.ts';
 import { checkPair } from './pair.ts';
+import { checkPolling } from './polling.ts';
 import { checkRecorder } from './recorder.ts';
 import { checkRights } from './rights.ts';
 import { checkServer } from './servers.ts';
@@ -35,6 +36,7 @@ export function assessMysql(
       ...checkPair(situation),
       ...checkTables(situation),
       ...checkRecorder(situation),
+      ...checkPolling(situation),
       ...checkActivity(situation),
     ]),
     inventory: mysqlInventory(situation),

@@ -1,12 +1,37 @@
 import { finding, type Finding } from '../finding.ts';
 import { sqlAccount } from './sql.ts';
-import { readsLog, type MysqlSituation } from './situation.ts';
+import type { MysqlSituation } from './situation.ts';
 
 const acceptance = '-- in the migration file:\n-- follow: { method: triggers, acceptFrozenSchema: true }';
 
+/** Whatever records changes has triggers at least on Teal's own tables: by them it is known where a cut is. */
+export function checkTriggerRights({ blue }: MysqlSituation): readonly Finding[] {
+  const { rights, settings } = blue.facts;
+  if (!rights.known) return [];
+  const { user, triggersInTeal, triggersUntrusted } = rights.value;
+  const isOn = (name: string): boolean => settings.known && /^(ON|1)$/i.test(settings.value[name]?.value ?? '');
+  const needsTrust = isOn('log_bin') && !isOn('log_bin_trust_function_creators') && !triggersUntrusted;
+  if (triggersInTeal && !needsTrust) return [];
+  return [
+    finding('ASSESS-MYSQL-RECORDER-RIGHT', {
+      side: 'blue',
+      object: user,
+      what: `${user} may not make triggers on blue${triggersInTeal ? ', because it writes a binlog and log_bin_trust_function_creators is off' : ' in database teal'}.`,
+      why: 'What is recorded tells by triggers on tables of Teal where a cut is, and by triggers on yours what was changed.',
+      mend: [
+        ...(triggersInTeal ? [] : [`GRANT ALL ON \`teal\`.* TO ${sqlAccount(user)};`]),
+        ...(needsTrust
+          ? [`SET GLOBAL log_bin_trust_function_creators = ON;\n-- or: GRANT SUPER ON *.* TO ${sqlAccount(user)};`]
+          : []),
+      ].join('\n'),
+    }),
+  ];
+}
+
 /** What it means for blue to be followed by triggers, which a person must have said yes to: they name the columns of its tables. */
-export function checkRecorder({ blue, options, managed }: MysqlSituation): readonly Finding[] {
-  if (readsLog(options, 'blue')) return [];
+export function checkRecorder(situation: MysqlSituation): readonly Finding[] {
+  const { blue, options, managed } = situation;
+  if (options.method !== 'triggers') return [];
   const { rights } = blue.facts;
   const found: Finding[] = [
     finding('ASSESS-MYSQL-RECORDER', {
@@ -41,5 +66,5 @@ export function checkRecorder({ blue, options, managed }: MysqlSituation): reado
       }),
     );
   }
-  return found;
+  return [...found, ...checkTriggerRights(situation)];
 }

@@ -2,6 +2,7 @@ import { tableKey, type Side, type TableName } from '../../../model/catalog.ts';
 import type { MysqlCatalog, MysqlTable } from '../../../model/mysql-catalog.ts';
 import type { MysqlFacts, MysqlIdentity } from '../../../model/mysql-facts.ts';
 import type { FollowMethod } from '../../../model/follow-method.ts';
+import type { PolledColumn } from '../../../model/polled-column.ts';
 import type { TableSelection } from '../../../model/table-selection.ts';
 import { countOf, finding, keysOf, type Finding } from '../finding.ts';
 import type { FindingCode } from '../finding-codes.ts';
@@ -23,6 +24,10 @@ export interface MysqlAssessOptions extends TableSelection {
   readonly method?: FollowMethod;
   /** A person has said that nobody changes a table of blue while triggers record it. */
   readonly acceptFrozenSchema?: boolean;
+  /** Where blue is polled: what was seen of the columns by which it is, the tables that the file gives one of their own, and whether it names the zone of DATETIMEs. */
+  readonly polled?: readonly PolledColumn[];
+  readonly pollColumns?: Readonly<Record<string, string>>;
+  readonly pollZoneIsKnown?: boolean;
   /** Whether every text of a character set can be read from the log. */
   readonly readsCharacterSet: (name: string) => boolean;
 }

@@ -165,6 +165,7 @@ function checkForeignKeys(situation: MysqlSituation): readonly Finding[] {
   const { managed, green } = situation;
   if (readsLog(situation.options, 'blue') && logsCascades(situation)) return [];
   const acting = actingKeysOf(managed);
+  const isPolled = situation.options.method === 'polling';
   const clashing = new Set(clashingKeys(acting).flatMap((pair) => pair.map(keyId)));
   const isLost = (table: MysqlTable, key: MysqlForeignKey): boolean =>
     setsDefault(key) || clashing.has(keyId({ child: table, name: key.name }));
@@ -173,7 +174,8 @@ function checkForeignKeys(situation: MysqlSituation): readonly Finding[] {
   return [
     ...aboutTables(
       'ASSESS-MYSQL-CASCADE',
-      managed.filter((table) => children.has(tableKey(table)) && !lost.includes(table)),
+      // What polls do not see is said with them.
+      managed.filter((table) => !isPolled && children.has(tableKey(table)) && !lost.includes(table)),
       'with foreign keys that delete or change their rows by themselves',
       `The log holds the change of the parent only: Teal does what the key does to its children on green, in the same transaction${
         green === undefined ? '' : ', and on blue for what comes back'

@@ -100,6 +100,8 @@ export const healthyMysqlSettings = {
 
 export const healthyMysqlRights: MysqlRights = {
   user: 'teal@%',
+  triggersInTeal: true,
+  triggersUntrusted: true,
   readLog: true,
   readPosition: true,
   flushTables: true,

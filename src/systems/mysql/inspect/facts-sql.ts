@@ -20,6 +20,7 @@ export const settingNames = [
   'max_binlog_size',
   'max_binlog_total_size',
   'sync_binlog',
+  'log_bin_trust_function_creators',
   'log_slave_updates',
   'log_replica_updates',
   'gtid_mode',

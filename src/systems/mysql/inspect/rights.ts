@@ -26,6 +26,8 @@ export function rightsOf(
     ownTealDatabase: ['CREATE', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'DROP'].every((privilege) =>
       grants.hasOnDatabase(tealDatabase, privilege),
     ),
+    triggersInTeal: grants.hasOnDatabase(tealDatabase, 'TRIGGER'),
+    triggersUntrusted: grants.hasGlobal('SUPER'),
     seesAllDatabases: grants.hasGlobal('SHOW DATABASES', 'SELECT'),
     tablesHidden: databases.filter((database) => !grants.hasOnDatabase(database, 'SELECT')),
     triggersHidden: databases.filter((database) => !grants.hasOnDatabase(database, 'TRIGGER')),

@@ -3,8 +3,8 @@ import { TealError } from '../../../kernel/errors.ts';
 import type { MysqlConnection } from '../connection.ts';
 import { askRows } from '../inspect/querier.ts';
 import { selectionOf, type Cell } from '../values/from-select.ts';
-import { rowsTable } from './names.ts';
-import type { Operation, RecordedRow, RecordedTable } from './payload.ts';
+import { polledRows, rowsTable } from './names.ts';
+import { encodeRecordedRow, type Operation, type RecordedRow, type RecordedTable } from './payload.ts';
 import { lengthOf, takeNumbers, type NumberRun } from './runs.ts';
 import type { Tick } from './ticks.ts';
 
@@ -25,6 +25,7 @@ const operations: ReadonlyMap<string | null | undefined, Operation> = new Map([
   ['I', 'insert'],
   ['U', 'update'],
   ['D', 'delete'],
+  ['P', 'put'],
 ]);
 
 /** All changes of a tick, by their numbers, some at a time. Errors: TEAL-SYSTEMS-040 one is missing. */
@@ -91,8 +92,47 @@ function groupsOf(notes: readonly NotedChange[]): readonly (readonly NotedChange
   return groups;
 }
 
-/** The values of a group, in its order. Errors: TEAL-SYSTEMS-040. */
-export async function rowsOf(
+/** The changes of a group as they travel, in its order. Errors: TEAL-SYSTEMS-040. */
+export async function payloadsOf(
+  connection: MysqlConnection,
+  tick: Tick,
+  notes: readonly NotedChange[],
+  tables: ReadonlyMap<number, RecordedTable>,
+): Promise<readonly Buffer[]> {
+  const isPut = ({ operation }: NotedChange): boolean => operation === 'put';
+  const put = await readPut(connection, notes.filter(isPut));
+  const recorded = notes.filter((note) => !isPut(note));
+  const rows = await rowsOf(connection, tick, recorded, tables);
+  const payloads = new Map(
+    recorded.map(({ number }, place) => [number, encodeRecordedRow(must(rows[place], 'a row'))]),
+  );
+  return notes.map(({ number }) => {
+    const payload = payloads.get(number) ?? put.get(number);
+    if (payload === undefined) throw missing(tick, { number });
+    return payload;
+  });
+}
+
+/** What a poll wrote is what travels, in pieces. */
+async function readPut(
+  connection: MysqlConnection,
+  notes: readonly NotedChange[],
+): Promise<ReadonlyMap<bigint, Buffer>> {
+  if (notes.length === 0) return new Map();
+  const pieces = new Map<bigint, Buffer[]>();
+  const numbers = notes.map(({ number }) => number).join(', ');
+  const sql = `select number, payload from ${polledRows} where number in (${numbers}) order by number, piece`;
+  for await (const [number, payload] of connection.rows(sql)) {
+    const key = BigInt(String(number));
+    const piece = Buffer.from(must(payload ?? undefined, 'a piece'));
+    const found = pieces.get(key);
+    if (found === undefined) pieces.set(key, [piece]);
+    else found.push(piece);
+  }
+  return new Map([...pieces].map(([number, found]) => [number, Buffer.concat(found)]));
+}
+
+async function rowsOf(
   connection: MysqlConnection,
   tick: Tick,
   notes: readonly NotedChange[],

@@ -82,7 +82,9 @@ class KnownTable {
   read({ operation, isUnchecked, before, after }: RecordedRow): StreamEvent {
     const { relation } = this;
     const unchecked = isUnchecked ? ({ isUnchecked } as const) : {};
-    if (operation === 'insert') return { kind: 'insert', relation, row: PackedValues.of(this.#cells(after)) };
+    if (operation === 'insert' || operation === 'put') {
+      return { kind: operation, relation, row: PackedValues.of(this.#cells(after)) };
+    }
     const old = this.#cells(before);
     if (operation === 'delete') {
       return { kind: 'delete', relation, old: { kind: 'full', values: PackedValues.of(old) }, ...unchecked };

@@ -12,7 +12,7 @@ import { fileNameOf } from './file-name.ts';
  * What a recorded table is, as far as a record of its rows depends on it; hashes, but for `storage`.
  *
  * storage: numbers of its tablespaces and tables in InnoDB, partition by partition. TRUNCATE, DROP and EXCHANGE PARTITION, IMPORT TABLESPACE and whatever writes the table anew give it others, and fire no
- *   trigger. Empty where the table is not there.
+ *   trigger. Empty where the table is not there; of a polled table nothing is kept, for nobody is told what is deleted in it.
  * shape: columns with their types, the primary key, and foreign keys by which its rows change or go with others.
  * triggers: those that record, with the time at which each was made.
  */
@@ -168,8 +168,9 @@ export async function recordGaps(connection: MysqlConnection): Promise<RecordGap
   const marks = await readMarks(connection, tables);
   const differing = (part: keyof TableMark): readonly string[] =>
     rows.filter((row) => marks.get(keyOf(row))?.[part] !== row[part]).map(keyOf);
+  const polled = new Set(rows.filter(({ storage }) => storage === '').map(keyOf));
   return {
-    replaced: differing('storage'),
+    replaced: differing('storage').filter((key) => !polled.has(key)),
     reshaped: differing('shape'),
     unrecorded: differing('triggers'),
     appliers: await readAppliers(connection),

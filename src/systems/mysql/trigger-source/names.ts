@@ -1,6 +1,7 @@
 import type { TableName } from '../../../model/catalog.ts';
 import { quoteIdent } from '../quote.ts';
 import { tableNumber } from '../table-number.ts';
+import type { RecordedTable } from './payload.ts';
 
 /** A variable of sessions in which Teal applies what came from the other side: its value names the flow. What they write to the user's tables is not recorded. */
 export const originVariable = '@teal_origin';
@@ -22,8 +23,12 @@ export function isNoRecorder(column: string): string {
   return `${column} not regexp '^teal_record_(insert|update|delete)_[0-9a-f]{8}$'`;
 }
 
+/** Where the rows of all polled tables are written. */
+export const polledRows = 'teal.polled_rows';
+
 /** Where the rows of a recorded table are written. */
-export function rowsTable(table: TableName): string {
+export function rowsTable(table: TableName & Pick<RecordedTable, 'polledBy'>): string {
+  if (table.polledBy !== undefined) return polledRows;
   return `teal.${quoteIdent(`rows_${hexNumber(table)}`)}`;
 }
 

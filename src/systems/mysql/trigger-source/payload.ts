@@ -7,11 +7,21 @@ export interface RecordedTable extends TableName {
   readonly columns: readonly SelectedColumn[];
   /** By what a row is known; empty: by all that it holds. */
   readonly key: readonly string[];
+  /** No trigger records it: its rows are looked for (../polling). */
+  readonly polledBy?: PolledBy;
 }
 
-export type Operation = 'insert' | 'update' | 'delete';
+/** By what the rows of a table that were written lately are found. */
+export interface PolledBy {
+  readonly column: string;
+  /** By how much a row's time may be earlier than the time, in UTC, at which its transaction began, in seconds. */
+  readonly behindSeconds: number;
+}
 
-/** Rows as the server writes them to a SELECT of their selection's list; an update has both. */
+/** `put`: the row is now so, whatever was there. */
+export type Operation = 'insert' | 'update' | 'delete' | 'put';
+
+/** Rows as the server writes them to a SELECT of their selection's list; an update has both, a put the row after. */
 export interface RecordedRow {
   readonly operation: Operation;
   readonly number: number;
@@ -42,6 +52,7 @@ const letters: Readonly<Record<Operation, number>> = {
   insert: 'I'.charCodeAt(0),
   update: 'U'.charCodeAt(0),
   delete: 'D'.charCodeAt(0),
+  put: 'P'.charCodeAt(0),
 };
 const operations = new Map(Object.entries(letters).map(([operation, letter]) => [letter, operation as Operation]));
 
@@ -102,7 +113,7 @@ function rowOf(payload: Buffer): RecordedPayload {
     operation,
     number: payload.readUInt32BE(1),
     isUnchecked: payload.readUInt8(6) === 1,
-    before: operation === 'insert' ? undefined : before.cells,
+    before: operation === 'insert' || operation === 'put' ? undefined : before.cells,
     after: operation === 'delete' ? undefined : after.cells,
   };
 }

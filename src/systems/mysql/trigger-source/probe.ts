@@ -14,6 +14,8 @@ export interface TriggerProbeOptions {
   readonly url: string;
   readonly applicationName: string;
   readonly side: Side;
+  /** As of a source: a mark is behind what it brings. */
+  readonly gather?: (connection: MysqlConnection) => Promise<void>;
   /** Where the flow begins: what was before is in the copy. */
   readonly firstPosition: () => Promise<Position>;
 }
@@ -29,6 +31,7 @@ export function openTriggerProbe(options: TriggerProbeOptions): SourceProbe {
     async mark() {
       return session.use(async (connection) => {
         await refuseGaps(connection);
+        await options.gather?.(connection);
         const before = await makeTick(connection);
         await beat(connection, options.side);
         return before;

@@ -194,6 +194,7 @@ export async function installRecorder(connection: MysqlConnection, tables: reado
 }
 
 async function makeTriggers(connection: MysqlConnection, table: RecorderTable): Promise<void> {
+  if (table.polledBy !== undefined) return;
   // What an earlier try left. Of what it recorded nothing is read: the flow begins at a later tick.
   for (const event of events) await dropTrigger(connection, table.schema, triggerName(table, event));
   await connection.query(`drop table if exists ${rowsTable(table)}`);
@@ -204,15 +205,16 @@ async function makeTriggers(connection: MysqlConnection, table: RecorderTable): 
 async function noteRecorded(connection: MysqlConnection, tables: readonly RecorderTable[]): Promise<void> {
   const marks = await readMarks(connection, tables);
   for (const table of tables) {
-    const { schema, name, columns, key } = table;
+    const { schema, name, columns, key, polledBy } = table;
     const mark = marks.get(tableKey(table));
     if (mark === undefined || mark.storage === '') {
       throw new TealError('TEAL-SYSTEMS-342', `${tableKey(table)} is not found in InnoDB`, { table: tableKey(table) });
     }
-    const form = JSON.stringify({ schema, name, columns, key } satisfies RecordedTable);
+    const polled = polledBy === undefined ? {} : { polledBy };
+    const form = JSON.stringify({ schema, name, columns, key, ...polled } satisfies RecordedTable);
     await connection.query(
       'insert into teal.recorded (rel, db, tab, form, storage, shape, triggers) values (?, ?, ?, ?, ?, ?, ?)',
-      [tableNumber(table), schema, name, form, mark.storage, mark.shape, mark.triggers],
+      [tableNumber(table), schema, name, form, polledBy === undefined ? mark.storage : '', mark.shape, mark.triggers],
     );
   }
 }
@@ -256,7 +258,7 @@ export async function removeRecorder(connection: MysqlConnection): Promise<void>
     const rows = await askRows(
       connection,
       `select table_name as name from information_schema.tables where table_schema = 'teal'
-         and (table_name in ('changes', 'recorded', 'ticks', 'tick_runs') or table_name regexp '^rows_[0-9a-f]{8}$')`,
+         and (table_name in ('changes', 'recorded', 'ticks', 'tick_runs', 'polled_rows', 'poll_state', 'poll_open', 'poll_told') or table_name regexp '^rows_[0-9a-f]{8}$')`,
     );
     // One at a time, as long as a reader holds them.
     for (const { name } of rows) await patiently(connection, `drop table if exists teal.${quoteIdent(name ?? '')}`);

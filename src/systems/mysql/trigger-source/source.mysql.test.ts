@@ -3,13 +3,15 @@ import { allSeries } from '../../../../test/support/mysql.ts';
 import { startMysql, type MysqlServer } from '../../../../tools/servers/mysql.ts';
 import { must } from '../../../kernel/assert.ts';
 import { waitFor } from '../../../kernel/clock.ts';
+import { PackedValues } from '../../../kernel/packed-values.ts';
 import { carriedColumns } from '../../../model/catalog.ts';
 import type { StreamEvent } from '../../../model/change.ts';
-import type { Position } from '../../../model/position.ts';
+import { asPosition, type Position } from '../../../model/position.ts';
 import type { ChangeStream } from '../../../ports/change-source.ts';
 import { connect, type MysqlConnection } from '../connection.ts';
 import { readCatalog } from '../inspect/catalog.ts';
 import { quoteTable } from '../quote.ts';
+import { openMysqlSink } from '../sink/sink.ts';
 import { takeSnapshot } from '../snapshot-sessions.ts';
 import { installTealSchema } from '../teal-schema.ts';
 import { refusal, run, tell } from '../test-support/stream.ts';
@@ -408,6 +410,35 @@ describe.for(allSeries)('what triggers of $series record', ({ series, tested }) 
       expect(refused.code).toBe('TEAL-SYSTEMS-040');
     },
   );
+
+  test.skipIf(!tested)('has nothing of what the flow back applies, which its triggers do not hold up', async () => {
+    await using session = await open();
+    const first = await record(session, ['create table t (id int primary key, v varchar(20))']);
+    {
+      await using sink = await openMysqlSink({ url: url(), stream: 'shop_rev' });
+      const applied = { applied: asPosition('0001'), mode: 'live', epoch: 0, rogueTransactions: 0 } as const;
+      await sink.progress(applied);
+      const column = { typeOid: 0, typeModifier: -1 };
+      const fit = await sink.describe({
+        id: 1,
+        schema: 'shop',
+        name: 't',
+        replicaIdentity: 'default',
+        columns: [
+          { name: 'id', key: true, ...column },
+          { name: 'v', key: false, ...column },
+        ],
+      });
+      if (!fit.fits) throw new Error(fit.reason);
+      const row = PackedValues.of([Buffer.from('1'), Buffer.from('applied')]);
+      const commit = { ...applied, applied: asPosition('0002'), committedAtUs: 1n };
+      await sink.apply({ steps: [{ kind: 'insert', table: fit.table, rows: [row] }], commit });
+    }
+    await session.query(`insert into t values (2, 'a client')`);
+    expect(told(await readFrom(session, first))).toEqual(['begin', 'insert t 2|a client', 'commit']);
+    const { rows } = await session.query('select id, v from t order by id');
+    expect(rows.map(({ v }) => v)).toEqual(['applied', 'a client']);
+  });
 
   test.skipIf(!tested)(
     'a snapshot and the changes after its tick are the table, while clients write',

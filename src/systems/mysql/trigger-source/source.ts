@@ -7,12 +7,12 @@ import { encodeBegin, encodeCommit } from '../change-payload.ts';
 import { connect, type MysqlConnection } from '../connection.ts';
 import { asTealError } from '../errors.ts';
 import { lockHolder, lockName, tryLock } from '../named-lock.ts';
-import { changesOf, rowsOf, type NotedChange } from './changes.ts';
+import { changesOf, payloadsOf, type NotedChange } from './changes.ts';
 import { forgetTicks } from './cleaner.ts';
 import { refuseGaps } from './gaps.ts';
 import { historyOf } from './history.ts';
 import { readerLock } from './names.ts';
-import { encodeRecordedRow, encodeRecordedTable, type RecordedTable } from './payload.ts';
+import { encodeRecordedTable, type RecordedTable } from './payload.ts';
 import { justBehind, placeOfPosition, positionOfPlace, type RecordPlace } from './position.ts';
 import { readRecorded, signTables } from './recorder.ts';
 import { keptRange, makeTick, tickAfter, type Tick } from './ticks.ts';
@@ -22,6 +22,8 @@ export interface TriggerSourceOptions {
   readonly applicationName: string;
   /** Pause when nothing new was recorded; default 100. */
   readonly pollMs?: number;
+  /** Where not triggers alone write the record: brings what has changed since the last time into it (../polling/poll.ts), every so often. */
+  readonly gather?: { readonly everyMs: number; readonly work: (connection: MysqlConnection) => Promise<void> };
   /** Pause between two rounds of forgetting what was acknowledged; default 1 000. */
   readonly cleanPauseMs?: number;
   /** Pause between two looks at the tables and their triggers; default 5 000. */
@@ -104,6 +106,7 @@ class TriggerChangeStream implements ChangeStream {
   #acknowledged: Position;
   #askedAt: number | undefined;
   #checkedAt = monotonicMs();
+  #gatheredAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     sessions: { readonly reader: MysqlConnection; readonly cleaner: MysqlConnection },
@@ -157,6 +160,7 @@ class TriggerChangeStream implements ChangeStream {
 
   async *#read(after: RecordPlace): AsyncGenerator<readonly ChangeRecord[]> {
     for (let at = after; ;) {
+      await this.#gather();
       const tick = await this.#ask(this.#nextTick(at));
       if (monotonicMs() - this.#checkedAt > (this.#options.checkPauseMs ?? 5_000)) {
         await this.#ask(refuseGaps(this.#reader));
@@ -177,6 +181,14 @@ class TriggerChangeStream implements ChangeStream {
     return tickAfter(this.#reader, at);
   }
 
+  /** It may read for long, and its own session watches over that. */
+  async #gather(): Promise<void> {
+    const { gather } = this.#options;
+    if (gather === undefined || monotonicMs() - this.#gatheredAt < gather.everyMs) return;
+    await gather.work(this.#reader);
+    this.#gatheredAt = monotonicMs();
+  }
+
   /** `after`: what ended there or before was received. */
   async *#readTick(tick: Tick, after: bigint): AsyncGenerator<readonly ChangeRecord[]> {
     const piece = new Piece(tick);
@@ -185,16 +197,16 @@ class TriggerChangeStream implements ChangeStream {
       const group = await this.#ask(groups.next());
       if (group.done === true) break;
       const notes = group.value.filter((note) => !piece.passes(note, after));
-      const rows = await this.#ask(rowsOf(this.#reader, tick, notes, this.#tables));
+      const payloads = await this.#ask(payloadsOf(this.#reader, tick, notes, this.#tables));
       const records: ChangeRecord[] = [];
       for (const [place, note] of notes.entries()) {
-        const row = rows[place];
-        if (row === undefined) continue;
+        const payload = payloads[place];
+        if (payload === undefined) continue;
         // A sign is a transaction by itself; all else is one until the next sign.
         const isSign = signTables.has(note.rel);
         if (isSign) records.push(...piece.end());
         records.push(...piece.take(note), ...this.#describe(note.rel));
-        records.push({ kind: 'change', payload: encodeRecordedRow(row) });
+        records.push({ kind: 'change', payload });
         if (isSign) records.push(...piece.end());
       }
       yield records;
