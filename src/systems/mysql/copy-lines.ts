@@ -120,12 +120,15 @@ function escapeInto(span: Buffer, start: number, cell: Buffer, from: number, to:
 const lineLimitBytes = 1 << 30;
 const frameLimitBytes = 1 << 30;
 
+/** Called for each line: it stands in `bytes` from `from` to before `to`, without its newline. */
+export type TakeLine = (bytes: Buffer, from: number, to: number) => void;
+
 /**
- * Rows out of such frames, cut anywhere. Feed them in order, then call `end`. Cells may be views of what was fed: they are good until the caller gives the bytes back.
- * TEAL-WIRE-001 for what is no frame or no line of so many columns, -002 for what is too long.
+ * Lines out of such frames, cut anywhere. Feed them in order, then call `end`. What is handed out is good until the caller gives the bytes back. TEAL-WIRE-001 for what is no
+ * frame, -002 for what is too long.
  */
 export class LineReader {
-  readonly #columns: number;
+  readonly #take: TakeLine;
   /** Bytes of the current frame's body that are still to come. */
   #left = 0;
   #header: number[] = [];
@@ -133,12 +136,11 @@ export class LineReader {
   #pieces: Buffer[] = [];
   #pieceBytes = 0;
 
-  constructor(columns: number) {
-    this.#columns = columns;
+  constructor(take: TakeLine) {
+    this.#take = take;
   }
 
-  push(span: Buffer): readonly (readonly Cell[])[] {
-    const rows: (readonly Cell[])[] = [];
+  push(span: Buffer): void {
     let at = 0;
     while (at < span.length) {
       if (this.#left === 0) {
@@ -146,11 +148,10 @@ export class LineReader {
         continue;
       }
       const take = Math.min(this.#left, span.length - at);
-      this.#readBody(span.subarray(at, at + take), rows);
+      this.#readBody(span, at, at + take);
       this.#left -= take;
       at += take;
     }
-    return rows;
   }
 
   end(): void {
@@ -174,26 +175,26 @@ export class LineReader {
     return at;
   }
 
-  #readBody(body: Buffer, rows: (readonly Cell[])[]): void {
-    let from = 0;
+  #readBody(span: Buffer, start: number, stop: number): void {
+    let from = start;
     for (;;) {
-      const end = body.indexOf(newline, from);
-      if (end === -1) break;
-      rows.push(cellsOf(this.#line(body.subarray(from, end)), this.#columns));
+      const end = span.indexOf(newline, from);
+      if (end === -1 || end >= stop) break;
+      if (this.#pieces.length === 0) this.#take(span, from, end);
+      else this.#takePieces(span.subarray(from, end));
       from = end + 1;
     }
-    if (from === body.length) return;
-    this.#pieces.push(body.subarray(from));
-    this.#pieceBytes += body.length - from;
+    if (from === stop) return;
+    this.#pieces.push(span.subarray(from, stop));
+    this.#pieceBytes += stop - from;
     if (this.#pieceBytes > lineLimitBytes) throw tooLong(this.#pieceBytes);
   }
 
-  #line(last: Buffer): Buffer {
-    if (this.#pieces.length === 0) return last;
+  #takePieces(last: Buffer): void {
     const line = Buffer.concat([...this.#pieces, last]);
     this.#pieces = [];
     this.#pieceBytes = 0;
-    return line;
+    this.#take(line, 0, line.length);
   }
 }
 
@@ -204,30 +205,8 @@ function tooLong(bytes: number): TealError {
   });
 }
 
-/** Cells of one line without its newline. Only what COPY TO writes is understood. One walk over the bytes: most cells are short, and a search for each costs more. */
-function cellsOf(line: Buffer, columns: number): readonly Cell[] {
-  if (columns === 0 && line.length === 0) return [];
-  const cells: Cell[] = [];
-  let from = 0;
-  let isEscaped = false;
-  for (let at = 0; at < line.length; at += 1) {
-    const byte = line[at];
-    if (byte === backslash) isEscaped = true;
-    if (byte !== tab) continue;
-    cells.push(isEscaped ? cellOf(line.subarray(from, at)) : line.subarray(from, at));
-    from = at + 1;
-    isEscaped = false;
-  }
-  cells.push(isEscaped ? cellOf(line.subarray(from)) : line.subarray(from));
-  if (cells.length === columns) return cells;
-  throw new TealError('TEAL-WIRE-001', 'a line of a copy has another number of columns', {
-    columns,
-    found: cells.length,
-  });
-}
-
-/** Of a text with a backslash in it. */
-function cellOf(escaped: Buffer): Cell {
+/** Of a text with a backslash in it. Only what COPY TO writes is understood: TEAL-WIRE-001 for anything else. */
+export function cellOf(escaped: Buffer): Cell {
   if (escaped.length === 2 && escaped[0] === backslash && escaped[1] === 0x4e) return null;
   const bytes = Buffer.allocUnsafe(escaped.length);
   let length = 0;

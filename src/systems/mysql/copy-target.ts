@@ -15,8 +15,8 @@ import { untilAborted } from '../../kernel/kept-session.ts';
 import { connect, type MysqlConnection } from './connection.ts';
 import { LineReader } from './copy-lines.ts';
 import { serverNumberOf } from './errors.ts';
+import { InsertText, type CellWriter } from './insert-text.ts';
 import { quoteIdent, quoteTable } from './quote.ts';
-import type { Cell } from './values/from-select.ts';
 
 /** What has to be known of a column of the target to write it. */
 export interface TargetColumn {
@@ -30,8 +30,8 @@ export interface TargetColumn {
 
 export interface MysqlTargetOptions {
   readonly url: string;
-  /** How canonical texts become SQL for a column. TEAL-SYNC-130 for what it cannot hold. */
-  readonly literals: (column: TargetColumn) => { literal(text: Buffer): string };
+  /** How canonical texts become SQL for a column. */
+  readonly literals: (column: TargetColumn) => CellWriter;
 }
 
 /** How long a run that begins leaves writers of a dead one alone, and how long it waits for what is rolled back once they were ended. */
@@ -40,8 +40,6 @@ const oldWritersSeconds = 120;
 const attemptsToBegin = 4;
 /** Names by which writers can be found again. */
 const mostWriters = 64;
-/** What one INSERT should be: round trips are felt below it, and above it only memory. */
-const statementBytes = 1 << 20;
 /** Of a packet beside the rows: the command's byte and the like. */
 const packetReserveBytes = 1_024;
 const duplicateKey = 1062;
@@ -256,15 +254,16 @@ class Writer implements CopyWriter {
     await this.#session.close();
   }
 
-  async #writeIn(range: CopyRange, rows: RowStream, insert: InsertBuilder): Promise<Written> {
+  async #writeIn(range: CopyRange, rows: RowStream, insert: InsertText): Promise<Written> {
     if (!(await this.#makeRecord(range))) return { state: 'already there' };
     let written = 0n;
-    const send = async (sql: string | undefined): Promise<void> => {
-      if (sql !== undefined) written += BigInt((await this.#session.query(sql)).affectedRows);
+    const send = async (statements: readonly string[]): Promise<void> => {
+      for (const sql of statements) written += BigInt((await this.#session.query(sql)).affectedRows);
     };
-    const lines = new LineReader(insert.columns);
+    const lines = new LineReader((bytes, from, to) => insert.add(bytes, from, to));
     for await (const span of rows.spans) {
-      for (const cells of lines.push(span)) await send(insert.add(cells));
+      lines.push(span);
+      await send(insert.take());
     }
     lines.end();
     await send(insert.end());
@@ -311,14 +310,14 @@ class Writer implements CopyWriter {
     return [this.#options.run.epoch, range.table.oid, range.from | 0];
   }
 
-  async #insertInto(table: Table): Promise<InsertBuilder> {
+  async #insertInto(table: Table): Promise<InsertText> {
     const { rows } = await this.#session.query(
       'select column_name as c, column_type as t from information_schema.columns where table_schema = ? and table_name = ?',
       [table.schema, table.name],
     );
     const types = new Map(rows.map((row) => [row['c'], row['t'] ?? '']));
     const columns = carriedColumns(table);
-    const literals = columns.map(({ name, typeOid }) => {
+    const cells = columns.map(({ name, typeOid }) => {
       const type = types.get(name);
       if (type === undefined) {
         throw new TealError('TEAL-SYNC-113', 'the target has no such column', { ...tableFacts(table), column: name });
@@ -327,56 +326,6 @@ class Writer implements CopyWriter {
     });
     const names = columns.map(({ name }) => quoteIdent(name)).join(', ');
     const head = `insert into ${quoteTable(table)} (${names}) values `;
-    return new InsertBuilder(table, head, literals, this.#options.packetBytes);
-  }
-}
-
-/** INSERTs of as many rows as make a statement of a good size. */
-class InsertBuilder {
-  readonly #table: TableName;
-  readonly #head: string;
-  readonly #literals: readonly { literal(text: Buffer): string }[];
-  readonly #packetBytes: number;
-  #rows: string[] = [];
-  #bytes = 0;
-
-  constructor(
-    table: TableName,
-    head: string,
-    literals: readonly { literal(text: Buffer): string }[],
-    packetBytes: number,
-  ) {
-    this.#table = table;
-    this.#head = head;
-    this.#literals = literals;
-    this.#packetBytes = packetBytes;
-  }
-
-  get columns(): number {
-    return this.#literals.length;
-  }
-
-  /** The statement that is full without this row. */
-  add(cells: readonly Cell[]): string | undefined {
-    const values = cells.map((cell, index) => (cell === null ? 'NULL' : this.#literals[index]?.literal(cell)));
-    const row = `(${values.join(',')})`;
-    const bytes = Buffer.byteLength(row) + 1;
-    const limit = Math.min(statementBytes, this.#packetBytes);
-    const full = this.#bytes > 0 && this.#bytes + bytes > limit ? this.end() : undefined;
-    if (this.#bytes === 0) this.#bytes = Buffer.byteLength(this.#head);
-    this.#bytes += bytes;
-    if (this.#bytes > this.#packetBytes) {
-      throw new TealError('TEAL-SYNC-133', 'a row of the copy', { ...tableFacts(this.#table), bytes: this.#bytes });
-    }
-    this.#rows.push(row);
-    return full;
-  }
-
-  end(): string | undefined {
-    if (this.#rows.length === 0) return undefined;
-    const sql = this.#head + this.#rows.join(',');
-    this.#rows = [];
-    this.#bytes = 0;
-    return sql;
+    return new InsertText({ table, head, cells, packetBytes: this.#options.packetBytes });
   }
 }

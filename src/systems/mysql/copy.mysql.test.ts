@@ -15,6 +15,7 @@ import { mysqlSnapshotSource } from './copy-source.ts';
 import { mysqlCopyTarget, type TargetColumn } from './copy-target.ts';
 import { mysqlSnapshotKeeper } from './snapshot.ts';
 import { takeSnapshot, type SnapshotSessions } from './snapshot-sessions.ts';
+import { cellsOf } from './test-support/lines.ts';
 import { describeTable } from './test-support/tables.ts';
 
 const signal = new AbortController().signal;
@@ -50,9 +51,9 @@ function streamOf(rows: readonly (readonly Cell[])[], count = rows.length): RowS
 }
 
 async function readAll(stream: RowStream, columns: number): Promise<readonly (readonly Cell[])[]> {
-  const reader = new LineReader(columns);
   const rows: (readonly Cell[])[] = [];
-  for await (const span of stream.spans) rows.push(...reader.push(Buffer.from(span)));
+  const reader = new LineReader((line, from, to) => rows.push(cellsOf(line.subarray(from, to), columns)));
+  for await (const span of stream.spans) reader.push(Buffer.from(span));
   reader.end();
   expect(stream.rowCount()).toBe(BigInt(rows.length));
   return rows;

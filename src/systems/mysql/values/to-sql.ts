@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { TealError } from '../../../kernel/errors.ts';
 import { tableKey, type TableName } from '../../../model/catalog.ts';
 import { parseType, type MysqlType } from '../../../model/mysql-type.ts';
+import { shapeOf, type Plain } from './plain-text.ts';
 
 /** What a writer has to know of a column of the target. */
 export interface WrittenColumn {
@@ -21,6 +22,8 @@ export interface ColumnWriter {
   readonly type: MysqlType;
   /** A value as SQL, for sessions of Teal (utf8mb4, UTC, the backslash escapes). */
   literal(text: Buffer): string;
+  /** Texts of which `literal` would make nothing else than their bytes, as they stand or within quotes. */
+  readonly plain: Plain | undefined;
   /** The value for a `?` in a place where it is stored, not compared. */
   parameter(text: Buffer): string | Buffer;
   /** A condition: the column, given as SQL, equals the value by its own collation. For keys. */
@@ -62,10 +65,40 @@ export function columnWriter(column: WrittenColumn): ColumnWriter {
   return Object.freeze({
     type,
     literal,
+    plain: plainOf(type),
     parameter: (text: Buffer) => asParameter(checked(text)),
     equals: (name: string, text: Buffer) => `${name} = ${literal(text)}`,
     holds: (name: string, text: Buffer) => held(type, name, checked(text)),
   });
+}
+
+function plainOf(type: MysqlType): Plain | undefined {
+  switch (type.base) {
+    case 'tinyint':
+    case 'smallint':
+    case 'mediumint':
+    case 'int':
+    case 'bigint':
+      return { as: 'number', decimals: 0 };
+    case 'decimal':
+      return { as: 'number', decimals: type.decimals ?? 0 };
+    case 'char':
+    case 'varchar':
+    case 'tinytext':
+    case 'text':
+    case 'mediumtext':
+    case 'longtext':
+    case 'json':
+      return { as: 'text' };
+    case 'date':
+      return shapeOf('####-##-##');
+    case 'datetime':
+      return shapeOf('####-##-## ##:##:##');
+    case 'timestamp':
+      return shapeOf('####-##-## ##:##:##+00', 19);
+    default:
+      return undefined;
+  }
 }
 
 /** NULL, or the value as SQL. */
