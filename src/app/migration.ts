@@ -15,7 +15,7 @@ import { askGates } from '../stages/gates/ask-gates.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
-import { SideComparison, type Verification } from './compare-sides.ts';
+import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
 import { gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
 import type { LoadedSpec } from './load-spec.ts';
@@ -67,7 +67,7 @@ export class Migration implements AsyncDisposable {
   readonly #connected: ConnectedRouter;
   readonly #router: Router;
   readonly #stages: readonly Stage[];
-  readonly #comparison: SideComparison;
+  readonly #comparison: Comparison;
   readonly #watch: AsyncDisposable;
   readonly #tellLog: ReturnType<typeof onceEach>;
 
@@ -80,7 +80,7 @@ export class Migration implements AsyncDisposable {
     this.#connected = connected;
     this.#router = connected.router;
     this.#stages = pair.stages(this.#carrier);
-    this.#comparison = new SideComparison({ ...options, journal, pair, carrier: this.#carrier });
+    this.#comparison = pair.comparison({ ...options, journal, carrier: this.#carrier });
     const { onEvent } = options;
     onEvent(opened(options.loaded.spec.name, journal.state));
     this.#tellLog = onceEach((told) => {
@@ -205,7 +205,7 @@ export class Migration implements AsyncDisposable {
     return this.#done();
   }
 
-  /** See `SideComparison`. */
+  /** See `Comparison`. */
   async verify(values = false): Promise<Verification> {
     this.#refuseEnded();
     await this.#startFlows();
@@ -427,7 +427,7 @@ export class Migration implements AsyncDisposable {
         fences: this.#pair.fences,
         router: this.#router,
         carrier: this.#carrier,
-        sequences: this.#pair.sequences,
+        ...(this.#pair.sequences === undefined ? {} : { sequences: this.#pair.sequences }),
         schemas: this.#pair.schemas,
         settled: (side) => this.#comparison.settled(side),
         equalizer: (from) => (tellsAll(this.#spec.follow.method, from) ? undefined : this.#comparison.equalizer(from)),

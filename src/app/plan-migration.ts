@@ -33,7 +33,7 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     fences: pair.fences,
     router,
     carrier,
-    sequences: pair.sequences,
+    ...(pair.sequences === undefined ? {} : { sequences: pair.sequences }),
     schemas: pair.schemas,
     settled: () => 0,
     equalizer: (from: Side) => (tellsAll(spec.follow.method, from) ? undefined : { compare: unasked, repair: unasked }),

@@ -1,5 +1,5 @@
 import type { ComparedTable, DifferentRow } from '../app/differences.ts';
-import type { Verification } from '../app/compare-sides.ts';
+import type { Verification } from '../app/comparison.ts';
 import { tone, wrap } from './print.ts';
 
 /** What `teal verify` has to tell. */
