@@ -13,6 +13,7 @@ import type { Spec } from '../spec/spec.ts';
 import { runSteps } from '../engine/run-steps.ts';
 import { askGates } from '../stages/gates/ask-gates.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
+import { moveGroups } from '../stages/groups/move-groups.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import type { Comparison, Verification } from './comparison.ts';
@@ -199,9 +200,24 @@ export class Migration implements AsyncDisposable {
       explain(ended);
       return this.#done();
     }
+    await this.#moveGroups('blue');
     const { cut, noWayBack } = await this.#cutOver();
     explain(cut);
     if (noWayBack !== undefined) throw noWayBack;
+    return this.#done();
+  }
+
+  /**
+   * Moves groups of readers alone; the side that is live stays so, and both can be read from while the mirror runs. TEAL-APP-008 where there is nothing of the kind, TEAL-STAGES-130 to -132.
+   */
+  async moveReaders(to: Side, groups: readonly string[]): Promise<Outcome> {
+    if (this.#hasEnded) return this.#ended();
+    if (this.#pair.groups === undefined) throw new TealError('TEAL-APP-008', 'these systems have no groups of readers');
+    await this.#begin();
+    if (!this.#isDone(deployStepId('reverse'))) {
+      return { outcome: 'no', live: this.live, what: 'the mirror is not there yet', next: ['teal up'] };
+    }
+    await this.#moveGroups(to, groups);
     return this.#done();
   }
 
@@ -369,9 +385,16 @@ export class Migration implements AsyncDisposable {
         next: ['teal up'],
       };
     }
+    await this.#moveGroups('green');
     const { noWayBack } = await this.#cutOver();
     if (noWayBack !== undefined) throw noWayBack;
     return this.#done();
+  }
+
+  /** Before a cut, all that are not there yet: those who read go first. */
+  async #moveGroups(to: Side, only?: readonly string[]): Promise<readonly string[]> {
+    const { groups } = this.#pair;
+    return groups === undefined ? [] : moveGroups(to, groups, this.#run(), only);
   }
 
   #done(): Outcome {

@@ -6,6 +6,7 @@ import type { AskValue } from '../ports/query.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
+import type { GroupPorts } from '../stages/groups/group-steps.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 import type { Comparison, ComparisonPorts } from './comparison.ts';
 
@@ -17,6 +18,8 @@ export interface Pair extends AsyncDisposable {
   readonly schemas: Schemas;
   /** For gates of SQL: the first value of the first row, in a transaction that writes nothing. */
   readonly ask: AskValue;
+  /** Readers that keep their place in what they read, and move before those who write; absent where all clients move at once. */
+  readonly groups?: GroupPorts;
   comparison(ports: ComparisonPorts): Comparison;
   stages(carrier: Carrier): readonly Stage[];
   /**

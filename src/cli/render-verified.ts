@@ -48,7 +48,8 @@ function stillDifferent(after: Verification): readonly string[] {
 }
 
 function renderTable(table: ComparedTable): readonly string[] {
-  if (table.outcome !== 'differs') return [`${tone('bold', table.table)}: ${table.reason ?? table.outcome}`];
+  if (table.outcome !== 'differs' || table.reason !== undefined)
+    return [`${tone('bold', table.table)}: ${table.reason ?? table.outcome}`];
   const counts: readonly (readonly [number, string])[] = [
     [table.missing.blue, 'missing on blue'],
     [table.missing.green, 'missing on green'],

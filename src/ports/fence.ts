@@ -46,8 +46,19 @@ export interface RaiseOptions {
 
 /** What a fence does to its system, for people: the words of a plan. */
 export interface FenceTold {
-  readonly raising: { readonly does: string; readonly locks: string; readonly costs: string };
-  readonly lowering: { readonly locks: string; readonly costs: string };
+  readonly raising: {
+    readonly does: string;
+    readonly locks: string;
+    readonly costs: string;
+    /** Absent: of tables. */
+    readonly undone?: string;
+  };
+  readonly lowering: {
+    /** With the owner row. Absent: of tables. */
+    readonly does?: string;
+    readonly locks: string;
+    readonly costs: string;
+  };
 }
 
 /**

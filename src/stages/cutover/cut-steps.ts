@@ -137,7 +137,7 @@ function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClo
     does: `${told?.does ?? `closes ${cut.from} to writes and writes the token`}; refuses a schema that is not the one that was compared`,
     locks: told?.locks ?? `what the fence of ${cut.from} takes, for a moment`,
     costs: told?.costs ?? 'a moment',
-    undone: `the tables of ${cut.from} take writes again`,
+    undone: told?.undone ?? `the tables of ${cut.from} take writes again`,
     probe: async () => {
       const seen = await clock.within(`a look at the fence of ${cut.from}`, async (signal) => fence.probe(signal));
       return seen.fence === 'raised' && seen.tokens.includes(token.name) ? done(`token ${token.name}`) : notDone;
@@ -298,7 +298,9 @@ function decideStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseCl
   let attempted = false;
   return {
     id: stepId(cut, 'decide'),
-    does: `writes the owner row on ${cut.to} and opens its tables, in one transaction: from its commit on ${cut.to} is live`,
+    does:
+      told?.does ??
+      `writes the owner row on ${cut.to} and opens its tables, in one transaction: from its commit on ${cut.to} is live`,
     locks: told?.locks ?? `what the fence of ${cut.to} takes, for a moment`,
     costs: told?.costs ?? 'a moment',
     undone: 'by a cut in the other direction: `teal rollback`',
