@@ -5,7 +5,11 @@ export function controlTopicOf(migration: string): string {
 
 /** `epoch`: of the owner whose records it maps; 0 until the first cut. */
 export function mapTopicOf(migration: string, epoch: number): string {
-  return `teal.${migration}.map.${epoch}`;
+  return `${mapTopicPrefixOf(migration)}${epoch}`;
+}
+
+export function mapTopicPrefixOf(migration: string): string {
+  return `teal.${migration}.map.`;
 }
 
 /** Teal's topics are never moved, of whichever migration. */

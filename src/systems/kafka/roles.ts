@@ -21,6 +21,8 @@ export interface KafkaFence extends Fence {
    * those with acks 0 and 1 are not held, and `raise` fails while one of them writes. The flow back takes the hold away when it goes live.
    */
   readonly kind: () => Promise<'acl' | 'hold'>;
+  /** As `remove`, but producers stay refused where that is by rules: of a side that is not to be written again. Where they are held, nothing can keep them so: they are let go. */
+  readonly forget: () => Promise<void>;
   /**
    * Partitions in which somebody else than Teal has written since this side was closed for good, or (a side that never was live) at all. Exact: records that no map of offsets knows.
    * Looks from where it looked last.
@@ -62,7 +64,7 @@ export interface TopicsLook {
   readonly held: readonly string[];
 }
 
-/** `topics/kafka-rules.ts`: `kafkaRules(move, groups): KafkaRules`. Access rules and quotas. */
+/** `topics/kafka-rules.ts`: `kafkaRules(move, groupsNow): KafkaRules`. Access rules and quotas. */
 export interface KafkaRules {
   /** As commands of Kafka's tools would say it: what blue has for these topics and groups, and green lacks. Empty where green has no authorizer. */
   missing(signal?: AbortSignal): Promise<readonly string[]>;
@@ -78,6 +80,8 @@ export interface KafkaGroups {
    * with one of them nothing is committed. Errors: TEAL-SYSTEMS-651.
    */
   translate(from: Side, group: string, signal?: AbortSignal): Promise<TranslatedGroup>;
+  /** What is committed there now, of the topics of the move. */
+  committed(side: Side, group: string, signal?: AbortSignal): Promise<readonly GroupOffset[]>;
   /** TEAL-SYSTEMS-660 where the group has members on that side. Reads back what it committed. */
   commit(to: Side, group: string, offsets: readonly GroupOffset[], signal?: AbortSignal): Promise<void>;
   /** Records, control marks included, that the group has not read on that side, by what it has committed; `members` tells whether somebody reads. */
