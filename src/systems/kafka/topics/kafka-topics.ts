@@ -107,8 +107,10 @@ async function holdBack({ move: { topics }, sides, signal }: Job): Promise<void>
   }
 }
 
-async function restore({ sides: { green }, signal }: Job): Promise<void> {
-  const { held } = await green.control.state(signal);
+async function restore({ move, sides: { green }, signal }: Job): Promise<void> {
+  const state = await green.control.state(signal);
+  // What the fence has kept there is its own to put back.
+  const held = new Map([...state.held].filter(([topic]) => move.topics.includes(topic)));
   const there = await green.cluster.partitionsOf([...held.keys()]);
   for (const [topic, before] of held) {
     if (there.has(topic)) await alterConfigs(green.cluster, topic, before);
