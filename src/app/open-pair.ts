@@ -11,12 +11,15 @@ import { publicationStepId } from '../systems/postgres/publication.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
 import { pollingStepId } from '../systems/postgres/polling/step.ts';
 import { recorderStepId } from '../systems/postgres/trigger-source/recorder.ts';
+import { assessKafkaClusters } from './assess-kafka.ts';
 import { assessMysqlToPostgres, assessMysqlTwins, mappingOptions } from './assess-mysql.ts';
 import {
   keepCatalog,
   keepMapping,
+  keepTopics,
   keptCatalog,
   keptMapping,
+  keptTopics,
   selectedCatalog,
   type KeptMapping,
 } from './kept-catalog.ts';
@@ -29,11 +32,11 @@ import type { Pair } from './pair.ts';
 import { PostgresPair } from './postgres-pair.ts';
 
 /** For all that moves data: the two systems. Errors: TEAL-APP-006 systems that are not moved. */
-export function requireMovable({ blue, green }: Spec): Readonly<Record<Side, DatabaseName>> {
+export function requireMovable({ blue, green }: Spec): Readonly<Record<Side, SystemName>> {
   const systems = { blue: blue.system, green: green.system };
+  if (systems.blue === 'kafka' && systems.green === 'kafka') return systems;
   if (isDatabase(systems.blue) && isDatabase(systems.green)) {
-    if (systems.green === 'postgres' || systems.blue !== 'postgres')
-      return { blue: systems.blue, green: systems.green };
+    if (systems.green === 'postgres' || systems.blue !== 'postgres') return systems;
   }
   throw new TealError('TEAL-APP-006', `from ${blue.system} to ${green.system}`, systems);
 }
@@ -49,6 +52,7 @@ function isDatabase(system: SystemName): system is DatabaseName {
 export async function openPair(opening: Opening, state: MigrationState, tools?: PgTools): Promise<Pair> {
   const { spec, stateDir } = opening.loaded;
   requireMovable(spec);
+  if (spec.blue.system === 'kafka') return kafka(opening, state);
   if (opening.command !== recoverCommand) refuseOtherMethod(spec, state);
   if (spec.green.system !== 'postgres') return mysqlTwins(opening.loaded, await mysqlCatalogOf(opening, state));
   if (spec.blue.system !== 'postgres') return mysqlToPostgres(opening.loaded, await mappingOf(opening, state));
@@ -64,7 +68,7 @@ export async function openPair(opening: Opening, state: MigrationState, tools?: 
 
 export interface PairToPlan {
   readonly pair: Pair;
-  readonly assessment: Assessment;
+  readonly assessment: Pick<Assessment, 'findings'>;
   /** `PostgreSQL 16.4`, `MariaDB 10.11.8`. */
   readonly blue: string;
   readonly green: string;
@@ -74,6 +78,7 @@ export interface PairToPlan {
 export async function pairToPlan(loaded: LoadedSpec, signal: AbortSignal): Promise<PairToPlan> {
   const { spec, stateDir } = loaded;
   requireMovable(spec);
+  if (spec.blue.system === 'kafka') return kafkaToPlan(spec, signal);
   if (spec.green.system !== 'postgres') {
     const { blue, green, assessment } = await assessMysqlTwins(spec, { profile: false, signal });
     const named = ({ identity: { kind, version } }: typeof blue): string => `${productName(kind)} ${version}`;
@@ -98,6 +103,24 @@ export async function pairToPlan(loaded: LoadedSpec, signal: AbortSignal): Promi
     blue: `PostgreSQL ${blue.identity.version}`,
     green: `PostgreSQL ${green.identity.version}`,
   };
+}
+
+async function kafka(opening: Opening, state: MigrationState): Promise<Pair> {
+  const { spec, stateDir } = opening.loaded;
+  const { KafkaPair } = await import('./kafka-pair.ts');
+  const kept = hasBegun(state) ? keptTopics(stateDir) : undefined;
+  if (kept !== undefined) return new KafkaPair({ spec, topics: kept });
+  const { assessment, topics } = await assessKafkaClusters(spec, opening.signal);
+  refuseBlockers(assessment);
+  keepTopics(stateDir, topics);
+  return new KafkaPair({ spec, topics });
+}
+
+async function kafkaToPlan(spec: Spec, signal: AbortSignal): Promise<PairToPlan> {
+  const { assessment, topics, blue, green } = await assessKafkaClusters(spec, signal);
+  const { KafkaPair } = await import('./kafka-pair.ts');
+  const named = ({ identity }: typeof blue): string => `Kafka (cluster ${identity.clusterId})`;
+  return { pair: new KafkaPair({ spec, topics }), assessment, blue: named(blue), green: named(green) };
 }
 
 function productName(kind: 'mysql' | 'mariadb'): string {
