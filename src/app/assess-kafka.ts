@@ -1,10 +1,12 @@
 import type { Side } from '../model/catalog.ts';
+import { isTopicSelected, type TopicSelection } from '../model/topic-selection.ts';
 import type { Spec } from '../spec/spec.ts';
 import { assessKafka, type KafkaAssessment } from '../stages/assess/kafka/assess-kafka.ts';
 import type { KafkaSideView } from '../stages/assess/kafka/situation.ts';
 import { printableBrokers } from '../systems/kafka/address.ts';
 import { connect } from '../systems/kafka/connection.ts';
 import { createIntrospector } from '../systems/kafka/inspect/introspector.ts';
+import { isOwnTopic } from '../systems/kafka/names.ts';
 
 async function lookAtKafka(side: Side, url: string, signal: AbortSignal | undefined): Promise<KafkaSideView> {
   await using connection = await connect({ url, clientId: `teal look ${side}`, signal });
@@ -12,9 +14,40 @@ async function lookAtKafka(side: Side, url: string, signal: AbortSignal | undefi
   return { identity: await introspector.identify(), facts: await introspector.facts() };
 }
 
+export interface AssessedKafka {
+  readonly assessment: KafkaAssessment;
+  readonly blue: KafkaSideView;
+  readonly green: KafkaSideView;
+  /** Those of blue that the file selects, by name; none of Teal's own. */
+  readonly topics: readonly string[];
+}
+
 /** Looks at two clusters, and judges what was seen. Changes nothing. */
-export async function assessKafkaClusters(spec: Spec, signal: AbortSignal | undefined): Promise<KafkaAssessment> {
-  const blue = await lookAtKafka('blue', spec.blue.url, signal);
-  const green = await lookAtKafka('green', spec.green.url, signal);
-  return assessKafka(blue, green, spec.topics ?? {});
+export async function assessKafkaClusters(spec: Spec, signal: AbortSignal | undefined): Promise<AssessedKafka> {
+  const [blue, green] = [
+    await lookAtKafka('blue', spec.blue.url, signal),
+    await lookAtKafka('green', spec.green.url, signal),
+  ];
+  const selection: TopicSelection = spec.topics ?? {};
+  const all = blue.facts.topics.filter(({ internal }) => !internal).map(({ name }) => name);
+  const exclude = [...(selection.exclude ?? []), ...all.filter(isOwnTopic)];
+  const assessment = assessKafka(blue, green, { ...selection, exclude });
+  return { assessment, blue, green, topics: selected(all, selection) };
+}
+
+/** The topics of one side that the file selects, by name; none of Teal's own. */
+export async function topicNames(spec: Spec, side: Side): Promise<readonly string[]> {
+  await using connection = await connect({ url: spec[side].url, clientId: `teal look ${side}` });
+  const { metadataV12, metadataV9 } = connection.library;
+  const [broker] = connection.brokers;
+  if (broker === undefined) return [];
+  const metadata = await connection.ask(broker, [metadataV12.api, metadataV9.api], null, false, false);
+  return selected(
+    metadata.topics.flatMap(({ name, isInternal }) => (typeof name !== 'string' || isInternal ? [] : [name])),
+    spec.topics ?? {},
+  );
+}
+
+function selected(names: readonly string[], selection: TopicSelection): readonly string[] {
+  return names.filter((name) => !isOwnTopic(name) && isTopicSelected(name, selection)).toSorted();
 }

@@ -22,7 +22,7 @@ export interface Assessed extends Omit<AssessedPostgres, 'blue' | 'green' | 'ass
 /** Looks at both sides and judges what was seen. Changes nothing. Errors: TEAL-APP-006 for systems that cannot be looked at together. */
 export async function assessPair(spec: Spec, options: MysqlAssessOptions): Promise<Assessed> {
   if (spec.blue.system === 'kafka' && spec.green.system === 'kafka') {
-    return asAssessed(await assessKafkaClusters(spec, options.signal));
+    return asAssessed((await assessKafkaClusters(spec, options.signal)).assessment);
   }
   if (spec.blue.system === 'postgres') {
     requirePostgres(spec);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { readConfig } from '../carriers/embedded/config.ts';
+import { runMirrorWorker } from '../carriers/embedded/mirror-worker.ts';
 import { runCarrierWorker } from '../carriers/embedded/worker.ts';
 import { isoNow } from '../kernel/clock.ts';
 import { TealError, describeError } from '../kernel/errors.ts';
@@ -33,7 +34,11 @@ try {
   // Two that are started at the same moment, before either answers: one of them ends here.
   using lock = tryLock(join(config.folder, 'lock'));
   if (lock === undefined) log('another worker of this flow runs');
-  else await runCarrierWorker(config, await composeCarrier(config, urls(), log), stop.signal);
+  else if (config.systems.source === 'kafka') {
+    // Neither loads what the other needs.
+    const { composeMirror } = await import('./mirror-parts.ts');
+    await runMirrorWorker(config, composeMirror(config, urls(), log), stop.signal);
+  } else await runCarrierWorker(config, await composeCarrier(config, urls(), log), stop.signal);
 } catch (error) {
   log(describeError(error));
   process.exitCode = 1;

@@ -1,6 +1,7 @@
 import { flowNames, pathsOfFolder, type CarrierConfig } from '../carriers/embedded/config.ts';
 import type { CarrierDeps } from '../carriers/embedded/worker-ports.ts';
 import { keysInNames, type ActingKey } from '../model/acting-keys.ts';
+import { assert } from '../kernel/assert.ts';
 import { otherSide, tableKey } from '../model/catalog.ts';
 import { namesFrom, noOtherNames, onEitherSide, type NameMap } from '../model/name-map.ts';
 import type { Position } from '../model/position.ts';
@@ -14,7 +15,7 @@ import { startReceiverThread } from './start-receiver.ts';
 import type { EndOptions, SystemParts } from './system-parts.ts';
 import { anyType, openUnlikeEyes, sameMysqlType } from './unlike-schemas.ts';
 
-type SystemOfConfig = CarrierConfig['systems']['source'];
+type SystemOfConfig = Exclude<CarrierConfig['systems']['source'], 'kafka'>;
 
 /** Only the adapters that are needed are loaded. */
 async function partsOf(system: SystemOfConfig): Promise<SystemParts> {
@@ -46,6 +47,7 @@ export async function composeCarrier(
   const { systems, flow, migration, translation, tables = {} } = config;
   const streamNames = flowNames(migration, flow);
   const side = flowSource(flow);
+  assert(systems.source !== 'kafka' && systems.target !== 'kafka', 'a mirror has a worker of its own');
   const [from, to] = [await partsOf(systems.source), await partsOf(systems.target)];
   const source: EndOptions = {
     url: urls.source,

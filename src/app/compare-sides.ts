@@ -1,10 +1,8 @@
 import { must } from '../kernel/assert.ts';
 import { isTealError } from '../kernel/errors.ts';
-import type { Journal } from '../journal/journal.ts';
 import { otherSide, tableKey, type Side } from '../model/catalog.ts';
 import type { Carrier, Flow, FlowStatus } from '../ports/carrier.ts';
 import { flowFrom, type Equalizer } from '../stages/cutover/cut-steps.ts';
-import type { Verified } from '../stages/gates/verify-gate.ts';
 import { planRepair, repairSamePosition } from '../verify/repair.ts';
 import {
   verifySamePosition,
@@ -12,22 +10,10 @@ import {
   type VerifyProgress,
   type VerifyResult,
 } from '../verify/same-position.ts';
-import { comparedTables, type ComparedTable } from './differences.ts';
-import type { MigrationEvent } from './events.ts';
+import type { Comparison, ComparisonPorts, Verification } from './comparison.ts';
+import { comparedTables } from './differences.ts';
 import { keepCertificate } from './keep-certificate.ts';
-import type { LoadedSpec } from './load-spec.ts';
-import type { Pair } from './pair.ts';
-
-/** What a comparison came to. */
-export interface Verification {
-  readonly verified: Verified;
-  /** The side that owned the data; the other one is to be repaired. */
-  readonly live: Side;
-  readonly tables: readonly ComparedTable[];
-  readonly result: VerifyResult;
-  /** The certificate, for people; its JSON stands beside it. */
-  readonly file: string;
-}
+import type { DatabasePair } from './pair.ts';
 
 /** Most rows of one table that are repaired one by one: past it a table is better copied again. */
 const repairLimit = 10_000;
@@ -35,22 +21,15 @@ const repairLimit = 10_000;
 /** Fact of a side: how many transactions that are not Teal's were there when it was last found equal to the live one. */
 const settledFact = 'settledTransactions';
 
-export interface ComparisonOptions {
-  readonly loaded: LoadedSpec;
-  readonly journal: Journal;
-  readonly pair: Pair;
-  readonly carrier: Carrier;
-  /** Who asks, for the journal. */
-  readonly by: string;
-  readonly onEvent: (event: MigrationEvent) => void;
-  readonly signal: AbortSignal;
+export interface SideComparisonOptions extends ComparisonPorts {
+  readonly pair: DatabasePair;
 }
 
 /** Both sides of one migration under comparison and repair, and what the journal is told of it. */
-export class SideComparison {
-  readonly #options: ComparisonOptions;
+export class SideComparison implements Comparison {
+  readonly #options: SideComparisonOptions;
 
-  constructor(options: ComparisonOptions) {
+  constructor(options: SideComparisonOptions) {
     this.#options = options;
   }
 

@@ -4,11 +4,11 @@ import { carrierDefaults, type CarrierConfig } from '../carriers/embedded/config
 import { otherSide, type Side } from '../model/catalog.ts';
 import type { FollowMethod } from '../model/follow-method.ts';
 import type { TableSelection } from '../model/table-selection.ts';
-import type { DatabaseName } from '../spec/spec.ts';
+import type { SystemName } from '../spec/spec.ts';
 import { flowSource, type Carrier } from '../ports/carrier.ts';
 import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
 import { firstPositionFile } from './first-position.ts';
-import { keptMapping } from './kept-catalog.ts';
+import { keptMapping, keptTopics } from './kept-catalog.ts';
 import { programUrl } from './program.ts';
 
 export interface CarrierConnection {
@@ -16,7 +16,7 @@ export interface CarrierConnection {
   readonly stateDir: string;
   readonly urls: Readonly<Record<Side, string>>;
   /** Default: PostgreSQL on both. */
-  readonly systems?: Readonly<Record<Side, DatabaseName>>;
+  readonly systems?: Readonly<Record<Side, SystemName>>;
   /** How the changes of blue are had; default: from its log, as those of green always are. */
   readonly method?: FollowMethod;
   /** With `polling`. */
@@ -41,6 +41,15 @@ async function translationFor(connection: CarrierConnection): Promise<Pick<Carri
   return translation === undefined ? {} : { translation };
 }
 
+function knowsItsPlace(system: SystemName): boolean {
+  return system === 'postgres' || system === 'kafka';
+}
+
+/** Of Kafka: what was written down when the migration began. Only then there is a worker to configure. */
+function topicsFor({ stateDir, systems }: CarrierConnection): Pick<CarrierConfig, 'topics'> {
+  return systems?.blue === 'kafka' ? { topics: keptTopics(stateDir) ?? [] } : {};
+}
+
 /** Teal's own carrier between two systems: workers are started from this installation. */
 export function connectCarrier(options: CarrierConnection): Carrier {
   // As in the names on the servers, where no dash is allowed.
@@ -60,8 +69,8 @@ export function connectCarrier(options: CarrierConnection): Carrier {
       migration,
       flow,
       folder,
-      // PostgreSQL itself knows where the flow begins: its slot does, or what its triggers have recorded.
-      ...(systems[flowSource(flow)] === 'postgres' ? {} : { startFile: firstPositionFile(options.stateDir, flow) }),
+      // PostgreSQL itself knows where the flow begins: its slot does, or what its triggers have recorded. Of Kafka the target knows.
+      ...(knowsItsPlace(systems[flowSource(flow)]) ? {} : { startFile: firstPositionFile(options.stateDir, flow) }),
       ...carrierDefaults,
       ...(flow === 'forward' && options.method !== undefined ? { method: options.method } : {}),
       ...(flow === 'forward' && options.pollEveryMs !== undefined ? { pollEveryMs: options.pollEveryMs } : {}),
@@ -71,6 +80,7 @@ export function connectCarrier(options: CarrierConnection): Carrier {
       ...(heartbeatEveryMs === undefined ? {} : { heartbeatEveryMs }),
       ...(options.schemaEveryMs === undefined ? {} : { schemaEveryMs: options.schemaEveryMs }),
       ...(await translationFor(options)),
+      ...topicsFor(options),
       ...(options.tables === undefined
         ? {}
         : { tables: { include: options.tables.include ?? ['*'], exclude: options.tables.exclude ?? [] } }),

@@ -16,7 +16,7 @@ export interface DifferentRow {
 export interface ComparedTable {
   readonly table: string;
   readonly outcome: TableOutcome['outcome'];
-  /** Why it is absent, or could not be compared. */
+  /** Why it is absent, or could not be compared; of a topic, what differs. */
   readonly reason?: string;
   readonly missing: Readonly<Record<Side, number>>;
   readonly different: number;

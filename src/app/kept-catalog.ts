@@ -31,6 +31,15 @@ export function keepMapping(stateDir: string, kept: KeptMapping): void {
   writeKept(stateDir, 'mapping.json', kept);
 }
 
+/** Of Kafka: the topics that move, by name. */
+export function keptTopics(stateDir: string): readonly string[] | undefined {
+  return readKept(stateDir, 'topics.json') as readonly string[] | undefined;
+}
+
+export function keepTopics(stateDir: string, topics: readonly string[]): void {
+  writeKept(stateDir, 'topics.json', topics);
+}
+
 /** The part of a catalog that a migration is about. */
 export function selectedCatalog<C extends Catalog>(catalog: C, selection: TableSelection): C {
   return { ...catalog, tables: catalog.tables.filter((table) => isSelected(table, selection)) };

@@ -13,9 +13,10 @@ import type { Spec } from '../spec/spec.ts';
 import { runSteps } from '../engine/run-steps.ts';
 import { askGates } from '../stages/gates/ask-gates.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
+import { moveGroups } from '../stages/groups/move-groups.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
-import { SideComparison, type Verification } from './compare-sides.ts';
+import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
 import { gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
 import type { LoadedSpec } from './load-spec.ts';
@@ -67,7 +68,7 @@ export class Migration implements AsyncDisposable {
   readonly #connected: ConnectedRouter;
   readonly #router: Router;
   readonly #stages: readonly Stage[];
-  readonly #comparison: SideComparison;
+  readonly #comparison: Comparison;
   readonly #watch: AsyncDisposable;
   readonly #tellLog: ReturnType<typeof onceEach>;
 
@@ -80,7 +81,7 @@ export class Migration implements AsyncDisposable {
     this.#connected = connected;
     this.#router = connected.router;
     this.#stages = pair.stages(this.#carrier);
-    this.#comparison = new SideComparison({ ...options, journal, pair, carrier: this.#carrier });
+    this.#comparison = pair.comparison({ ...options, journal, carrier: this.#carrier });
     const { onEvent } = options;
     onEvent(opened(options.loaded.spec.name, journal.state));
     this.#tellLog = onceEach((told) => {
@@ -199,13 +200,28 @@ export class Migration implements AsyncDisposable {
       explain(ended);
       return this.#done();
     }
+    await this.#moveGroups('blue');
     const { cut, noWayBack } = await this.#cutOver();
     explain(cut);
     if (noWayBack !== undefined) throw noWayBack;
     return this.#done();
   }
 
-  /** See `SideComparison`. */
+  /**
+   * Moves groups of readers alone; the side that is live stays so, and both can be read from while the mirror runs. TEAL-APP-008 where there is nothing of the kind, TEAL-STAGES-130 to -132.
+   */
+  async moveReaders(to: Side, groups: readonly string[]): Promise<Outcome> {
+    if (this.#hasEnded) return this.#ended();
+    if (this.#pair.groups === undefined) throw new TealError('TEAL-APP-008', 'these systems have no groups of readers');
+    await this.#begin();
+    if (!this.#isDone(deployStepId('reverse'))) {
+      return { outcome: 'no', live: this.live, what: 'the mirror is not there yet', next: ['teal up'] };
+    }
+    await this.#moveGroups(to, groups);
+    return this.#done();
+  }
+
+  /** See `Comparison`. */
   async verify(values = false): Promise<Verification> {
     this.#refuseEnded();
     await this.#startFlows();
@@ -369,9 +385,16 @@ export class Migration implements AsyncDisposable {
         next: ['teal up'],
       };
     }
+    await this.#moveGroups('green');
     const { noWayBack } = await this.#cutOver();
     if (noWayBack !== undefined) throw noWayBack;
     return this.#done();
+  }
+
+  /** Before a cut, all that are not there yet: those who read go first. */
+  async #moveGroups(to: Side, only?: readonly string[]): Promise<readonly string[]> {
+    const { groups } = this.#pair;
+    return groups === undefined ? [] : moveGroups(to, groups, this.#run(), only);
   }
 
   #done(): Outcome {
@@ -427,7 +450,7 @@ export class Migration implements AsyncDisposable {
         fences: this.#pair.fences,
         router: this.#router,
         carrier: this.#carrier,
-        sequences: this.#pair.sequences,
+        ...(this.#pair.sequences === undefined ? {} : { sequences: this.#pair.sequences }),
         schemas: this.#pair.schemas,
         settled: (side) => this.#comparison.settled(side),
         equalizer: (from) => (tellsAll(this.#spec.follow.method, from) ? undefined : this.#comparison.equalizer(from)),

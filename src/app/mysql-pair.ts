@@ -37,9 +37,11 @@ import { originOf } from '../systems/mysql/teal-schema.ts';
 import { familyPolicy } from '../systems/mysql/values/policy.ts';
 import { columnWriter } from '../systems/mysql/values/to-sql.ts';
 import { addressOf } from './address.ts';
+import { SideComparison } from './compare-sides.ts';
+import type { Comparison, ComparisonPorts } from './comparison.ts';
 import { mysqlSchemas } from './compare-mysql-schemas.ts';
 import { firstPositionStep, partsOf, recordSteps, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
-import type { Pair } from './pair.ts';
+import type { DatabasePair } from './pair.ts';
 
 export interface MysqlPairOptions {
   readonly spec: Spec;
@@ -53,7 +55,7 @@ export interface MysqlPairOptions {
 const outlastMs = 60_000;
 
 /** Two servers of the family of MySQL, of one kind or of two. Databases have the same names on both. */
-export class MysqlPair implements Pair {
+export class MysqlPair implements DatabasePair {
   readonly fences: Readonly<Record<Side, Fence>>;
   readonly sequences: Sequences;
   readonly schemas: Schemas;
@@ -136,6 +138,10 @@ export class MysqlPair implements Pair {
 
   async outlastWriters(side: Side, signal: AbortSignal): Promise<boolean> {
     return this.#sessions[side].use(async (connection) => outlastWriters(connection, outlastMs, signal));
+  }
+
+  comparison(ports: ComparisonPorts): Comparison {
+    return new SideComparison({ ...ports, pair: this });
   }
 
   stages(carrier: Carrier): readonly Stage[] {

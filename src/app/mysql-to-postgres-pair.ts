@@ -50,10 +50,12 @@ import { bareSlotStep, fenceStep, tealSchemaStep } from '../systems/postgres/set
 import { translatedTarget } from '../sync/translated-target.ts';
 import { translatedRepairer, translatedSide, type SideNames } from '../verify/translated-side.ts';
 import { addressOf } from './address.ts';
+import { SideComparison } from './compare-sides.ts';
+import type { Comparison, ComparisonPorts } from './comparison.ts';
 import { unlikeSchemas } from './compare-unlike-schemas.ts';
 import { firstPositionStep, itemsOf, partsOf, recordSteps, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
 import { namingRefusedValues } from './name-refused-values.ts';
-import type { Pair } from './pair.ts';
+import type { DatabasePair } from './pair.ts';
 import { holdsClients } from './routers.ts';
 import { selectedCatalog } from './kept-catalog.ts';
 import { foundObjects, mappedObjects } from './unlike-objects.ts';
@@ -71,7 +73,7 @@ export interface MysqlToPostgresOptions {
 const outlastMs = 60_000;
 
 /** MySQL or MariaDB as blue, PostgreSQL as green. What both sides have is known by blue's names, but for what acts on green alone. */
-export class MysqlToPostgresPair implements Pair {
+export class MysqlToPostgresPair implements DatabasePair {
   readonly names: TealNames;
   readonly fences: Readonly<Record<Side, Fence>>;
   readonly sequences: Sequences;
@@ -197,6 +199,10 @@ export class MysqlToPostgresPair implements Pair {
       return this.#green.use(async (connection) => outlastPostgresWriters(connection, outlastMs, signal));
     }
     return this.#blue.use(async (connection) => outlastMysqlWriters(connection, outlastMs, signal));
+  }
+
+  comparison(ports: ComparisonPorts): Comparison {
+    return new SideComparison({ ...ports, pair: this });
   }
 
   stages(carrier: Carrier): readonly Stage[] {

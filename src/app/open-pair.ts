@@ -8,19 +8,20 @@ import { publicationStepId } from '../systems/postgres/publication.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
 import { pollingStepId } from '../systems/postgres/polling/step.ts';
 import { recorderStepId } from '../systems/postgres/trigger-source/recorder.ts';
-import { selectedCatalog } from './kept-catalog.ts';
+import { keepTopics, keptTopics, selectedCatalog } from './kept-catalog.ts';
+import { assessKafkaClusters } from './assess-kafka.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { assessBoth } from './look.ts';
-import { catalogOf, recoverCommand, toolsFor, type Opening } from './opening.ts';
+import { catalogOf, hasBegun, recoverCommand, refuseBlockers, toolsFor, type Opening } from './opening.ts';
 import type { Pair, PairToPlan } from './pair.ts';
 import { PostgresPair } from './postgres-pair.ts';
 
 /** For all that moves data: the two systems. Errors: TEAL-APP-006 systems that are not moved. */
-export function requireMovable({ blue, green }: Spec): Readonly<Record<Side, DatabaseName>> {
+export function requireMovable({ blue, green }: Spec): Readonly<Record<Side, SystemName>> {
   const systems = { blue: blue.system, green: green.system };
+  if (systems.blue === 'kafka' && systems.green === 'kafka') return systems;
   if (isDatabase(systems.blue) && isDatabase(systems.green)) {
-    if (systems.green === 'postgres' || systems.blue !== 'postgres')
-      return { blue: systems.blue, green: systems.green };
+    if (systems.green === 'postgres' || systems.blue !== 'postgres') return systems;
   }
   throw new TealError('TEAL-APP-006', `from ${blue.system} to ${green.system}`, systems);
 }
@@ -36,6 +37,7 @@ function isDatabase(system: SystemName): system is DatabaseName {
 export async function openPair(opening: Opening, state: MigrationState, tools?: PgTools): Promise<Pair> {
   const { spec, stateDir } = opening.loaded;
   requireMovable(spec);
+  if (spec.blue.system === 'kafka') return kafka(opening, state);
   if (opening.command !== recoverCommand) refuseOtherMethod(spec, state);
   if (spec.blue.system !== 'postgres') return (await import('./open-mysql-pair.ts')).openMysqlPair(opening, state);
   const { catalog, leftOut } = await catalogOf(opening, state);
@@ -52,6 +54,7 @@ export async function openPair(opening: Opening, state: MigrationState, tools?: 
 export async function pairToPlan(loaded: LoadedSpec, signal: AbortSignal): Promise<PairToPlan> {
   const { spec, stateDir } = loaded;
   requireMovable(spec);
+  if (spec.blue.system === 'kafka') return kafkaToPlan(spec, signal);
   if (spec.blue.system !== 'postgres') return (await import('./open-mysql-pair.ts')).mysqlPairToPlan(loaded, signal);
   const { blue, green, assessment } = await assessBoth(spec, signal);
   const tools = await findPgTools({ blueMajor: blue.identity.major, greenMajor: green.identity.major });
@@ -62,6 +65,24 @@ export async function pairToPlan(loaded: LoadedSpec, signal: AbortSignal): Promi
     blue: `PostgreSQL ${blue.identity.version}`,
     green: `PostgreSQL ${green.identity.version}`,
   };
+}
+
+async function kafka(opening: Opening, state: MigrationState): Promise<Pair> {
+  const { spec, stateDir } = opening.loaded;
+  const { KafkaPair } = await import('./kafka-pair.ts');
+  const kept = hasBegun(state) ? keptTopics(stateDir) : undefined;
+  if (kept !== undefined) return new KafkaPair({ spec, topics: kept });
+  const { assessment, topics } = await assessKafkaClusters(spec, opening.signal);
+  refuseBlockers(assessment);
+  keepTopics(stateDir, topics);
+  return new KafkaPair({ spec, topics });
+}
+
+async function kafkaToPlan(spec: Spec, signal: AbortSignal): Promise<PairToPlan> {
+  const { assessment, topics, blue, green } = await assessKafkaClusters(spec, signal);
+  const { KafkaPair } = await import('./kafka-pair.ts');
+  const named = ({ identity }: typeof blue): string => `Kafka (cluster ${identity.clusterId})`;
+  return { pair: new KafkaPair({ spec, topics }), assessment, blue: named(blue), green: named(green) };
 }
 
 /** What blue was prepared for is in the journal: positions of the log mean nothing in a record. */

@@ -93,7 +93,7 @@ async function freshCatalog(
 }
 
 /** Errors: TEAL-APP-001. */
-export function refuseBlockers(assessment: Assessment): void {
+export function refuseBlockers(assessment: Pick<Assessment, 'findings'>): void {
   const blockers = blockersOf(assessment);
   if (blockers.length === 0) return;
   throw new TealError('TEAL-APP-001', `${blockers.length} findings stand in the way`, {

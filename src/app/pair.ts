@@ -7,24 +7,21 @@ import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
 import type { Assessment } from '../stages/assess/assess.ts';
+import type { GroupPorts } from '../stages/groups/group-steps.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
+import type { Comparison, ComparisonPorts } from './comparison.ts';
 
 /** Two systems as one migration sees them, whatever they are: every role that the stages ask for, and the stages' steps in their order. */
 export interface Pair extends AsyncDisposable {
   readonly fences: Readonly<Record<Side, Fence>>;
-  readonly sequences: Sequences;
+  /** Absent where nothing gives out numbers. */
+  readonly sequences?: Sequences;
   readonly schemas: Schemas;
-  readonly access: Readonly<Record<Side, SideAccess>>;
-  /** Tables that hold rows themselves and whose rows the log carries. */
-  readonly storedTables: readonly Table[];
-  /** Columns by `schema.table` that are not meant to be the same on both sides: they are not compared, and a certificate names them. Default: none. */
-  readonly unlikeColumns?: Readonly<Record<string, readonly string[]>>;
-  /** The first value of the first row, in a transaction that writes nothing. */
+  /** For gates of SQL: the first value of the first row, in a transaction that writes nothing. */
   readonly ask: AskValue;
-  /** Changes rows of one side as Teal: no flow takes them for a client's. */
-  repairer(side: Side): Repairer;
-  /** Waits until every transaction that runs on a side has ended, at most a minute; false when one has not. What they wrote is then in every new snapshot. */
-  outlastWriters(side: Side, signal: AbortSignal): Promise<boolean>;
+  /** Readers that keep their place in what they read, and move before those who write; absent where all clients move at once. */
+  readonly groups?: GroupPorts;
+  comparison(ports: ComparisonPorts): Comparison;
   stages(carrier: Carrier): readonly Stage[];
   /**
    * Takes away what Teal made, and puts back what it changed. The side that is not live any more stays closed unless the file says otherwise. `remembered`: what a step
@@ -37,8 +34,21 @@ export interface Pair extends AsyncDisposable {
 
 export interface PairToPlan {
   readonly pair: Pair;
-  readonly assessment: Assessment;
+  readonly assessment: Pick<Assessment, 'findings'>;
   /** `PostgreSQL 16.4`, `MariaDB 10.11.8`. */
   readonly blue: string;
   readonly green: string;
+}
+
+/** Two databases: with tables and rows, and what a comparison of them asks. */
+export interface DatabasePair extends Pair {
+  readonly access: Readonly<Record<Side, SideAccess>>;
+  /** Tables that hold rows themselves and whose rows the log carries. */
+  readonly storedTables: readonly Table[];
+  /** Columns by `schema.table` that are not meant to be the same on both sides: they are not compared, and a certificate names them. Default: none. */
+  readonly unlikeColumns?: Readonly<Record<string, readonly string[]>>;
+  /** Changes rows of one side as Teal: no flow takes them for a client's. */
+  repairer(side: Side): Repairer;
+  /** Waits until every transaction that runs on a side has ended, at most a minute; false when one has not. What they wrote is then in every new snapshot. */
+  outlastWriters(side: Side, signal: AbortSignal): Promise<boolean>;
 }

@@ -5,12 +5,14 @@ import type { Plan } from '../plan/plan.ts';
 import { renderPlan, renderPlanMarkdown } from '../plan/render.ts';
 import { planOf, type PlannableStage } from '../engine/plan-of.ts';
 import { cutSteps } from '../stages/cutover/cut-steps.ts';
+import { groupSteps } from '../stages/groups/group-steps.ts';
 import { addressOf } from './address.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { gatesOf } from './gates-of.ts';
 import { flowBackMs } from './migration.ts';
 import { pairToPlan } from './open-pair.ts';
+import type { Pair } from './pair.ts';
 import { routerToPlan } from './routers.ts';
 
 export interface Planned {
@@ -33,7 +35,7 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     fences: pair.fences,
     router,
     carrier,
-    sequences: pair.sequences,
+    ...(pair.sequences === undefined ? {} : { sequences: pair.sequences }),
     schemas: pair.schemas,
     settled: () => 0,
     equalizer: (from: Side) => (tellsAll(spec.follow.method, from) ? undefined : { compare: unasked, repair: unasked }),
@@ -41,6 +43,7 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
   const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;
   const stages: readonly PlannableStage[] = [
     ...pair.stages(carrier),
+    ...(await groupsStage(pair)),
     {
       id: 'cut over',
       title: 'Cut over',
@@ -79,4 +82,12 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     plan,
     render: (format, options) => (format === 'text' ? renderPlan(plan, options) : renderPlanMarkdown(plan)),
   };
+}
+
+/** Those that read from blue now; of each its move. */
+async function groupsStage({ groups: ports }: Pair): Promise<readonly PlannableStage[]> {
+  if (ports === undefined) return [];
+  const groups = (await ports.groups.list('blue')).filter(({ id }) => ports.isSelected(id));
+  const steps = groups.flatMap(({ id }) => groupSteps({ group: id, number: 1, to: 'green' }, ports));
+  return [{ id: 'groups', title: 'Move the groups of consumers, one after the other', steps }];
 }

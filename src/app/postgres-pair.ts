@@ -52,9 +52,11 @@ import {
   type RecordedSnapshotOptions,
 } from '../systems/postgres/trigger-source/snapshot.ts';
 import { addressOf } from './address.ts';
+import { SideComparison } from './compare-sides.ts';
+import type { Comparison, ComparisonPorts } from './comparison.ts';
 import { programUrl } from './program.ts';
 import { postgresSchemas } from './compare-schemas.ts';
-import type { Pair } from './pair.ts';
+import type { DatabasePair } from './pair.ts';
 
 export interface PairOptions {
   readonly spec: Spec;
@@ -84,7 +86,7 @@ function beforeTokenBy(method: FollowMethod): PostgresFenceOptions {
 }
 
 /** Two PostgreSQL databases. */
-export class PostgresPair implements Pair {
+export class PostgresPair implements DatabasePair {
   readonly names: TealNames;
   readonly fences: Readonly<Record<Side, Fence>>;
   readonly sequences: Sequences;
@@ -148,6 +150,10 @@ export class PostgresPair implements Pair {
 
   async outlastWriters(side: Side, signal: AbortSignal): Promise<boolean> {
     return this.#sessions[side].use(async (connection) => outlastWriters(connection, outlastMs, signal));
+  }
+
+  comparison(ports: ComparisonPorts): Comparison {
+    return new SideComparison({ ...ports, pair: this });
   }
 
   stages(carrier: Carrier): readonly Stage[] {

@@ -1,5 +1,5 @@
 import type { ComparedTable, DifferentRow } from '../app/differences.ts';
-import type { Verification } from '../app/compare-sides.ts';
+import type { Verification } from '../app/comparison.ts';
 import { tone, wrap } from './print.ts';
 
 /** What `teal verify` has to tell. */
@@ -48,7 +48,8 @@ function stillDifferent(after: Verification): readonly string[] {
 }
 
 function renderTable(table: ComparedTable): readonly string[] {
-  if (table.outcome !== 'differs') return [`${tone('bold', table.table)}: ${table.reason ?? table.outcome}`];
+  if (table.outcome !== 'differs' || table.reason !== undefined)
+    return [`${tone('bold', table.table)}: ${table.reason ?? table.outcome}`];
   const counts: readonly (readonly [number, string])[] = [
     [table.missing.blue, 'missing on blue'],
     [table.missing.green, 'missing on green'],

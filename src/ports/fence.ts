@@ -18,9 +18,9 @@ export const fenceSigns = Object.freeze({
 export interface FenceState {
   /**
    * `raised`: every managed table refuses writes of clients. `partly`: it was not put on all of them, or some were taken out of it by somebody else; raising and lowering
-   * are atomic.
+   * are atomic. `watched`: the side is not live, and nothing refuses writes there, for the system has nothing that could; each that comes is found (a rogue write).
    */
-  readonly fence: 'absent' | 'installed' | 'raised' | 'partly';
+  readonly fence: 'absent' | 'installed' | 'raised' | 'watched' | 'partly';
   /** Tokens written on this side by fences, newest last. */
   readonly tokens: readonly string[];
   /** The owner rows on this side: the highest epoch rules. */
@@ -46,8 +46,19 @@ export interface RaiseOptions {
 
 /** What a fence does to its system, for people: the words of a plan. */
 export interface FenceTold {
-  readonly raising: { readonly does: string; readonly locks: string; readonly costs: string };
-  readonly lowering: { readonly locks: string; readonly costs: string };
+  readonly raising: {
+    readonly does: string;
+    readonly locks: string;
+    readonly costs: string;
+    /** Absent: of tables. */
+    readonly undone?: string;
+  };
+  readonly lowering: {
+    /** With the owner row. Absent: of tables. */
+    readonly does?: string;
+    readonly locks: string;
+    readonly costs: string;
+  };
 }
 
 /**

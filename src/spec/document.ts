@@ -34,7 +34,7 @@ const side = z.strictObject({
     .enum(['postgres', 'mysql', 'mariadb', 'kafka'])
     .default('postgres')
     .describe(
-      'The kind of system. MySQL and MariaDB can be moved to PostgreSQL or to one another; between two clusters of Kafka there is `teal assess`.',
+      'The kind of system. MySQL and MariaDB can be moved to PostgreSQL or to one another, a cluster of Kafka to another one.',
     ),
   url: secret,
 });
@@ -123,6 +123,35 @@ const traffic = z
       });
     }
   });
+
+const groups = z
+  .strictObject({
+    include: z.array(text).min(1).default(['*']),
+    exclude: z.array(text).default([]),
+    stop: program
+      .optional()
+      .describe(
+        'Ends the readers of a group: its last arguments are the side and the group. Beside `start`. Default: Teal waits until somebody has done it.',
+      ),
+    start: program
+      .optional()
+      .describe(
+        'Starts the readers of a group on a side: its last arguments are the side and the group. Beside `stop`.',
+      ),
+    timeout: duration.default(60_000).describe('How long one of these programs may run.'),
+    patience: duration
+      .default(600_000)
+      .describe('How long a group may take to leave one side, and to appear on the other and read on there.'),
+    maxLag: z
+      .int()
+      .min(0, 'a number from 0 to 1000000000')
+      .max(1e9, 'a number from 0 to 1000000000')
+      .default(1_000)
+      .describe('How many offsets a group may be behind on the new side when its move is over.'),
+  })
+  .describe(
+    'Kafka alone: which consumer groups move, before the producers, and who ends and starts them. `*` stands for any characters.',
+  );
 
 const cutover = z
   .strictObject({
@@ -221,6 +250,7 @@ export const specDocument = z.strictObject({
     .strictObject({ include: z.array(text).min(1).default(['*']), exclude: z.array(text).default([]) })
     .optional()
     .describe('Kafka alone: which topics move. `*` stands for any characters.'),
+  groups: groups.optional(),
   traffic: traffic.prefault({}).describe('What clients pass through.'),
   mapping: mapping.optional(),
   copy: z.strictObject({ workers: natural(64).default(4), indexWorkers: natural(64).default(2) }).prefault({}),

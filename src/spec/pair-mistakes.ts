@@ -19,6 +19,15 @@ const pair = z.object({
     .loose()
     .catch({})
     .default({}),
+  groups: z.object({ stop: z.unknown().optional(), start: z.unknown().optional() }).catch({}).default({}),
+  cutover: z
+    .object({
+      gates: z.array(z.unknown()).catch([]).default([]),
+      lockTimeout: z.unknown().optional(),
+      sequenceHeadroom: z.unknown().optional(),
+    })
+    .catch({ gates: [] })
+    .default({ gates: [] }),
   follow: z
     .object({
       method: z.unknown().optional(),
@@ -39,9 +48,10 @@ export function mistakesOfPair(plain: unknown, places: Places): readonly Mistake
   if (!parsed.success) return [];
   const { blue, green, traffic, follow } = parsed.data;
   const given = new Set(Object.keys(Object(plain)));
-  if (blue.system === 'kafka' || green.system === 'kafka') return mistakesOfKafka({ blue, green }, given, places);
+  if (blue.system === 'kafka' || green.system === 'kafka') return mistakesOfKafka(parsed.data, given, places);
   return [
     ...mistakesOfWord('topics', '`topics` is of Kafka: of databases there are `tables`', given, places),
+    ...mistakesOfWord('groups', '`groups` is of Kafka', given, places),
     ...mistakesOfTraffic({ blue, green, traffic }, places),
     ...mistakesOfRouter(traffic, routerOf(parsed.data), { blue: blue.system, green: green.system }, places),
     ...mistakesOfFollow({ blue, follow }, places),
@@ -54,21 +64,58 @@ function routerOf({ blue, green, traffic }: PairOfDocument): string {
   return familyOf(blue.system) === familyOf(green.system) ? 'proxy' : 'none';
 }
 
-/** What the words of a migration of databases would mean for topics is not settled yet. */
-const ofDatabases = ['tables', 'traffic', 'mapping', 'copy', 'follow', 'cutover', 'soak', 'finalise'] as const;
+const ofDatabases = ['tables', 'mapping', 'copy', 'follow'] as const;
+/** Nothing else knows what Kafka's clients say. */
+const kafkaRouters = ['none', 'command', 'webhook'];
+const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients'];
 
-function mistakesOfKafka(
-  { blue, green }: Pick<PairOfDocument, 'blue' | 'green'>,
-  given: ReadonlySet<string>,
-  places: Places,
-): readonly Mistake[] {
+function mistakesOfKafka(document: PairOfDocument, given: ReadonlySet<string>, places: Places): readonly Mistake[] {
+  const { blue, green, traffic, cutover, groups } = document;
   if (blue.system !== green.system) {
     const side = blue.system === 'kafka' ? 'green' : 'blue';
     const message = 'expected kafka: topics can be moved to another cluster only';
     return [{ ...places.ofValue([side, 'system']), path: `${side}.system`, message }];
   }
-  const why = 'clusters of Kafka are assessed and not moved yet, and know `topics` alone';
-  return ofDatabases.flatMap((word) => mistakesOfWord(word, why, given, places));
+  const at = (path: readonly string[], message: string): Mistake => ({
+    ...places.ofValue([...path]),
+    path: path.join('.'),
+    message,
+  });
+  const router = traffic.router ?? 'none';
+  const known = Object.fromEntries(Object.entries(traffic).filter(([word]) => !ofProxy.includes(word)));
+  const { stop, start } = groups;
+  return [
+    ...ofDatabases.flatMap((word) =>
+      mistakesOfWord(word, 'it is of databases; of Kafka there are `topics` and `groups`', given, places),
+    ),
+    ...(typeof router === 'string' && !kafkaRouters.includes(router)
+      ? [at(['traffic', 'router'], `expected ${kafkaRouters.join(', ')}: no other router knows clients of Kafka`)]
+      : mistakesOfRouter(
+          known,
+          typeof router === 'string' ? router : '',
+          { blue: blue.system, green: green.system },
+          places,
+        )),
+    ...ofProxy
+      .filter((word) => Object.hasOwn(traffic, word))
+      .map((word) => at(['traffic', word], 'expected nothing: there is no proxy for clients of Kafka')),
+    ...(stop !== undefined && start === undefined ? [at(['groups', 'start'], 'is missing: `stop` needs it')] : []),
+    ...(start !== undefined && stop === undefined ? [at(['groups', 'stop'], 'is missing: `start` needs it')] : []),
+    ...(['lockTimeout', 'sequenceHeadroom'] as const)
+      .filter((word) => cutover[word] !== undefined)
+      .map((word) => at(['cutover', word], 'expected nothing: it is of databases')),
+    ...cutover.gates.flatMap((gate, index) =>
+      typeof gate === 'object' && gate !== null && 'sql' in gate
+        ? [
+            {
+              ...places.ofValue(['cutover', 'gates', index]),
+              path: `cutover.gates[${index}]`,
+              message: 'expected another gate: Kafka is asked nothing by SQL',
+            },
+          ]
+        : [],
+    ),
+  ];
 }
 
 function mistakesOfWord(word: string, why: string, given: ReadonlySet<string>, places: Places): readonly Mistake[] {

@@ -326,14 +326,46 @@ describe('clusters of Kafka', () => {
   });
 
   test('know no word of databases, and databases know no topics', () => {
-    const wrong = messages(parseKafka(text('tables: { include: ["a.b"] }\ncutover: { maxPause: 1s }\n')));
+    const wrong = messages(
+      parseKafka(
+        text(`tables: { include: ["a.b"] }
+traffic: { router: proxy, listen: "127.0.0.1:1" }
+groups: { stop: [./stop] }
+cutover: { lockTimeout: 1s, gates: [{ lag: 1s }, { sql: "select 1", equals: 1 }] }
+`),
+      ),
+    );
     expect(wrong).toEqual([
-      expect.stringMatching(/^tables: expected nothing: clusters of Kafka are assessed/),
-      expect.stringMatching(/^cutover: expected nothing/),
+      'tables: expected nothing: it is of databases; of Kafka there are `topics` and `groups`',
+      'traffic.router: expected none, command, webhook: no other router knows clients of Kafka',
+      'traffic.listen: expected nothing: there is no proxy for clients of Kafka',
+      'groups.start: is missing: `stop` needs it',
+      'cutover.lockTimeout: expected nothing: it is of databases',
+      'cutover.gates[1]: expected another gate: Kafka is asked nothing by SQL',
     ]);
-    expect(mistakes(`${minimal}topics: { include: ["a"] }\n`)).toEqual([
+    expect(mistakes(`${minimal}topics: { include: ["a"] }\ngroups: {}\n`)).toEqual([
       '5:1 topics: expected nothing: `topics` is of Kafka: of databases there are `tables`',
+      '6:1 groups: expected nothing: `groups` is of Kafka',
     ]);
+  });
+
+  test('name the groups that move, and who ends and starts their consumers', () => {
+    const parsed = parseKafka(
+      text('groups: { exclude: [audit], stop: [./c, stop], start: [./c, start], patience: 5m }\n'),
+    );
+    const groups = {
+      include: ['*'],
+      exclude: ['audit'],
+      desk: { stop: ['./c', 'stop'], start: ['./c', 'start'] },
+      timeoutMs: 60_000,
+      patienceMs: 300_000,
+      maxLag: 1_000,
+    };
+    expect(parsed).toMatchObject({ ok: true, spec: { groups } });
+    expect(parseKafka(text('traffic: { router: command, read: [./r], point: [./p] }\n'))).toMatchObject({
+      ok: true,
+      spec: { traffic: { router: 'command' }, groups: { include: ['*'] } },
+    });
   });
 
   test('go to another cluster only', () => {

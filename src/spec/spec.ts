@@ -68,6 +68,16 @@ interface AskedSpec {
   readonly ttlMs?: number;
 }
 
+export interface GroupsSpec {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** Programs that end and start the consumers of a group; absent: a person does. */
+  readonly desk?: { readonly stop: readonly string[]; readonly start: readonly string[]; readonly folder: string };
+  readonly timeoutMs: number;
+  readonly patienceMs: number;
+  readonly maxLag: number;
+}
+
 /** A router that is neither Teal's proxy nor none. */
 export type RouterSpec = PgBouncerSpec | HaproxySpec | CommandSpec | WebhookSpec;
 
@@ -79,6 +89,8 @@ export interface Spec {
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   /** Of Kafka, where `tables` says nothing. */
   readonly topics?: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  /** Of Kafka: groups of consumers. */
+  readonly groups?: GroupsSpec;
   readonly traffic: {
     readonly router: RouterName;
     /** What that router needs, where it is neither the proxy nor none. */
@@ -129,7 +141,9 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     blue: { system: document.blue.system, url: urls.blue },
     green: { system: document.green.system, url: urls.green },
     tables: document.tables,
-    ...(families.blue === 'kafka' ? { topics: document.topics ?? { include: ['*'], exclude: [] } } : {}),
+    ...(families.blue === 'kafka'
+      ? { topics: document.topics ?? { include: ['*'], exclude: [] }, groups: groupsOf(document, folder) }
+      : {}),
     traffic: {
       router: traffic.router ?? (families.blue === families.green && families.blue !== 'kafka' ? 'proxy' : 'none'),
       ...viaOf(document, urls, folder),
@@ -177,6 +191,19 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
 function minutesOf(zone: string): number {
   const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4));
   return zone.startsWith('-') ? -minutes : minutes;
+}
+
+const groupDefaults = { include: ['*'], exclude: [], timeout: 60_000, patience: 600_000, maxLag: 1_000 };
+
+function groupsOf({ groups: given }: SpecDocument, folder: string): GroupsSpec {
+  const { include, exclude, stop, start, timeout, patience, maxLag } = {
+    stop: undefined,
+    start: undefined,
+    ...groupDefaults,
+    ...given,
+  };
+  const desk = stop === undefined || start === undefined ? {} : { desk: { stop, start, folder } };
+  return { include, exclude, ...desk, timeoutMs: timeout, patienceMs: patience, maxLag };
 }
 
 /** Of an address that names neither a database nor a role: the router says that it leads to neither side. */

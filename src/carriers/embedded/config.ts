@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { TealError } from '../../kernel/errors.ts';
 import type { Flow } from '../../ports/carrier.ts';
 
-const system = z.enum(['postgres', 'mysql', 'mariadb']);
+const system = z.enum(['postgres', 'mysql', 'mariadb', 'kafka']);
 const bothPostgres: Readonly<Record<'source' | 'target', z.infer<typeof system>>> = Object.freeze({
   source: 'postgres',
   target: 'postgres',
@@ -73,6 +73,8 @@ export const carrierConfigSchema = z.strictObject({
   tables: z
     .strictObject({ include: z.array(z.string()).readonly(), exclude: z.array(z.string()).readonly() })
     .optional(),
+  /** Of Kafka: every topic that is mirrored. */
+  topics: z.array(z.string()).readonly().optional(),
   /** Without it names and values are the same on both sides. */
   translation: translationSchema.optional(),
 });

@@ -22,6 +22,7 @@ interface LifecycleArguments extends MigrationArguments {
   readonly early?: boolean;
   readonly stopProxy?: boolean;
   readonly acceptSchema?: string;
+  readonly group?: readonly string[];
 }
 
 const shapes: readonly CommandShape[] = [
@@ -57,7 +58,8 @@ const shapes: readonly CommandShape[] = [
       },
       examples: [['teal cutover', 'green is live when it ends; `teal rollback` goes back']],
     },
-    work: async (migration) => migration.cutover(),
+    work: async (migration, { group = [] }) =>
+      group.length === 0 ? migration.cutover() : migration.moveReaders('green', group),
   },
   {
     name: 'rollback',
@@ -69,7 +71,8 @@ const shapes: readonly CommandShape[] = [
         [`teal rollback --reason 'slow reports'`, 'blue is live when it ends, and the reason is in the report'],
       ],
     },
-    work: async (migration, given) => migration.rollback(given.reason ?? 'not given'),
+    work: async (migration, { group = [], reason = 'not given' }) =>
+      group.length === 0 ? migration.rollback(reason) : migration.moveReaders('blue', group),
   },
   {
     name: 'finalise',
@@ -123,6 +126,7 @@ export function lifecycleCommands(program: Command): void {
         '--accept-schema <digest>',
         'accept the differences between the schemas that were listed under it',
       );
+      command.option('--group <name...>', 'Kafka: move these consumer groups alone; producers stay where they are');
     }
     if (shape.name === 'rollback' || shape.name === 'abort') command.option('--reason <text>', 'for the journal');
     command.action(async (given: LifecycleArguments) => {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Verification } from '../../app/compare-sides.ts';
+import type { Verification } from '../../app/comparison.ts';
 import type { Migration } from '../../app/migration.ts';
 import { isTealError, TealError } from '../../kernel/errors.ts';
 import { explain, longOptions } from '../explain.ts';

@@ -45,7 +45,7 @@ export const appCodes = {
   'TEAL-APP-006': {
     summary: 'This pair of systems cannot be moved',
     happened:
-      'Teal moves PostgreSQL to PostgreSQL, MySQL or MariaDB to PostgreSQL, and one server of MySQL or MariaDB to another. It does not move PostgreSQL to one of them. Clusters of Kafka are assessed (`teal assess`) and not moved.',
+      'Teal moves PostgreSQL to PostgreSQL, MySQL or MariaDB to PostgreSQL, and one server of MySQL or MariaDB to another. It does not move PostgreSQL to one of them. A cluster of Kafka is moved to another one of Kafka alone.',
     doThis: 'Look at `system` of both sides in the file. Nothing was begun, and nothing was changed on either side.',
     retry: 'never',
     dataMayDiffer: 'no',
@@ -56,6 +56,13 @@ export const appCodes = {
       'Tables of green were made, and rows were copied, by the `mapping` that the file had when the migration began, and blue was prepared for its `follow.method`. Another mapping would look for other tables, another method for changes where none are kept.',
     doThis:
       'Put the word that the error names back as it was, and look at `tables` too. For another one run `teal abort` with the file as it was, then `teal up`: the copy is made anew.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-008': {
+    summary: 'These systems have no groups of readers',
+    happened: '`--group` names consumer groups of Kafka, which are moved before the producers. Databases have none.',
+    doThis: 'Leave `--group` away.',
     retry: 'never',
     dataMayDiffer: 'no',
   },

@@ -112,4 +112,39 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-STAGES-130': {
+    summary: 'A group of readers did not do in time what its move waits for',
+    happened:
+      'The readers of a group had to leave one cluster, or to appear on the other and read on there, and within `groups.patience` they did not. Groups that were moved before stay where they are now, this one belongs to the side that it reads from, and producers were not touched.',
+    doThis:
+      'The message says on which side how many readers there are, and how far behind. End or start them, or mend the program under `groups.stop` or `groups.start`, and run the same command again: it goes on with this group. To leave it for later move others by name: `teal cutover --group NAME`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-131': {
+    summary: 'The mirror did not come to where a group stands',
+    happened:
+      'A group has read further than the mirror has carried, and the mirror did not come there in time. The group has no place on the other side yet; its readers are ended.',
+    doThis:
+      'Look at `teal status` for what holds up the mirror, mend it and run the same command again. Or start the readers where they were: nothing of it was changed.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-132': {
+    summary: 'There is no group of that name that could be moved',
+    happened:
+      'A group was named that has neither a place in the topics of the migration nor a move that is open, or that the file leaves out.',
+    doThis: 'The facts list the groups that could be moved. Look at `groups` in the file too. Nothing was begun.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-133': {
+    summary: 'Topics of green have another number of partitions than those of blue',
+    happened:
+      'A mirror keeps each record in the partition that it is in, so that the order of a key stays what it was. A topic that is on green already is divided otherwise. Nothing was copied.',
+    doThis:
+      'Delete the topic on green, or give it the partitions of blue (`kafka-topics.sh --alter --partitions`), and run `teal up` again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-STAGES-${number}`, ErrorEntry>;

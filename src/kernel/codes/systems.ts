@@ -615,4 +615,39 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-660': {
+    summary: 'A consumer group has members where its offsets are to be set',
+    happened:
+      'Kafka lets nobody set the offsets of a group that somebody reads with: its members would go on where they are, and set them again.',
+    doThis:
+      'Stop the consumers of the group on that side (the facts tell how many there are), wait until the group is empty, then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-661': {
+    summary: 'The control topic of the migration cannot be read',
+    happened:
+      'The topic teal.NAME.control holds a record that this version of Teal did not write: somebody else wrote there, or a newer Teal. Tokens of cuts and who owns the records stand there, so nothing is decided without it.',
+    doThis: 'Run the version of Teal that the migration was last run with, and let nobody else write into the topic.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-662': {
+    summary: 'Teal would be refused together with the producers',
+    happened:
+      'Producers are kept out by a rule that denies WRITE to everybody but super users of the cluster (super.users), and the user of the address is none of them: the mirror could not write there either. The rule was taken back.',
+    doThis:
+      'Let the user of the address be in super.users on every broker of that cluster, then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-663': {
+    summary: 'A cluster that was closed to producers did not come to rest',
+    happened:
+      'After producers were refused a partition still moved, or a transaction stayed open on it, for longer than a cut may wait. Without an authorizer producers with acks 0 or 1 cannot be kept out, and open transactions cannot end. The cluster was opened again; nothing moved to the other side.',
+    doThis:
+      'Stop who writes there (the facts name topic and partition), or end the transaction that the message names, then cut again. With an authorizer on the cluster everybody but super users is refused.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

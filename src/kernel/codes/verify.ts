@@ -47,4 +47,13 @@ export const verifyCodes = {
     retry: 'operator',
     dataMayDiffer: 'yes',
   },
+  'TEAL-VERIFY-007': {
+    summary: 'What differs between two clusters of Kafka cannot be repaired',
+    happened:
+      'A log only grows: a record that is missing, or one too many, has no place any more between those that are there. Nothing was changed.',
+    doThis:
+      'The certificate names the topics and where they differ. While blue is live, `teal abort` deletes the topics that Teal has made on green, and `teal up` mirrors them anew. Find whoever wrote on the side that is not live first.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
 } as const satisfies Record<`TEAL-VERIFY-${number}`, ErrorEntry>;

@@ -40,7 +40,8 @@ export interface CutPorts {
   readonly fences: Readonly<Record<Side, Fence>>;
   readonly router: Router;
   readonly carrier: Carrier;
-  readonly sequences: Sequences;
+  /** Absent where nothing gives out numbers. */
+  readonly sequences?: Sequences;
   readonly schemas: Schemas;
   /** How many of the transactions on a side that are not Teal's were there already when the sides were last found equal: they are no reason against a cut. */
   readonly settled: (side: Side) => number;
@@ -60,7 +61,7 @@ export function cutSteps(cut: Cut, ports: CutPorts, limits: CutLimits, schema?: 
     fenceStep(cut, ports, limits, clock, token),
     tokenStep(cut, ports, clock, token),
     ...equalSteps(cut, ports, clock),
-    sequencesStep(cut, ports, clock),
+    ...sequencesSteps(cut, ports, clock),
     lastLookStep(cut, ports, clock),
     decideStep(cut, ports, limits, clock),
     pointStep(cut, ports),
@@ -136,7 +137,7 @@ function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClo
     does: `${told?.does ?? `closes ${cut.from} to writes and writes the token`}; refuses a schema that is not the one that was compared`,
     locks: told?.locks ?? `what the fence of ${cut.from} takes, for a moment`,
     costs: told?.costs ?? 'a moment',
-    undone: `the tables of ${cut.from} take writes again`,
+    undone: told?.undone ?? `the tables of ${cut.from} take writes again`,
     probe: async () => {
       const seen = await clock.within(`a look at the fence of ${cut.from}`, async (signal) => fence.probe(signal));
       return seen.fence === 'raised' && seen.tokens.includes(token.name) ? done(`token ${token.name}`) : notDone;
@@ -233,8 +234,9 @@ function equalSteps(cut: Cut, ports: CutPorts, clock: PauseClock): readonly Step
   ];
 }
 
-function sequencesStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
-  return {
+function sequencesSteps(cut: Cut, { sequences }: CutPorts, clock: PauseClock): readonly Step[] {
+  if (sequences === undefined) return [];
+  const step: Step = {
     id: stepId(cut, 'sequences'),
     does: `moves every sequence of ${cut.to} past what ${cut.from} has given out`,
     locks: 'each sequence for the moment of its change',
@@ -242,14 +244,14 @@ function sequencesStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
     undone: 'nothing to undo: a gap in numbers harms nobody',
     probe: async () => {
       const behind = await clock.within('a look at the sequences', async (signal) =>
-        ports.sequences.behind(cut.from, cut.to, signal),
+        sequences.behind(cut.from, cut.to, signal),
       );
       return behind === 0 ? done('no sequence is behind') : notDone;
     },
-    act: async () =>
-      clock.within('the sequences', async (signal) => ports.sequences.handOver(cut.from, cut.to, signal)),
+    act: async () => clock.within('the sequences', async (signal) => sequences.handOver(cut.from, cut.to, signal)),
     undo: nothing,
   };
+  return [step];
 }
 
 /** C7: nobody but Teal has written on the gaining side, and the way back is ready. */
@@ -296,7 +298,9 @@ function decideStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseCl
   let attempted = false;
   return {
     id: stepId(cut, 'decide'),
-    does: `writes the owner row on ${cut.to} and opens its tables, in one transaction: from its commit on ${cut.to} is live`,
+    does:
+      told?.does ??
+      `writes the owner row on ${cut.to} and opens its tables, in one transaction: from its commit on ${cut.to} is live`,
     locks: told?.locks ?? `what the fence of ${cut.to} takes, for a moment`,
     costs: told?.costs ?? 'a moment',
     undone: 'by a cut in the other direction: `teal rollback`',

@@ -36,7 +36,7 @@ export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): 
     if (severity === 'blocker') reasons.push(`${what} ${mend}`);
   }
   if (losing.fence !== 'installed') reasons.push(`the fence of ${cut.from} is ${losing.fence}, not ready to be raised`);
-  if (gaining.fence !== 'raised')
+  if (gaining.fence !== 'raised' && gaining.fence !== 'watched')
     reasons.push(`${cut.to} takes writes of clients already (its fence is ${gaining.fence})`);
   const { owner } = ownerOf(losing, gaining);
   if (owner !== cut.from) reasons.push(`the owner rows say that ${owner} is live`);

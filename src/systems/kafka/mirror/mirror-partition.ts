@@ -23,6 +23,12 @@ export interface MirrorOptions {
   readonly transactionTimeoutMs?: number;
   /** Default 2 min: how long it tries, without a commit, what may pass by itself; then it is the worker's turn to begin anew, or a person's. */
   readonly patienceMs?: number;
+  /** The first offset of the source that is carried, where there is no map yet. Default: the first that the source still has. */
+  readonly origin?: bigint | undefined;
+  /** Default 4 MiB: of one answer of the source, of which two are held. A batch that is larger comes nonetheless. */
+  readonly fetchBytes?: number;
+  /** Where it ends, and then resolves; see `MirrorRun`. */
+  readonly until?: () => bigint | undefined;
   /** Told after every commit, and when there is nothing to carry. */
   readonly tell?: (state: MirrorState) => void;
 }
@@ -32,13 +38,14 @@ const longestPauseMs = 5_000;
 
 const defaultTransactionTimeoutMs = 60_000;
 const defaultPatienceMs = 120_000;
+const defaultFetchBytes = 4 * 2 ** 20;
 
 /**
- * Carries one partition until the signal is aborted: every committed record, in its order, once, with key, value, headers and time as they are, and beside them the map of
+ * Carries one partition until the signal is aborted or its end is reached: every committed record, in its order, once, with key, value, headers and time as they are, and beside them the map of
  * offsets, in the same transactions. Crash order: what the target has committed, and nothing else, says where to go on. So there is one way to begin, for the first start,
  * after a crash and after every error: take the transactional id, read the map, go on at its end.
  *
- * Resolves when the signal is aborted, after the transaction at hand. Errors, after some attempts where they may pass: TEAL-SYSTEMS-650 a later mirror has taken over, -651 the map cannot
+ * Resolves then, after the transaction at hand. Errors, after some attempts where they may pass: TEAL-SYSTEMS-650 a later mirror has taken over, -651 the map cannot
  * be read, -652 the source lacks records, -653 another topic, -654 times would be changed, and those of connections and refusals.
  */
 export async function mirrorPartition(options: MirrorOptions, signal: AbortSignal): Promise<void> {
@@ -49,10 +56,13 @@ export async function mirrorPartition(options: MirrorOptions, signal: AbortSigna
     try {
       await using clusters = await connectBoth(options, signal);
       await using session = await MirrorSession.open(placesOf(options, clusters), identity, signal);
-      await session.run(signal, (state) => {
+      const tell = (state: MirrorState): void => {
         [failures, wellAt] = [0, monotonicMs()];
         options.tell?.(state);
-      });
+      };
+      options.tell?.(session.state);
+      await session.run({ signal, tell, until: options.until ?? (() => undefined) });
+      return;
     } catch (error) {
       if (signal.aborted) return;
       failures += 1;
@@ -70,6 +80,8 @@ function placesOf(options: MirrorOptions, clusters: { source: Cluster; target: C
     map: options.map,
     transactionalId: options.transactionalId,
     transactionTimeoutMs: options.transactionTimeoutMs ?? defaultTransactionTimeoutMs,
+    origin: options.origin,
+    fetchBytes: options.fetchBytes ?? defaultFetchBytes,
   };
 }
 

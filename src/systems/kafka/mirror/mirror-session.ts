@@ -30,6 +30,10 @@ export interface MirrorPlaces {
   readonly map: { readonly topic: string; readonly partition: number };
   readonly transactionalId: string;
   readonly transactionTimeoutMs: number;
+  /** The first offset of the source that is carried, where the mirror begins. Default: the first that the source has. */
+  readonly origin?: bigint | undefined;
+  /** Of one answer, compressed as it is, and so of one transaction. A mirror holds two: one is on its way in while the other is written. */
+  readonly fetchBytes: number;
 }
 
 export interface MirrorState {
@@ -37,10 +41,17 @@ export interface MirrorState {
   readonly reached: OffsetPair;
   /** Where the source's committed records ended when it was last asked; undefined before. Behind by `stable − reached.source` offsets at most: not all hold a record. */
   readonly stable: bigint | undefined;
+  /** Since it was told before: what was carried, and how many bytes were fetched for it. */
+  readonly carried: { readonly records: number; readonly bytes: number };
 }
 
-/** Of one answer, compressed as it is, and so of one transaction. A mirror holds two: one is on its way in while the other is written. */
-const fetchBytes = 4 * 2 ** 20;
+export interface MirrorRun {
+  readonly signal: AbortSignal;
+  readonly tell: (state: MirrorState) => void;
+  /** Where it ends, asked again and again: nothing from there on is carried. Undefined: nowhere for now. The source must take no more records then. */
+  readonly until: () => bigint | undefined;
+}
+
 /** A transaction costs each side some work and the target an offset: the source waits this long, or for so much, before it answers. */
 const fetchMinBytes = 64 * 1024;
 const fetchWaitMs = 100;
@@ -73,6 +84,15 @@ export class MirrorSession implements AsyncDisposable {
     this.#block = block;
   }
 
+  /** As it is committed. */
+  get state(): MirrorState {
+    return {
+      reached: { source: this.#block.sourceReached, target: targetReached(this.#block) },
+      stable: undefined,
+      carried: { records: 0, bytes: 0 },
+    };
+  }
+
   /** `identity`: who this mirror was in its session before; then who it is now, from the moment on when the target says it. */
   static async open(
     places: MirrorPlaces,
@@ -96,7 +116,7 @@ export class MirrorSession implements AsyncDisposable {
     const blocks = await readMapBlocks(target, map, owner, limits);
     const last = blocks.at(-1);
     if (last !== undefined) requireSameTopics(last, from, to);
-    const block = last ?? (await originOf(source, target, from, to));
+    const block = last ?? (await originOf(places, from, to));
     const session = new MirrorSession(places, { from, to, map }, transactions, block);
     if (last === undefined) {
       await transactions.begin([map]);
@@ -107,27 +127,35 @@ export class MirrorSession implements AsyncDisposable {
   }
 
   /**
-   * Carries until the signal is aborted, and then resolves, or until an error. What comes next is fetched while the transaction before is written; no more than that.
+   * Carries until the signal is aborted or everything up to the end is there, and then resolves, or until an error. What comes next is fetched while the transaction before is written;
+   * no more than that.
    */
-  async run(signal: AbortSignal, tell: (state: MirrorState) => void): Promise<void> {
+  async run({ signal, tell, until }: MirrorRun): Promise<void> {
     let next = this.#block.sourceReached;
+    if (isThere(next, until())) return;
     let coming = this.#fetch(next);
     for (;;) {
       const answer = await untilAborted(coming, signal);
       if (answer === undefined) return;
-      const plan = planBatches(answer, next, this.#codecs);
+      const end = until();
+      const plan = withoutTail(planBatches(answer, next, this.#codecs, end), answer, end);
       const isIdle = plan.next === next;
+      const isEnd = isThere(plan.next, end);
       next = plan.next;
-      coming = this.#fetch(next);
-      // Its error is heard when it is awaited; one of the commit comes first.
-      coming.catch(() => undefined);
+      if (!isEnd) {
+        coming = this.#fetch(next);
+        // Its error is heard when it is awaited; one of the commit comes first.
+        coming.catch(() => undefined);
+      }
       // Offsets without a record are noted when nothing else is to be done, so that whoever stands behind the last of them can be told where that is.
-      const mustNote = isIdle && next > this.#block.sourceReached;
+      const mustNote = (isIdle || isEnd) && next > this.#block.sourceReached;
       if (plan.batches.length > 0 || mustNote) await this.#carry(plan);
       tell({
         reached: { source: this.#block.sourceReached, target: targetReached(this.#block) },
         stable: answer.lastStableOffset,
+        carried: { records: countOf(plan), bytes: answer.records.length },
       });
+      if (isEnd) return;
     }
   }
 
@@ -170,7 +198,7 @@ export class MirrorSession implements AsyncDisposable {
         isolation: 'readCommitted',
         minBytes: fetchMinBytes,
         maxWaitMs: fetchWaitMs,
-        maxBytes: fetchBytes,
+        maxBytes: this.#places.fetchBytes,
       });
     } catch (error) {
       if (answerOf(error) !== 'OFFSET_OUT_OF_RANGE') throw error;
@@ -185,13 +213,31 @@ export class MirrorSession implements AsyncDisposable {
   }
 }
 
-/** A mirror that begins: at the first record that the source still has, and after whatever the target has. */
-async function originOf(source: Cluster, target: Cluster, from: LedPartition, to: LedPartition): Promise<MapBlock> {
+/** A mirror that begins: where it was told, or at the first record that the source still has; and after whatever the target has. */
+async function originOf(
+  { source, target, origin }: MirrorPlaces,
+  from: LedPartition,
+  to: LedPartition,
+): Promise<MapBlock> {
   const ids = { sourceTopicId: from.topicId, targetTopicId: to.topicId };
   return firstBlock(ids, {
-    source: await source.offsetOf(from, 'earliest'),
+    source: origin ?? (await source.offsetOf(from, 'earliest')),
     target: await target.offsetOf(to, 'latest'),
   });
+}
+
+function isThere(next: bigint, end: bigint | undefined): boolean {
+  return end !== undefined && next >= end;
+}
+
+/** Compaction may have taken the last offsets before the end away with their batches: an answer without anything says so where all up to the end is decided. */
+function withoutTail(plan: BatchPlan, answer: FetchAnswer, end: bigint | undefined): BatchPlan {
+  const hasTail = end !== undefined && answer.records.length === 0 && answer.lastStableOffset >= end;
+  return hasTail && plan.next < end ? { ...plan, next: end } : plan;
+}
+
+function countOf({ batches }: BatchPlan): number {
+  return batches.reduce((count, { batch }) => count + batch.count, 0);
 }
 
 function requireSameTopics(block: MapBlock, from: LedPartition, to: LedPartition): void {

@@ -239,7 +239,11 @@ async function openPair({ configs = {}, targetConfigs, targetPartitions = 1 }: P
 
 function runMirror(options: MirrorOptions): RunningMirror {
   const end = new AbortController();
-  let state: MirrorState = { reached: { source: 0n, target: 0n }, stable: undefined };
+  let state: MirrorState = {
+    reached: { source: 0n, target: 0n },
+    stable: undefined,
+    carried: { records: 0, bytes: 0 },
+  };
   let failure: unknown;
   const ended = mirrorPartition({ ...options, tell: (now) => void (state = now) }, end.signal);
   ended.catch((error: unknown) => {

@@ -136,26 +136,34 @@ const someBatches = fc
 
 test('every record that is not of the server itself is carried once, in its order, as it is, and the map says where', () => {
   fc.assert(
-    fc.property(someBatches, fc.bigInt(90n, 200n), fc.bigInt(1n, 50n), (batches, from, markers) => {
-      const plan = planBatches(answerOf(batches), from, codecs);
-      const expected = batches
-        .filter(({ kind }) => kind !== 'control')
-        .flatMap(recordsOf)
-        .filter(({ offset }) => offset >= from);
-      const last = batches.at(-1);
-      const end = last === undefined ? from : last.baseOffset + BigInt(last.lastDelta) + 1n;
-      expect(plan.next).toBe(end > from ? end : from);
+    fc.property(
+      someBatches,
+      fc.bigInt(90n, 200n),
+      fc.bigInt(1n, 50n),
+      fc.option(fc.nat({ max: 60 })),
+      (batches, from, markers, room) => {
+        const until = room === null ? undefined : from + BigInt(room);
+        const plan = planBatches(answerOf(batches), from, codecs, until);
+        const expected = batches
+          .filter(({ kind }) => kind !== 'control')
+          .flatMap(recordsOf)
+          .filter(({ offset }) => offset >= from && (until === undefined || offset < until));
+        const last = batches.at(-1);
+        const end = last === undefined ? from : last.baseOffset + BigInt(last.lastDelta) + 1n;
+        const all = end > from ? end : from;
+        expect(plan.next).toBe(until !== undefined && until < all ? until : all);
 
-      const { records, offsets, baseOffsets } = arrive(plan, markers);
-      expect(records.map(({ timestamp, content }) => ({ timestamp, content }))).toEqual(
-        expected.map(({ timestamp, content }) => ({ timestamp, content })),
-      );
-      const pairs: OffsetPair[] = [];
-      for (const { sourceStart, targetStart, length } of runsOf(plan.batches, baseOffsets)) {
-        for (let i = 0n; i < length; i += 1n) pairs.push({ source: sourceStart + i, target: targetStart + i });
-      }
-      expect(pairs).toEqual(expected.map(({ offset }, at) => ({ source: offset, target: offsets[at] })));
-    }),
+        const { records, offsets, baseOffsets } = arrive(plan, markers);
+        expect(records.map(({ timestamp, content }) => ({ timestamp, content }))).toEqual(
+          expected.map(({ timestamp, content }) => ({ timestamp, content })),
+        );
+        const pairs: OffsetPair[] = [];
+        for (const { sourceStart, targetStart, length } of runsOf(plan.batches, baseOffsets)) {
+          for (let i = 0n; i < length; i += 1n) pairs.push({ source: sourceStart + i, target: targetStart + i });
+        }
+        expect(pairs).toEqual(expected.map(({ offset }, at) => ({ source: offset, target: offsets[at] })));
+      },
+    ),
     { numRuns: 100 },
   );
 });

@@ -29,28 +29,37 @@ const wholeBytes = 16 * 1024;
 const gatherBytes = 512 * 1024;
 const gatherRecordsMost = 16_384;
 
+/** The highest offset that the protocol can say. */
+const noEnd = 2n ** 63n - 1n;
+
 /**
  * What of an answer is carried, from this offset on: committed records only, in their order, every byte of their key, value and headers, and their time.
  *
  * A producer's batch is carried whole where it can be. It cannot where the target would number its records otherwise (a batch with gaps, which compaction leaves, or one
  * of which a part was mirrored before) or refuse it (the time of the log in place of the record's own). Then, and where it is small, its records are put together
  * with their neighbours that have the same compression.
+ *
+ * `until`: nothing from this offset on is carried, and `next` is not beyond it.
  */
-export function planBatches(answer: FetchAnswer, from: bigint, codecs: Codecs): BatchPlan {
+export function planBatches(answer: FetchAnswer, from: bigint, codecs: Codecs, until = noEnd): BatchPlan {
   const planned: PlannedBatch[] = [];
   const gathering = new Gathering(codecs, planned);
   let next = from;
   for (const { batch, isCommitted } of decideBatches(readBatches(answer.records), answer.aborted)) {
     if (batch.lastOffset < from) continue;
-    next = batch.lastOffset + 1n;
+    if (batch.baseOffset >= until) {
+      next = until;
+      break;
+    }
+    next = batch.lastOffset < until ? batch.lastOffset + 1n : until;
     if (!isCommitted || batch.count === 0) continue;
-    if (batch.body.length >= wholeBytes && isWhole(batch, from)) {
+    if (batch.body.length >= wholeBytes && isWhole(batch, from, until)) {
       gathering.flush();
       planned.push({ batch, stretches: [{ start: batch.baseOffset, length: batch.count }] });
       continue;
     }
     for (const record of readRecords(batch, codecs.decompress(batch.compression, batch.body))) {
-      if (record.offset >= from) gathering.add(record, batch.compression);
+      if (record.offset >= from && record.offset < until) gathering.add(record, batch.compression);
     }
   }
   gathering.flush();
@@ -70,9 +79,9 @@ export function runsOf(planned: readonly PlannedBatch[], baseOffsets: readonly b
   return runs;
 }
 
-function isWhole(batch: RecordBatch, from: bigint): boolean {
+function isWhole(batch: RecordBatch, from: bigint, until: bigint): boolean {
   const hasNoGap = batch.lastOffset - batch.baseOffset + 1n === BigInt(batch.count);
-  return hasNoGap && batch.baseOffset >= from && !batch.hasLogAppendTime;
+  return hasNoGap && batch.baseOffset >= from && batch.lastOffset < until && !batch.hasLogAppendTime;
 }
 
 function addRun(runs: OffsetRun[], run: OffsetRun): void {

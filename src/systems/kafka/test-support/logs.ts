@@ -3,8 +3,7 @@ import { waitFor } from '../../../kernel/clock.ts';
 import { decideBatches } from '../../../wire/kafka/committed.ts';
 import { readBatches } from '../../../wire/kafka/record-batch.ts';
 import { readContent, readRecords, type CarriedRecord } from '../../../wire/kafka/record.ts';
-import { connect } from '../connection.ts';
-import { Cluster } from '../mirror/cluster.ts';
+import { openCluster as open, type Cluster } from '../mirror/cluster.ts';
 import { codecsOf } from '../mirror/codecs.ts';
 import { passesByItself } from '../mirror/refusals.ts';
 
@@ -44,10 +43,7 @@ export async function patiently<T>(what: string, work: () => Promise<T>): Promis
 }
 
 export async function openCluster(bootstrap: string): Promise<Cluster & AsyncDisposable> {
-  const connection = await patiently('a cluster', async () =>
-    connect({ url: urlOf(bootstrap), clientId: 'teal-test' }),
-  );
-  return Object.assign(new Cluster(connection), { [Symbol.asyncDispose]: async () => connection.close() });
+  return patiently('a cluster', async () => open({ url: urlOf(bootstrap), clientId: 'teal-test' }));
 }
 
 export async function makeTopic(

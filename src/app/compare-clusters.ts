@@ -1,0 +1,149 @@
+import { isoNow, monotonicMs } from '../kernel/clock.ts';
+import { TealError } from '../kernel/errors.ts';
+import { otherSide, type Side } from '../model/catalog.ts';
+import { flowFrom, type Equalizer } from '../stages/cutover/cut-steps.ts';
+import { printableBrokers } from '../systems/kafka/address.ts';
+import { connect } from '../systems/kafka/connection.ts';
+import type { ComparedTopic, KafkaComparison, KafkaMove, KafkaOffsets } from '../systems/kafka/roles.ts';
+import { compareClusters } from '../systems/kafka/verify/compare-clusters.ts';
+import { sealCertificate, type Certificate, type CertificateTable } from '../verify/certificate.ts';
+import type { Comparison, ComparisonPorts, Verification } from './comparison.ts';
+import type { ComparedTable } from './differences.ts';
+import { keepCertificate } from './keep-certificate.ts';
+
+export interface ClusterComparisonOptions extends ComparisonPorts {
+  readonly move: KafkaMove;
+}
+
+/** Two clusters under comparison: every record through the map of offsets, of compacted topics the newest of each key. It stops no mirror: of a log what was compared stays as it was. */
+export class ClusterComparison implements Comparison {
+  readonly #options: ClusterComparisonOptions;
+
+  constructor(options: ClusterComparisonOptions) {
+    this.#options = options;
+  }
+
+  /** Whatever somebody else has written on the side that is not live is a difference, and stays one. */
+  settled(): number {
+    return 0;
+  }
+
+  async verify(live: Side): Promise<Verification> {
+    const { move, signal, onEvent } = this.#options;
+    const [startedAt, began] = [isoNow(), monotonicMs()];
+    const sides = { blue: await this.#identify('blue'), green: await this.#identify('green') };
+    const compared = await compareClusters(move, {
+      live,
+      signal,
+      onProgress: ({ records, partitions, of }) =>
+        onEvent({
+          kind: 'verify progress',
+          text: `${records} records, ${partitions} of ${of} partitions`,
+          done: partitions,
+          total: of,
+        }),
+    });
+    const side = (which: Side): Certificate['live'] => ({
+      side: which,
+      version: `Kafka, cluster ${sides[which]}`,
+      address: printableBrokers(move.urls[which]),
+      position: positionText(compared.positions[which]),
+      snapshotAt: startedAt,
+    });
+    const certificate = sealCertificate({
+      format: 'teal-certificate',
+      version: 1,
+      migration: this.#options.loaded.spec.name,
+      flow: flowFrom(live),
+      result: compared.equal ? 'equal' : 'differs',
+      precision: 'full',
+      startedAt,
+      durationMs: Math.round(monotonicMs() - began),
+      heldMs: 0,
+      live: side(live),
+      other: side(otherSide(live)),
+      tables: compared.topics.map(certified),
+      objects: {
+        compared: { remarks: compared.remarks.length },
+        differences: compared.remarks.map((remark) => ({ kind: 'remark', name: remark, what: 'defined differently' })),
+      },
+    });
+    return this.#told(live, compared, certificate);
+  }
+
+  equalizer(): Equalizer {
+    throw this.#cannotRepair();
+  }
+
+  async repairScript(): Promise<readonly string[]> {
+    return [];
+  }
+
+  async repair(): Promise<number> {
+    throw this.#cannotRepair();
+  }
+
+  #cannotRepair(): TealError {
+    return new TealError('TEAL-VERIFY-007', 'records of a log cannot be changed or taken away one by one');
+  }
+
+  async #identify(side: Side): Promise<string> {
+    const { move, signal } = this.#options;
+    await using connection = await connect({ url: move.urls[side], clientId: `teal verify ${side}`, signal });
+    return connection.clusterId;
+  }
+
+  #told(live: Side, compared: KafkaComparison, certificate: Certificate): Verification {
+    const { loaded, journal, onEvent } = this.#options;
+    const { name, file } = keepCertificate(loaded.stateDir, certificate);
+    const { equal, topics } = compared;
+    const rows = topics.reduce((sum, { records }) => sum + records, 0n);
+    const different = topics.filter(({ outcome }) => outcome !== 'equal').length;
+    if (equal) {
+      journal.append({
+        type: 'certificateIssued',
+        certificate: name,
+        blue: positionText(compared.positions.blue).slice(0, 2_000),
+        green: positionText(compared.positions.green).slice(0, 2_000),
+        tables: topics.length,
+        rows: String(rows),
+        digest: certificate.sha256,
+      });
+    }
+    onEvent({ kind: 'verified', equal, tables: topics.length, rows: String(rows), different, file });
+    const evidence = equal
+      ? `${topics.length} topics, ${rows} records, equal (${file})`
+      : `${different} of ${topics.length} topics differ (${file})`;
+    // Of topics nothing is repaired: outcomes by rows are of tables.
+    const result = { certificate, tables: [] };
+    return { verified: { equal, evidence }, live, tables: topics.map(comparedTopic), result, file };
+  }
+}
+
+function certified({ topic, records, by, outcome, why, digest }: ComparedTopic): CertificateTable {
+  const isEqual = outcome === 'equal';
+  const counts = { blue: String(records), green: String(records) };
+  return {
+    schema: 'topic',
+    name: topic,
+    outcome: isEqual ? 'equal' : 'differs',
+    ...(isEqual ? { rows: counts, digest: { blue: digest, green: digest } } : { reason: why.join('; ') }),
+    keyed: by === 'keys',
+    leftOut: [],
+    differentTypes: [],
+  };
+}
+
+function comparedTopic({ topic, outcome, why }: ComparedTopic): ComparedTable {
+  const none = { missing: { blue: 0, green: 0 }, different: 0, rows: [], truncated: false };
+  if (outcome === 'equal') return { table: topic, outcome: 'equal', ...none };
+  return { table: topic, outcome: 'differs', reason: why.join('; '), ...none };
+}
+
+/** `orders 12 30 7, payments 4`: of every topic an offset for each partition. */
+function positionText(offsets: KafkaOffsets): string {
+  return Object.entries(offsets)
+    .map(([topic, each]) => `${topic} ${each.join(' ')}`)
+    .toSorted()
+    .join(', ');
+}

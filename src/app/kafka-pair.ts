@@ -1,0 +1,192 @@
+import { TealError } from '../kernel/errors.ts';
+import { otherSide, type Side } from '../model/catalog.ts';
+import { isTopicSelected } from '../model/topic-selection.ts';
+import type { Carrier } from '../ports/carrier.ts';
+import type { AskValue } from '../ports/query.ts';
+import type { SchemaComparison, SchemaLook, Schemas } from '../ports/schemas.ts';
+import type { Step, StepFacts } from '../ports/step.ts';
+import type { GroupsSpec, Spec } from '../spec/spec.ts';
+import { deployStep } from '../stages/follow/follow-steps.ts';
+import type { GroupPorts } from '../stages/groups/group-steps.ts';
+import type { Stage } from '../stages/lifecycle/stages.ts';
+import { kafkaFence } from '../systems/kafka/fence/kafka-fence.ts';
+import { kafkaGroups } from '../systems/kafka/groups/kafka-groups.ts';
+import type { KafkaFence, KafkaMove, KafkaRules, KafkaTopics } from '../systems/kafka/roles.ts';
+import { kafkaRules } from '../systems/kafka/topics/kafka-rules.ts';
+import { kafkaTopics } from '../systems/kafka/topics/kafka-topics.ts';
+import { groupPrograms } from '../traffic/custom/group-desk.ts';
+import { topicNames } from './assess-kafka.ts';
+import { ClusterComparison } from './compare-clusters.ts';
+import type { Comparison, ComparisonPorts } from './comparison.ts';
+import {
+  catchUpStep,
+  closeStep,
+  controlStep,
+  holdBackStep,
+  kafkaRemovalStep,
+  restoreStep,
+  rulesStep,
+  topicsStep,
+} from './kafka-steps.ts';
+import type { Pair } from './pair.ts';
+
+export interface KafkaPairOptions {
+  readonly spec: Spec;
+  /** What moves. */
+  readonly topics: readonly string[];
+}
+
+/** How long the mirror may take to come to where a group that has just stopped stands. */
+const mirrorMs = 60_000;
+
+/** As in the names on the clusters. */
+export function kafkaMoveOf({ name, blue, green }: Spec, topics: readonly string[]): KafkaMove {
+  return { urls: { blue: blue.url, green: green.url }, migration: name.replaceAll('-', '_'), topics };
+}
+
+/** Two clusters of Kafka: topics of the same names, partitions and records on both. */
+export class KafkaPair implements Pair {
+  readonly fences: Readonly<Record<Side, KafkaFence>>;
+  readonly schemas: Schemas;
+  readonly groups: GroupPorts;
+  readonly #options: KafkaPairOptions;
+  readonly #move: KafkaMove;
+  readonly #topics: KafkaTopics;
+  readonly #rules: KafkaRules;
+
+  constructor(options: KafkaPairOptions) {
+    const { spec, topics } = options;
+    const move = kafkaMoveOf(spec, topics);
+    const groups = kafkaGroups(move);
+    const wanted = groupsOf(spec);
+    const isSelected = (group: string): boolean => isTopicSelected(group, wanted);
+    this.#options = options;
+    this.#move = move;
+    this.#topics = kafkaTopics(move);
+    this.#rules = kafkaRules(move, async () => (await groups.list('blue')).map(({ id }) => id).filter(isSelected));
+    this.fences = { blue: kafkaFence(move, 'blue'), green: kafkaFence(move, 'green') };
+    this.schemas = this.#schemas();
+    this.groups = {
+      groups,
+      isSelected,
+      limits: { patienceMs: wanted.patienceMs, mirrorMs, maxLag: BigInt(wanted.maxLag) },
+      ...(wanted.desk === undefined ? {} : { desk: groupPrograms({ ...wanted.desk, timeoutMs: wanted.timeoutMs }) }),
+    };
+  }
+
+  /** The file's gates have no SQL: it says so where one stands. */
+  readonly ask: AskValue = async () => {
+    throw new TealError('TEAL-APP-006', 'a cluster of Kafka is asked nothing by SQL');
+  };
+
+  comparison(ports: ComparisonPorts): Comparison {
+    return new ClusterComparison({ ...ports, move: this.#move });
+  }
+
+  stages(carrier: Carrier): readonly Stage[] {
+    return [
+      {
+        id: 'prepare',
+        title: 'Prepare',
+        steps: [
+          controlStep('blue', this.fences.blue),
+          controlStep('green', this.fences.green),
+          topicsStep(this.#topics, this.#options.topics.length),
+          closeStep(this.fences.green),
+          holdBackStep(this.#topics),
+          rulesStep(this.#rules),
+        ],
+      },
+      {
+        id: 'copy',
+        title: 'Copy',
+        steps: [
+          {
+            ...deployStep('forward', carrier),
+            does: 'starts the mirror blue to green: every committed record once, in its order and partition, byte for byte, with a map of offsets in the same transactions',
+            costs: 'two connections for each partition; reads what blue holds, then what comes',
+            undone: 'the worker is stopped',
+          },
+          catchUpStep(carrier),
+        ],
+      },
+      {
+        id: 'follow',
+        title: 'Follow',
+        steps: [
+          {
+            ...deployStep('reverse', carrier),
+            does: 'starts the mirror green to blue in shadow: it carries nothing, and would see a stray record on green',
+            costs: 'a few requests a second',
+            undone: 'the worker is stopped',
+          },
+        ],
+      },
+    ];
+  }
+
+  removalSteps(live: Side, _remembered: (step: string) => StepFacts | undefined): readonly Step[] {
+    const keepClosed = this.#options.spec.finalise.blue === 'keep';
+    return [
+      restoreStep(this.#topics),
+      ...(['blue', 'green'] as const).map((side) =>
+        kafkaRemovalStep(side, this.fences[side], keepClosed && side !== live),
+      ),
+    ];
+  }
+
+  async releaseSnapshot(): Promise<void> {
+    // A log is read as it lies: nothing is held.
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Each question has a connection of its own.
+  }
+
+  /** What of two clusters is like a schema: which topics there are, and how they are divided. */
+  #schemas(): Schemas {
+    const look = async (live: Side): Promise<SchemaLook> => {
+      const [{ missing, unlike }, unmoved] = await Promise.all([this.#topics.look(), this.#unmoved(live)]);
+      const other = otherSide(live);
+      return {
+        lacking: [...missing.map((topic) => `topic ${topic} is not on ${other}`), ...unlike],
+        surplus: [],
+        unmoved,
+      };
+    };
+    return {
+      look,
+      lacking: async (live) => (await look(live)).lacking,
+      blocked: async () => [],
+      compare: async (live): Promise<SchemaComparison> => {
+        const [looked, missing] = await Promise.all([look(live), this.#rules.missing()]);
+        // No statement changes it under a cut but one that makes a topic, and that is in no way of the others.
+        const mark = { digest: '', objects: {} };
+        return {
+          ...looked,
+          objects: live === 'blue' ? missing.map((rule) => `green lacks ${rule}`) : [],
+          refused: [],
+          mark,
+        };
+      },
+    };
+  }
+
+  async #unmoved(live: Side): Promise<readonly string[]> {
+    const { spec, topics } = this.#options;
+    const moved = new Set(topics);
+    const there = await topicNames(spec, live);
+    return there
+      .filter((topic) => !moved.has(topic))
+      .map(
+        (topic) =>
+          `topic ${topic} was made on ${live} after the migration began: no mirror carries it. Exclude it in \`topics\`, or begin anew`,
+      );
+  }
+}
+
+function groupsOf({ groups }: Spec): GroupsSpec {
+  // The normal form of a file of Kafka has it.
+  if (groups === undefined) throw new TealError('TEAL-APP-006', 'no groups are told of these systems');
+  return groups;
+}

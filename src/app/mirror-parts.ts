@@ -1,0 +1,55 @@
+import type { CarrierConfig } from '../carriers/embedded/config.ts';
+import type { MirrorDeps, MirroredFlow, MirrorNow } from '../carriers/embedded/mirror-worker.ts';
+import { must } from '../kernel/assert.ts';
+import { flowSource } from '../ports/carrier.ts';
+import { kafkaFence } from '../systems/kafka/fence/kafka-fence.ts';
+import { openKafkaFlow } from '../systems/kafka/flow/kafka-flow.ts';
+import type { KafkaFlow, KafkaFlowStatus, KafkaMove } from '../systems/kafka/roles.ts';
+import type { FlowUrls } from './carrier-parts.ts';
+
+/** What the worker of a mirror between two clusters is composed of. */
+export function composeMirror(
+  config: CarrierConfig,
+  { source, target }: FlowUrls,
+  log: (text: string) => void,
+): MirrorDeps {
+  const { migration, flow } = config;
+  const side = flowSource(flow);
+  const move: KafkaMove = {
+    urls: side === 'blue' ? { blue: source, green: target } : { blue: target, green: source },
+    migration,
+    topics: must(config.topics, 'the topics of a mirror'),
+  };
+  const fence = kafkaFence(move, side);
+  return {
+    open: async () => mirrored(await openKafkaFlow(move, flow)),
+    strays: async (signal) => (await fence.unrouted(signal)).reduce((sum, { records }) => sum + records, 0),
+    log,
+  };
+}
+
+function mirrored(flow: KafkaFlow): MirroredFlow {
+  return {
+    run: async (signal) => flow.run(signal),
+    caughtUp: async (signal) => flow.caughtUp(signal),
+    status: () => nowOf(flow.status()),
+    [Symbol.asyncDispose]: async () => flow[Symbol.asyncDispose](),
+  };
+}
+
+function nowOf({ mode, epoch, partitions, records, bytes, lag, lagMs }: KafkaFlowStatus): MirrorNow {
+  const ends = partitions.map(({ end }) => end);
+  return {
+    mode: mode === 'at cut' ? 'live' : mode,
+    epoch,
+    reached: partitions.reduce((sum, { reached }) => sum + reached.source, 0n),
+    end: ends.reduce(
+      (sum, end) => (sum === undefined || end === undefined ? undefined : sum + end),
+      0n as bigint | undefined,
+    ),
+    lag,
+    lagMs,
+    records,
+    bytes,
+  };
+}

@@ -1,0 +1,197 @@
+import { waitFor } from '../../../kernel/clock.ts';
+import { TealError, isTealError } from '../../../kernel/errors.ts';
+import type { Side } from '../../../model/catalog.ts';
+import { asPosition, type Position } from '../../../model/position.ts';
+import type { FenceState, FenceTold, OwnerRow, RaiseOptions } from '../../../ports/fence.ts';
+import { openSide, openSides, signalOr, type OpenSide } from '../both-sides.ts';
+import { ownerOf, type ControlState } from '../control/control-state.ts';
+import { controlTopicOf, mapTopicPrefixOf } from '../names.ts';
+import type { KafkaFence, KafkaMove, KafkaOffsets, UnroutedRecords } from '../roles.ts';
+import { settled } from '../settled.ts';
+import { deleteTopics } from '../topics/make-topic.ts';
+import { offsetsOf, untilAtRest } from './at-rest.ts';
+import { closingOf, type Closing } from './closing.ts';
+import { heldSettings } from './held-settings.ts';
+import { UnroutedWatch } from './unrouted.ts';
+
+const writer = 'fence';
+
+/**
+ * Closes the topics of one side to producers. Crash order: the side is closed, is seen at rest, and then the token is written with the ends: a token stands for a side that had taken its last record.
+ * Opening for a new owner comes before the owner record, which is the decision: nobody was pointed to that side before it.
+ */
+export function kafkaFence(move: KafkaMove, side: Side): KafkaFence {
+  const watch = new UnroutedWatch(move.migration, side);
+  const within = async <T>(signal: AbortSignal | undefined, work: (job: Job) => Promise<T>): Promise<T> => {
+    await using open = await openSide(move, side, writer, signal);
+    const job = { move, open, signal: signalOr(signal) };
+    return await work({ ...job, closing: await closingOf(open.cluster, heldSettings(open, job.signal)) });
+  };
+  return Object.freeze({
+    told: (): FenceTold => told(move.topics.length, side),
+    kind: async () => within(undefined, async ({ closing }) => closing.kind),
+    install: async (closed: boolean) => within(undefined, async (job) => install(job, closed)),
+    raise: async (options: RaiseOptions) => within(options.signal, async (job) => raise(job, options)),
+    lower: async (owner?: OwnerRow, signal?: AbortSignal) => within(signal, async (job) => lower(job, owner)),
+    probe: async (signal?: AbortSignal) => within(signal, async (job) => probe(job, side)),
+    remove: async () => within(undefined, async (job) => remove(job, true)),
+    forget: async () => within(undefined, async (job) => remove(job, false)),
+    unrouted: async (signal?: AbortSignal): Promise<readonly UnroutedRecords[]> => {
+      await using sides = await openSides(move, writer, signal);
+      const from = await partOfTeal(sides.blue, sides.green, side, signalOr(signal));
+      return from === undefined ? [] : await watch.look(sides[side], move.topics, from, signalOr(signal));
+    },
+  });
+}
+
+interface Job {
+  readonly move: KafkaMove;
+  readonly open: OpenSide;
+  readonly closing: Closing;
+  readonly signal: AbortSignal;
+}
+
+function told(topics: number, side: Side): FenceTold {
+  const all = topics === 1 ? 'its topic' : `its ${topics} topics`;
+  return {
+    raising: {
+      does: `denies WRITE on ${all} of ${side} to everybody but super users (without an authorizer: lets producers that want all acknowledgements wait), and sees every partition come to rest`,
+      locks: `producers of ${side} are refused from then on, or try again by themselves`,
+      costs: 'a rule or a setting for each topic, known to every broker in a moment; 100 ms for two looks at every end',
+    },
+    lowering: { locks: 'nothing', costs: 'the same rules or settings are taken away' },
+  };
+}
+
+async function install(job: Job, closed: boolean): Promise<void> {
+  const { open, closing, move, signal } = job;
+  await open.control.create(signal);
+  const { begun } = await open.control.state(signal);
+  if (begun === undefined) {
+    const places = [...(await open.cluster.partitionsOf(move.topics)).values()].flat();
+    const ends = offsetsOf(places, await open.cluster.offsetsOf(places, 'latest'));
+    await open.control.append(writer, [{ kind: 'begun', ends }], signal);
+  }
+  if (closing.kind === 'hold') return;
+  await closeAll(job, [open.control.name]);
+  try {
+    await open.control.proveWriting(writer, signal);
+  } catch (error) {
+    if (!isTealError(error, 'TEAL-SYSTEMS-010')) throw error;
+    await closing.open([open.control.name]);
+    throw new TealError(
+      'TEAL-SYSTEMS-662',
+      'Teal itself is refused by the rule that would refuse producers',
+      {},
+      error,
+    );
+  }
+  if (closed) await closeAll(job, await topicsThere(job));
+}
+
+async function raise(job: Job, { cut, token, epoch, lockTimeoutMs }: RaiseOptions): Promise<Position> {
+  const { open, move, signal } = job;
+  const position = asPosition(`${String(epoch).padStart(10, '0')}/${token}`);
+  const before = await open.control.state(signal);
+  await closeAll(job, move.topics);
+  // Raised by this very call in a life before: the ends that were written then are those that the mirror goes by.
+  if (before.raised?.token === token) return position;
+  let ends: KafkaOffsets;
+  try {
+    ends = await untilAtRest(open.cluster, move.topics, { timeoutMs: lockTimeoutMs, signal });
+  } catch (error) {
+    await openAll(job, move.topics);
+    throw error;
+  }
+  await open.control.append(writer, [{ kind: 'raised', cut, token, epoch, ends }], signal);
+  return position;
+}
+
+async function lower(job: Job, owner: OwnerRow | undefined): Promise<void> {
+  const { open, signal } = job;
+  await openAll(job, await topicsThere(job));
+  const state = await open.control.state(signal);
+  if (owner === undefined) {
+    if (state.raised !== undefined) await open.control.append(writer, [{ kind: 'reopened' }], signal);
+    return;
+  }
+  if (state.owner?.epoch === owner.epoch && state.owner.cut === owner.cut) return;
+  await open.control.append(writer, [{ kind: 'owner', ...owner }], signal);
+}
+
+async function probe(job: Job, side: Side): Promise<FenceState> {
+  const { open, closing, signal } = job;
+  if (!(await open.control.exists())) return { fence: 'absent', tokens: [] };
+  const { tokens, owner, raised } = await open.control.state(signal);
+  const topics = await topicsThere(job);
+  const closed = await Promise.all(
+    open.cluster.connection.brokers.map(async (broker) => closing.closedOn(broker, topics)),
+  );
+  const isAll = topics.length > 0 && closed.every(({ length }) => length === topics.length);
+  const isNone = closed.every(({ length }) => length === 0);
+  // Nothing can refuse producers there and let the mirror pass: who writes is found by `unrouted`.
+  const isOthers = raised !== undefined || (side === 'green' && owner === undefined);
+  const isWatched = closing.kind === 'hold' && isNone && isOthers;
+  return {
+    fence: isAll ? 'raised' : isWatched ? 'watched' : isNone ? 'installed' : 'partly',
+    tokens,
+    ...(owner === undefined ? {} : { owner }),
+  };
+}
+
+/** `isOpened`: clients may write there again; without it what refuses them stays as it is, where it is a rule. */
+async function remove(job: Job, isOpened: boolean): Promise<void> {
+  const { open, closing, move, signal } = job;
+  const { cluster } = open;
+  if (isOpened || closing.kind === 'hold') await openAll(job, await topicsThere(job));
+  const name = controlTopicOf(move.migration);
+  if (closing.kind === 'acl') await openAll(job, [name]);
+  const maps = await cluster.topicsBeginning(mapTopicPrefixOf(move.migration));
+  await deleteTopics(cluster, [...maps, name]);
+  await settled('the end of the topics', signal, async () => cluster.partitionsOf([]));
+}
+
+async function topicsThere({ open, move }: Job): Promise<readonly string[]> {
+  return [...(await open.cluster.partitionsOf(move.topics)).keys()];
+}
+
+/** Resolves when every broker refuses, or lets wait. */
+async function closeAll({ closing, open, signal }: Job, topics: readonly string[]): Promise<void> {
+  await closing.close(topics);
+  for (const broker of open.cluster.connection.brokers) {
+    await known(`the rules on broker ${broker.id}`, signal, async () => {
+      const closed = await closing.closedOn(broker, topics);
+      return closed.length === topics.length;
+    });
+  }
+}
+
+async function openAll({ closing, open, signal }: Job, topics: readonly string[]): Promise<void> {
+  await closing.open(topics);
+  for (const broker of open.cluster.connection.brokers) {
+    await known(`the rules on broker ${broker.id}`, signal, async () => {
+      const closed = await closing.closedOn(broker, topics);
+      return closed.length === 0;
+    });
+  }
+}
+
+async function known(what: string, signal: AbortSignal, look: () => Promise<boolean>): Promise<void> {
+  await waitFor({ what, timeoutMs: 30_000, everyMs: 10, signal }, async () => ((await look()) ? true : undefined));
+}
+
+/** From where on everything on this side is Teal's; undefined while the side is live. */
+async function partOfTeal(
+  blue: OpenSide,
+  green: OpenSide,
+  side: Side,
+  signal: AbortSignal,
+): Promise<KafkaOffsets | undefined> {
+  const states: Readonly<Record<Side, ControlState>> = {
+    blue: await blue.control.state(signal),
+    green: await green.control.state(signal),
+  };
+  const owner = ownerOf(states);
+  if (owner.owner === side) return undefined;
+  return states[side].closedBy.get(owner.cut) ?? states[side].begun;
+}

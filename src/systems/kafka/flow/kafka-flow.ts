@@ -1,0 +1,253 @@
+import { monotonicMs, sleep, waitFor } from '../../../kernel/clock.ts';
+import { must } from '../../../kernel/assert.ts';
+import { TealError } from '../../../kernel/errors.ts';
+import { otherSide, type Side } from '../../../model/catalog.ts';
+import { openSides, type OpenSides } from '../both-sides.ts';
+import { taskOf, type ControlState, type FlowTask } from '../control/control-state.ts';
+import { offsetsOf } from '../fence/at-rest.ts';
+import { closingOf } from '../fence/closing.ts';
+import { heldSettings } from '../fence/held-settings.ts';
+import { keyOf, type LedPartition } from '../mirror/cluster.ts';
+import { mirrorPartition, type MirrorOptions } from '../mirror/mirror-partition.ts';
+import { mapTopicOf, mirrorIdOf } from '../names.ts';
+import type { KafkaFlow, KafkaFlowStatus, KafkaMove, KafkaOffsets } from '../roles.ts';
+import { settled } from '../settled.ts';
+import { createTopic } from '../topics/make-topic.ts';
+import { FlowProgress } from './flow-progress.ts';
+
+export interface KafkaFlowOptions {
+  /** Default 64 MiB: of what is fetched and not yet written, of all partitions. One batch of each comes in any case. */
+  readonly memoryBytes?: number;
+}
+
+type LiveTask = Extract<FlowTask, { mode: 'live' }>;
+
+const defaultMemoryBytes = 64 * 2 ** 20;
+const mostFetchBytes = 4 * 2 ** 20;
+const leastFetchBytes = 64 * 1024;
+/** A cut waits for what the control topics say, so it is asked often while records flow. */
+const watchEveryMs = { live: 50, shadow: 200 } as const;
+const mostMapPartitions = 16;
+
+/** The topic of a map says each block many times over, and is read whole by whoever begins: it is compacted early. */
+const mapConfigs = {
+  'cleanup.policy': 'compact',
+  'segment.bytes': String(16 * 2 ** 20),
+  'min.cleanable.dirty.ratio': '0.1',
+  'max.message.bytes': String(2 ** 20),
+};
+
+/** One direction between two clusters; `forward` reads blue. Where it stands is in the clusters alone: what a process knew is lost without harm when it dies. */
+export async function openKafkaFlow(
+  move: KafkaMove,
+  flow: 'forward' | 'reverse',
+  options: KafkaFlowOptions = {},
+): Promise<KafkaFlow> {
+  return new Flow(move, flow, options);
+}
+
+class Flow implements KafkaFlow {
+  readonly #move: KafkaMove;
+  readonly #flow: 'forward' | 'reverse';
+  readonly #source: Side;
+  readonly #memoryBytes: number;
+  readonly #progress = new FlowProgress();
+  readonly #disposed = new AbortController();
+  #mode: KafkaFlowStatus['mode'] = 'starting';
+  #epoch = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(move: KafkaMove, flow: 'forward' | 'reverse', { memoryBytes = defaultMemoryBytes }: KafkaFlowOptions) {
+    this.#move = move;
+    this.#flow = flow;
+    this.#source = flow === 'forward' ? 'blue' : 'green';
+    this.#memoryBytes = memoryBytes;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const ends = AbortSignal.any([signal, this.#disposed.signal]);
+    this.#running = this.#run(ends);
+    await this.#running;
+  }
+
+  status(): KafkaFlowStatus {
+    return { mode: this.#mode, epoch: this.#epoch, ...this.#progress.status() };
+  }
+
+  async caughtUp(signal: AbortSignal): Promise<void> {
+    const hasEnded = this.#running ?? Promise.resolve();
+    await using sides = await openSides(this.#move, `${this.#flow}-end`, signal);
+    const { cluster } = sides[this.#source];
+    const places = [...(await cluster.partitionsOf(this.#move.topics)).values()].flat();
+    const ends = await cluster.offsetsOf(places, 'stable');
+    const isThere = (): true | undefined =>
+      this.#mode === 'shadow' || this.#progress.hasReached(places, ends) ? true : undefined;
+    const waiting = { what: 'the mirror to catch up', timeoutMs: Number.POSITIVE_INFINITY, everyMs: 20, signal };
+    const untilEnded = async (): Promise<void> => {
+      await hasEnded;
+      if (isThere() === undefined) throw new TealError('TEAL-KERNEL-003', 'the flow has ended before');
+    };
+    await Promise.race([waitFor(waiting, isThere), untilEnded()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed.abort();
+    // How it ended is the concern of who called `run`.
+    await this.#running?.catch(() => undefined);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted) {
+        await using sides = await openSides(this.#move, this.#flow, signal);
+        const task = await this.#read(sides, signal);
+        this.#epoch = task.epoch;
+        if (task.mode === 'shadow') {
+          this.#mode = 'shadow';
+          await this.#untilChanged(sides, task, signal);
+        } else await this.#live(sides, task, signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #read(sides: OpenSides, signal: AbortSignal): Promise<FlowTask> {
+    return settled('the control topics', signal, async () => {
+      const states: Readonly<Record<Side, ControlState>> = {
+        blue: await sides.blue.control.state(signal),
+        green: await sides.green.control.state(signal),
+      };
+      return taskOf(this.#source, states);
+    });
+  }
+
+  /** Mirrors until the task is another one: the side is no more the owner, a cut was taken back, a cut was asked for another place. */
+  async #live(sides: OpenSides, task: LiveTask, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const ends = AbortSignal.any([signal, over.signal]);
+    const target = sides[otherSide(this.#source)];
+    await this.#letThrough(sides, task, signal);
+    const places = [...(await sides[this.#source].cluster.partitionsOf(this.#move.topics)).values()].flat();
+    const mapTopic = mapTopicOf(this.#move.migration, task.epoch);
+    const partitions = Math.min(mostMapPartitions, Math.max(1, places.length));
+    await createTopic(target.cluster, { topic: mapTopic, partitions, configs: mapConfigs });
+    const maps = await settled('the topic of the map', signal, async () => {
+      const led = (await target.cluster.partitionsOf([mapTopic])).get(mapTopic);
+      if (led !== undefined) return led.length;
+      throw new TealError('TEAL-SYSTEMS-401', 'no such topic', { answer: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    });
+    this.#progress.begin(places);
+    this.#mode = 'live';
+    const stop: Stop = { ends: task.stop?.ends };
+    const mirrors = places.map(async (place, at) => {
+      await mirrorPartition(
+        {
+          ...this.#optionsOf(place, task, at, places.length),
+          ...mapOf(mapTopic, at % maps),
+          until: () => endOf(stop, place),
+        },
+        ends,
+      );
+    });
+    const carrying = Promise.all(mirrors);
+    // Heard below; here only so that nobody else has to.
+    carrying.catch(() => undefined);
+    try {
+      await this.#watch(sides, task, { stop, carrying, places }, ends);
+    } finally {
+      over.abort();
+      await Promise.allSettled(mirrors);
+    }
+  }
+
+  /** Writes the token on the target when all is there that lies before the cut. Ends when the task is another; throws what a mirror threw. */
+  async #watch(
+    sides: OpenSides,
+    begun: LiveTask,
+    { stop, carrying, places }: { stop: Stop; carrying: Promise<unknown>; places: readonly LedPartition[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    let isCarried = false;
+    const carried = async (): Promise<void> => {
+      await carrying;
+      isCarried = !signal.aborted;
+    };
+    const failed = carried();
+    failed.catch(() => undefined);
+    for (;;) {
+      const task = await this.#read(sides, signal);
+      if (task.mode !== 'live' || task.epoch !== begun.epoch) return;
+      const asked = JSON.stringify(task.stop?.ends);
+      // Where it is to end was said once: whoever has ended there does not go on by itself.
+      if (stop.ends !== undefined && JSON.stringify(stop.ends) !== asked) return;
+      stop.ends = task.stop?.ends;
+      if (isCarried && task.stop !== undefined) {
+        this.#mode = 'at cut';
+        if (!task.isThere) await this.#writeToken(sides, task.stop, places, signal);
+      }
+      await Promise.race([isCarried ? sleep(watchEveryMs.live, signal) : failed, sleep(watchEveryMs.live, signal)]);
+    }
+  }
+
+  async #writeToken(
+    sides: OpenSides,
+    { cut, token, ends }: NonNullable<LiveTask['stop']>,
+    places: readonly LedPartition[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const target = sides[otherSide(this.#source)];
+    const there = await target.cluster.partitionsOf(this.#move.topics);
+    const led = places.map(({ topic, partition }) =>
+      must(there.get(topic)?.[partition], 'the partition on the target'),
+    );
+    const reached = offsetsOf(led, await target.cluster.offsetsOf(led, 'latest'));
+    await target.control.append(`flow-${this.#flow}`, [{ kind: 'arrived', cut, token, ends, reached }], signal);
+  }
+
+  async #untilChanged(sides: OpenSides, begun: FlowTask, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(watchEveryMs.shadow, signal);
+      const task = await this.#read(sides, signal);
+      if (task.mode !== begun.mode || task.epoch !== begun.epoch) return;
+    }
+  }
+
+  /** A side that lost its records to the other lets the mirror through: rules do by themselves, a hold would hold it too. */
+  async #letThrough(sides: OpenSides, { epoch }: LiveTask, signal: AbortSignal): Promise<void> {
+    if (epoch === 0) return;
+    const target = sides[otherSide(this.#source)];
+    const closing = await closingOf(target.cluster, heldSettings(target, signal));
+    if (closing.kind === 'hold') await closing.open(this.#move.topics);
+  }
+
+  #optionsOf(place: LedPartition, task: LiveTask, at: number, of: number): Omit<MirrorOptions, 'map'> {
+    const { urls, migration } = this.#move;
+    const { topic, partition } = place;
+    const origin = task.origin?.[topic]?.[partition];
+    const share = Math.floor(this.#memoryBytes / 2 / of);
+    return {
+      sourceUrl: urls[this.#source],
+      targetUrl: urls[otherSide(this.#source)],
+      source: { topic, partition },
+      transactionalId: mirrorIdOf(migration, this.#flow, topic, partition),
+      clientId: `teal-${migration}-${this.#flow}-${at}`,
+      fetchBytes: Math.max(leastFetchBytes, Math.min(mostFetchBytes, share)),
+      ...(origin === undefined ? {} : { origin: BigInt(origin) }),
+      tell: (state) => this.#progress.tell(keyOf(topic, partition), state, monotonicMs()),
+    };
+  }
+}
+
+interface Stop {
+  ends: KafkaOffsets | undefined;
+}
+
+function endOf({ ends }: Stop, { topic, partition }: LedPartition): bigint | undefined {
+  const end = ends?.[topic]?.[partition];
+  return end === undefined ? undefined : BigInt(end);
+}
+
+function mapOf(topic: string, partition: number): Pick<MirrorOptions, 'map'> {
+  return { map: { topic, partition } };
+}

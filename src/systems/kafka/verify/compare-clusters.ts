@@ -1,0 +1,166 @@
+import { otherSide, type Side } from '../../../model/catalog.ts';
+import type { OffsetMap } from '../../../model/offset-map.ts';
+import { openSides, type OpenSides } from '../both-sides.ts';
+import { ownerOf, type ControlState } from '../control/control-state.ts';
+import { offsetsOf } from '../fence/at-rest.ts';
+import { askerOf } from '../inspect/asker.ts';
+import { readTopicConfigs } from '../inspect/topics.ts';
+import { keyOf, type LedPartition } from '../mirror/cluster.ts';
+import type { ReadLimits } from '../mirror/read-committed.ts';
+import { joinMaps, readAllMaps, type EpochMaps } from '../mirror/read-maps.ts';
+import type { CompareOptions, ComparedTopic, KafkaComparison, KafkaMove } from '../roles.ts';
+import type { Configs } from '../topics/held-back.ts';
+import { compareKeys } from './compare-keys.ts';
+import { compareRecords } from './compare-records.ts';
+import { Findings } from './findings.ts';
+
+/** How long somebody's transaction may hold back what is read. */
+const openTransactionsMs = 120_000;
+
+/**
+ * Both sides record by record, by way of the map of offsets: every committed record of the live side that the mirror has reached is on the other side, at the offset that the map says, byte for byte and
+ * with its time, and nothing lies between. Where a side is compacted: the latest record of every key. Clients may write meanwhile: each partition is compared up to where the mirror had
+ * come when it was begun. Errors: TEAL-SYSTEMS-651, and those of connections.
+ */
+export async function compareClusters(move: KafkaMove, options: CompareOptions): Promise<KafkaComparison> {
+  const { live, signal } = options;
+  await using sides = await openSides(move, 'compare', signal);
+  const states = { blue: await sides.blue.control.state(signal), green: await sides.green.control.state(signal) };
+  const limits = { openTransactionsMs, signal };
+  const clusters = { blue: sides.blue.cluster, green: sides.green.cluster };
+  const epochs = await readAllMaps(clusters, move.migration, ownerOf(states).epoch, limits);
+  const job = await jobOf(move, options, { sides, states, epochs, limits });
+  const topics: ComparedTopic[] = [];
+  for (const topic of move.topics) topics.push(await compareTopic(job, topic));
+  const other = otherSide(live);
+  return {
+    equal: topics.every(({ outcome }) => outcome === 'equal'),
+    topics,
+    positions: {
+      [live]: offsetsOf(...split(job.compared, ({ here }) => here)),
+      [other]: offsetsOf(...split(job.compared, ({ there }) => there)),
+    } as KafkaComparison['positions'],
+    remarks: await remarksOf(job),
+  };
+}
+
+interface Opened {
+  readonly sides: OpenSides;
+  readonly states: Readonly<Record<Side, ControlState>>;
+  readonly epochs: readonly EpochMaps[];
+  readonly limits: ReadLimits;
+}
+
+interface Compared {
+  readonly place: LedPartition;
+  /** Up to where each side was compared, exclusive. */
+  readonly here: bigint;
+  readonly there: bigint;
+}
+
+interface Job extends Opened {
+  readonly move: KafkaMove;
+  readonly options: CompareOptions;
+  readonly here: ReadonlyMap<string, readonly LedPartition[]>;
+  readonly there: ReadonlyMap<string, readonly LedPartition[]>;
+  readonly configs: Readonly<Record<Side, ReadonlyMap<string, Configs>>>;
+  readonly compared: Compared[];
+  records: bigint;
+}
+
+async function jobOf(move: KafkaMove, options: CompareOptions, opened: Opened): Promise<Job> {
+  const { live } = options;
+  const here = await opened.sides[live].cluster.partitionsOf(move.topics);
+  const there = await opened.sides[otherSide(live)].cluster.partitionsOf(move.topics);
+  const configsOf = async (side: Side): Promise<ReadonlyMap<string, Configs>> => {
+    const names = [...(side === live ? here : there).keys()];
+    const named = names.map((name) => ({ name, internal: false, partitions: [] }));
+    return readTopicConfigs(askerOf(opened.sides[side].cluster.connection), named);
+  };
+  const configs = { blue: await configsOf('blue'), green: await configsOf('green') };
+  return { ...opened, move, options, here, there, configs, compared: [], records: 0n };
+}
+
+async function compareTopic(job: Job, topic: string): Promise<ComparedTopic> {
+  const [here, there] = [job.here.get(topic) ?? [], job.there.get(topic) ?? []];
+  const isCompacted = (['blue', 'green'] as const).some(
+    (side) => job.configs[side].get(topic)?.get('cleanup.policy')?.value?.includes('compact') === true,
+  );
+  const findings = new Findings(topic);
+  if (here.length === 0) findings.differs(-1, `it is not on ${job.options.live}`);
+  else if (here.length !== there.length) {
+    findings.differs(
+      -1,
+      `it has ${here.length} partitions on ${job.options.live} and ${there.length} on the other side`,
+    );
+  } else {
+    for (const [at, place] of here.entries()) {
+      await comparePartition(job, { place, other: there[at] ?? place, findings, isCompacted });
+    }
+  }
+  return { topic, partitions: here.length, by: isCompacted ? 'keys' : 'records', ...findings.told() };
+}
+
+interface PartitionPair {
+  readonly place: LedPartition;
+  readonly other: LedPartition;
+  readonly findings: Findings;
+  readonly isCompacted: boolean;
+}
+
+async function comparePartition(job: Job, { place, other, findings, isCompacted }: PartitionPair): Promise<void> {
+  const { live } = job.options;
+  const [from, to] = [job.sides[live].cluster, job.sides[otherSide(live)].cluster];
+  const map = joinMaps(live, keyOf(place.topic, place.partition), job.epochs, job.states);
+  if (map === undefined) {
+    findings.differs(place.partition, 'no mirror has begun there');
+    return;
+  }
+  const stable = await from.offsetOf(place, 'stable');
+  const end = stable < map.reached.source ? stable : map.reached.source;
+  const ends = { here: end, there: endThere(map, end) };
+  const compare = isCompacted ? compareKeys : compareRecords;
+  const tell = (records: bigint): void =>
+    job.options.onProgress?.({
+      records: job.records + records,
+      partitions: job.compared.length,
+      of: [...job.here.values()].flat().length,
+    });
+  const starts = { here: await from.offsetOf(place, 'earliest'), there: await to.offsetOf(other, 'earliest') };
+  const count = await compare(
+    { cluster: from, place, start: starts.here, end: ends.here },
+    { cluster: to, place: other, start: starts.there, end: ends.there },
+    { map, findings, limits: job.limits, tell },
+  );
+  job.records += count;
+  job.compared.push({ place, ...ends });
+  tell(0n);
+}
+
+/** All that came from below this end lies below the answer. */
+function endThere(map: OffsetMap, end: bigint): bigint {
+  const translated = map.toTarget(end);
+  return translated.kind === 'beyond' ? map.reached.target : translated.offset;
+}
+
+function split(
+  compared: readonly Compared[],
+  offsetOf: (one: Compared) => bigint,
+): readonly [readonly LedPartition[], readonly bigint[]] {
+  return [compared.map(({ place }) => place), compared.map((one) => offsetOf(one))];
+}
+
+/** What the two sides say differently of a topic that nothing is held back of. */
+async function remarksOf({ move, configs, sides, limits }: Job): Promise<readonly string[]> {
+  const { held } = await sides.green.control.state(limits.signal);
+  return move.topics
+    .filter((topic) => !held.has(topic))
+    .flatMap((topic) => {
+      const [blue, green] = [configs.blue.get(topic), configs.green.get(topic)];
+      return [...(blue ?? [])].flatMap(([name, { value, source }]) => {
+        const there = green?.get(name)?.value;
+        if (source !== 'topic' || there === undefined || value === there) return [];
+        return [`${topic}: ${name} is ${value ?? 'a secret'} on blue and ${there} on green`];
+      });
+    });
+}
