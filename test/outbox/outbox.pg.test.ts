@@ -3,66 +3,26 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Client } from 'pg';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   deadLetters,
   discardLetters,
   initOutbox,
-  outboxInsert,
   outboxStatus,
   relayOutbox,
   retryLetters,
   type NewEvent,
-  type RelayRunOptions,
 } from '../../src/app/outbox/index.ts';
-import { waitFor } from '../../src/kernel/clock.ts';
 import { beforeSettling } from '../../src/outbox/relay.ts';
-import { greenMajor, testDatabase, type TestDatabase } from '../support/postgres.ts';
+import { greenMajor, testDatabase } from '../support/postgres.ts';
 import { firstTimes, openReceiver } from './receiver.ts';
+import { quick, startRelay, until, writeEvents } from './relaying.ts';
 
 const main = resolve(import.meta.dirname, '../../src/cli/main.ts');
-const quick = { pauseMs: 10, longestPauseMs: 50, pollMs: 20 };
-
-let relayError: unknown;
-beforeEach(() => {
-  relayError = undefined;
-});
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  await waitFor({ what, timeoutMs: 60_000, everyMs: 20 }, async () => {
-    if (relayError !== undefined) throw relayError;
-    return (await isSo()) ? true : undefined;
-  });
-}
-
-/** A relay in this process; ended with the test. */
-function startRelay(options: Omit<RelayRunOptions, 'signal'>): {
-  readonly ended: Promise<void>;
-  readonly stop: () => Promise<void>;
-} {
-  const stop = new AbortController();
-  const ended = relayOutbox({ limits: quick, ...options, signal: stop.signal });
-  ended.catch((error: unknown) => {
-    relayError = error;
-  });
-  const end = async (): Promise<void> => {
-    stop.abort();
-    await ended.catch(() => undefined);
-  };
-  onTestFinished(end);
-  return { ended, stop: end };
-}
-
-async function write(
-  database: Pick<TestDatabase, 'query'> | Client,
+const write = async (
+  database: Parameters<typeof writeEvents>[1],
   ...events: readonly Partial<NewEvent>[]
-): Promise<void> {
-  for (const event of events) {
-    const whole = { aggregateType: 'order', aggregateId: '1', type: 'changed', payload: null, ...event };
-    await database.query(...outboxInsert('postgres', whole));
-  }
-}
+): Promise<void> => writeEvents('postgres', database, ...events);
 
 test('every event comes, in order for each aggregate, though the relay is killed and the receiver fails', async () => {
   await using database = await testDatabase(greenMajor());

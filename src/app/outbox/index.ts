@@ -14,6 +14,7 @@ import type { DeadLetter, OutboxDesk, OutboxLook } from '../../ports/outbox.ts';
 import { defaultLimits, type RelayLimits } from '../../outbox/limits.ts';
 import { pollingQueue } from '../../outbox/queue.ts';
 import { runRelay, type RelayEvent } from '../../outbox/relay.ts';
+import { outboxDdl as mysqlDdl } from '../../systems/mysql/outbox/ddl.ts';
 import { outboxDdl as postgresDdl } from '../../systems/postgres/outbox/ddl.ts';
 import { outboxSystemOf, tableOf } from './address.ts';
 import { openDesk, openStore, openTarget, type OutboxPlace, type TargetOptions } from './open.ts';
@@ -38,7 +39,8 @@ export interface RelayRunOptions extends OutboxOptions, TargetOptions {
 
 /** The statements that `initOutbox` runs. */
 export function outboxDdl({ from, table = 'outbox' }: OutboxOptions): readonly string[] {
-  return postgresDdl(tableOf(from, table));
+  const ddl = outboxSystemOf(from) === 'postgres' ? postgresDdl : mysqlDdl;
+  return ddl(tableOf(from, table));
 }
 
 /** Makes the outbox and the two tables beside it, where they are missing. TEAL-OUTBOX-001 when one is there and is another. */
