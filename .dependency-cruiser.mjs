@@ -38,6 +38,10 @@ const rooms = {
   },
   gates: { sees: ['kernel', 'model', 'ports'], because: 'an answer from outside must not depend on who waits for it' },
   observe: { sees: ['kernel', 'ports'], because: 'what is watched must run the same when nobody watches' },
+  outbox: {
+    sees: ['kernel', 'model', 'ports'],
+    because: 'a relay keeps order and counts attempts the same from any database to any receiver',
+  },
   server: {
     sees: ['kernel', 'model', 'spec', 'plan', 'journal', 'engine'],
     because: 'the API tells and asks; it does not act on systems itself',
@@ -47,7 +51,7 @@ const rooms = {
     because: "the conformance kit is published and tests other people's adapters",
   },
   app: {
-    sees: 'kernel model mapping wire ports spec plan journal engine sync verify stages systems carriers traffic gates observe server'.split(
+    sees: 'kernel model mapping wire ports spec plan journal engine sync verify stages systems carriers traffic gates observe outbox server'.split(
       ' ',
     ),
     because: 'the only room that knows every adapter is known to the command line alone',

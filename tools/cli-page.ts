@@ -7,7 +7,10 @@ const page = 'docs/reference/cli.md';
 /** The page of all commands, from their own help. `--check` fails when the file is not what the commands say. */
 export function renderCliPage(): string {
   const program = buildProgram();
-  const commands = program.commands.flatMap((command) => ['', `## teal ${command.name()}`, '', ...fenced(command)]);
+  const commands = program.commands.flatMap((command) => [
+    ...section(`## teal ${command.name()}`, command),
+    ...command.commands.flatMap((each) => section(`### teal ${command.name()} ${each.name()}`, each)),
+  ]);
   const intro = [
     '# Commands',
     '',
@@ -19,6 +22,10 @@ export function renderCliPage(): string {
     '',
   ];
   return `${[...intro, ...fenced(program), ...commands].join('\n')}\n`;
+}
+
+function section(title: string, command: Command): readonly string[] {
+  return ['', title, '', ...fenced(command)];
 }
 
 function fenced(command: Command): readonly string[] {

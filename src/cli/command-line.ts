@@ -5,6 +5,7 @@ import { assessCommand } from './commands/assess.ts';
 import { initCommand } from './commands/init.ts';
 import { journalCommands } from './commands/journal.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
+import { outboxCommand } from './commands/outbox.ts';
 import { planCommand } from './commands/plan.ts';
 import { proxyCommand } from './commands/proxy.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -32,6 +33,7 @@ export function buildProgram(): Command {
   verifyCommand(program);
   proxyCommand(program);
   serveCommand(program);
+  outboxCommand(program);
   journalCommands(program);
   for (const command of program.commands) command.exitOverride();
   return program;

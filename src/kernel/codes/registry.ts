@@ -13,6 +13,7 @@ import { carriersCodes } from './carriers.ts';
 import { trafficCodes } from './traffic.ts';
 import { gatesCodes } from './gates.ts';
 import { serverCodes } from './server.ts';
+import { outboxCodes } from './outbox.ts';
 import { appCodes } from './app.ts';
 import { cliCodes } from './cli.ts';
 import { toolsCodes } from './tools.ts';
@@ -35,6 +36,7 @@ export const errorRegistry = Object.freeze({
   ...trafficCodes,
   ...gatesCodes,
   ...serverCodes,
+  ...outboxCodes,
   ...appCodes,
   ...cliCodes,
   ...toolsCodes,
