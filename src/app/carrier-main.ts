@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { readConfig } from '../carriers/embedded/config.ts';
 import { runMirrorWorker } from '../carriers/embedded/mirror-worker.ts';
 import { runCarrierWorker } from '../carriers/embedded/worker.ts';
@@ -24,6 +25,12 @@ function environment(name: string): string {
 }
 
 const urls = (): FlowUrls => ({ source: environment(sourceUrlVariable), target: environment(targetUrlVariable) });
+
+/**
+ * A batch lives for tens of milliseconds, and V8 lets a heap of short-lived values grow several times over before it looks through it: one transaction of two million rows took 347 MB of
+ * memory, and takes 274 with a heap that may grow by a third, at no more CPU (`make bench ONLY=memory`).
+ */
+setFlagsFromString('--heap-growing-percent=30');
 
 try {
   const config = await readConfig(process.argv[2] ?? '');
