@@ -9,6 +9,7 @@ import { SchemaBoard } from './schema-board.ts';
 import { additionOf } from './schema-foreign-keys.ts';
 import { archivedSchema, type ArchiveOptions } from './schema-from-archive.ts';
 import { givenSchema, type GivenItem } from './schema-from-items.ts';
+import { keyIndexType, withKeyIndex } from './schema-key-indexes.ts';
 import type { OrderedItem } from './schema-order.ts';
 import type { LoadedSchema, SchemaOrigin } from './schema-origin.ts';
 import { makeAsFarAsAllowed } from './schema-rights.ts';
@@ -101,8 +102,13 @@ class Driver implements SchemaDriver {
     const target = { major: first.serverMajor, partitioned: await readPartitioned(first) };
     const wanted = items
       .filter(({ part }) => parts.includes(part))
-      .map(({ item, part, after, tables, lock }) => ({ item: additionOf(item, target), part, after, tables, lock }));
-    const there = new Set(items.filter(({ item }) => recorded.has(item.key)).map(({ item }) => item.dumpId));
+      .map(({ item, part, after, tables, lock }) => ({ item: additionOf(item, target), part, after, tables, lock }))
+      .flatMap((ordered) => withKeyIndex(ordered, target.partitioned));
+    const there = new Set(
+      [...items, ...wanted].filter(({ item }) => recorded.has(item.key)).map(({ item }) => item.dumpId),
+    );
+    // A key that an earlier version has made in one go has its index.
+    for (const { item } of wanted) if (item.type === keyIndexType && there.has(-item.dumpId)) there.add(item.dumpId);
     // What another part brings is for the caller to order; inside of these parts the board does.
     const ids = new Set(wanted.map(({ item }) => item.dumpId));
     for (const { item } of items) if (!ids.has(item.dumpId)) there.add(item.dumpId);
@@ -202,6 +208,7 @@ class Run {
   readonly #there: Set<number>;
   readonly #names: ReadonlySet<string>;
   readonly #foundBefore: number;
+  readonly #total: number;
   readonly #anyStatement: boolean;
   readonly #left: string[] = [];
   #created = 0;
@@ -217,9 +224,10 @@ class Run {
     this.#anyStatement = anyStatement;
     this.#work = work;
     this.#wanted = wanted;
+    this.#total = wanted.filter(({ item }) => isObject(item)).length;
     this.#there = there;
     this.#names = names;
-    this.#foundBefore = wanted.filter(({ item }) => there.has(item.dumpId)).length;
+    this.#foundBefore = wanted.filter(({ item }) => isObject(item) && there.has(item.dumpId)).length;
   }
 
   report(): SchemaReport {
@@ -291,16 +299,22 @@ class Run {
     } finally {
       signal.removeEventListener('abort', cancel);
     }
+    if (!isObject(item)) return;
     if (made) this.#created += 1;
     else this.#found += 1;
     const done = this.#created + this.#found + this.#foundBefore;
     this.#work.progress?.({
       text: `creating ${item.type.toLowerCase()} ${item.name}`,
       done,
-      total: this.#wanted.length,
+      total: this.#total,
       unit: 'items',
     });
   }
+}
+
+/** A key and its index are one to whoever counts. */
+function isObject({ type }: SchemaItem): boolean {
+  return type !== keyIndexType;
 }
 
 function explain(error: unknown, item: SchemaItem): unknown {
