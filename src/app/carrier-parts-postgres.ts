@@ -13,7 +13,7 @@ import type { SystemParts } from './system-parts.ts';
 
 /** An end of a flow that is PostgreSQL. */
 export const postgresParts: SystemParts = {
-  source: ({ url, side, stream, slot, publication, method, pollEveryMs = 1_000 }) => {
+  source: ({ url, side, stream, slot, publication, method, pollEveryMs = 1_000, toOwnFamily }) => {
     const applicationName = `teal watch ${stream}`;
     // What triggers or polls record comes in the messages of the log.
     const newDecoder = (): PgoutputDecoder => new PgoutputDecoder();
@@ -32,7 +32,8 @@ export const postgresParts: SystemParts = {
       };
     }
     return {
-      description: { system: 'postgres', method, slot, publication },
+      // Another system's sink, and whoever translates for it, read texts.
+      description: { system: 'postgres', method, slot, publication, binary: toOwnFamily },
       probe: openSourceProbe({ url, applicationName, slot, publication, side }),
       newDecoder,
     };

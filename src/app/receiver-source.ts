@@ -3,7 +3,14 @@ import type { ChangeSource } from '../ports/change-source.ts';
 
 /** The source of a flow as plain data, which passes to a thread. */
 export type SourceDescription =
-  | { readonly system: 'postgres'; readonly method: 'log'; readonly slot: string; readonly publication: string }
+  | {
+      readonly system: 'postgres';
+      readonly method: 'log';
+      readonly slot: string;
+      readonly publication: string;
+      /** See `PostgresSourceOptions.binary`. */
+      readonly binary: boolean;
+    }
   | { readonly system: 'postgres'; readonly method: 'triggers' }
   | { readonly system: 'postgres'; readonly method: 'polling'; readonly everyMs: number }
   | {
@@ -40,8 +47,8 @@ export async function openSource(
       return triggerSource({ url, applicationName });
     }
     const { postgresSource } = await import('../systems/postgres/source.ts');
-    const { slot, publication } = description;
-    return postgresSource({ url, slot, publication, applicationName, isOwn });
+    const { slot, publication, binary } = description;
+    return postgresSource({ url, slot, publication, applicationName, isOwn, binary });
   }
   if (description.method !== 'log') {
     const { triggerSource } = await import('../systems/mysql/trigger-source/source.ts');

@@ -12,19 +12,22 @@ export type Places = Int32Array;
 export class PackedValues {
   readonly bytes: Buffer;
   readonly length: number;
+  /** Whether its values are in their types' binary form, all that have bytes. Otherwise they are texts. */
+  readonly isBinary: boolean;
   readonly #places: Places;
   /** Where its own places begin. */
   readonly #start: number;
 
-  constructor(bytes: Buffer, places: Places, start = 0, length = (places.length - start) / 2) {
+  constructor(bytes: Buffer, places: Places, start = 0, length = (places.length - start) / 2, isBinary = false) {
     this.bytes = bytes;
     this.length = length;
+    this.isBinary = isBinary;
     this.#places = places;
     this.#start = start;
   }
 
   /** The same values, copied into a buffer of their own. */
-  static of(values: readonly (Buffer | null | undefined)[]): PackedValues {
+  static of(values: readonly (Buffer | null | undefined)[], isBinary = false): PackedValues {
     const places: number[] = [];
     const parts: Buffer[] = [];
     let at = 0;
@@ -37,14 +40,14 @@ export class PackedValues {
         parts.push(value);
       }
     }
-    return new PackedValues(Buffer.concat(parts, at), Int32Array.from(places));
+    return new PackedValues(Buffer.concat(parts, at), Int32Array.from(places), 0, values.length, isBinary);
   }
 
   /** The values at these indexes, in that order, over the same bytes. */
   only(indexes: readonly number[]): PackedValues {
     const places: number[] = [];
     for (const index of indexes) places.push(this.from(index), this.to(index));
-    return new PackedValues(this.bytes, Int32Array.from(places));
+    return new PackedValues(this.bytes, Int32Array.from(places), 0, indexes.length, this.isBinary);
   }
 
   /** A view. Undefined also past the last one. */

@@ -233,6 +233,19 @@ describe('fold', () => {
     old: { kind: 'key', values: PackedValues.of([Buffer.from(key), null, null, null]) },
   });
 
+  test('changes in another form come after those before, though a key of theirs may be the same', () => {
+    const binary = (change: Extract<RowChange, { kind: 'update' }>): RowChange => ({
+      ...change,
+      row: PackedValues.of(change.row.toArray(), true),
+    });
+    const changes = [insert('1', 'a', 'x', 'y'), update('1', 'b', 'x', 'y')] as const;
+    const place = (change: RowChange): Placed => ({ kind: 'row', table, change });
+    const kinds = (steps: readonly SinkStep[]): string[] => steps.map(({ kind }) => kind);
+    expect(kinds(foldBatch(changes.map(place)))).toEqual(['insert']);
+    if (changes[1].kind !== 'update') throw new Error('no update');
+    expect(kinds(foldBatch([changes[0], binary(changes[1])].map(place)))).toEqual(['insert', 'update']);
+  });
+
   test('of rows that are put each is told once, as it was last', () => {
     const cell = fc.constantFrom('a', 'b', 'c', 'd');
     fc.assert(

@@ -35,10 +35,10 @@ type Net =
 export function foldBatch(batch: readonly Placed[]): SinkStep[] {
   const steps: SinkStep[] = [];
   const controls: SinkStep[] = [];
-  let byTable = new Map<string, { table: TargetTable; changes: RowChange[] }>();
+  let byTable = new Map<string, TableChanges>();
   let reaching: Reaching | undefined;
   // Most changes are of the table of the one before.
-  let last: { table: TargetTable; changes: RowChange[] } | undefined;
+  let last: TableChanges | undefined;
   const divide = (): void => {
     last = undefined;
     for (const { table, changes } of byTable.values()) steps.push(...foldTable(table, changes));
@@ -60,19 +60,19 @@ export function foldBatch(batch: readonly Placed[]): SinkStep[] {
           break;
         }
         if (reaching !== undefined) divide();
-        if (last?.table === placed.table) {
+        if (last !== undefined && isJoinedBy(last, placed)) {
           last.changes.push(placed.change);
           break;
         }
         const key = tableKey(placed.table.relation);
         const seen = byTable.get(key);
-        if (seen?.table === placed.table) {
+        if (seen !== undefined && isJoinedBy(seen, placed)) {
           seen.changes.push(placed.change);
           last = seen;
           break;
         }
         if (seen !== undefined) divide();
-        last = { table: placed.table, changes: [placed.change] };
+        last = { table: placed.table, isBinary: isBinary(placed.change), changes: [placed.change] };
         byTable.set(key, last);
         break;
       }
@@ -87,6 +87,21 @@ export function foldBatch(batch: readonly Placed[]): SinkStep[] {
   }
   divide();
   return [...steps, ...controls];
+}
+
+interface TableChanges {
+  readonly table: TargetTable;
+  readonly isBinary: boolean;
+  readonly changes: RowChange[];
+}
+
+/** Of a table as it is there, and in the form of those before: a key in binary form is not told to be that of a text. A stream changes its form now and then, at a boundary. */
+function isJoinedBy(seen: TableChanges, { table, change }: PlacedRow): boolean {
+  return seen.table === table && seen.isBinary === isBinary(change);
+}
+
+function isBinary(change: RowChange): boolean {
+  return change.kind === 'delete' ? change.old.values.isBinary : change.row.isBinary;
 }
 
 type PlacedRow = Extract<Placed, { readonly kind: 'row' }>;

@@ -17,7 +17,8 @@ export function mergeRows(earlier: RowValues, later: RowValues): RowValues {
 
 /** The row with other values for what was not sent. */
 export function filled(row: RowValues, other: (column: number) => CellValue): RowValues {
-  return PackedValues.of(row.toArray().map((cell, column) => (cell === undefined ? other(column) : cell)));
+  const cells = row.toArray().map((cell, column) => (cell === undefined ? other(column) : cell));
+  return PackedValues.of(cells, row.isBinary);
 }
 
 /**

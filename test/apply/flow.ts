@@ -18,18 +18,20 @@ import { Feed } from './feed.ts';
 export class SlotReader {
   readonly #source: TestDatabase;
   readonly #slot: string;
+  readonly #binary: boolean;
   readonly #decoder = new PgoutputDecoder();
 
-  constructor(source: TestDatabase, slot: string) {
+  constructor(source: TestDatabase, slot: string, binary = false) {
     this.#source = source;
     this.#slot = slot;
+    this.#binary = binary;
   }
 
   async read(): Promise<StreamEvent[]> {
     const rows = await this.#source.query(
       `select encode(data, 'hex') as data from pg_logical_slot_get_binary_changes($1, null, null,
-         'proto_version', '1', 'publication_names', 'teal_test', 'messages', 'true')`,
-      [this.#slot],
+         'proto_version', '1', 'publication_names', 'teal_test', 'messages', 'true', 'binary', $2)`,
+      [this.#slot, String(this.#binary)],
     );
     return rows.flatMap((row) => this.#decoder.decode(Buffer.from(row['data'] ?? '', 'hex')) ?? []);
   }
@@ -39,6 +41,8 @@ export interface FlowOptions {
   readonly flow?: Flow;
   readonly migration?: string;
   readonly mode?: SinkProgress['mode'];
+  /** Values come in binary form. */
+  readonly binary?: boolean;
   readonly applier?: Partial<ApplierOptions>;
 }
 
@@ -72,7 +76,7 @@ export class TestFlow implements AsyncDisposable {
     this.slot = names.slot;
     this.#options = options;
     this.#start = start;
-    this.#reader = new SlotReader(source, names.slot);
+    this.#reader = new SlotReader(source, names.slot, options.binary);
   }
 
   /** Tables must be there on both sides; all of the source's are published. */

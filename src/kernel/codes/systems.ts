@@ -259,6 +259,14 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-048': {
+    summary: 'A table has got a column that cannot be followed in binary form',
+    happened:
+      'The source sends values in binary form while every column is of a type for which that means the same on each server. A table was changed meanwhile, and has a column now for which it may not: an enum, a domain, a regclass or the like.',
+    doThis: 'Nothing: Teal reads on at once, and has all values sent as texts.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
   'TEAL-SYSTEMS-100': {
     summary: 'A newer Teal works on this database',
     happened:

@@ -3,6 +3,7 @@ import { TealError } from '../../kernel/errors.ts';
 import type { OldRow, Relation, RowValues, StreamEvent } from '../../model/change.ts';
 import type { ChangeDecoder } from '../../ports/change-source.ts';
 import { PgoutputReader, type PgoutputMessage } from '../../wire/postgres/pgoutput.ts';
+import { textsOf } from './control-texts.ts';
 import { positionOfLsn } from './position.ts';
 
 /**
@@ -26,11 +27,11 @@ export class PgoutputDecoder implements ChangeDecoder {
       case 'insert':
       case 'put': {
         const relation = this.#relation(message.relationId);
-        return { kind: message.kind, relation, row: fitting(relation, message.row) };
+        return { kind: message.kind, relation, row: readable(relation, fitting(relation, message.row)) };
       }
       case 'update': {
         const relation = this.#relation(message.relationId);
-        const row = fitting(relation, message.row);
+        const row = readable(relation, fitting(relation, message.row));
         return message.old === undefined
           ? { kind: 'update', relation, row }
           : { kind: 'update', relation, old: fittingOld(relation, message.old), row };
@@ -77,6 +78,11 @@ export class PgoutputDecoder implements ChangeDecoder {
       throw new TealError('TEAL-WIRE-001', 'a change of a table that was not described', { id });
     return relation;
   }
+}
+
+/** Rows of Teal's own tables are read, all others are only passed on. */
+function readable(relation: Relation, row: RowValues): RowValues {
+  return row.isBinary && relation.schema === 'teal' ? textsOf(relation, row) : row;
 }
 
 function fitting(relation: Relation, row: RowValues): RowValues {

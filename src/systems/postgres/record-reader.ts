@@ -1,10 +1,17 @@
 import { TealError } from '../../kernel/errors.ts';
 import type { ChangeRecord } from '../../ports/change-source.ts';
-import { PgoutputReader, decodePgoutput, letter } from '../../wire/postgres/pgoutput.ts';
+import { PgoutputReader, decodePgoutput, letter, type RelationMessage } from '../../wire/postgres/pgoutput.ts';
 import { positionOfLsn } from './position.ts';
 
 /** What is written there says who owns the data, whoever wrote it. */
 const tealSchema = 'teal';
+
+export interface RecordReaderOptions {
+  /** Whether transactions of this origin were applied by Teal; default: none was. */
+  readonly isOwn?: (origin: string) => boolean;
+  /** Told of each description of a table, before any row of it. */
+  readonly onRelation?: (relation: RelationMessage) => void;
+}
 
 /**
  * Says of each pgoutput payload what a spool must know, without decoding rows, and refuses an order that protocol version 1 does not have. Types are left out:
@@ -13,6 +20,7 @@ const tealSchema = 'teal';
  */
 export class RecordReader {
   readonly #isOwn: (origin: string) => boolean;
+  readonly #onRelation: (relation: RelationMessage) => void;
   /** Relations of Teal's own schema, by number. */
   readonly #tealTables = new Set<number>();
   readonly #commits = new PgoutputReader();
@@ -21,9 +29,9 @@ export class RecordReader {
   #insideTransaction = false;
   #isOwnTransaction = false;
 
-  /** `isOwn`: whether transactions of this origin were applied by Teal; default: none was. */
-  constructor(isOwn: (origin: string) => boolean = () => false) {
+  constructor({ isOwn = () => false, onRelation = () => undefined }: RecordReaderOptions = {}) {
     this.#isOwn = isOwn;
+    this.#onRelation = onRelation;
   }
 
   get insideTransaction(): boolean {
@@ -76,6 +84,7 @@ export class RecordReader {
     this.#expectInside(true, letter.relation);
     const message = decodePgoutput(payload);
     if (message.kind !== 'relation') throw new TealError('TEAL-WIRE-001', 'a relation that is none');
+    this.#onRelation(message);
     if (message.schema === tealSchema) this.#tealTables.add(message.id);
     else this.#tealTables.delete(message.id);
     if (message.schema === tealSchema && message.name === 'owner') this.#ownerTable = message.id;

@@ -5,13 +5,13 @@ import { waitFor } from '../../kernel/clock.ts';
 import { isTealError, type TealError } from '../../kernel/errors.ts';
 import type { RowValues, StreamEvent } from '../../model/change.ts';
 import { asPosition, type Position } from '../../model/position.ts';
-import type { ChangeRecord, ChangeStream, StreamStart } from '../../ports/change-source.ts';
+import type { ChangeRecord, ChangeSource, ChangeStream, StreamStart } from '../../ports/change-source.ts';
 import { PgoutputDecoder } from './change-decoder.ts';
 import { connect } from './connection.ts';
 import { lsnTextOfPosition, positionOfLsnText } from './position.ts';
 import { createSlot, dropSlot, slotStatus } from './slot.ts';
 import { openSourceProbe } from './source-probe.ts';
-import { postgresSource } from './source.ts';
+import { postgresSource, type PostgresSourceOptions } from './source.ts';
 
 async function refusal(work: Promise<unknown>): Promise<TealError> {
   const thrown = await work.then(
@@ -34,19 +34,22 @@ async function makeSlot(db: TestDatabase): Promise<Position> {
 async function openStream(
   db: TestDatabase,
   from: StreamStart,
-  { url = db.url, isOwn }: { readonly url?: string; readonly isOwn?: (origin: string) => boolean } = {},
+  options: Partial<PostgresSourceOptions> = {},
 ): Promise<ChangeStream> {
   const abort = new AbortController();
-  const source = postgresSource({
-    url,
+  onTestFinished(() => abort.abort());
+  return sourceOf(db, options).start(from, abort.signal);
+}
+
+function sourceOf(db: TestDatabase, options: Partial<PostgresSourceOptions> = {}): ChangeSource {
+  return postgresSource({
+    url: db.url,
     applicationName: 'teal test stream',
     slot: slotOf(db),
     publication: 'teal_pub',
     statusIntervalMs: 100,
-    ...(isOwn === undefined ? {} : { isOwn }),
+    ...options,
   });
-  onTestFinished(() => abort.abort());
-  return source.start(from, abort.signal);
 }
 
 /** Records up to the commit that brings the count to `commits`. */
@@ -158,7 +161,7 @@ describe.each([14, 18] as const)('the log of PostgreSQL %i', (major) => {
     const first = await read(stream, major >= 16 ? 1 : 2);
     expect(rows(first)).toBe(major >= 16 ? 1 : 102);
     await db.query(`insert into teal.owner values (1, 'green')`);
-    const [decision] = (await read(stream, 1)).filter((record) => record.kind === 'commit');
+    const decision = (await read(stream, 1)).find((record) => record.kind === 'commit');
     expect(decision?.decides).toBe(true);
     // The slot is free as soon as the stream is closed.
     await stream[Symbol.asyncDispose]();
@@ -168,6 +171,39 @@ describe.each([14, 18] as const)('the log of PostgreSQL %i', (major) => {
     expect(rows(second)).toBe(102);
     expect(second.some((record) => record.kind === 'commit' && record.decides === true)).toBe(false);
     await db.query(`select pg_replication_origin_drop('${own}')`);
+  });
+
+  test('is read in binary form while every column has one that is the same everywhere, and as texts from then on', async () => {
+    await using db = await testDatabase(major);
+    await db.query(`
+      create schema teal;
+      create table teal.owner (epoch int primary key, owner text, token_lsn pg_lsn, at timestamptz);
+      create table t (id int primary key, n numeric(10, 2), v text);
+      create publication teal_pub for table t, teal.owner`);
+    const after = await makeSlot(db);
+    const source = sourceOf(db, { binary: true });
+    const abort = new AbortController();
+    onTestFinished(() => abort.abort());
+    const stream = await source.start({ after }, abort.signal);
+    const at = '2026-03-01 12:30:45.000123+00';
+    await db.query(`insert into teal.owner values (7, 'green', '16/B374D848', '${at}')`);
+    await db.query(`insert into t values (258, 1.50, 'words'), (2, null, null)`);
+    const first = await read(stream, 2);
+    const rows = decode(first).flatMap((event) => (event.kind === 'insert' ? [event.row] : []));
+    // Of Teal's own tables values are read: they are texts in any case.
+    expect(rows.map(({ isBinary }) => isBinary)).toEqual([false, true, true]);
+    expect(rows[0]?.toArray().map(String)).toEqual(['7', 'green', '16/B374D848', at.replace(' ', 'T')]);
+    expect(rows[1]?.at(0)).toEqual(Buffer.of(0, 0, 1, 2));
+    expect(rows[2]?.toArray()).toEqual([Buffer.of(0, 0, 0, 2), null, null]);
+    await db.query(
+      `create type mood as enum ('good'); alter table t add m mood; insert into t values (3, 2.5, 'x', 'good')`,
+    );
+    expect((await refusal(read(stream, 1))).code).toBe('TEAL-SYSTEMS-048');
+    await stream[Symbol.asyncDispose]();
+    // It stays so, whatever the catalog says: the log holds what it held.
+    await db.query('alter table t drop m');
+    await using texts = await source.start({ after: must(ends(first).at(-1), 'a commit') }, abort.signal);
+    expect(decode(await read(texts, 1)).map(tell)).toContain('insert t 3|2.50|x|good');
   });
 
   test('is read whole: every kind of change, old rows, TOAST, messages and origins', async () => {

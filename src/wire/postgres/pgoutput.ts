@@ -22,7 +22,7 @@ export interface RelationMessage {
   }[];
 }
 
-/** Values are text (or binary, if the stream was asked for it); one that is not sent is an unchanged TOASTed value. */
+/** Values are text, or all of a row are binary, if the stream was asked for it and their types have such a form; one that is not sent is an unchanged TOASTed value. */
 export interface OldTuple {
   readonly kind: 'key' | 'full';
   readonly values: PackedValues;
@@ -206,11 +206,18 @@ function readTuple(reader: PayloadReader): PackedValues {
   const count = reader.uint16();
   const start = reader.makePlaces(count);
   const { places } = reader;
-  for (let index = 0; index < count; index += 1) readPlace(reader, places, start + 2 * index);
-  return new PackedValues(reader.payload, places, start, count);
+  let form = 0;
+  for (let index = 0; index < count; index += 1) {
+    const kind = readPlace(reader, places, start + 2 * index);
+    if (kind === letter.null || kind === letter.unchanged) continue;
+    if (form !== 0 && kind !== form) throw malformed('a row of texts and of binary values', { count });
+    form = kind;
+  }
+  return new PackedValues(reader.payload, places, start, count, form === letter.binary);
 }
 
-function readPlace(reader: PayloadReader, places: Places, at: number): void {
+/** Answers its kind. */
+function readPlace(reader: PayloadReader, places: Places, at: number): number {
   const kind = reader.uint8();
   switch (kind) {
     case letter.text:
@@ -219,14 +226,14 @@ function readPlace(reader: PayloadReader, places: Places, at: number): void {
       const from = reader.skip(length);
       places[at] = from;
       places[at + 1] = from + length;
-      return;
+      return kind;
     }
     case letter.null:
       places[at] = places[at + 1] = nullMark;
-      return;
+      return kind;
     case letter.unchanged:
       places[at] = places[at + 1] = notSentMark;
-      return;
+      return kind;
     default:
       throw malformed('a value of an unknown kind', { kind });
   }

@@ -21,6 +21,28 @@ function readCopyText(bytes: Buffer): (string | null)[][] {
     );
 }
 
+/** The manual's binary format, read by it. */
+function readCopyBinary(bytes: Buffer): (Buffer | null)[][] {
+  const signature = Buffer.from([0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff, 0x0d, 0x0a, 0x00]);
+  expect(bytes.subarray(0, 11)).toEqual(signature);
+  expect(bytes.readBigInt64BE(11)).toBe(0n);
+  const rows: (Buffer | null)[][] = [];
+  let at = 19;
+  for (let fields = bytes.readInt16BE(at); fields !== -1; fields = bytes.readInt16BE(at)) {
+    at += 2;
+    const row: (Buffer | null)[] = [];
+    for (let field = 0; field < fields; field += 1) {
+      const length = bytes.readInt32BE(at);
+      at += 4;
+      row.push(length === -1 ? null : bytes.subarray(at, at + length));
+      at += Math.max(0, length);
+    }
+    rows.push(row);
+  }
+  expect(at + 2).toBe(bytes.length);
+  return rows;
+}
+
 function written(write: (out: Outgoing) => void): { types: string; data: Buffer } {
   const chunks: Buffer[] = [];
   const out = new Outgoing((bytes) => void chunks.push(Buffer.from(bytes)));
@@ -57,12 +79,32 @@ describe('outgoing messages', () => {
             const packed = [PackedValues.of(row)];
             const [first = 0, ...others] = row.keys();
             const parts = [first, ...others].length === 2 ? [[first, ...others]] : [[first], others];
-            copyAll(out, { count: 1, parts: parts.map((columns) => ({ rows: packed, columns })) });
+            copyAll(out, { count: 1, isBinary: false, parts: parts.map((columns) => ({ rows: packed, columns })) });
           }
           out.copyDone();
         });
         expect(types).toMatch(/^d*cS$/);
         expect(readCopyText(data)).toEqual(asCells.map((row) => row.map((each) => each?.toString('latin1') ?? null)));
+      }),
+    );
+  });
+
+  test('rows for a binary COPY come back as they were, at any size', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(cell, { minLength: 2, maxLength: 4 }), { minLength: 1, maxLength: 20 }), (all) => {
+        const width = Math.min(...all.map((row) => row.length));
+        const asCells = all.map((row) => row.slice(0, width).map((each) => (each === null ? null : Buffer.from(each))));
+        const rows = asCells.map((row) => PackedValues.of(row, true));
+        const [first = 0, ...others] = asCells[0]?.keys() ?? [];
+        const { data } = written((out) => {
+          const parts = [
+            { rows, columns: [first] },
+            { rows, columns: others },
+          ];
+          copyAll(out, { count: rows.length, isBinary: true, parts });
+          out.copyDone();
+        });
+        expect(readCopyBinary(data)).toEqual(asCells);
       }),
     );
   });
@@ -74,7 +116,7 @@ describe('outgoing messages', () => {
     let calls = 0;
     const { data } = written((out) => {
       for (let next = 0; next < rows.length; calls += 1) {
-        next = out.copyLines({ count: rows.length, parts: [{ rows, columns: [0, 1] }] }, next);
+        next = out.copyLines({ count: rows.length, isBinary: false, parts: [{ rows, columns: [0, 1] }] }, next);
       }
     });
     expect(readCopyText(data).map(([n]) => n)).toEqual(rows.map((_, n) => String(n)));
@@ -96,7 +138,8 @@ describe('outgoing messages', () => {
   test('a value that was not sent is never written', () => {
     for (const write of [
       (out: Outgoing) => out.bind('s', [undefined]),
-      (out: Outgoing) => copyAll(out, { count: 1, parts: [{ rows: [PackedValues.of([undefined])], columns: [0] }] }),
+      (out: Outgoing) =>
+        copyAll(out, { count: 1, isBinary: false, parts: [{ rows: [PackedValues.of([undefined])], columns: [0] }] }),
     ]) {
       expect(() => written(write)).toThrow(expect.toSatisfy((error) => isTealError(error, 'TEAL-SYNC-117')));
     }

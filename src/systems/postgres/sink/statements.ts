@@ -32,9 +32,13 @@ function target(fitted: FittedTable): string {
   return fitted.kind === 'table' ? `ONLY ${fitted.sqlName}` : fitted.sqlName;
 }
 
-export function copySql(fitted: FittedTable): string {
+export function copySql(fitted: FittedTable, isBinary: boolean): string {
   const { written } = fitted.table;
-  return `COPY ${fitted.sqlName} (${namesOf(fitted, written)}) FROM STDIN`;
+  return `COPY ${fitted.sqlName} (${namesOf(fitted, written)}) FROM STDIN${formOf(isBinary)}`;
+}
+
+function formOf(isBinary: boolean): string {
+  return isBinary ? ' (FORMAT binary)' : '';
 }
 
 export function insertSql(fitted: FittedTable): string {
@@ -95,7 +99,8 @@ function wholeRow(fitted: FittedTable, old: RowValues, before: number): Conditio
     // concat() writes a value with its type's output function, as the stream does; a cast to text may write it otherwise (inet, bpchar). It writes NULL
     // like an empty text.
     const text = `pg_catalog.concat(o.${column.sqlName}) COLLATE "C"`;
-    return `o.${column.sqlName} IS DISTINCT FROM NULL AND ${text} = ${parameter}::text`;
+    const value = old.isBinary ? `pg_catalog.concat(${parameter}::${column.type})` : `${parameter}::text`;
+    return `o.${column.sqlName} IS DISTINCT FROM NULL AND ${text} = ${value}`;
   });
   const found = (what: string): string =>
     `SELECT ${what} FROM ${target(fitted)} AS o WHERE ${terms.length === 0 ? 'true' : terms.join(' AND ')} LIMIT 1`;
@@ -114,10 +119,10 @@ export function createStageSql(stage: string, fitted: FittedTable): string {
   return `CREATE TEMPORARY TABLE ${stage} AS SELECT ${columns.join(', ')} FROM ${target(fitted)} AS t WITH NO DATA`;
 }
 
-export function copyToStageSql(stage: string, fitted: FittedTable, set: readonly number[]): string {
+export function copyToStageSql(stage: string, fitted: FittedTable, set: readonly number[], isBinary: boolean): string {
   const { key = [] } = fitted.table;
   const names = [...key.map((_, index) => `k${index}`), ...set.map((place) => `c${place}`)];
-  return `COPY ${stage} (${names.join(', ')}) FROM STDIN`;
+  return `COPY ${stage} (${names.join(', ')}) FROM STDIN${formOf(isBinary)}`;
 }
 
 export function updateFromStageSql(stage: string, fitted: FittedTable, set: readonly number[]): string {

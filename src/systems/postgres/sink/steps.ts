@@ -84,13 +84,16 @@ function* insertAsks(
   const { table } = fitted;
   if (rows.length >= copyFromRows && table.written.length > 0) {
     const owner = { what, table, rows: rows.length } as const;
-    const lines = { count: rows.length, parts: [{ rows, columns: table.written }] };
-    yield { kind: 'copy', sql: copySql(fitted), lines, owner };
+    const isBinary = areBinary(rows);
+    const lines = { count: rows.length, isBinary, parts: [{ rows, columns: table.written }] };
+    yield { kind: 'copy', sql: copySql(fitted, isBinary), lines, owner };
     return;
   }
   const sql = insertSql(fitted);
   const owner = { what, table, rows: 1 } as const;
-  for (const row of rows) yield { kind: 'statement', sql, cells: cellsOf(row, table.written), owner };
+  for (const row of rows) {
+    yield { kind: 'statement', sql, cells: cellsOf(row, table.written), isBinary: row.isBinary, owner };
+  }
 }
 
 function* updateAsks(
@@ -102,19 +105,23 @@ function* updateAsks(
   const { table } = fitted;
   if (table.key === undefined || rows.length < stageFromRows) {
     const owner = { what: 'update', table, rows: 1 } as const;
-    for (const { old, row } of rows) yield { kind: 'statement', ...updateRow(fitted, set, old, row), owner };
+    for (const { old, row } of rows) {
+      const isBinary = row.isBinary || old.isBinary;
+      yield { kind: 'statement', ...updateRow(fitted, set, old, row), isBinary, owner };
+    }
     return;
   }
   const { key } = table;
   const { name, asks } = staging(fitted, stages);
   yield* asks;
-  const copy = copyToStageSql(name, fitted, set);
+  const isBinary = areBinary(rows.map(({ row }) => row)) || areBinary(rows.map(({ old }) => old));
+  const copy = copyToStageSql(name, fitted, set, isBinary);
   const olds = { rows: rows.map(({ old }) => old), columns: key };
   const news = { rows: rows.map(({ row }) => row), columns: set };
   yield {
     kind: 'copy',
     sql: copy,
-    lines: { count: rows.length, parts: [olds, news] },
+    lines: { count: rows.length, isBinary, parts: [olds, news] },
     owner: { what: 'update', table },
   };
   const owner = { what: 'update', table, rows: rows.length } as const;
@@ -132,14 +139,15 @@ function* deleteAsks(
   const due = (count: number): { readonly rows?: number } => (what === 'put' ? {} : { rows: count });
   if (table.key === undefined || rows.length < stageFromRows) {
     const owner = { what, table, ...due(1) } as const;
-    for (const row of rows) yield { kind: 'statement', ...deleteRow(fitted, row), owner };
+    for (const row of rows) yield { kind: 'statement', ...deleteRow(fitted, row), isBinary: row.isBinary, owner };
     return;
   }
   const { key } = table;
   const { name, asks } = staging(fitted, stages);
   yield* asks;
-  const copy = copyToStageSql(name, fitted, []);
-  const lines = { count: rows.length, parts: [{ rows, columns: key }] };
+  const isBinary = areBinary(rows);
+  const copy = copyToStageSql(name, fitted, [], isBinary);
+  const lines = { count: rows.length, isBinary, parts: [{ rows, columns: key }] };
   yield { kind: 'copy', sql: copy, lines, owner: { what, table } };
   const owner = { what, table, ...due(rows.length) } as const;
   yield statement(deleteFromStageSql(name, fitted), owner);
@@ -150,6 +158,11 @@ function staging(fitted: FittedTable, stages: Stages): { name: string; asks: rea
   const drop = replaces === undefined ? [] : [`DROP TABLE IF EXISTS ${replaces}`];
   const sql = isNew ? [...drop, createStageSql(name, fitted)] : [`TRUNCATE ${name}`];
   return { name, asks: sql.map((each) => statement(each, { what: 'session' })) };
+}
+
+/** They come in one form; one of nothing but NULLs has none. */
+function areBinary(rows: readonly RowValues[]): boolean {
+  return rows.some((row) => row.isBinary);
 }
 
 const replaced = 'ON CONFLICT (side) DO UPDATE SET at = excluded.at';

@@ -11,7 +11,14 @@ import { Outgoing, type CopyLines } from './outgoing.ts';
 
 /** One statement of a pipeline. `owner` is handed back with its answer, or with the error that it met. */
 export type Ask<Owner> =
-  | { readonly kind: 'statement'; readonly sql: string; readonly cells: readonly CellValue[]; readonly owner: Owner }
+  | {
+      readonly kind: 'statement';
+      readonly sql: string;
+      readonly cells: readonly CellValue[];
+      /** All cells are in binary form; default: they are texts. */
+      readonly isBinary?: boolean;
+      readonly owner: Owner;
+    }
   /** `COPY … FROM STDIN`. */
   | { readonly kind: 'copy'; readonly sql: string; readonly lines: CopyLines; readonly owner: Owner };
 
@@ -99,7 +106,7 @@ export class TargetSession implements AsyncDisposable {
       for (const ask of asks) {
         if (running.failure !== undefined) break;
         running.asks.push(ask.owner);
-        if (ask.kind === 'statement') this.#send(running, ask.sql, ask.cells);
+        if (ask.kind === 'statement') this.#send(running, ask.sql, ask.cells, ask.isBinary);
         else await this.#copy(running, ask);
         if (this.#socket.writableLength > unsentLimitBytes) await this.#drained();
       }
@@ -136,8 +143,8 @@ export class TargetSession implements AsyncDisposable {
     await this.#connection.close();
   }
 
-  #send(running: Running<unknown>, sql: string, cells: readonly CellValue[]): void {
-    this.#outgoing.bind(this.#statementFor(running, sql), cells);
+  #send(running: Running<unknown>, sql: string, cells: readonly CellValue[], isBinary = false): void {
+    this.#outgoing.bind(this.#statementFor(running, sql), cells, isBinary);
     this.#outgoing.execute();
   }
 
