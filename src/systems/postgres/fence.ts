@@ -14,7 +14,7 @@ import type { SchemaMark } from '../../ports/schemas.ts';
 import { flushCommits, withLockRetry, type PgConnection } from './connection.ts';
 import type { KeptSession } from './kept-session.ts';
 import { positionOfLsnText } from './position.ts';
-import { quoteTable } from './quote.ts';
+import { quoteNames, quoteTable } from './quote.ts';
 import { markDifferences, readDigest, readObjects } from './schema-forms.ts';
 
 export const fenceTrigger = 'teal_fence';
@@ -71,6 +71,8 @@ export interface PostgresFenceOptions {
 export class PostgresFence implements Fence {
   readonly #session: KeptSession;
   readonly #tables: readonly TableName[];
+  /** SQL: of every managed table that is there (`n`, `c`) its trigger (`t`), nulls where it has none. */
+  readonly #triggersOfAll: string;
   readonly #selected: (table: TableName) => boolean;
   readonly #winsDeadlocks: boolean;
   readonly #beforeToken: PostgresFenceOptions['beforeToken'];
@@ -86,6 +88,10 @@ export class PostgresFence implements Fence {
     this.#beforeToken = more.beforeToken;
     this.#session = session;
     this.#tables = tables;
+    const schemas = quoteNames(tables.map((table) => table.schema));
+    this.#triggersOfAll = `unnest(${schemas}, ${quoteNames(tables.map((table) => table.name))}) as wanted (schema, name)
+      join pg_namespace n on n.nspname = wanted.schema join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+      left join pg_trigger t on t.tgrelid = c.oid and t.tgname = '${fenceTrigger}'`;
     this.#selected = selected;
   }
 
@@ -153,15 +159,13 @@ export class PostgresFence implements Fence {
     return this.#session.use(async (connection) => {
       const exists = await connection.query(`select to_regclass('teal.cut') is not null as there`);
       if (exists.rows[0]?.['there'] !== 't') return { fence: 'absent', tokens: [] };
-      const oids = `array[${(await this.#oids(connection)).join(', ')}]::oid[]`;
       // One message and one transaction; each statement sees what was committed when it began.
       const { rows } = await connection.query(
         `${awaitFence};
-         select (select count(*) from pg_trigger t where t.tgname = '${fenceTrigger}' and t.tgrelid = any (${oids}) and t.tgenabled = 'O') as armed,
-                ${isClosedSql} as closed,
-                (select count(*) from pg_trigger t where t.tgname = '${fenceTrigger}' and t.tgrelid = any (${oids})) as installed,
+         select triggers.armed, triggers.installed, ${isClosedSql} as closed,
                 (select array_to_json(array_agg(c.token order by c.at))::text from teal.cut c) as tokens,
-                (select array_to_json(array[o.epoch::text, o.owner, o.cut])::text from teal.owner o order by o.epoch desc limit 1) as owner`,
+                (select array_to_json(array[o.epoch::text, o.owner, o.cut])::text from teal.owner o order by o.epoch desc limit 1) as owner
+         from (select count(t.oid) as installed, count(*) filter (where t.tgenabled = 'O') as armed from ${this.#triggersOfAll}) triggers`,
       );
       const row = rows[0] ?? {};
       const [armed, installed] = [Number(row['armed']), Number(row['installed'])];
@@ -226,32 +230,19 @@ export class PostgresFence implements Fence {
     });
   }
 
-  async #oids(connection: PgConnection): Promise<string[]> {
-    const { rows } = await connection.query(
-      `select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       join unnest($1::text[], $2::text[]) as wanted (schema, name) on wanted.schema = n.nspname and wanted.name = c.relname`,
-      [this.#tables.map((table) => table.schema), this.#tables.map((table) => table.name)],
-    );
-    return rows.map((row) => row['oid'] ?? '0');
-  }
-
   /** Statements for the tables whose trigger is not there or would not fire: somebody may have disabled it for a load of data, or dropped it. */
   async #toArm(connection: PgConnection): Promise<readonly string[]> {
-    const there = await this.#triggers(connection);
-    return there.flatMap(({ table, enabled }) => {
-      if (enabled === null) return [createTrigger(table)];
-      return enabled === 'O' ? [] : [enableTrigger(table)];
-    });
+    const there = await this.#triggers(connection, `where t.tgenabled is distinct from 'O'`);
+    return there.map(({ table, enabled }) => (enabled === null ? createTrigger(table) : enableTrigger(table)));
   }
 
   /** Of the managed tables that are there; `enabled` as `pg_trigger.tgenabled` has it, null without a trigger. */
-  async #triggers(connection: PgConnection): Promise<readonly { table: TableName; enabled: string | null }[]> {
+  async #triggers(
+    connection: PgConnection,
+    which = '',
+  ): Promise<readonly { table: TableName; enabled: string | null }[]> {
     const { rows } = await connection.query(
-      `select n.nspname as schema, c.relname as name, t.tgenabled as enabled
-       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       join unnest($1::text[], $2::text[]) as wanted (schema, name) on wanted.schema = n.nspname and wanted.name = c.relname
-       left join pg_trigger t on t.tgrelid = c.oid and t.tgname = $3`,
-      [this.#tables.map((table) => table.schema), this.#tables.map((table) => table.name), fenceTrigger],
+      `select n.nspname as schema, c.relname as name, t.tgenabled as enabled from ${this.#triggersOfAll} ${which}`,
     );
     return rows.map((row) => ({
       table: { schema: row['schema'] ?? '', name: row['name'] ?? '' },

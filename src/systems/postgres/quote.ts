@@ -17,3 +17,9 @@ export function quoteLiteral(text: string): string {
   const doubled = text.replaceAll("'", "''");
   return doubled.includes('\\') ? ` E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`;
 }
+
+/** Names as a value of type `name[]`, for commands that take no parameters. */
+export function quoteNames(names: readonly string[]): string {
+  const each = names.map((name) => `"${name.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`);
+  return `${quoteLiteral(`{${each.join(',')}}`)}::name[]`;
+}

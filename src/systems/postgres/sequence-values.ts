@@ -28,7 +28,8 @@ export function isBehind(source: SequenceState, target: SequenceState, range: Se
 /**
  * What to set a target to, so that it gives no number which the source has given, plus a headroom in steps; undefined when it is past that already. Never backwards
  * in the direction of the increment, never out of bounds: near the end the headroom shrinks to half of what is left, and a sequence that is used up on the
- * source becomes used up on the target, as its users would have seen. Pure.
+ * source becomes used up on the target, as its users would have seen. Told as having given the number before, where there is one: PostgreSQL tells all sequences of which
+ * that is so in one query. Pure.
  */
 export function nextAfter(
   source: SequenceState,
@@ -46,5 +47,8 @@ export function nextAfter(
   }
   const stepsLeft = (end - from) / increment;
   const steps = headroom < stepsLeft / 2n ? headroom : stepsLeft / 2n;
-  return { last: from + steps * increment, called: false };
+  const next = from + steps * increment;
+  const before = next - increment;
+  const isThere = before >= range.min && before <= range.max;
+  return isThere ? { last: before, called: true } : { last: next, called: false };
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase } from '../../../test/support/postgres.ts';
 import { KeptSession } from './kept-session.ts';
-import { isBehind, nextAfter, type SequenceRange, type SequenceState } from './sequence-values.ts';
+import { isBehind, nextAfter, nextNumber, type SequenceRange, type SequenceState } from './sequence-values.ts';
 import { postgresSequences } from './sequences.ts';
 
 const schema = `
@@ -61,7 +61,8 @@ describe('the place to move a sequence to', () => {
             const end = increment > 0n ? bounds.max : bounds.min;
             return !isBehind(source, target, bounds) || (target.called && target.last === end);
           }
-          const forward = increment > 0n ? moved.last >= target.last : moved.last <= target.last;
+          const [was, next] = [nextNumber(target, increment), nextNumber(moved, increment)];
+          const forward = increment > 0n ? next >= was : next <= was;
           return (
             forward &&
             moved.last >= 1n &&

@@ -1,4 +1,5 @@
 import { must } from '../../kernel/assert.ts';
+import { monotonicMs } from '../../kernel/clock.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Sequences } from '../../ports/sequences.ts';
 import type { PgConnection } from './connection.ts';
@@ -8,6 +9,17 @@ import { isBehind, nextAfter, type SequenceRange, type SequenceState } from './s
 
 const uncalledAtOnce = 64;
 
+/** So long a look at both sides is worth another. */
+const freshMs = 500;
+
+interface Look {
+  readonly from: Side;
+  readonly to: Side;
+  readonly source: ReadonlyMap<string, Sequence>;
+  readonly target: ReadonlyMap<string, Sequence>;
+  readonly atMs: number;
+}
+
 export interface Sequence extends SequenceRange {
   readonly schema: string;
   readonly name: string;
@@ -16,14 +28,23 @@ export interface Sequence extends SequenceRange {
 
 /**
  * Sequences of PostgreSQL, all of the database but Teal's own: the log does not carry them (manual, "Logical Replication Restrictions"), and one that is left
- * behind gives out numbers twice (pgstream #1203). One query a side, and one more for each 64 that were never called.
+ * behind gives out numbers twice (pgstream #1203). One query a side, and before 18 one more for each 64 that were never called.
  */
 export function postgresSequences(sessions: Readonly<Record<Side, KeptSession>>, headroom: number): Sequences {
   const read = async (side: Side, signal: AbortSignal | undefined): Promise<ReadonlyMap<string, Sequence>> =>
     sessions[side].use(readSequences, signal);
+  const look = async (from: Side, to: Side, signal: AbortSignal | undefined): Promise<Look> => {
+    const [source, target] = await Promise.all([read(from, signal), read(to, signal)]);
+    return { from, to, source, target, atMs: monotonicMs() };
+  };
+  // What `behind` has just seen is what is to be done: clients wait, and whether it was right the next `behind` tells.
+  let seen: Look | undefined;
   return {
     async handOver(from, to, signal) {
-      const [source, target] = await Promise.all([read(from, signal), read(to, signal)]);
+      const known = seen;
+      seen = undefined;
+      const isFresh = known?.from === from && known.to === to && monotonicMs() - known.atMs < freshMs;
+      const { source, target } = isFresh ? known : await look(from, to, signal);
       const moves: { readonly sequence: Sequence; readonly state: SequenceState }[] = [];
       for (const [key, sequence] of target) {
         const given = source.get(key);
@@ -34,7 +55,8 @@ export function postgresSequences(sessions: Readonly<Record<Side, KeptSession>>,
       return { sequences: target.size, moved: moves.length };
     },
     async behind(from, to, signal) {
-      const [source, target] = await Promise.all([read(from, signal), read(to, signal)]);
+      seen = await look(from, to, signal);
+      const { source, target } = seen;
       return [...target].filter(([key, sequence]) => {
         const given = source.get(key);
         return given !== undefined && isBehind(given.state, sequence.state, sequence) && !isUsedUp(given, sequence);
@@ -75,12 +97,18 @@ export function columnKey(table: { readonly schema: string; readonly name: strin
 }
 
 async function readSequences(connection: PgConnection): Promise<ReadonlyMap<string, Sequence>> {
+  // From 18 on. It tells of all of them, and nothing of one that may not be read.
+  const { rows: versions } = await connection.query(
+    `select pg_catalog.to_regproc('pg_catalog.pg_get_sequence_data') is not null as tells`,
+  );
+  const tellsAll = versions[0]?.['tells'] === 't';
   const { rows } = await connection.query(`
     select n.nspname as schema, c.relname as name, s.seqincrement as increment, s.seqmin as min, s.seqmax as max, s.seqcycle as cycle,
-           pg_catalog.pg_sequence_last_value(c.oid) as last
+           ${tellsAll ? 'd.last_value as last, d.is_called as called' : `pg_catalog.pg_sequence_last_value(c.oid) as last, 't' as called`}
     from pg_catalog.pg_sequence s
     join pg_catalog.pg_class c on c.oid = s.seqrelid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    ${tellsAll ? 'cross join lateral pg_catalog.pg_get_sequence_data(c.oid) d' : ''}
     where n.nspname <> 'teal' and c.relpersistence <> 't'`);
   const found = rows.map((row) => ({
     schema: row['schema'] ?? '',
@@ -90,18 +118,17 @@ async function readSequences(connection: PgConnection): Promise<ReadonlyMap<stri
     max: BigInt(row['max'] ?? 1),
     cycle: row['cycle'] === 't',
     last: row['last'] ?? null,
+    called: row['called'] === 't',
   }));
   const uncalled = await readUncalled(
     connection,
     found.filter((it) => it.last === null),
   );
   return new Map(
-    found.map(({ last, ...sequence }) => {
+    found.map(({ last, called, ...sequence }) => {
       const key = keyOf(sequence);
       const state =
-        last === null
-          ? { last: uncalled.get(key) ?? sequence.min, called: false }
-          : { last: BigInt(last), called: true };
+        last === null ? { last: uncalled.get(key) ?? sequence.min, called: false } : { last: BigInt(last), called };
       return [key, { ...sequence, state }] as const;
     }),
   );
