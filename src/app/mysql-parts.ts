@@ -9,7 +9,7 @@ import { readActingKeys, type ActingKeysOptions } from '../systems/mysql/acting-
 import type { MysqlFenceOptions } from '../systems/mysql/fence.ts';
 import type { KeptSession } from '../systems/mysql/kept-session.ts';
 import { pollMeeting } from '../systems/mysql/polling/meeting.ts';
-import { pollsOf } from '../systems/mysql/polling/poll.ts';
+import { pollLock, pollsOf } from '../systems/mysql/polling/poll.ts';
 import { pollingStep } from '../systems/mysql/polling/step.ts';
 import type { MysqlSnapshotOptions } from '../systems/mysql/snapshot.ts';
 import { readBeginning, readEndOfBinlog } from '../systems/mysql/source-probe.ts';
@@ -31,7 +31,7 @@ export function partsOf(
   if (method === 'log') return { fence: { position: readEndOfBinlog }, snapshot: {} };
   const fence = { position: endOfRecord, beforeToken: refuseGaps };
   if (method === 'triggers') return { fence, snapshot: { meet: tickMeeting(url) } };
-  return { fence: { ...fence, gather: pollsOf(url) }, snapshot: { meet: pollMeeting(url) } };
+  return { fence: { ...fence, gather: { lock: pollLock, work: pollsOf(url) } }, snapshot: { meet: pollMeeting(url) } };
 }
 
 /** What makes blue's changes be recorded, where its log is not read. */

@@ -44,7 +44,10 @@ describe.for(allSeries)('$series', ({ series, tested }) => {
   );
   run(
     'as a source that is polled',
-    sourceContract(async () => worlds.mysqlPolledSourceWorld(servers.blue), 'rows'),
+    // It has a table without a key, which cannot be polled.
+    sourceContract(async () => worlds.mysqlPolledSourceWorld(servers.blue), 'rows').filter(
+      ({ name }) => !name.startsWith('records are whole transactions'),
+    ),
   );
   run(
     'as a sink',

@@ -120,7 +120,7 @@ class Place implements AsyncDisposable {
     await writeFile(
       file,
       `teal: 1\nname: polled\nblue: { system: ${blue.flavour}, url: "\${BLUE_URL}" }\ngreen: { system: ${system}, url: "\${GREEN_URL}" }\ntraffic: { router: none }\n` +
-        `cutover: { maxPause: 300s, gates: [{ person: tester }] }\n` +
+        `cutover: { maxPause: 300s, lockTimeout: 60s, gates: [{ person: tester }] }\n` +
         `follow: { method: polling, column: changed, columns: { shop.part: touched }, zone: "+00:00", interval: 200ms }\n`,
     );
     return new Place(stack.move(), file, { blue: `${at('root', blue.port)}shop`, green }, root, client);

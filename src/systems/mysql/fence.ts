@@ -9,13 +9,21 @@ import type { MysqlConnection } from './connection.ts';
 import { Durability } from './durability.ts';
 import { serverNumberOf } from './errors.ts';
 import type { KeptSession } from './kept-session.ts';
-import { lockName, withNamedLock } from './named-lock.ts';
+import { lockName, waitsForName, withNamedLock } from './named-lock.ts';
 import { readOpenWriters } from './outlast-writers.ts';
 import { isTealTableThere } from './teal-schema.ts';
 import { readBypasses } from './write-bypasses.ts';
 
 /** The server's error for a client's write while the fence is raised (ER_OPTION_PREVENTS_STATEMENT): proxies know a statement that had no effect by it. */
 export const fenceErrorNumber = 1290;
+
+/** What brings changes into a record of them, by looking at the tables. */
+export interface Gathering {
+  /** A named lock that whoever does so holds. The fence has it while it closes: it would wait for what others read, and all writes behind it. */
+  readonly lock: string;
+  /** Called when the side is closed, before the token, with the lock. */
+  readonly work: (connection: MysqlConnection) => Promise<void>;
+}
 
 export interface MysqlFenceOptions {
   readonly session: KeptSession;
@@ -25,8 +33,8 @@ export interface MysqlFenceOptions {
   readonly changed?: (connection: MysqlConnection, allowed: SchemaMark) => Promise<readonly string[]>;
   /** Refuses to close, by an error: asked when nothing can be written any more, before the token. */
   readonly beforeToken?: (connection: MysqlConnection) => Promise<void>;
-  /** Brings what has no place in the log of the side yet there: called when it is closed, before the token. */
-  readonly gather?: (connection: MysqlConnection) => Promise<void>;
+  /** Where not everything has its place in the record of the side by itself. */
+  readonly gather?: Gathering;
   /**
    * Where nobody holds the clients: a server on which some transaction has always written something is closed all the same, once no better moment has come in half of the time.
    * The COMMIT of such a one is refused as every write is from then on (1290), and the server rolls it back: nothing of it has happened. Default: it is waited for, or not closed.
@@ -99,25 +107,9 @@ export class MysqlFence implements Fence {
     return this.#alone(options.signal, async (connection) => {
       await refusePrepared(connection);
       await refuseBypasses(connection);
-      const deadlineMs = monotonicMs() + options.lockTimeoutMs;
-      const before = await readWanted(connection);
-      await writeWanted(connection, 'closing');
-      try {
-        await this.#closeQuietly(connection, options, deadlineMs);
-      } catch (error) {
-        // Where it is closed all the same, `lower` must know that it was Teal.
-        const isOpen = !connection.ended.aborted && !(await isReadOnly(connection));
-        if (isOpen && before !== undefined) await writeWanted(connection, before);
-        throw error;
-      }
-      failpoint('systems.mysql.fence.closed');
-      await this.#options.gather?.(connection);
-      await connection.transaction(async () => {
-        await writeToken(connection, options.token, 'fence', options.cut, options.epoch);
-        await writeWanted(connection, 'closed');
-      });
-      await new Durability(connection).forceWithBinlog();
-      return this.#options.position(connection);
+      const { gather } = this.#options;
+      if (gather === undefined) return this.#raise(connection, options);
+      return withNamedLock(connection, gather.lock, fenceLockSeconds, async () => this.#raise(connection, options));
     });
   }
 
@@ -162,6 +154,29 @@ export class MysqlFence implements Fence {
         await connection.query(`delete from teal.meta where name in ('fence', 'fence_before')`);
       });
     });
+  }
+
+  /** With what must be held. */
+  async #raise(connection: MysqlConnection, options: RaiseOptions): Promise<Position> {
+    const deadlineMs = monotonicMs() + options.lockTimeoutMs;
+    const before = await readWanted(connection);
+    await writeWanted(connection, 'closing');
+    try {
+      await this.#closeQuietly(connection, options, deadlineMs);
+    } catch (error) {
+      // Where it is closed all the same, `lower` must know that it was Teal.
+      const isOpen = !connection.ended.aborted && !(await isReadOnly(connection));
+      if (isOpen && before !== undefined) await writeWanted(connection, before);
+      throw error;
+    }
+    failpoint('systems.mysql.fence.closed');
+    await this.#options.gather?.work(connection);
+    await connection.transaction(async () => {
+      await writeToken(connection, options.token, 'fence', options.cut, options.epoch);
+      await writeWanted(connection, 'closed');
+    });
+    await new Durability(connection).forceWithBinlog();
+    return this.#options.position(connection);
   }
 
   async #alone<T>(signal: AbortSignal | undefined, work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
@@ -272,7 +287,7 @@ async function readLongStatements(connection: MysqlConnection): Promise<readonly
     `select id as id, user as account, time as seconds from information_schema.processlist
      where command in ('Query', 'Execute') and time >= ? and id <> connection_id() and user <> 'system user'
        and coalesce(state, '') not in ('Waiting for table flush', 'Waiting for global read lock', 'Waiting for backup lock')
-       and coalesce(info, '') <> ''`,
+       and coalesce(info, '') <> '' and not ${waitsForName}`,
     [longStatementSeconds],
   );
   return rows.map((row) => `a statement of session ${row['id']} (${row['account']}) runs for ${row['seconds']} s`);

@@ -10,6 +10,9 @@ export function lockName(purpose: string, subject = ''): string {
   return `teal.${purpose}.${createHash('sha256').update(subject).digest('hex').slice(0, 32)}`;
 }
 
+/** SQL, of information_schema.processlist: a statement that waits for such a lock and does nothing else. It has no table open, and so holds up nobody who wants all of them. */
+export const waitsForName = `coalesce(state = 'User lock' and info like 'select get\\_lock(%', false)`;
+
 /** Takes the lock or not, waiting at most so many whole seconds. */
 export async function tryLock(connection: MysqlConnection, name: string, seconds: number): Promise<boolean> {
   const { rows } = await connection.query('select get_lock(?, ?) as mine', [name, seconds]);

@@ -6,6 +6,7 @@ import type { TableName } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import { untilAborted } from '../../kernel/kept-session.ts';
 import { connect, type MysqlConnection, type MysqlFlavour } from './connection.ts';
+import { waitsForName } from './named-lock.ts';
 import { quoteTable } from './quote.ts';
 import { positionOf, type ToldPlace } from './position.ts';
 
@@ -267,7 +268,7 @@ async function untilNoLongStatement(control: MysqlConnection, timeoutMs: number,
     await waitFor({ what, timeoutMs, everyMs: pauseMs, signal }, async () => {
       const { rows } = await control.query(
         `select count(*) as n from information_schema.processlist
-         where command in ('Query', 'Execute') and time >= ? and id <> connection_id() and user <> 'system user'`,
+         where command in ('Query', 'Execute') and time >= ? and id <> connection_id() and user <> 'system user' and not ${waitsForName}`,
         [longStatementSeconds],
       );
       return rows[0]?.['n'] === '0' ? true : undefined;

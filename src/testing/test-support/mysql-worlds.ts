@@ -272,7 +272,14 @@ export async function mysqlPolledSourceWorld(server: MysqlServer): Promise<Sourc
       gather: { everyMs: 20, work },
     }),
     decoder: () => new RecordDecoder({ carries: (_, column) => column !== 'written' }),
-    probe,
+    probe: {
+      ...probe,
+      async mark() {
+        const before = await probe.mark();
+        await makeTick(session);
+        return before;
+      },
+    },
     async cutOff() {
       const holder = await lockHolder(session, lockName(readerLock));
       if (holder !== undefined) await session.query(`kill ${holder}`);

@@ -21,6 +21,9 @@ interface FoundRow {
 /** A server takes no statement that is longer than `max_allowed_packet`: values go in pieces, and statements end about here. */
 const pieceBytes = 1 << 20;
 
+/** What these servers write where they have none, and MySQL into an invisible column of which an INSERT without names does not speak. */
+const noTime = '0000-00-00';
+
 /**
  * Writes rows of a table that the view shows, whose time is not before the floor, and which were not told as they are now. Their times say nothing of what was told: a row may be written twice in one second. So
  * what was told within reach of a poll is kept as hashes.
@@ -37,7 +40,7 @@ export async function bringTable(
   const reach = `cast(? as datetime(6)) - interval ${behindSeconds} second`;
   const { list } = selectionOf({ table, columns: table.columns, key: table.key });
   const isKey = table.columns.map(({ name }) => table.key.includes(name));
-  const sql = `select ${[...list, `cast(${column} as char)`].join(', ')} from ${quoteTable(table)} where ${column} >= ${reach} or ${column} is null`;
+  const sql = `select ${[...list, `cast(${column} as char)`].join(', ')} from ${quoteTable(table)} where ${column} >= ${reach} or ${column} is null or ${column} = '${noTime} 00:00:00'`;
   for await (const batch of view.batches(sql, [floor])) {
     const found = batch.map((row) => foundRow(row, rel, isKey));
     const fresh = await untold(writer, rel, found);
@@ -54,9 +57,14 @@ function foundRow(row: readonly Cell[], rel: number, isKey: readonly boolean[]):
   return {
     id: hashOf(cells.filter((_, place) => isKey[place] === true)),
     digest: hashOf(cells),
-    stamp: row.at(-1)?.toString('latin1') ?? null,
+    stamp: stampOf(row.at(-1)?.toString('latin1')),
     payload: encodeRecordedRow({ operation: 'put', number: rel, isUnchecked: false, before: undefined, after }),
   };
+}
+
+/** Of no time as NULL: it is within reach of every poll. */
+function stampOf(told: string | undefined): string | null {
+  return told === undefined || told.startsWith(noTime) ? null : told;
 }
 
 /** Half of a SHA-256 over lengths and bytes. */

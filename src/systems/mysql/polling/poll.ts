@@ -185,13 +185,12 @@ async function readLookBefore(connection: MysqlConnection): Promise<LookBefore> 
 
 async function writeState(connection: MysqlConnection, { at, open }: Look, floor: string): Promise<void> {
   await connection.query('delete from teal.poll_open');
-  for (const [place, { session, trx, since }] of open.entries()) {
-    await connection.query('insert into teal.poll_open (place, session, trx, since) values (?, ?, ?, ?)', [
-      place,
-      session,
-      trx ?? null,
-      since,
-    ]);
+  if (open.length > 0) {
+    const rows = open.map((_, place) => `(${place}, ?, ?, ?)`).join(', ');
+    await connection.query(
+      `insert into teal.poll_open (place, session, trx, since) values ${rows}`,
+      open.flatMap(({ session, trx, since }) => [session, trx ?? null, since]),
+    );
   }
   await connection.query('replace into teal.poll_state (one, looked_at, floor) values (1, ?, ?)', [at, floor]);
 }

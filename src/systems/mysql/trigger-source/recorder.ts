@@ -308,7 +308,7 @@ export function recorderStep(side: Side, session: KeptSession, tables: readonly 
   return {
     id: recorderStepId(side),
     does: `puts three triggers on ${wanted.length} tables of ${side} that record every change in database teal, in the transaction that makes it. From here on DROP and RENAME COLUMN make every write to such a table fail`,
-    locks: `each table of ${side} for itself for a moment, three times, which waits for the transactions that use it and new ones for it; at most ${tableLockSeconds} s a try`,
+    locks: `each table of ${side} for itself for a moment, three times, which waits for the transactions that use it and new ones for it; at most ${tableLockSeconds} s a try. A transaction that stands in between may be ended by a deadlock, and has to be tried again by its client`,
     costs: `each changed row is written twice more, an update with its old values too; and the room of it on ${side} until the flow has read it`,
     undone: 'the triggers are dropped, which takes each table for itself for a moment, and the tables of the record',
     probe: async () => session.use(probe),
