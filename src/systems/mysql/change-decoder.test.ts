@@ -79,3 +79,45 @@ test('a policy changes what a row is not known by, and nothing else', () => {
     expect(isTealError(thrown, 'TEAL-SYNC-130') && thrown.facts).toMatchObject({ column, kind: 'zeroDate' });
   }
 });
+
+test.each([
+  {
+    what: 'what did not change is not sent',
+    map: mapOf([0]),
+    after: row(day, none, none),
+    told: '2024-02-29|(not sent)|0000-00-00',
+  },
+  {
+    what: 'where the key changes all is',
+    map: mapOf([0]),
+    after: row(none, none, day),
+    told: '0000-00-00|0000-00-00|2024-02-29',
+  },
+  {
+    what: 'where there is no key all is',
+    map: mapOf(undefined),
+    after: row(day, none, none),
+    told: '2024-02-29|0000-00-00|0000-00-00',
+  },
+  {
+    what: "of Teal's own tables all is",
+    map: { ...mapOf([0]), schema: 'teal' },
+    after: row(day, none, none),
+    told: '2024-02-29|0000-00-00|0000-00-00',
+  },
+])('of an update, $what', ({ map, after, told: wanted }) => {
+  const decoder = new BinlogDecoder({ policy: { ...lax, zeroDate: 'keep' } });
+  decoder.decode(encodeTable(3, map));
+  const event = decoder.decode(encodeRow('update', 3, Buffer.concat([row(day, none, day), after]), false));
+  expect(event?.kind === 'update' ? tell(event).replace(/^.* to /, '') : event?.kind).toBe(wanted);
+});
+
+test('a moment is sent also where it did not change: a target may set one by itself', () => {
+  const moment = { ...date('b'), type: fieldType.timestamp2, size: 0 };
+  const at = Buffer.from([0, 0, 0, 60]);
+  const decoder = new BinlogDecoder();
+  decoder.decode(encodeTable(3, { ...mapOf([0]), columns: [date('a'), moment, date('c')] }));
+  const image = row(day, at, day);
+  const event = decoder.decode(encodeRow('update', 3, Buffer.concat([image, image]), false));
+  expect(event === undefined ? '' : tell(event)).toBe('update t to 2024-02-29|1970-01-01 00:01:00+00|(not sent)');
+});

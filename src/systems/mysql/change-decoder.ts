@@ -4,6 +4,7 @@ import { PackedValues } from '../../kernel/packed-values.ts';
 import type { TableName } from '../../model/catalog.ts';
 import type { Relation, StreamEvent } from '../../model/change.ts';
 import type { ChangeDecoder } from '../../ports/change-source.ts';
+import { fieldType } from '../../wire/mysql/binary-values.ts';
 import { readWholeRow, type RawCell } from '../../wire/mysql/binlog/rows.ts';
 import type { BinlogColumn } from '../../wire/mysql/binlog/table-map.ts';
 import {
@@ -16,6 +17,8 @@ import {
 import { readerOf, type CellReader, type ColumnTypes } from './values/from-binlog.ts';
 import { strictPolicy, unchanging, type ValuePolicy } from './values/policy.ts';
 
+/** Whoever reads a row of Teal's own wants all of it. */
+const tealSchema = 'teal';
 /** A message of this name tells of a change of the schema. */
 const ddlPrefix = 'teal.ddl';
 
@@ -39,7 +42,7 @@ interface Known {
 /**
  * Records of a MySQL stream as events. Remembers tables: each change refers to the newest description that came before it. `relation` is the same object
  * for all changes until a new description replaces it. Values are canonical texts; an old row is whole, and comes with an update where the key, or what foreign keys
- * that act refer to, has changed, or there is no key. Errors: TEAL-WIRE-001, TEAL-SYNC-130 a value has no canonical text, TEAL-SYSTEMS-324 a table with a column that is carried
+ * that act refer to, has changed, or there is no key: then the new row is whole, too. Of any other update what did not change is not sent. Errors: TEAL-WIRE-001, TEAL-SYNC-130 a value has no canonical text, TEAL-SYSTEMS-324 a table with a column that is carried
  * and cannot be read.
  */
 export class BinlogDecoder implements ChangeDecoder {
@@ -114,7 +117,9 @@ export class BinlogDecoder implements ChangeDecoder {
     if (after === undefined) {
       return { kind: 'delete', relation, old: { kind: 'full', values: rows.read(before) }, ...unchecked };
     }
-    if (rows.isSameKey(before, after)) return { kind: 'update', relation, row: rows.read(after), ...unchecked };
+    if (rows.isSameKey(before, after)) {
+      return { kind: 'update', relation, row: rows.readChanged(before, after), ...unchecked };
+    }
     const old = { kind: 'full', values: rows.read(before) } as const;
     return { kind: 'update', relation, old, row: rows.read(after), ...unchecked };
   }
@@ -133,6 +138,8 @@ class RowsReader {
   readonly #readers: readonly { readonly at: number; readonly read: CellReader }[];
   /** Columns of which a changed value must be told, too; undefined without a key. */
   readonly #told: readonly number[] | undefined;
+  /** Columns that are sent also where nothing changed in them. */
+  readonly #sent: ReadonlySet<number>;
 
   constructor(table: LoggedTable, options: BinlogDecoderOptions, isSeen: IsSeen) {
     const { policy = strictPolicy, typeOf = (_, column) => table.ownTypes?.[column] } = options;
@@ -145,6 +152,9 @@ class RowsReader {
     const referenced = new Set(options.referenced?.(table));
     const others = table.columns.flatMap(({ name = '' }, at) => (referenced.has(name) ? [at] : []));
     this.#told = table.primaryKey === undefined ? undefined : [...new Set([...table.primaryKey, ...others])];
+    const isSent = (column: BinlogColumn): boolean => table.schema === tealSchema || mayBeSetByItself(column);
+    const kept = table.columns.flatMap((column, at) => (isSent(column) ? [at] : []));
+    this.#sent = new Set([...(table.primaryKey ?? []), ...kept]);
   }
 
   read(cells: readonly RawCell[]): PackedValues {
@@ -156,10 +166,33 @@ class RowsReader {
     );
   }
 
+  /** What an update sets: least to send and to write where tables are wide. */
+  readChanged(before: readonly RawCell[], after: readonly RawCell[]): PackedValues {
+    return PackedValues.of(
+      this.#readers.map(({ at, read }) => {
+        const cell = after[at];
+        if (isSameCell(before[at], cell) && !this.#sent.has(at)) return undefined;
+        return cell === null || cell === undefined ? cell : read(cell);
+      }),
+    );
+  }
+
   /** Whether the old row may stay unsaid. Without a key no two rows have the same. */
   isSameKey(before: readonly RawCell[], after: readonly RawCell[]): boolean {
     return this.#told?.every((at) => isSameCell(before[at], after[at])) ?? false;
   }
+}
+
+const moments: ReadonlySet<number> = new Set([
+  fieldType.timestamp,
+  fieldType.timestamp2,
+  fieldType.datetime,
+  fieldType.datetime2,
+]);
+
+/** A target may set such a column by itself (ON UPDATE CURRENT_TIMESTAMP) where a statement does not. */
+function mayBeSetByItself({ type }: BinlogColumn): boolean {
+  return moments.has(type);
 }
 
 function isSameCell(before: RawCell, after: RawCell): boolean {

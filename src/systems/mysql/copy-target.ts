@@ -15,7 +15,7 @@ import { untilAborted } from '../../kernel/kept-session.ts';
 import { connect, type MysqlConnection } from './connection.ts';
 import { LineReader } from './copy-lines.ts';
 import { serverNumberOf } from './errors.ts';
-import { InsertText, type CellWriter } from './insert-text.ts';
+import { InsertText, type CellWriter, type Insert } from './insert-text.ts';
 import { quoteIdent, quoteTable } from './quote.ts';
 
 /** What has to be known of a column of the target to write it. */
@@ -257,10 +257,10 @@ class Writer implements CopyWriter {
   async #writeIn(range: CopyRange, rows: RowStream, insert: InsertText): Promise<Written> {
     if (!(await this.#makeRecord(range))) return { state: 'already there' };
     let written = 0n;
-    const send = async (statements: readonly string[]): Promise<void> => {
-      for (const sql of statements) written += BigInt((await this.#session.query(sql)).affectedRows);
+    const send = async (statements: readonly Insert[]): Promise<void> => {
+      for (const { sql } of statements) written += BigInt((await this.#session.query(sql)).affectedRows);
     };
-    const lines = new LineReader((bytes, from, to) => insert.add(bytes, from, to));
+    const lines = new LineReader((bytes, from, to) => insert.addLine(bytes, from, to));
     for await (const span of rows.spans) {
       lines.push(span);
       await send(insert.take());
@@ -326,6 +326,8 @@ class Writer implements CopyWriter {
     });
     const names = columns.map(({ name }) => quoteIdent(name)).join(', ');
     const head = `insert into ${quoteTable(table)} (${names}) values `;
-    return new InsertText({ table, head, cells, packetBytes: this.#options.packetBytes });
+    const tooLong = (bytes: number): TealError =>
+      new TealError('TEAL-SYNC-133', 'a row of the copy', { ...tableFacts(table), bytes });
+    return new InsertText({ head, cells, packetBytes: this.#options.packetBytes, tooLong });
   }
 }

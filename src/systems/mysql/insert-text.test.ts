@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { must } from '../../kernel/assert.ts';
-import { isTealError } from '../../kernel/errors.ts';
+import { PackedValues } from '../../kernel/packed-values.ts';
+import { TealError, isTealError } from '../../kernel/errors.ts';
 import { LineReader, LineWriter } from './copy-lines.ts';
-import { InsertText } from './insert-text.ts';
+import { InsertText, type Insert } from './insert-text.ts';
 import type { Cell } from './values/from-select.ts';
-import { columnWriter } from './values/to-sql.ts';
+import { columnWriter, literalOf } from './values/to-sql.ts';
 
 const table = { schema: 'shop', name: 'item' };
+const tooLong = (bytes: number): TealError => new TealError('TEAL-SYNC-133', 'a row', { bytes });
 const head = 'insert into `shop`.`item` (`…`) values ';
 const types = ['int', 'decimal(12,2)', 'varchar(20)', 'json', 'datetime', 'timestamp', 'date', 'double', 'blob'];
 const writers = types.map((type) => columnWriter({ table, name: 'c', type }));
@@ -57,15 +59,15 @@ interface Limits {
 }
 
 function statementsOf(rows: readonly (readonly (string | null)[])[], limits: Limits): readonly string[] {
-  const insert = new InsertText({ table, head, cells: writers, ...limits });
-  const reader = new LineReader((bytes, from, to) => insert.add(bytes, from, to));
-  const statements: string[] = [];
+  const insert = new InsertText({ head, cells: writers, tooLong, ...limits });
+  const reader = new LineReader((bytes, from, to) => insert.addLine(bytes, from, to));
+  const statements: Insert[] = [];
   for (const span of spansOf(rows)) {
     reader.push(span);
     statements.push(...insert.take());
   }
   reader.end();
-  return [...statements, ...insert.end()];
+  return [...statements, ...insert.end()].map(({ sql }) => sql);
 }
 
 test('every row is in one statement, each value as its column writes it, and no statement is longer than it may be', () => {
@@ -89,7 +91,7 @@ test('every row is in one statement, each value as its column writes it, and no 
           expect(Buffer.byteLength(sql) + 1 + Buffer.byteLength(next)).toBeGreaterThan(statementBytes);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 
@@ -118,14 +120,42 @@ test('a row that is longer than a packet is refused, and one that just fits is n
 });
 
 test.each(['1', '1\t2\t3', ''])('a line of another number of columns is refused: %j', (line) => {
-  const insert = new InsertText({ table, head, cells: writers.slice(0, 2), packetBytes: 1 << 20 });
-  const add = (): void => insert.add(Buffer.from(line), 0, line.length);
+  const insert = new InsertText({ head, tooLong, cells: writers.slice(0, 2), packetBytes: 1 << 20 });
+  const add = (): void => insert.addLine(Buffer.from(line), 0, line.length);
   expect(add).toThrow(expect.objectContaining({ code: 'TEAL-WIRE-001' }) as Error);
 });
 
 test('rows without a column that is carried are rows, too', () => {
-  const insert = new InsertText({ table, head, cells: [], packetBytes: 1 << 20 });
-  insert.add(Buffer.alloc(0), 0, 0);
-  insert.add(Buffer.alloc(0), 0, 0);
-  expect(insert.end()).toEqual([`${head}(),()`]);
+  const insert = new InsertText({ head, tooLong, cells: [], packetBytes: 1 << 20 });
+  insert.addLine(Buffer.alloc(0), 0, 0);
+  insert.addLine(Buffer.alloc(0), 0, 0);
+  expect(insert.end()).toEqual([{ sql: `${head}(),()`, rows: 2 }]);
+});
+
+test('rows of a stream are written as those of a copy are', () => {
+  fc.assert(
+    fc.property(fc.array(rowOf, { maxLength: 12 }), fc.integer({ min: 1, max: 5 }), (rows, statementRows) => {
+      const limits = { packetBytes: 1 << 20, statementRows };
+      const insert = new InsertText({ head, tooLong, cells: writers, ...limits });
+      for (const texts of rows) {
+        // With bytes before them that are not theirs.
+        const row = PackedValues.of([
+          Buffer.from('other'),
+          ...texts.map((text) => (text === null ? null : Buffer.from(text))),
+        ]);
+        const places = texts.map((_, at) => at + 1);
+        insert.addRow(row, places, (place) => literalOf(must(writers[place - 1], 'a writer'), row.at(place) ?? null));
+      }
+      const inserts = insert.end();
+      const texts = inserts.map(({ sql }) => sql.slice(head.length));
+      const [whole] = statementsOf(rows, { packetBytes: 1 << 20, statementBytes: 1 << 20 });
+      expect(texts.join(',')).toBe(whole?.slice(head.length) ?? '');
+      expect(inserts.map((each) => each.rows)).toEqual(
+        Array.from({ length: Math.ceil(rows.length / statementRows) }, (_, at) =>
+          Math.min(statementRows, rows.length - at * statementRows),
+        ),
+      );
+    }),
+    { numRuns: 100 },
+  );
 });

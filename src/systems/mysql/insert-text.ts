@@ -1,6 +1,6 @@
 import { must } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
-import { tableFacts, type TableName } from '../../model/catalog.ts';
+import type { RowValues } from '../../model/change.ts';
 import { cellOf } from './copy-lines.ts';
 import { quotesBytes, writePlain, type Plain } from './values/plain-text.ts';
 
@@ -13,17 +13,27 @@ export interface CellWriter {
 }
 
 export interface InsertOptions {
-  readonly table: TableName;
   /** All that stands before the first row. */
   readonly head: string;
   readonly cells: readonly CellWriter[];
-  /** Of the longest statement. */
-  readonly packetBytes: number;
   /** What a statement should be; default 1 MiB: round trips are felt below it, and above it only memory. */
   readonly statementBytes?: number;
+  /** Default: as many as there is room for. */
+  readonly statementRows?: number;
+  /** Of the longest statement that the server takes. */
+  readonly packetBytes: number;
+  /** The error of a row that is longer than that. */
+  readonly tooLong: (bytes: number) => TealError;
+}
+
+export interface Insert {
+  readonly sql: string;
+  readonly rows: number;
 }
 
 const defaultStatementBytes = 1 << 20;
+/** What is asked for before it is known how long rows are. */
+const firstRoomBytes = 16 << 10;
 const tab = 9;
 const comma = ','.charCodeAt(0);
 const backslash = '\\'.charCodeAt(0);
@@ -35,8 +45,8 @@ const bytesMoreEachCell = quotesBytes + 1;
 const mostBytesAUnit = 3;
 
 /**
- * INSERTs of as many rows as make a statement of a good size, out of lines of PostgreSQL's COPY text format. They are put together as bytes: a string is made of the whole statement, and of
- * a cell only where its bytes do not tell what it is. Not more is kept than a statement and a row.
+ * INSERTs of as many rows as make a statement of a good size, out of lines of PostgreSQL's COPY text format or of rows of a stream. They are put together as bytes: a string is made of the
+ * whole statement, and of a cell only where its bytes do not tell what it is. Not more is kept than a statement and a row.
  */
 export class InsertText {
   readonly #options: InsertOptions;
@@ -46,7 +56,7 @@ export class InsertText {
   #out: Buffer;
   #at: number;
   #rows = 0;
-  #full: string[] = [];
+  #full: Insert[] = [];
 
   constructor(options: InsertOptions) {
     this.#options = options;
@@ -54,41 +64,63 @@ export class InsertText {
     this.#headBytes = this.#at = head.length;
     this.#limit = Math.min(options.statementBytes ?? defaultStatementBytes, options.packetBytes);
     this.#roomBytes = head.length + this.#limit + (this.#limit >> 2);
-    this.#out = Buffer.allocUnsafe(this.#roomBytes);
+    this.#out = Buffer.allocUnsafe(Math.min(this.#roomBytes, head.length + firstRoomBytes));
     head.copy(this.#out);
   }
 
-  /** One line, without its newline. Errors: TEAL-SYNC-130, -133 a row that is longer than a packet; TEAL-WIRE-001 for no line of these columns. Unusable afterwards. */
-  add(bytes: Buffer, from: number, to: number): void {
-    const before = this.#at;
-    this.#room(to - from);
-    if (this.#rows > 0) this.#byte(comma);
-    this.#row(bytes, from, to);
-    if (this.#at > this.#limit && this.#rows > 0) this.#close(before);
-    this.#rows += 1;
-    if (this.#at <= this.#options.packetBytes) return;
-    throw new TealError('TEAL-SYNC-133', 'a row of the copy', {
-      ...tableFacts(this.#options.table),
-      bytes: this.#at,
-    });
+  /** One line, without its newline. Errors: TEAL-SYNC-130 and that of a row that is too long; TEAL-WIRE-001 for no line of these columns. Unusable afterwards. */
+  addLine(bytes: Buffer, from: number, to: number): void {
+    const before = this.#begin(to - from);
+    this.#line(bytes, from, to);
+    this.#end(before);
+  }
+
+  /** Values of one row at these places, one for each of `cells`. `words` is asked for what a place holds that is not plain. Errors: its own, and that of a row that is too long. */
+  addRow(row: RowValues, places: readonly number[], words: (place: number) => string): void {
+    const before = this.#begin(row.byteLength);
+    for (let index = 0; index < places.length; index += 1) {
+      if (index > 0) this.#byte(comma);
+      const place = places[index] ?? 0;
+      const from = row.from(place);
+      if (from >= 0 && this.#plainly(this.#options.cells[index], row.bytes, from, row.to(place))) continue;
+      // No value is gone through twice, so that what is left is not more than all of them.
+      this.#literal(words(place), row.byteLength);
+    }
+    this.#end(before);
   }
 
   /** The statements that are full. */
-  take(): readonly string[] {
+  take(): readonly Insert[] {
     const taken = this.#full;
     if (taken.length > 0) this.#full = [];
     return taken;
   }
 
   /** What is left, full or not. */
-  end(): readonly string[] {
-    if (this.#rows > 0) this.#close(this.#at);
+  end(): readonly Insert[] {
+    if (this.#rows > 0) this.#close(this.#at, this.#rows);
     return this.take();
   }
 
-  #row(bytes: Buffer, from: number, to: number): void {
-    const { cells } = this.#options;
+  /** Where the statement without this row ends. */
+  #begin(bytes: number): number {
+    const before = this.#at;
+    this.#room(bytes);
+    if (this.#rows > 0) this.#byte(comma);
     this.#byte(opening);
+    return before;
+  }
+
+  #end(before: number): void {
+    this.#byte(closing);
+    const { packetBytes, statementRows = Infinity, tooLong } = this.#options;
+    if (this.#rows > 0 && (this.#at > this.#limit || this.#rows >= statementRows)) this.#close(before, this.#rows);
+    this.#rows += 1;
+    if (this.#at > packetBytes) throw tooLong(this.#at);
+  }
+
+  #line(bytes: Buffer, from: number, to: number): void {
+    const { cells } = this.#options;
     let start = from;
     for (let index = 0; index < cells.length; index += 1) {
       if (index > 0) this.#byte(comma);
@@ -103,7 +135,6 @@ export class InsertText {
       start = end + 1;
     }
     if (cells.length === 0 && to > from) throw this.#otherColumns();
-    this.#byte(closing);
   }
 
   #plainly(writer: CellWriter | undefined, bytes: Buffer, from: number, to: number): boolean {
@@ -117,7 +148,11 @@ export class InsertText {
   /** `restBytes`: of the line behind the cell. */
   #inWords(writer: CellWriter | undefined, cell: Buffer, isEscaped: boolean, restBytes: number): void {
     const text = isEscaped ? cellOf(cell) : cell;
-    const literal = text === null ? 'NULL' : must(writer, 'a writer of a column').literal(text);
+    this.#literal(text === null ? 'NULL' : must(writer, 'a writer of a column').literal(text), restBytes);
+  }
+
+  /** `restBytes`: of what the row has left, at most. */
+  #literal(literal: string, restBytes: number): void {
     this.#room(literal.length * mostBytesAUnit + restBytes);
     this.#at += this.#out.write(literal, this.#at, 'utf8');
   }
@@ -136,14 +171,14 @@ export class InsertText {
     this.#out = larger;
   }
 
-  /** A statement ends before `end`; what is behind it is a comma and the first row of the next. */
-  #close(end: number): void {
+  /** A statement of so many rows ends before `end`; what is behind it is a comma and the first row of the next. */
+  #close(end: number, rows: number): void {
     const before = this.#out;
-    this.#full.push(before.toString('utf8', 0, end));
+    this.#full.push({ sql: before.toString('utf8', 0, end), rows });
     const rest = end === this.#at ? end : end + 1;
     const left = this.#at - rest;
     // Room that one long row has asked for is not kept for all that follow.
-    if (before.length > this.#roomBytes && this.#headBytes + left <= this.#roomBytes) {
+    if (before.length > 2 * this.#roomBytes && this.#headBytes + left <= this.#roomBytes) {
       this.#out = Buffer.allocUnsafe(this.#roomBytes);
       before.copy(this.#out, 0, 0, this.#headBytes);
     }

@@ -241,8 +241,20 @@ class MysqlSink implements Sink {
 
   async #run(steps: readonly SinkStep[]): Promise<void> {
     const fittedOf = (table: TargetTable): FittedTable => must(this.#fitted.get(table), 'a table that was described');
-    for (const step of withoutChoice(steps)) {
-      for (const statement of statementsOf(step, fittedOf, this.#limits)) await this.#write(statement);
+    let underway: Promise<void> = Promise.resolve();
+    try {
+      for (const step of withoutChoice(steps)) {
+        // A statement is made while the server does the one before.
+        for (const statement of statementsOf(step, fittedOf, this.#limits)) {
+          await underway;
+          underway = this.#write(statement);
+          // It is awaited below; until then its rejection is not lost, only late.
+          underway.catch(() => undefined);
+        }
+      }
+    } finally {
+      // Also after an error of the next one: a session takes one statement at a time, and what failed first is to be told.
+      await underway;
     }
   }
 

@@ -3,6 +3,7 @@ import { TealError } from '../../../kernel/errors.ts';
 import { tableKey } from '../../../model/catalog.ts';
 import type { RowValues } from '../../../model/change.ts';
 import type { ControlRow, SinkStep, TargetTable, UpdatedRow } from '../../../ports/sink.ts';
+import { InsertText, type Insert } from '../insert-text.ts';
 import { quoteIdent } from '../quote.ts';
 import { controlColumns } from '../teal-schema.ts';
 import { columnWriter, literalOf } from '../values/to-sql.ts';
@@ -25,8 +26,8 @@ export interface StatementLimits {
 
 /** Rows of one UPDATE or DELETE: the conditions of an UPDATE are gone through once for each row. */
 const rowsAtOnce = 64;
-/** Of one INSERT; its bytes are the other bound. */
-const insertsAtOnce = 2_000;
+/** Of one INSERT; its bytes are the other bound. The next is made while the server does this one. */
+const insertsAtOnce = 500;
 
 export type PlainStep = Exclude<SinkStep, { kind: 'either' | 'cascade' }>;
 
@@ -88,7 +89,11 @@ function* gathered<Piece>(
 function checked(sql: string, table: TargetTable, limits: StatementLimits): string {
   const bytes = Buffer.byteLength(sql);
   if (bytes < limits.mostBytes) return sql;
-  throw new TealError('TEAL-SYNC-113', 'a row is longer than max_allowed_packet of the target', {
+  throw tooLong(table, bytes, limits);
+}
+
+function tooLong(table: TargetTable, bytes: number, limits: StatementLimits): TealError {
+  return new TealError('TEAL-SYNC-113', 'a row is longer than max_allowed_packet of the target', {
     table: tableKey(table.relation),
     bytes,
     maxAllowedPacket: limits.mostBytes,
@@ -101,12 +106,21 @@ function* inserts(
   limits: StatementLimits,
 ): Generator<SinkStatement, void, void> {
   const { table, sqlName } = fitted;
-  const names = table.written.map((place) => columnOf(fitted, place).sqlName).join(', ');
-  const tuples = mapped(rows, (row) => `(${table.written.map((place) => valueOf(fitted, place, row)).join(', ')})`);
-  for (const some of gathered(tuples, (tuple) => Buffer.byteLength(tuple) + 2, insertsAtOnce, limits.bytes)) {
-    const sql = checked(`insert into ${sqlName} (${names}) values ${some.join(', ')}`, table, limits);
-    yield { sql, what: 'insert', table, rows: some.length };
+  const columns = table.written.map((place) => columnOf(fitted, place));
+  const text = new InsertText({
+    head: `insert into ${sqlName} (${columns.map((column) => column.sqlName).join(', ')}) values `,
+    cells: columns.map(({ writer }) => writer),
+    statementBytes: limits.bytes,
+    statementRows: insertsAtOnce,
+    packetBytes: limits.mostBytes - 1,
+    tooLong: (bytes) => tooLong(table, bytes, limits),
+  });
+  const statement = ({ sql, rows: count }: Insert): SinkStatement => ({ sql, what: 'insert', table, rows: count });
+  for (const row of rows) {
+    text.addRow(row, table.written, (place) => valueOf(fitted, place, row));
+    yield* text.take().map(statement);
   }
+  yield* text.end().map(statement);
 }
 
 interface UpdatePiece {
