@@ -1,6 +1,7 @@
 import { Producer } from '@platformatic/kafka';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { waitFor } from '../src/kernel/clock.ts';
@@ -57,8 +58,18 @@ async function carried(
   const { seconds } = reading;
   return {
     ...reading,
-    figures: { 'MB/s': (left * course.recordBytes) / seconds / 1e6, 'records/s': left / seconds },
+    figures: {
+      'MB/s': (left * course.recordBytes) / seconds / 1e6,
+      'records/s': left / seconds,
+      'peak MB': peakMb(tool.pid),
+    },
   };
+}
+
+/** The most that was ever resident of a process that lives (VmHWM of proc_pid_status(5)). */
+function peakMb(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid ?? 'self'}/status`, 'utf8');
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1000;
 }
 
 /** By offsets: the marks of Teal's transactions, some tens of them, are counted too. A topic that is being made has nothing yet. */
