@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz mutants endure matrix many-tables bench generate format build demo demo-mysql clean
+.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz mutants endure matrix many-tables bench generate format build demo demo-mysql demo-kafka clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ demo: setup ## move a shop from PostgreSQL 14 to 18 under load, back, and again 
 
 demo-mysql: setup ## the same from MySQL 8.0 to PostgreSQL 18, with clients that follow the cut (ROWS=200000)
 	node demo/mysql-main.ts
+
+demo-kafka: setup ## move a cluster of Kafka under producers and consumers, back, and again (PAUSE_MS=2)
+	node demo/kafka-main.ts
 
 clean: ## remove what setup, tests and the demo have made; nothing of yours
 	rm -rf node_modules tools/rooms/node_modules .toolchain .cache coverage dist

@@ -3,6 +3,7 @@ import type { Benchmark } from './benchmark.ts';
 import { copy } from './copy.ts';
 import { cut } from './cut.ts';
 import { growth } from './growth.ts';
+import { kafkaMirror } from './kafka-mirror.ts';
 import { lag } from './lag.ts';
 import { memory } from './memory.ts';
 import { mysqlApply } from './mysql-apply.ts';
@@ -28,4 +29,5 @@ export const benchmarks: readonly Benchmark[] = [
   mysqlApply,
   mysqlToPostgres,
   mysqlProxy,
+  kafkaMirror,
 ];

@@ -31,7 +31,7 @@ export interface CrowdOptions {
   /** Between two records of a writer. */
   readonly pauseMs: number;
   readonly keysEach: number;
-  /** What is told of the side to which writers point: `blue` until the desk was told otherwise. */
+  /** Told what went wrong otherwise than by a refusal. */
   readonly onTrouble?: (what: string) => void;
 }
 
@@ -283,7 +283,7 @@ class Writer {
       serializers: stringSerializers,
       idempotent: true,
       acks: -1,
-      ...(this.#options.transactional === true ? { transactionalId: `demo-${this.name}` } : {}),
+      ...(this.#options.transactional === true ? { transactionalId: this.name } : {}),
     });
   }
 

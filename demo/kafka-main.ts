@@ -10,7 +10,8 @@ import { openScreen } from '../src/cli/screen.ts';
 import { monotonicMs, sleep } from '../src/kernel/clock.ts';
 import { describeError } from '../src/kernel/errors.ts';
 import type { CrowdReport, KafkaCrowd } from './kafka-crowd.ts';
-import { fileOf, startClusters, startCrowd } from './kafka-stage.ts';
+import { startKafka } from '../tools/servers/kafka.ts';
+import { adminUrl, fileOf, furnish, kafkaUsers, startCrowd, type KafkaStage } from './kafka-stage.ts';
 
 /**
  * `make demo-kafka`: a cluster moves while producers, one of them transactional, and three groups of consumers go on; back, and again. PAUSE_MS between two records of a producer and
@@ -74,12 +75,15 @@ function table(report: CrowdReport, { verified, pauses }: Seen): boolean {
 async function run(signal: AbortSignal): Promise<boolean> {
   await using stack = new AsyncDisposableStack();
   say('starting two clusters, blue and green');
-  const stage = await startClusters(stack);
+  const blue = stack.use(await startKafka({ users: kafkaUsers }));
+  const green = stack.use(await startKafka({ users: kafkaUsers }));
+  const stage: KafkaStage = { prefix: 'shop.', bootstrap: { blue: blue.bootstrap, green: green.bootstrap } };
+  await furnish(stage);
   const folder = mkdtempSync(join(tmpdir(), 'teal-demo-'));
-  const crowd = stack.use(await startCrowd(stage, pauseMs, (what) => say(`trouble: ${what}`)));
+  const crowd = stack.use(await startCrowd(stage, { pauseMs, onTrouble: (what) => say(`trouble: ${what}`) }));
   const file = join(folder, 'teal.yaml');
-  writeFileSync(file, fileOf(crowd.url));
-  const env = { ...process.env, BLUE_URL: stage.urls.blue, GREEN_URL: stage.urls.green };
+  writeFileSync(file, fileOf(stage.prefix, crowd.url));
+  const env = { ...process.env, BLUE_URL: adminUrl(blue.bootstrap), GREEN_URL: adminUrl(green.bootstrap) };
   const seen: Seen = { verified: undefined, pauses: [] };
   using screen = openScreen('events', 'blue');
   const onEvent = (event: MigrationEvent): void => {

@@ -1,90 +1,109 @@
+import { fileURLToPath } from 'node:url';
 import { Admin } from '@platformatic/kafka';
 import { waitFor } from '../src/kernel/clock.ts';
-import { startKafka, type KafkaServer } from '../tools/servers/kafka.ts';
-import { fileURLToPath } from 'node:url';
-import { KafkaCrowd, type ClusterOfClients, type WriterOptions } from './kafka-crowd.ts';
+import { KafkaCrowd, type ClusterOfClients, type CrowdOptions, type WriterOptions } from './kafka-crowd.ts';
 
 type Side = 'blue' | 'green';
 
+/** Names and passwords of whoever may do everything, and of the application: both clusters know them. */
+export const kafkaUsers = Object.freeze({ admin: 'secret', app: 'of-app' });
+
+/** Two clusters with an authorizer. Every name of the application begins with `prefix`: others may be on them too. */
 export interface KafkaStage {
-  readonly urls: Readonly<Record<Side, string>>;
-  readonly clients: Readonly<Record<Side, ClusterOfClients>>;
+  readonly prefix: string;
+  readonly bootstrap: Readonly<Record<Side, string>>;
 }
 
-/** Topics of the demo, and how many partitions each has. */
+/** Partitions by topic. */
 const topics = Object.freeze({ orders: 3, payments: 2 });
-const admin = { username: 'admin', password: 'demo-admin' };
-const app = { username: 'app', password: 'demo-app' };
 
-/** Two clusters of one node each, with an authorizer. Blue has topics, and rules for the application; green is empty. What is started ends with `stack`. */
-export async function startClusters(stack: AsyncDisposableStack): Promise<KafkaStage> {
-  const users = { [admin.username]: admin.password, [app.username]: app.password };
-  const started = async (): Promise<KafkaServer> => stack.use(await startKafka({ users }));
-  const [blue, green] = [await started(), await started()];
-  await furnish(blue, topics, [2, 3, 5]);
-  await furnish(green, {}, []);
-  const url = ({ bootstrap }: KafkaServer): string =>
-    `kafka://${admin.username}:${admin.password}@${bootstrap}?security.protocol=SASL_PLAINTEXT&sasl.mechanism=PLAIN`;
-  const client = ({ bootstrap }: KafkaServer): ClusterOfClients => ({ bootstrap, user: app });
-  return { urls: { blue: url(blue), green: url(green) }, clients: { blue: client(blue), green: client(green) } };
+export function adminUrl(bootstrap: string): string {
+  return `kafka://admin:${kafkaUsers.admin}@${bootstrap}?security.protocol=SASL_PLAINTEXT&sasl.mechanism=PLAIN`;
 }
 
-/**
- * Topics, and rules by which the application may do everything (2) with topics (2), groups (3) and transactional ids (5) of any name. Its transactions are those of a client that asks as
- * brokers do, for which it needs CLUSTER_ACTION (9) on the cluster (4).
- */
-async function furnish(
-  { bootstrap }: KafkaServer,
-  made: Readonly<Record<string, number>>,
-  kinds: readonly (2 | 3 | 5)[],
-): Promise<void> {
-  const administrator = new Admin({
-    clientId: 'demo',
-    bootstrapBrokers: [bootstrap],
-    sasl: { mechanism: 'PLAIN', ...admin },
-  });
-  const rule = { resourcePatternType: 3, principal: `User:${app.username}`, host: '*', permissionType: 3 } as const;
-  const any = { resourceType: 1, resourcePatternType: 1, operation: 1, permissionType: 1 } as const;
-  try {
-    for (const [topic, partitions] of Object.entries(made)) {
-      await administrator.createTopics({ topics: [topic], partitions, replicas: 1 });
+/** Blue gets topics, and rules for the application; green stays empty, but that its clients may open transactions. */
+export async function furnish({ prefix, bootstrap }: KafkaStage): Promise<void> {
+  await withAdmin(bootstrap.blue, async (admin) => {
+    for (const [topic, partitions] of Object.entries(topics)) {
+      await admin.createTopics({ topics: [`${prefix}${topic}`], partitions, replicas: 1 });
     }
-    const creations = [
-      ...kinds.map((resourceType) => ({ ...rule, resourceType, resourceName: '*', operation: 2 }) as const),
-      { ...rule, resourceType: 4, resourceName: 'kafka-cluster', operation: 9 } as const,
-    ];
-    await administrator.createAcls({ creations });
-    // A broker hears of rules a moment later than the controller answers.
-    const filter = { ...any, resourceName: null, principal: null, host: null };
-    await waitFor({ what: 'the rules', timeoutMs: 30_000 }, async () => {
-      const found = await administrator.describeAcls({ filter });
-      return found.length >= creations.length ? true : undefined;
-    });
-  } finally {
-    await administrator.close();
+    const kinds = ['topics', 'groups', 'transactional ids'] as const;
+    await allow(admin, [...kinds.map((kind) => ({ ...ofKind[kind], resourceName: prefix })), ofBrokers]);
+  });
+  await withAdmin(bootstrap.green, async (admin) => allow(admin, [ofBrokers]));
+}
+
+const app = { principal: 'User:app', host: '*', permissionType: 3 } as const;
+const everything = { ...app, resourcePatternType: 4, operation: 2 } as const;
+const ofKind = {
+  topics: { ...everything, resourceType: 2 },
+  groups: { ...everything, resourceType: 3 },
+  'transactional ids': { ...everything, resourceType: 5 },
+} as const;
+/** CLUSTER_ACTION: the library of the demo asks for a place in a transaction as brokers do. */
+const ofBrokers = {
+  ...app,
+  resourceType: 4,
+  resourceName: 'kafka-cluster',
+  resourcePatternType: 3,
+  operation: 9,
+} as const;
+
+type Creations = Parameters<Admin['createAcls']>[0]['creations'];
+
+/** A broker hears of rules a moment later than the controller answers. */
+async function allow(admin: Admin, creations: Creations): Promise<void> {
+  await admin.createAcls({ creations });
+  for (const { resourceType, resourceName, resourcePatternType, operation } of creations) {
+    const filter = { ...app, resourceType, resourceName, resourcePatternType, operation };
+    await waitFor({ what: 'the rules', timeoutMs: 60_000 }, async () =>
+      (await admin.describeAcls({ filter })).length > 0 ? true : undefined,
+    );
   }
 }
 
-const writers: readonly WriterOptions[] = Object.freeze([
-  { name: 'shop', topic: 'orders' },
-  { name: 'till', topic: 'orders' },
-  // Nobody tells it to wait: it meets the fence.
-  { name: 'stray', topic: 'orders', unheld: true },
-  { name: 'bank', topic: 'payments', transactional: true },
-]);
+async function withAdmin(bootstrap: string, work: (admin: Admin) => Promise<void>): Promise<void> {
+  const login = { mechanism: 'PLAIN', username: 'admin', password: kafkaUsers.admin } as const;
+  const admin = new Admin({ clientId: 'demo', bootstrapBrokers: [bootstrap], sasl: login });
+  try {
+    await work(admin);
+  } finally {
+    await admin.close();
+  }
+}
 
-const groups = Object.freeze({ shipping: ['orders'], billing: ['orders', 'payments'], audit: ['payments'] });
-
+/** Three producers and one of transactions, three groups. */
 export async function startCrowd(
-  { clients }: KafkaStage,
-  pauseMs: number,
-  onTrouble: (what: string) => void,
+  { prefix, bootstrap }: KafkaStage,
+  options: Pick<CrowdOptions, 'pauseMs' | 'onTrouble'>,
 ): Promise<KafkaCrowd> {
-  return KafkaCrowd.start({ clusters: clients, writers, groups, pauseMs, keysEach: 20, onTrouble });
+  const [orders, payments] = [`${prefix}orders`, `${prefix}payments`];
+  const client = (side: Side): ClusterOfClients => ({
+    bootstrap: bootstrap[side],
+    user: { username: 'app', password: kafkaUsers.app },
+  });
+  const writers: readonly WriterOptions[] = [
+    { name: `${prefix}shop`, topic: orders },
+    { name: `${prefix}till`, topic: orders },
+    // Nobody tells it to wait: it meets the fence.
+    { name: `${prefix}stray`, topic: orders, unheld: true },
+    { name: `${prefix}bank`, topic: payments, transactional: true },
+  ];
+  return KafkaCrowd.start({
+    ...options,
+    clusters: { blue: client('blue'), green: client('green') },
+    writers,
+    groups: {
+      [`${prefix}shipping`]: [orders],
+      [`${prefix}billing`]: [orders, payments],
+      [`${prefix}audit`]: [payments],
+    },
+    keysEach: 20,
+  });
 }
 
 /** The migration file, with the desk of the crowd for a router. */
-export function fileOf(desk: string): string {
+export function fileOf(prefix: string, desk: string): string {
   const tell = (action: string): string => {
     const program = fileURLToPath(new URL('kafka-tell.ts', import.meta.url));
     return JSON.stringify([process.execPath, program, desk, action]);
@@ -93,11 +112,13 @@ export function fileOf(desk: string): string {
 name: events
 blue: { system: kafka, url: "\${BLUE_URL}" }
 green: { system: kafka, url: "\${GREEN_URL}" }
-traffic: { router: webhook, url: ${desk}, holds: true }
-groups: { stop: ${tell('stop')}, start: ${tell('start')}, patience: 2m }
+topics: { include: ["${prefix}*"] }
+traffic: { router: webhook, url: "${desk}", holds: true }
+groups: { include: ["${prefix}*"], stop: ${tell('stop')}, start: ${tell('start')}, patience: 3m }
 cutover:
-  maxPause: 20s
-  gates: [{ lag: 2s, for: 1s }, { verify: full }, { person: you }]
+  maxPause: 30s
+  drain: 15s
+  gates: [{ lag: 5s, for: 1s }, { verify: full }, { person: you }]
 soak: { for: 0s }
 `;
 }

@@ -8,7 +8,8 @@ import { connect } from '../systems/kafka/connection.ts';
 import { createIntrospector } from '../systems/kafka/inspect/introspector.ts';
 import { isOwnTopic } from '../systems/kafka/names.ts';
 
-async function lookAtKafka(side: Side, url: string, signal: AbortSignal | undefined): Promise<KafkaSideView> {
+/** Looks at one cluster and changes nothing. */
+export async function lookAtKafka(side: Side, url: string, signal: AbortSignal | undefined): Promise<KafkaSideView> {
   await using connection = await connect({ url, clientId: `teal look ${side}`, signal });
   const introspector = createIntrospector(connection, { address: printableBrokers(url) });
   return { identity: await introspector.identify(), facts: await introspector.facts() };
@@ -29,10 +30,16 @@ export async function assessKafkaClusters(spec: Spec, signal: AbortSignal | unde
     await lookAtKafka('green', spec.green.url, signal),
   ];
   const selection: TopicSelection = spec.topics ?? {};
-  const all = blue.facts.topics.filter(({ internal }) => !internal).map(({ name }) => name);
-  const exclude = [...(selection.exclude ?? []), ...all.filter(isOwnTopic)];
+  const own = blue.facts.topics.map(({ name }) => name).filter(isOwnTopic);
+  const exclude = [...(selection.exclude ?? []), ...own];
   const assessment = assessKafka(blue, green, { ...selection, exclude });
-  return { assessment, blue, green, topics: selected(all, selection) };
+  return { assessment, blue, green, topics: movedTopics(blue, selection) };
+}
+
+/** Those that a selection means, by name; none of Teal's own. */
+export function movedTopics({ facts }: KafkaSideView, selection: TopicSelection): readonly string[] {
+  const names = facts.topics.filter(({ internal }) => !internal).map(({ name }) => name);
+  return selected(names, selection);
 }
 
 /** The topics of one side that the file selects, by name; none of Teal's own. */

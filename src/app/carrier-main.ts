@@ -44,7 +44,7 @@ try {
   else if (config.systems.source === 'kafka') {
     // Neither loads what the other needs.
     const { composeMirror } = await import('./mirror-parts.ts');
-    await runMirrorWorker(config, composeMirror(config, urls(), log), stop.signal);
+    await runMirrorWorker(config, await composeMirror(config, urls(), log), stop.signal);
   } else await runCarrierWorker(config, await composeCarrier(config, urls(), log), stop.signal);
 } catch (error) {
   log(describeError(error));

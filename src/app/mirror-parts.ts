@@ -4,15 +4,18 @@ import { must } from '../kernel/assert.ts';
 import { flowSource } from '../ports/carrier.ts';
 import { kafkaFence } from '../systems/kafka/fence/kafka-fence.ts';
 import { openKafkaFlow } from '../systems/kafka/flow/kafka-flow.ts';
+import { loadLibrary } from '../systems/kafka/library.ts';
 import type { KafkaFlow, KafkaFlowStatus, KafkaMove } from '../systems/kafka/roles.ts';
 import type { FlowUrls } from './carrier-parts.ts';
 
 /** What the worker of a mirror between two clusters is composed of. */
-export function composeMirror(
+export async function composeMirror(
   config: CarrierConfig,
   { source, target }: FlowUrls,
   log: (text: string) => void,
-): MirrorDeps {
+): Promise<MirrorDeps> {
+  // A second of work in which nobody would be answered: before anybody asks.
+  await loadLibrary();
   const { migration, flow } = config;
   const side = flowSource(flow);
   const move: KafkaMove = {

@@ -4,6 +4,7 @@ import { liveSide, type MigrationState, type PastCut } from '../journal/state.ts
 import type { Side } from '../model/catalog.ts';
 import { nowMs } from '../kernel/clock.ts';
 import type { Spec } from '../spec/spec.ts';
+import { groupPlaces } from '../stages/groups/group-places.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { readSupervisor, type SupervisorSeen } from './supervision.ts';
 import { soakOf, type Soak } from './soak.ts';
@@ -27,6 +28,8 @@ export interface Status {
   }[];
   /** While green is live and can still be left. */
   readonly soak?: Soak;
+  /** Of Kafka, and only of those that were ever moved: every other group reads from blue. */
+  readonly groups?: readonly { readonly group: string; readonly side: Side; readonly movingTo?: Side }[];
   readonly certificate?: { readonly tables: number; readonly rows: string; readonly atIso: string };
   readonly controller?: { readonly pid: number; readonly host: string };
   /** What starts flows and proxy again when they die; absent when nothing ought to run. */
@@ -72,10 +75,22 @@ export function statusOf(spec: Spec, state: MigrationState, holder: JournalReade
         : {}),
     })),
     ...(soak === undefined ? {} : { soak }),
+    ...groupsOf(state),
     ...(last === undefined ? {} : { certificate: { tables: last.tables, rows: last.rows, atIso: last.atIso } }),
     ...(holder === undefined ? {} : { controller: { pid: holder.pid, host: holder.host } }),
     ...(state.lastIso === undefined ? {} : { lastIso: state.lastIso }),
   };
+}
+
+function groupsOf(state: MigrationState): Pick<Status, 'groups'> {
+  const places = groupPlaces(state);
+  if (places.size === 0) return {};
+  const groups = [...places].map(([group, { side, open }]) => ({
+    group,
+    side,
+    ...(open === undefined ? {} : { movingTo: open.to }),
+  }));
+  return { groups: groups.toSorted((a, b) => (a.group < b.group ? -1 : 1)) };
 }
 
 function endText(end: PastCut['end']): string {

@@ -65,6 +65,7 @@ export const migrationSchema = z
       }),
     ),
     soak: z.strictObject({ sinceIso: iso, untilIso: iso, over: z.boolean() }).optional(),
+    groups: list(z.strictObject({ group: z.string(), side, movingTo: side.optional() })).optional(),
     certificate: z.strictObject({ tables: count, rows: z.string(), atIso: iso }).optional(),
     controller: z.strictObject({ pid: z.int(), host: z.string() }).optional(),
     supervisor: z

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { initSpecText } from './init.ts';
+import { initKafkaSpecText, initSpecText } from './init.ts';
 import { renderMistakes } from './mistakes.ts';
 import { parseSpec, type ParsedSpec } from './parse.ts';
 import { printableSpec } from './spec.ts';
@@ -366,6 +366,12 @@ cutover: { lockTimeout: 1s, gates: [{ lag: 1s }, { sql: "select 1", equals: 1 }]
       ok: true,
       spec: { traffic: { router: 'command' }, groups: { include: ['*'] } },
     });
+  });
+
+  test('are begun with a file that has no mistake', () => {
+    const side = { clusterId: 'c', address: 'one:9092' };
+    const begun = initKafkaSpecText({ name: 'events', blue: side, green: side, topics: 3, groups: 2 });
+    expect(parseKafka(begun)).toMatchObject({ ok: true, spec: { traffic: { router: 'none' } } });
   });
 
   test('go to another cluster only', () => {

@@ -131,6 +131,12 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
       labelled('  gate       ', `${it.asks} ${it.answer}${it.evidence === '' ? '' : ` (${it.evidence})`}`),
     ),
     ...status.cuts.map((it) => `  cut        ${it.cut}, ${it.from} to ${it.to}: ${it.end}${pauseNote(it)}`),
+    ...(status.groups ?? []).map(({ group, side, movingTo }) =>
+      labelled(
+        '  group      ',
+        `${group} ${movingTo === undefined ? `reads from ${side}` : `is on its way from ${side} to ${movingTo}`}`,
+      ),
+    ),
     ...(status.soak === undefined
       ? []
       : [
