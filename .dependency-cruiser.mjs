@@ -42,6 +42,10 @@ const rooms = {
     sees: ['kernel', 'model', 'ports'],
     because: 'a relay keeps order and counts attempts the same from any database to any receiver',
   },
+  'dual-write': {
+    sees: ['kernel', 'model', 'ports', 'verify'],
+    because: 'what is written twice is compared the same between any two systems',
+  },
   server: {
     sees: ['kernel', 'model', 'spec', 'plan', 'journal', 'engine'],
     because: 'the API tells and asks; it does not act on systems itself',
@@ -51,7 +55,7 @@ const rooms = {
     because: "the conformance kit is published and tests other people's adapters",
   },
   app: {
-    sees: 'kernel model mapping wire ports spec plan journal engine sync verify stages systems carriers traffic gates observe outbox server'.split(
+    sees: 'kernel model mapping wire ports spec plan journal engine sync verify stages systems carriers traffic gates observe outbox dual-write server'.split(
       ' ',
     ),
     because: 'the only room that knows every adapter is known to the command line alone',

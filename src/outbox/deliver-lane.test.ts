@@ -5,6 +5,7 @@ import type { OutboxEvent, OutboxTarget, Settled } from '../ports/outbox.ts';
 import { deliverLane } from './deliver-lane.ts';
 import { aggregateKey, lanesOf } from './lanes.ts';
 import { defaultLimits, pauseAfter } from './limits.ts';
+import { exposeOutbox } from './metrics.ts';
 import { Patience } from './patience.ts';
 import { asHeader, codeOfStatus } from './webhook.ts';
 
@@ -137,4 +138,20 @@ test('pauses grow to a bound; a status tells whose fault it is; headers are as C
   expect([408, 409, 500, 501].map(codeOfStatus)).toEqual(Array(4).fill('TEAL-OUTBOX-011'));
   expect([400, 413, 422].map(codeOfStatus)).toEqual(Array(3).fill('TEAL-OUTBOX-010'));
   expect(asHeader('a "b" 100%\r\nx: € 😀')).toBe('a%20%22b%22%20100%25%0D%0Ax:%20%E2%82%AC%20%F0%9F%98%80');
+});
+
+test('metrics are what the database says, and none for what is not known', () => {
+  const look = { pending: 3, countLimit: 100_000, oldestMs: 1_500, dead: 1, behind: 2, due: 0 };
+  const text = exposeOutbox(look);
+  const values = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  expect(values).toEqual([
+    'teal_outbox_pending 3',
+    'teal_outbox_lag_seconds 1.5',
+    'teal_outbox_letters{state="dead"} 1',
+    'teal_outbox_letters{state="behind"} 2',
+    'teal_outbox_letters{state="due"} 0',
+    'teal_outbox_relay_up 0',
+  ]);
+  const relay = { host: 'h', pid: 1, runs: true, delivered: 7n, deliveredAgoMs: 500 };
+  expect(exposeOutbox({ ...look, relay })).toContain('teal_outbox_delivered_total 7\n');
 });

@@ -11,16 +11,19 @@ export interface OutboxQueue extends AsyncDisposable {
   settle(holder: RelayHolder, settled: readonly Settled[]): Promise<void>;
 }
 
+/** Between two looks at an empty outbox: it may end early. */
+export type Pause = (ms: number, stop: AbortSignal) => Promise<void>;
+
 /**
  * The table itself is the queue: a row that was delivered is deleted, so that nothing marks a place, and no transaction that commits late can be behind it. Letters that are asked for again come first.
  */
-export function pollingQueue(store: OutboxStore, limits: RelayLimits): OutboxQueue {
+export function pollingQueue(store: OutboxStore, limits: RelayLimits, pause: Pause = sleep): OutboxQueue {
   const limit = { events: limits.batchEvents, bytes: limits.batchBytes };
   return {
     async take(stop) {
       const due = await store.dueLetters(limit);
       const taken = due.length > 0 ? due : await store.rows(limit);
-      if (taken.length === 0) await sleep(limits.pollMs, stop);
+      if (taken.length === 0) await pause(limits.pollMs, stop);
       return taken;
     },
     settle: async (holder, settled) => store.settle(holder, settled),

@@ -98,7 +98,13 @@ export interface DeadLetter extends Aggregate {
   readonly at: string;
 }
 
-/** What people ask of an outbox. */
+/** The lowest and highest `seq` of the rows that are there; nothing where there is none. */
+export interface OutboxSpan {
+  readonly first?: bigint;
+  readonly last?: bigint;
+}
+
+/** What people ask of an outbox, and who waits for an event. */
 export interface OutboxDesk extends AsyncDisposable {
   /** Makes what is missing. An outbox that is there already stays, and lacks columns or has others (TEAL-OUTBOX-001). Idempotent. */
   install(): Promise<void>;
@@ -107,6 +113,10 @@ export interface OutboxDesk extends AsyncDisposable {
   letters(limit: number): Promise<readonly DeadLetter[]>;
   /** Asks for letters again: the whole aggregates of these ids, so that their order stays; or all. Answers how many letters. */
   retry(ids: readonly string[] | 'all'): Promise<number>;
+  /** `gone`: delivered, or never written. */
+  stateOf(id: string): Promise<'waits' | 'letter' | 'gone'>;
+  /** What is committed by now. Where `first` has come past the `last` of before, everything that was there then was delivered or is a letter. */
+  span(): Promise<OutboxSpan>;
   /** Throws these letters away, dead ones only. What waits behind the last of an aggregate becomes due. Answers how many. */
   discard(ids: readonly string[]): Promise<number>;
 }

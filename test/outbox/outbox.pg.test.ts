@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
 import {
   deadLetters,
@@ -13,6 +14,7 @@ import {
   retryLetters,
   type NewEvent,
 } from '../../src/app/outbox/index.ts';
+import { must } from '../../src/kernel/assert.ts';
 import { beforeSettling } from '../../src/outbox/relay.ts';
 import { greenMajor, testDatabase } from '../support/postgres.ts';
 import { firstTimes, openReceiver } from './receiver.ts';
@@ -23,6 +25,16 @@ const write = async (
   database: Parameters<typeof writeEvents>[1],
   ...events: readonly Partial<NewEvent>[]
 ): Promise<void> => writeEvents('postgres', database, ...events);
+
+/** Reads on to the end, so that the log has room. */
+async function metricsPort(relay: ChildProcess): Promise<number> {
+  const port = Promise.withResolvers<number>();
+  createInterface({ input: must(relay.stdout, 'the log') }).on('line', (line) => {
+    const said = JSON.parse(line) as { readonly msg: string; readonly port?: number };
+    if (said.msg === 'metrics') port.resolve(must(said.port, 'a port'));
+  });
+  return port.promise;
+}
 
 test('every event comes, in order for each aggregate, though the relay is killed and the receiver fails', async () => {
   await using database = await testDatabase(greenMajor());
@@ -55,23 +67,29 @@ test('every event comes, in order for each aggregate, though the relay is killed
   onTestFinished(() => rmSync(ledger, { force: true }));
   const env = { ...process.env, SHOP: database.url, TEAL_FAILPOINTS: ledger, TEAL_FAILPOINT_NAMES: beforeSettling };
   const relay = (): ChildProcess =>
-    spawn(process.execPath, [main, 'outbox', 'relay', '--from', '${SHOP}', '--to', receiver.url, '--attempts', '50'], {
-      env,
-      stdio: 'ignore',
-    });
+    spawn(
+      process.execPath,
+      [main, ...'outbox relay --from ${SHOP} --attempts 50 --metrics 127.0.0.1:0 --to'.split(' '), receiver.url],
+      { env, stdio: ['ignore', 'pipe', 'ignore'] },
+    );
   // Killed by itself after a delivery that it could not write down, and by us in the middle of whatever it does.
   const first = relay();
+  first.stdout?.resume();
   const [, signal] = await once(first, 'exit');
   expect(signal).toBe('SIGKILL');
   const delivered = receiver.taken.length;
   expect(delivered).toBeGreaterThan(0);
   const second = relay();
+  second.stdout?.resume();
   await until('more deliveries', () => receiver.taken.length > delivered + 20);
   second.kill('SIGKILL');
   await once(second, 'exit');
   const third = relay();
   onTestFinished(() => void third.kill('SIGKILL'));
+  const port = await metricsPort(third);
   await Promise.all(writers);
+  const metrics = await fetch(`http://127.0.0.1:${port}/metrics`);
+  expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringMatching(/^teal_outbox_relay_up 1$/m)]);
   await until('an empty outbox', async () => (await outboxStatus({ from: database.url })).pending === 0);
   third.kill('SIGTERM');
   expect(await once(third, 'exit')).toEqual([0, null]);

@@ -1,12 +1,18 @@
 import { pino } from 'pino';
 import { describeError } from '../../kernel/errors.ts';
 import { redact } from '../../kernel/redact.ts';
-import { relayOutbox, type RelayEvent, type RelayRunOptions } from './index.ts';
+import { serveMetrics } from './serve-metrics.ts';
+import { outboxStatus, relayOutbox, type RelayEvent, type RelayRunOptions } from './index.ts';
+
+export interface OutboxProcessOptions extends Omit<RelayRunOptions, 'signal' | 'onEvent'> {
+  /** `host:port`; default: nowhere. */
+  readonly metrics?: string;
+}
 
 /**
  * `teal outbox relay`: the relay in the foreground until a signal ends it; a second one ends the process at once. Logs JSON lines to standard output: ids, counts and codes, never a payload.
  */
-export async function runOutbox(options: Omit<RelayRunOptions, 'signal' | 'onEvent'>): Promise<void> {
+export async function runOutbox(options: OutboxProcessOptions): Promise<void> {
   const logger = pino({ base: { process: 'outbox' } });
   const stop = new AbortController();
   const end = (signal: string): void => {
@@ -16,6 +22,11 @@ export async function runOutbox(options: Omit<RelayRunOptions, 'signal' | 'onEve
   };
   process.on('SIGTERM', end).on('SIGINT', end);
   try {
+    await using served = new AsyncDisposableStack();
+    if (options.metrics !== undefined) {
+      const { port } = served.use(await serveMetrics(options.metrics, async () => outboxStatus(options)));
+      logger.info({ port }, 'metrics');
+    }
     await relayOutbox({ ...options, signal: stop.signal, onEvent: (event) => log(logger, event) });
   } finally {
     process.off('SIGTERM', end).off('SIGINT', end);

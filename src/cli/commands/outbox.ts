@@ -27,6 +27,7 @@ interface RelayArguments extends PlaceArguments {
   readonly patience: number;
   readonly topicPrefix: string;
   readonly toTable?: string;
+  readonly metrics?: string;
 }
 
 const fromEnvironment = '${NAME} in it is taken from the environment';
@@ -94,6 +95,7 @@ function relayCommand(outbox: Command): void {
     .option('--topic-prefix <text>', 'Kafka: a topic is this and the aggregatetype', 'outbox.event.')
     .option('--to-table <schema.name>', 'PostgreSQL and MySQL: the table that takes the events')
     .option('--attempts <n>', 'tries of an event that fails, before it is a dead letter', positive, 5)
+    .option('--metrics <host:port>', 'answer /metrics there, for Prometheus')
     .option('--patience <seconds>', 'how long the receiver or the database may be away', positive, 3_600)
     .action(async (given: RelayArguments) => {
       const { runOutbox } = await import('../../app/outbox/run-outbox.ts');
@@ -105,6 +107,7 @@ function relayCommand(outbox: Command): void {
         lanes: given.lanes,
         topicPrefix: given.topicPrefix,
         ...(given.toTable === undefined ? {} : { toTable: given.toTable }),
+        ...(given.metrics === undefined ? {} : { metrics: given.metrics }),
         limits: { attempts: given.attempts, patienceMs: given.patience * 1_000 },
       });
     });

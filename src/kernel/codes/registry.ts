@@ -13,6 +13,7 @@ import { carriersCodes } from './carriers.ts';
 import { trafficCodes } from './traffic.ts';
 import { gatesCodes } from './gates.ts';
 import { serverCodes } from './server.ts';
+import { dualWriteCodes } from './dual-write.ts';
 import { outboxCodes } from './outbox.ts';
 import { appCodes } from './app.ts';
 import { cliCodes } from './cli.ts';
@@ -37,6 +38,7 @@ export const errorRegistry = Object.freeze({
   ...gatesCodes,
   ...serverCodes,
   ...outboxCodes,
+  ...dualWriteCodes,
   ...appCodes,
   ...cliCodes,
   ...toolsCodes,

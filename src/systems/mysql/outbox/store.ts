@@ -137,9 +137,9 @@ async function settle(
   await remove(connection, names.outbox, ids('outbox', settled));
 }
 
+/** One by one: for several the optimizer scans a small table, and a delete that scans waits for rows that others have not committed yet. */
 async function remove(connection: MysqlConnection, table: string, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
-  await connection.query(`delete from ${table} where id in (${ids.map(() => '?').join(', ')})`, ids);
+  for (const id of ids) await connection.execute(`delete from ${table} where id = ?`, [id]);
 }
 
 /** With it all letters of its aggregate wait until somebody asks for them. */

@@ -1,6 +1,6 @@
 import { TealError } from '../../../kernel/errors.ts';
 import type { TableName } from '../../../model/catalog.ts';
-import type { DeadLetter, OutboxDesk, OutboxLook } from '../../../ports/outbox.ts';
+import type { DeadLetter, OutboxDesk, OutboxLook, OutboxSpan } from '../../../ports/outbox.ts';
 import type { PgConnection, PgRow } from '../connection.ts';
 import { KeptSession } from '../kept-session.ts';
 import { outboxDdl } from './ddl.ts';
@@ -33,6 +33,8 @@ export function postgresOutboxDesk({ url, table }: OutboxStoreOptions): OutboxDe
       ask(async (connection) => locked(connection, names, async () => retry(connection, names, ids))),
     discard: async (ids) =>
       ask(async (connection) => locked(connection, names, async () => discard(connection, names, ids))),
+    stateOf: async (id) => ask(async (connection) => stateOf(connection, names, id)),
+    span: async () => ask(async (connection) => span(connection, names)),
     [Symbol.asyncDispose]: async () => session[Symbol.asyncDispose](),
   };
 }
@@ -165,4 +167,19 @@ async function discard(connection: PgConnection, names: OutboxNames, ids: readon
     [rows.map((row) => row['aggregatetype'] ?? ''), rows.map((row) => row['aggregateid'] ?? '')],
   );
   return rowCount;
+}
+
+async function stateOf(connection: PgConnection, names: OutboxNames, id: string): Promise<'waits' | 'letter' | 'gone'> {
+  // In one look: a row goes from the one table to the other.
+  const { rows } = await connection.query(
+    `select 'waits' as state from ${names.outbox} where id = $1 union all select 'letter' from ${names.letters} where id = $1`,
+    [id],
+  );
+  return (rows[0]?.['state'] ?? 'gone') as 'waits' | 'letter' | 'gone';
+}
+
+async function span(connection: PgConnection, { outbox }: OutboxNames): Promise<OutboxSpan> {
+  const { rows } = await connection.query(`select min(seq) as low, max(seq) as high from ${outbox}`);
+  const { low, high } = rows[0] ?? {};
+  return typeof low === 'string' && typeof high === 'string' ? { first: BigInt(low), last: BigInt(high) } : {};
 }

@@ -1,0 +1,21 @@
+import type { ErrorEntry } from './entry.ts';
+
+export const dualWriteCodes = {
+  'TEAL-DUALWRITE-001': {
+    summary: 'The table cannot be reconciled row by row',
+    happened:
+      'A table that is to be reconciled is not on both sides, has no key by which a row of one side is found on the other, or its sides differ in more rows than are looked at one by one.',
+    doThis:
+      'Give the table a primary key on both sides; copy a table anew that differs in very many rows. `keep` says how many are looked at.',
+    retry: 'operator',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-DUALWRITE-002': {
+    summary: 'The second write of a change has failed',
+    happened:
+      'The function of the application that writes a change to the second system threw, or did not end in time. The change is written down and will be tried again, until it is a dead letter.',
+    doThis: 'Read the log of the application for the id of the change; the status of the dual write counts what waits.',
+    retry: 'auto',
+    dataMayDiffer: 'yes',
+  },
+} as const satisfies Record<`TEAL-DUALWRITE-${number}`, ErrorEntry>;
