@@ -16,6 +16,7 @@ import { removeRecorder } from '../trigger-source/recorder.ts';
 import { triggerSource } from '../trigger-source/source.ts';
 import { endOfRecord, makeTick } from '../trigger-source/ticks.ts';
 import { familyPolicy } from '../values/policy.ts';
+import { measurePolled } from './measure.ts';
 import { pollMeeting } from './meeting.ts';
 import { installPolling, poll, polledBy, pollLock, pollsOf } from './poll.ts';
 
@@ -318,6 +319,34 @@ describe.for(allSeries)('what is polled of $series', ({ series, tested }) => {
       expect((await refusal(poll(session, url()))).code).toBe('TEAL-SYSTEMS-341');
     },
   );
+});
+
+describe.for(allSeries)('what is measured of columns of $series', ({ series, tested }) => {
+  test.skipIf(!tested)('whether they are kept, indexed, and grow with the numbers of rows', async () => {
+    await using server = await startMysql({ series });
+    await using session = await connect({ url: `mysql://root@127.0.0.1:${server.port}/`, applicationName: 'client' });
+    await run(session, [
+      'create database shop',
+      `create table shop.item (id int not null auto_increment primary key, at timestamp(6) not null default current_timestamp(6) on update current_timestamp(6), key (at))`,
+      `create table shop.bare (id int not null primary key, at datetime null)`,
+      `create table shop.other (id int not null primary key, at date)`,
+      `insert into shop.item (id, at) with recursive n as (select 1 as i union all select i + 1 from n where i < 100) select i, now(6) from n`,
+      `insert into shop.item (id, at) values (200, now() - interval 1 day), (201, now() + interval 1 day)`,
+      `insert into shop.bare values (1, null), (2, '2001-01-01'), (3, utc_timestamp() + interval 10 hour)`,
+    ]);
+    const { tables } = await readCatalog(session, 'shop');
+    const found = await measurePolled(session, tables, { column: 'at', columns: {}, everyMs: 1_000 });
+    const byName = new Map(found.map(({ name, seen }) => [name, seen]));
+    const kept = { isTime: true, notNull: true, isIndexed: true, isFilled: true, isTouched: true };
+    expect(byName.get('item')).toMatchObject({ ...kept, looked: 102, behind: 1, ahead: 1 });
+    const bare = { isTime: true, notNull: false, isIndexed: false, isFilled: false, isTouched: false };
+    expect(byName.get('bare')).toMatchObject({ ...bare, looked: 2, behind: 0, ahead: 0 });
+    expect(byName.get('other')).toMatchObject({ type: 'date', isTime: false, looked: 0 });
+    const inUtc = await measurePolled(session, tables, { column: 'at', columns: {}, zoneMinutes: 0, everyMs: 1_000 });
+    expect(inUtc.find(({ name }) => name === 'bare')?.seen).toMatchObject({ ahead: 1 });
+    const none = await measurePolled(session, tables, { column: 'none', columns: {}, everyMs: 1_000 });
+    expect(none.map(({ seen }) => seen)).toEqual([undefined, undefined, undefined]);
+  });
 });
 
 test('how far back rows of a column are looked for', () => {
