@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { cpus, loadavg, release, totalmem, type } from 'node:os';
+import { statfsSync } from 'node:fs';
+import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import type { Settings } from './benchmark.ts';
 
 /** Where figures were taken: without it they say little. */
@@ -15,7 +16,12 @@ export interface Machine {
   readonly commit: string;
   /** Processes that wanted to run in the minute before, beside the benchmark: figures of a busy machine are not to be compared. */
   readonly loadBefore: number;
+  /** The folder of temporary files, and with it every server's data, lies in memory: nobody waits for a disk. Absent: it does not. */
+  readonly inMemory?: true;
 }
+
+/** Of tmpfs (statfs(2)). */
+const magicOfTmpfs = 0x01021994;
 
 export function describeMachine(settings: Settings): Machine {
   const all = cpus();
@@ -29,6 +35,7 @@ export function describeMachine(settings: Settings): Machine {
     green: settings.greenMajor,
     commit: `${git('rev-parse', '--short=10', 'HEAD') || 'unknown'}${git('status', '--porcelain', '-uno') === '' ? '' : '+'}`,
     loadBefore: Math.round((loadavg()[0] ?? 0) * 10) / 10,
+    ...(statfsSync(tmpdir()).type === magicOfTmpfs ? { inMemory: true } : {}),
   };
 }
 

@@ -49,7 +49,7 @@ export function renderBenchmark(result: BenchmarkResult): string {
 ${result.about}
 
 Taken ${result.takenIso.slice(0, 10)} at ${machine.commit}, ${result.rounds} rounds, scale ${result.scale} (sizes below are those of scale 1), ${between}: ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB,
-${machine.system}, Node ${machine.node}; load before the run ${machine.loadBefore}.
+${machine.system}, Node ${machine.node}; load before the run ${machine.loadBefore}${machine.inMemory === true ? '; data of all servers in memory, so that nobody waits for a disk' : ''}.
 
 ${chart}${result.variants.map(renderVariant).join('\n')}`;
 }
