@@ -19,6 +19,8 @@ export interface WriterOptions {
   readonly topic: string;
   /** Writes three records in each of its transactions. */
   readonly transactional?: boolean;
+  /** Default: that of the cluster's clients. */
+  readonly user?: { readonly username: string; readonly password: string };
   /** Does not wait when the desk holds clients: it writes until it is refused, and then asks where to go. */
   readonly unheld?: boolean;
 }
@@ -208,6 +210,7 @@ class Writer {
   readonly #where: Where;
   #producer: Producer<string, string, string, string> | undefined;
   #busy = false;
+  #isCommitting = false;
 
   constructor(crowd: CrowdOptions, options: WriterOptions, where: Where) {
     this.name = options.name;
@@ -268,18 +271,25 @@ class Writer {
 
   async #send(messages: { topic: string; key: string; value: string }[]): Promise<void> {
     const producer = (this.#producer ??= this.#open());
+    this.#isCommitting = false;
     if (this.#options.transactional !== true) {
       await producer.send({ messages });
       return;
     }
     const transaction = await producer.beginTransaction();
     await transaction.send({ messages });
+    this.#isCommitting = true;
     await transaction.commit();
+  }
+
+  get #login(): Pick<ClusterOfClients, 'user'> {
+    const { user } = this.#options;
+    return user === undefined ? {} : { user };
   }
 
   #open(): Producer<string, string, string, string> {
     return new Producer({
-      ...optionsOf(this.#crowd.clusters[this.#where.side()], `demo-${this.name}`),
+      ...optionsOf({ ...this.#crowd.clusters[this.#where.side()], ...this.#login }, `demo-${this.name}`),
       serializers: stringSerializers,
       idempotent: true,
       acks: -1,
@@ -290,14 +300,15 @@ class Writer {
   /** A new producer each time: what the old one knows of its numbers holds for a log that it may not see again. */
   async #trouble(thrown: unknown): Promise<void> {
     const told = asTealError(thrown, 'connected');
-    if (refusals.has(told.facts['answer'])) this.refused += 1;
+    // What was not to be committed yet is undone by whoever takes the id next.
+    const isUndone = this.#options.transactional === true && !this.#isCommitting;
+    if (isUndone || refusals.has(told.facts['answer'])) this.refused += 1;
     else {
       this.unclear += 1;
       this.#crowd.onTrouble?.(`${this.name}: ${told.message}`);
     }
     const old = this.#producer;
     this.#producer = undefined;
-    // A transaction that is open is undone by whoever takes its id next.
     await old?.close(true).catch(() => undefined);
   }
 }

@@ -652,7 +652,7 @@ export const systemsCodes = {
   'TEAL-SYSTEMS-663': {
     summary: 'A cluster that was closed to producers did not come to rest',
     happened:
-      'After producers were refused a partition still moved, or a transaction stayed open on it, for longer than a cut may wait. Without an authorizer producers with acks 0 or 1 cannot be kept out, and open transactions cannot end. The cluster was opened again; nothing moved to the other side.',
+      'After producers were refused a partition still moved, or a transaction stayed open on it, for longer than a cut may wait. Without an authorizer records of a few bytes pass all the same. The cluster was opened again; nothing moved to the other side.',
     doThis:
       'Stop who writes there (the facts name topic and partition), or end the transaction that the message names, then cut again. With an authorizer on the cluster everybody but super users is refused.',
     retry: 'operator',

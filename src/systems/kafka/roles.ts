@@ -16,12 +16,12 @@ export type KafkaOffsets = Readonly<Record<string, readonly string[]>>;
 /** `fence/kafka-fence.ts`: `kafkaFence(move, side, options): KafkaFence`. */
 export interface KafkaFence extends Fence {
   /**
-   * `acl`: a rule denies WRITE on the topics to everybody but super users, of whom Teal must be one; producers are refused (TOPIC_AUTHORIZATION_FAILED). `hold`, where the cluster has
-   * no authorizer: `min.insync.replicas` is more than there are replicas, so that producers that ask for all acknowledgements get NOT_ENOUGH_REPLICAS and try again by themselves;
-   * those with acks 0 and 1 are not held, and `raise` fails while one of them writes. The flow back takes the hold away when it goes live.
+   * `acl`: a rule denies WRITE on the topics to everybody but super users, of whom Teal must be one; producers are refused (TOPIC_AUTHORIZATION_FAILED). `limit`, where the cluster has
+   * no authorizer: `max.message.bytes` is so low that no batch passes but one of a single record of ten bytes; producers are refused (MESSAGE_TOO_LARGE). The mirror would be too: the flow back
+   * takes the limit away when it goes live, and from then on who writes there is found by `unrouted` only.
    */
-  readonly kind: () => Promise<'acl' | 'hold'>;
-  /** As `remove`, but producers stay refused where that is by rules: of a side that is not to be written again. Where they are held, nothing can keep them so: they are let go. */
+  readonly kind: () => Promise<'acl' | 'limit'>;
+  /** As `remove`, but producers stay refused where that is by rules: of a side that is not to be written again. A limit is taken away. */
   readonly forget: () => Promise<void>;
   /**
    * Partitions in which somebody else than Teal has written since this side was closed for good, or (a side that never was live) at all. Exact: records that no map of offsets knows.

@@ -137,7 +137,7 @@ export function taskOf(source: Side, sides: Readonly<Record<Side, ControlState>>
   };
 }
 
-function sameOffsets(a: KafkaOffsets, b: KafkaOffsets): boolean {
+export function sameOffsets(a: KafkaOffsets, b: KafkaOffsets): boolean {
   const topics = Object.keys(a);
   return (
     topics.length === Object.keys(b).length &&

@@ -38,9 +38,7 @@ export class ControlTopic {
     const configs = { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' };
     await createTopic(this.#cluster, { topic: this.name, partitions: 1, configs });
     // Its leader hears that it leads a moment after everybody else does.
-    await settled(`the topic ${this.name}`, signal, async () =>
-      this.#cluster.offsetOf(await this.#place(), 'latest'),
-    );
+    await settled(`the topic ${this.name}`, signal, async () => this.#cluster.offsetOf(await this.#place(), 'latest'));
   }
 
   async exists(): Promise<boolean> {

@@ -8,7 +8,7 @@ import { alterConfigs } from '../topics/make-topic.ts';
 
 /** A way to refuse producers, topic by topic. Every method may be called again. */
 export interface Closing {
-  readonly kind: 'acl' | 'hold';
+  readonly kind: 'acl' | 'limit';
   close(topics: readonly string[]): Promise<void>;
   open(topics: readonly string[]): Promise<void>;
   /** Of these, those that this broker knows to be closed. */
@@ -18,7 +18,7 @@ export interface Closing {
 /** By rules where the cluster has an authorizer. TEAL-SYSTEMS-010 where Teal may not read them. */
 export async function closingOf(cluster: Cluster, heldSettings: HeldSettings): Promise<Closing> {
   const { enforced } = await readAcls(askerOf(cluster.connection));
-  return enforced ? closeByRules(cluster) : closeByHold(cluster, heldSettings);
+  return enforced ? closeByRules(cluster) : closeByLimit(cluster, heldSettings);
 }
 
 /** What DENY is said to whom; the strongest rule there is: it wins over every ALLOW, and super users alone pass. */
@@ -55,40 +55,45 @@ export function closeByRules(cluster: Cluster): Closing {
   };
 }
 
-/** More replicas than any topic has: a producer that asks for all acknowledgements is told to try again. */
-const neverEnough = '32767';
-export const holdSetting = 'min.insync.replicas';
+/**
+ * The bytes of a control batch, which ends a transaction: no batch that is larger is taken. A record has at least 68, so that one of up to ten bytes of key and value in a batch of its own
+ * still passes. (Fewer bytes would leave transactions open that were open when it came. More replicas in sync than there are is no way: brokers count no more than the topic has.)
+ */
+const leastBytes = '78';
+export const limitSetting = 'max.message.bytes';
 
-/** What a topic's own setting was before it was held: kept outside of here, before the first change. */
+/** What a topic's own setting was before: kept outside of here, before the first change. */
 export interface HeldSettings {
   remember(found: ReadonlyMap<string, Settings>): Promise<void>;
   before(topic: string): Promise<Settings | undefined>;
+  forget(topics: readonly string[]): Promise<void>;
 }
 
-function closeByHold(cluster: Cluster, held: HeldSettings): Closing {
+function closeByLimit(cluster: Cluster, held: HeldSettings): Closing {
   const read = async (broker: KafkaBroker, topics: readonly string[]) => {
     const named = topics.map((name) => ({ name, internal: false, partitions: [] }));
     return readTopicConfigs({ ...askerOf(cluster.connection), any: broker }, named);
   };
-  const isClosed = (value: string | undefined): boolean => value === neverEnough;
+  const isClosed = (value: string | undefined): boolean => value === leastBytes;
   return {
-    kind: 'hold',
+    kind: 'limit',
     close: async (topics) => {
       const configs = await read(askerOf(cluster.connection).any, topics);
-      const open = [...configs].filter(([, config]) => !isClosed(config.get(holdSetting)?.value));
-      await held.remember(new Map(open.map(([topic, config]) => [topic, ownSettings(config, [holdSetting])])));
-      for (const [topic] of open) await alterConfigs(cluster, topic, { [holdSetting]: neverEnough });
+      const open = [...configs].filter(([, config]) => !isClosed(config.get(limitSetting)?.value));
+      await held.remember(new Map(open.map(([topic, config]) => [topic, ownSettings(config, [limitSetting])])));
+      for (const [topic] of open) await alterConfigs(cluster, topic, { [limitSetting]: leastBytes });
     },
     open: async (topics) => {
       const configs = await read(askerOf(cluster.connection).any, topics);
       for (const [topic, config] of configs) {
-        if (!isClosed(config.get(holdSetting)?.value)) continue;
-        await alterConfigs(cluster, topic, (await held.before(topic)) ?? { [holdSetting]: null });
+        if (!isClosed(config.get(limitSetting)?.value)) continue;
+        await alterConfigs(cluster, topic, (await held.before(topic)) ?? { [limitSetting]: null });
       }
+      await held.forget(topics);
     },
     closedOn: async (broker, topics) => {
       const configs = await read(broker, topics);
-      return topics.filter((topic) => isClosed(configs.get(topic)?.get(holdSetting)?.value));
+      return topics.filter((topic) => isClosed(configs.get(topic)?.get(limitSetting)?.value));
     },
   };
 }

@@ -4,7 +4,7 @@ import type { Side } from '../../../model/catalog.ts';
 import { asPosition, type Position } from '../../../model/position.ts';
 import type { FenceState, FenceTold, OwnerRow, RaiseOptions } from '../../../ports/fence.ts';
 import { openSide, openSides, signalOr, type OpenSide } from '../both-sides.ts';
-import { ownerOf, type ControlState } from '../control/control-state.ts';
+import { ownerOf, sameOffsets, type ControlState } from '../control/control-state.ts';
 import { controlTopicOf, mapTopicPrefixOf } from '../names.ts';
 import type { KafkaFence, KafkaMove, KafkaOffsets, UnroutedRecords } from '../roles.ts';
 import { settled } from '../settled.ts';
@@ -55,8 +55,8 @@ function told(topics: number, side: Side): FenceTold {
   const all = topics === 1 ? 'its topic' : `its ${topics} topics`;
   return {
     raising: {
-      does: `denies WRITE on ${all} of ${side} to everybody but super users (without an authorizer: lets producers that want all acknowledgements wait), and sees every partition come to rest`,
-      locks: `producers of ${side} are refused from then on, or try again by themselves`,
+      does: `denies WRITE on ${all} of ${side} to everybody but super users (without an authorizer: sets max.message.bytes so low that no record passes), and sees every partition come to rest`,
+      locks: `producers of ${side} are refused from then on`,
       costs: 'a rule or a setting for each topic, known to every broker in a moment; 100 ms for two looks at every end',
     },
     lowering: { locks: 'nothing', costs: 'the same rules or settings are taken away' },
@@ -68,11 +68,13 @@ async function install(job: Job, closed: boolean): Promise<void> {
   await open.control.create(signal);
   const { begun } = await open.control.state(signal);
   if (begun === undefined) {
-    const places = [...(await open.cluster.partitionsOf(move.topics)).values()].flat();
-    const ends = offsetsOf(places, await open.cluster.offsetsOf(places, 'latest'));
+    const ends = await settled('the ends of the topics', signal, async () => {
+      const places = [...(await open.cluster.partitionsOf(move.topics)).values()].flat();
+      return offsetsOf(places, await open.cluster.offsetsOf(places, 'latest'));
+    });
     await open.control.append(writer, [{ kind: 'begun', ends }], signal);
   }
-  if (closing.kind === 'hold') return;
+  if (closing.kind === 'limit') return;
   await closeAll(job, [open.control.name]);
   try {
     await open.control.proveWriting(writer, signal);
@@ -94,13 +96,16 @@ async function raise(job: Job, { cut, token, epoch, lockTimeoutMs }: RaiseOption
   const position = asPosition(`${String(epoch).padStart(10, '0')}/${token}`);
   const before = await open.control.state(signal);
   await closeAll(job, move.topics);
-  // Raised by this very call in a life before: the ends that were written then are those that the mirror goes by.
-  if (before.raised?.token === token) return position;
   let ends: KafkaOffsets;
   try {
     ends = await untilAtRest(open.cluster, move.topics, { timeoutMs: lockTimeoutMs, signal });
+    // Raised by this very call in a life before: the ends that were written then are those that the mirror goes by.
+    if (before.raised?.token === token) {
+      if (sameOffsets(before.raised.ends, ends)) return position;
+      throw new TealError('TEAL-SYSTEMS-663', 'records came after the token was written', { cut });
+    }
   } catch (error) {
-    await openAll(job, move.topics);
+    await lower(job, undefined);
     throw error;
   }
   await open.control.append(writer, [{ kind: 'raised', cut, token, epoch, ends }], signal);
@@ -109,12 +114,14 @@ async function raise(job: Job, { cut, token, epoch, lockTimeoutMs }: RaiseOption
 
 async function lower(job: Job, owner: OwnerRow | undefined): Promise<void> {
   const { open, signal } = job;
-  await openAll(job, await topicsThere(job));
   const state = await open.control.state(signal);
   if (owner === undefined) {
+    // Before it is opened: the token stands for a side that takes no more records.
     if (state.raised !== undefined) await open.control.append(writer, [{ kind: 'reopened' }], signal);
+    await openAll(job, await topicsThere(job));
     return;
   }
+  await openAll(job, await topicsThere(job));
   if (state.owner?.epoch === owner.epoch && state.owner.cut === owner.cut) return;
   await open.control.append(writer, [{ kind: 'owner', ...owner }], signal);
 }
@@ -131,7 +138,7 @@ async function probe(job: Job, side: Side): Promise<FenceState> {
   const isNone = closed.every(({ length }) => length === 0);
   // Nothing can refuse producers there and let the mirror pass: who writes is found by `unrouted`.
   const isOthers = raised !== undefined || (side === 'green' && owner === undefined);
-  const isWatched = closing.kind === 'hold' && isNone && isOthers;
+  const isWatched = closing.kind === 'limit' && isNone && isOthers;
   return {
     fence: isAll ? 'raised' : isWatched ? 'watched' : isNone ? 'installed' : 'partly',
     tokens,
@@ -143,23 +150,26 @@ async function probe(job: Job, side: Side): Promise<FenceState> {
 async function remove(job: Job, isOpened: boolean): Promise<void> {
   const { open, closing, move, signal } = job;
   const { cluster } = open;
-  if (isOpened || closing.kind === 'hold') await openAll(job, await topicsThere(job));
+  if (isOpened || closing.kind === 'limit') await openAll(job, await topicsThere(job));
   const name = controlTopicOf(move.migration);
   if (closing.kind === 'acl') await openAll(job, [name]);
   const maps = await cluster.topicsBeginning(mapTopicPrefixOf(move.migration));
   await deleteTopics(cluster, [...maps, name]);
-  await settled('the end of the topics', signal, async () => cluster.partitionsOf([]));
+  await known('the topics of Teal to be gone', signal, async () => {
+    const left = await cluster.topicsBeginning(`teal.${move.migration}.`);
+    return !left.some((topic) => topic === name || maps.includes(topic));
+  });
 }
 
 async function topicsThere({ open, move }: Job): Promise<readonly string[]> {
   return [...(await open.cluster.partitionsOf(move.topics)).keys()];
 }
 
-/** Resolves when every broker refuses, or lets wait. */
+/** Resolves when every broker refuses. */
 async function closeAll({ closing, open, signal }: Job, topics: readonly string[]): Promise<void> {
   await closing.close(topics);
   for (const broker of open.cluster.connection.brokers) {
-    await known(`the rules on broker ${broker.id}`, signal, async () => {
+    await known(`the word of broker ${broker.id}`, signal, async () => {
       const closed = await closing.closedOn(broker, topics);
       return closed.length === topics.length;
     });
@@ -169,7 +179,7 @@ async function closeAll({ closing, open, signal }: Job, topics: readonly string[
 async function openAll({ closing, open, signal }: Job, topics: readonly string[]): Promise<void> {
   await closing.open(topics);
   for (const broker of open.cluster.connection.brokers) {
-    await known(`the rules on broker ${broker.id}`, signal, async () => {
+    await known(`the word of broker ${broker.id}`, signal, async () => {
       const closed = await closing.closedOn(broker, topics);
       return closed.length === 0;
     });

@@ -28,6 +28,8 @@ const leastFetchBytes = 64 * 1024;
 /** A cut waits for what the control topics say, so it is asked often while records flow. */
 const watchEveryMs = { live: 50, shadow: 200 } as const;
 const mostMapPartitions = 16;
+/** How often it is looked whether a topic has grown; before a token it is looked in any case. */
+const growthEveryMs = 5_000;
 
 /** The topic of a map says each block many times over, and is read whole by whoever begins: it is compacted early. */
 const mapConfigs = {
@@ -77,9 +79,10 @@ class Flow implements KafkaFlow {
   async caughtUp(signal: AbortSignal): Promise<void> {
     const hasEnded = this.#running ?? Promise.resolve();
     await using sides = await openSides(this.#move, `${this.#flow}-end`, signal);
-    const { cluster } = sides[this.#source];
-    const places = [...(await cluster.partitionsOf(this.#move.topics)).values()].flat();
-    const ends = await cluster.offsetsOf(places, 'stable');
+    const { places, ends } = await settled('the ends of the source', signal, async () => {
+      const all = await this.#places(sides);
+      return { places: all, ends: await sides[this.#source].cluster.offsetsOf(all, 'stable') };
+    });
     const isThere = (): true | undefined =>
       this.#mode === 'shadow' || this.#progress.hasReached(places, ends) ? true : undefined;
     const waiting = { what: 'the mirror to catch up', timeoutMs: Number.POSITIVE_INFINITY, everyMs: 20, signal };
@@ -128,7 +131,7 @@ class Flow implements KafkaFlow {
     const ends = AbortSignal.any([signal, over.signal]);
     const target = sides[otherSide(this.#source)];
     await this.#letThrough(sides, task, signal);
-    const places = [...(await sides[this.#source].cluster.partitionsOf(this.#move.topics)).values()].flat();
+    const places = await this.#places(sides);
     const mapTopic = mapTopicOf(this.#move.migration, task.epoch);
     const partitions = Math.min(mostMapPartitions, Math.max(1, places.length));
     await createTopic(target.cluster, { topic: mapTopic, partitions, configs: mapConfigs });
@@ -169,6 +172,7 @@ class Flow implements KafkaFlow {
     signal: AbortSignal,
   ): Promise<void> {
     let isCarried = false;
+    let lookedAt = monotonicMs();
     const carried = async (): Promise<void> => {
       await carrying;
       isCarried = !signal.aborted;
@@ -178,6 +182,10 @@ class Flow implements KafkaFlow {
     for (;;) {
       const task = await this.#read(sides, signal);
       if (task.mode !== 'live' || task.epoch !== begun.epoch) return;
+      if (monotonicMs() - lookedAt > growthEveryMs) {
+        requireSame(places, await settled('the topics', signal, async () => this.#places(sides)));
+        lookedAt = monotonicMs();
+      }
       const asked = JSON.stringify(task.stop?.ends);
       // Where it is to end was said once: whoever has ended there does not go on by itself.
       if (stop.ends !== undefined && JSON.stringify(stop.ends) !== asked) return;
@@ -196,6 +204,8 @@ class Flow implements KafkaFlow {
     places: readonly LedPartition[],
     signal: AbortSignal,
   ): Promise<void> {
+    // Nobody would ever miss what a partition holds that no mirror knows of.
+    requireSame(places, await this.#places(sides));
     const target = sides[otherSide(this.#source)];
     const there = await target.cluster.partitionsOf(this.#move.topics);
     const led = places.map(({ topic, partition }) =>
@@ -203,6 +213,14 @@ class Flow implements KafkaFlow {
     );
     const reached = offsetsOf(led, await target.cluster.offsetsOf(led, 'latest'));
     await target.control.append(`flow-${this.#flow}`, [{ kind: 'arrived', cut, token, ends, reached }], signal);
+  }
+
+  /** All partitions of all topics. TEAL-SYSTEMS-653 where the source lacks one. */
+  async #places(sides: OpenSides): Promise<readonly LedPartition[]> {
+    const found = await sides[this.#source].cluster.partitionsOf(this.#move.topics);
+    const missing = this.#move.topics.find((topic) => !found.has(topic));
+    if (missing === undefined) return [...found.values()].flat();
+    throw new TealError('TEAL-SYSTEMS-653', `${missing} is not on ${this.#source}`, { topic: missing });
   }
 
   async #untilChanged(sides: OpenSides, begun: FlowTask, signal: AbortSignal): Promise<void> {
@@ -213,12 +231,12 @@ class Flow implements KafkaFlow {
     }
   }
 
-  /** A side that lost its records to the other lets the mirror through: rules do by themselves, a hold would hold it too. */
+  /** A side that lost its records to the other lets the mirror through: rules do by themselves, a limit would stop it too. */
   async #letThrough(sides: OpenSides, { epoch }: LiveTask, signal: AbortSignal): Promise<void> {
     if (epoch === 0) return;
     const target = sides[otherSide(this.#source)];
     const closing = await closingOf(target.cluster, heldSettings(target, signal));
-    if (closing.kind === 'hold') await closing.open(this.#move.topics);
+    if (closing.kind === 'limit') await closing.open(this.#move.topics);
   }
 
   #optionsOf(place: LedPartition, task: LiveTask, at: number, of: number): Omit<MirrorOptions, 'map'> {
@@ -237,6 +255,17 @@ class Flow implements KafkaFlow {
       tell: (state) => this.#progress.tell(keyOf(topic, partition), state, monotonicMs()),
     };
   }
+}
+
+/** Partitions that were added to a topic, or a topic that was made anew: TEAL-SYSTEMS-653. */
+function requireSame(begun: readonly LedPartition[], now: readonly LedPartition[]): void {
+  const before = new Map(begun.map((place) => [keyOf(place.topic, place.partition), place]));
+  const other = now.find(
+    ({ topic, partition, topicId }) => before.get(keyOf(topic, partition))?.topicId.equals(topicId) !== true,
+  );
+  if (other === undefined) return;
+  const { topic, partition } = other;
+  throw new TealError('TEAL-SYSTEMS-653', 'a topic has a partition that is not mirrored', { topic, partition });
 }
 
 interface Stop {

@@ -1,4 +1,5 @@
 import { must } from '../../../kernel/assert.ts';
+import { TealError } from '../../../kernel/errors.ts';
 import { askerOf } from '../inspect/asker.ts';
 import { readTopicConfigs } from '../inspect/topics.ts';
 import { openSides, signalOr, type OpenSides } from '../both-sides.ts';
@@ -78,7 +79,11 @@ async function create(job: Job): Promise<{ readonly made: readonly string[] }> {
     const wanted = settingsAs(must(configs.get(topic), 'its settings'), defaultsIn(plain), replicas);
     await createTopic(green.cluster, { topic, partitions: led.length, replicas, configs: wanted });
   }
-  await settled('the topics of green', signal, async () => green.cluster.partitionsOf(missing));
+  await settled('the topics of green', signal, async () => {
+    const found = await green.cluster.partitionsOf(missing);
+    if (found.size === missing.length) return;
+    throw new TealError('TEAL-SYSTEMS-401', 'a topic is not there yet', { answer: 'UNKNOWN_TOPIC_OR_PARTITION' });
+  });
   await holdBack(job);
   return { made: missing };
 }
