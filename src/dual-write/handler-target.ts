@@ -12,7 +12,6 @@ export interface SecondWrite {
   readonly operation: string;
   /** What was noted, as JSON gives it back. */
   readonly argument: unknown;
-  /** How often it was tried before is not known: it may have been done already. */
 }
 
 /** Resolves when the second system has it. It must bear to be called again with what was done before: an upsert, a delete of what may be gone. */

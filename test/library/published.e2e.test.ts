@@ -23,6 +23,8 @@ import { migrate, isTealError, type MigrationEvent, type Outcome, type Run } fro
 import type { Fence, Router } from 'teal/adapter';
 import { checkRun, fenceContract, findAnomalies, formatEvent, pairEvents, parseEvents, sinkContract } from 'teal/testing';
 import type { Anomaly, FenceWorld, HistoryEvent, OwnerState, RunRecord, SinkWorld, Txn, Violation } from 'teal/testing';
+import { relayOutbox, type RelayEvent } from 'teal/outbox';
+import { reconcile, type Consistency } from 'teal/dual-write';
 const run: Run<Outcome> = migrate({ file: 'teal.yaml', signal: AbortSignal.timeout(1000) });
 for await (const event of run) { const it: MigrationEvent = event; console.log(it.kind); }
 declare const open: () => Promise<FenceWorld>;
@@ -33,6 +35,8 @@ export type Adapters = { readonly fence: Fence; readonly router: Router };
 export const found = (files: readonly (readonly HistoryEvent[])[]): readonly Anomaly[] => findAnomalies(pairEvents(files));
 export const judged = (txns: readonly Txn[], states: readonly OwnerState[]): readonly Violation[] => checkRun({ txns, states } satisfies Partial<RunRecord>);
 export const copied = (text: string): string => parseEvents(text).map(formatEvent).join('');
+export const relayed = async (signal: AbortSignal, onEvent: (event: RelayEvent) => void): Promise<void> => relayOutbox({ from: 'postgres://h/d', to: 'https://h/', signal, onEvent });
+export const reconciled = async (): Promise<Consistency> => reconcile({ from: 'postgres://h/a', to: 'postgres://h/b', tables: ['t'] });
 export const code = (error: unknown): string | undefined => (isTealError(error) ? error.code : undefined);
 `;
 
