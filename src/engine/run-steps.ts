@@ -38,7 +38,7 @@ export async function runSteps(steps: readonly Step[], run: StepRun): Promise<vo
   for (const [at, step] of steps.entries()) {
     const before = step.after ?? steps.slice(0, at).map(({ id }) => id);
     const end = runAfter(
-      before.map((id) => ends.get(id)),
+      before.flatMap((id) => ends.get(id) ?? []),
       step,
       all,
     );
@@ -51,7 +51,7 @@ export async function runSteps(steps: readonly Step[], run: StepRun): Promise<vo
   if (failed.signal.aborted) throw failed.signal.reason;
 }
 
-async function runAfter(before: readonly (Promise<void> | undefined)[], step: Step, run: StepRun): Promise<void> {
+async function runAfter(before: readonly Promise<void>[], step: Step, run: StepRun): Promise<void> {
   await Promise.all(before);
   run.signal.throwIfAborted();
   if (run.reprobe === true || run.journal.state.steps[step.id]?.state !== 'done') await runStep(step, run);
