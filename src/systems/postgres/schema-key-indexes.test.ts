@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { OrderedItem } from './schema-order.ts';
-import { readKey, withKeyIndex } from './schema-key-indexes.ts';
+import { isPartitioned, readKey, withKeyIndex } from './schema-key-indexes.ts';
 
 const settings = `SET default_tablespace = fast;\n`;
 const constraint = (sql: string): { readonly type: string; readonly sql: string } => ({ type: 'CONSTRAINT', sql });
@@ -44,4 +44,8 @@ test('beside the other builds of its table, and before its constraint; never of 
   expect(index).toMatchObject({ item: { dumpId: -7, type: 'KEY INDEX' }, lock: 'shared', after: new Set([3]) });
   expect(key).toMatchObject({ item: { dumpId: 7, key: 'k' }, lock: 'exclusive', after: new Set([3, -7]) });
   expect(withKeyIndex(ordered, new Set(['public.t']))).toEqual([ordered]);
+  expect(isPartitioned({ type: 'TABLE', sql: 'CREATE TABLE public.t (\n    a int\n)\nPARTITION BY LIST (a);\n' })).toBe(
+    true,
+  );
+  expect(isPartitioned({ type: 'TABLE', sql: 'CREATE TABLE public.t (\n    a int\n);\n' })).toBe(false);
 });

@@ -36,6 +36,11 @@ export function readKey(item: Pick<SchemaItem, 'type' | 'sql'>): KeyStatements |
   };
 }
 
+/** As pg_dump writes a table. Where a text of another table reads like it, its keys are made in one go. */
+export function isPartitioned({ type, sql }: Pick<SchemaItem, 'type' | 'sql'>): boolean {
+  return type === 'TABLE' && /^PARTITION BY /m.test(sql);
+}
+
 /** The index before its constraint where that can be; a partitioned table has none of its own to build. */
 export function withKeyIndex(ordered: OrderedItem, partitioned: ReadonlySet<string>): readonly OrderedItem[] {
   const { item, part, after, tables } = ordered;

@@ -9,7 +9,7 @@ import { SchemaBoard } from './schema-board.ts';
 import { additionOf } from './schema-foreign-keys.ts';
 import { archivedSchema, type ArchiveOptions } from './schema-from-archive.ts';
 import { givenSchema, type GivenItem } from './schema-from-items.ts';
-import { keyIndexType, withKeyIndex } from './schema-key-indexes.ts';
+import { isPartitioned, keyIndexType, withKeyIndex } from './schema-key-indexes.ts';
 import type { OrderedItem } from './schema-order.ts';
 import type { LoadedSchema, SchemaOrigin } from './schema-origin.ts';
 import { makeAsFarAsAllowed } from './schema-rights.ts';
@@ -99,7 +99,12 @@ class Driver implements SchemaDriver {
       `create table if not exists teal.schema_item (key text primary key, type text not null, schema text not null, name text not null, made boolean not null, lacks text)`,
     );
     const recorded = await readRecorded(first);
-    const target = { major: first.serverMajor, partitioned: await readPartitioned(first) };
+    // Those that this run brings are not there yet.
+    const brought = items.filter(({ item }) => isPartitioned(item)).map(({ item }) => tableKey(item));
+    const target = {
+      major: first.serverMajor,
+      partitioned: new Set([...(await readPartitioned(first)), ...brought]),
+    };
     const wanted = items
       .filter(({ part }) => parts.includes(part))
       .map(({ item, part, after, tables, lock }) => ({ item: additionOf(item, target), part, after, tables, lock }))
