@@ -182,7 +182,7 @@ export class KafkaCrowd implements AsyncDisposable {
         break;
       default:
     }
-    return `${this.#side}${this.#isHeld ? ' holding' : ''}`;
+    return JSON.stringify({ pointsTo: this.#side, holding: this.#isHeld });
   }
 
   async #lead(asked: URLSearchParams): Promise<string> {
