@@ -76,5 +76,5 @@ export function looksAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code: unknown = Reflect.get(error, 'code');
   if (typeof code === 'string' && (away.has(code) || /^(08|57P0)/.test(code))) return true;
-  return /^Connection terminated/.test(error.message) || looksAway(error.cause);
+  return error.message.startsWith('Connection terminated') || looksAway(error.cause);
 }

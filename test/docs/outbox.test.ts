@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import * as dualWrite from 'teal/dual-write';
+import { openDualWrite, reconcile } from 'teal/dual-write';
 import * as outbox from 'teal/outbox';
 import { buildProgram } from '../../src/cli/command-line.ts';
 import { outboxMetrics } from '../../src/outbox/metrics.ts';
@@ -19,10 +19,7 @@ test('the page has every metric, every command with options that it knows, and w
   for (const name of Object.keys(outbox).filter((each) => !/TealError|outboxDdl/.test(each)))
     expect(page).toContain(`\`${name}\``.replaceAll('`outboxInsert`', 'outboxInsert'));
   const dualPage = await readFile('docs/guide/dual-write.md', 'utf8');
-  for (const name of ['openDualWrite', 'reconcile'] as const) {
-    expect(dualPage).toContain(name);
-    expect(dualWrite[name]).toBeTypeOf('function');
-  }
+  for (const { name } of [openDualWrite, reconcile]) expect(dualPage).toContain(name);
 });
 
 test('the statement of the page is what an application runs', () => {
