@@ -34,6 +34,10 @@ export class ReadBook {
     this.#lastMs = atMs;
   }
 
+  get hasRead(): boolean {
+    return this.#lastMs !== undefined;
+  }
+
   get longestGapMs(): number {
     return this.#longestGapMs;
   }

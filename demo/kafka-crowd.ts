@@ -21,7 +21,7 @@ export interface WriterOptions {
   readonly transactional?: boolean;
   /** Default: that of the cluster's clients. */
   readonly user?: { readonly username: string; readonly password: string };
-  /** Does not wait when the desk holds clients: it writes until it is refused, and then asks where to go. */
+  /** Does not hear of the desk, neither that it holds clients nor that it leads them elsewhere: it writes until it is refused, and then asks where to go. */
   readonly unheld?: boolean;
 }
 
@@ -99,7 +99,7 @@ export class KafkaCrowd implements AsyncDisposable {
     });
   }
 
-  /** Everybody at work on blue. */
+  /** Everybody at work on blue: each group has read something. */
   static async start(options: CrowdOptions): Promise<KafkaCrowd> {
     const crowd = new KafkaCrowd(options);
     crowd.#desk.listen(0, '127.0.0.1');
@@ -108,7 +108,16 @@ export class KafkaCrowd implements AsyncDisposable {
     crowd.#writing = Promise.all(crowd.#writers.map(async (writer) => writer.run(crowd.#stop.signal)));
     // Heard when they are waited for.
     crowd.#writing.catch(() => undefined);
-    return crowd;
+    try {
+      const readers = [...crowd.#readers.values()];
+      await waitFor({ what: 'every group to read', timeoutMs: drainMs }, () =>
+        readers.every(({ book }) => book.hasRead) ? true : undefined,
+      );
+      return crowd;
+    } catch (error) {
+      await crowd[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** The desk's address. */
@@ -209,6 +218,7 @@ class Writer {
   readonly #options: WriterOptions;
   readonly #where: Where;
   #producer: Producer<string, string, string, string> | undefined;
+  #side: Side | undefined;
   #busy = false;
   #isCommitting = false;
 
@@ -270,7 +280,7 @@ class Writer {
   }
 
   async #send(messages: { topic: string; key: string; value: string }[]): Promise<void> {
-    const producer = (this.#producer ??= this.#open());
+    const producer = await this.#reach();
     this.#isCommitting = false;
     if (this.#options.transactional !== true) {
       await producer.send({ messages });
@@ -287,9 +297,21 @@ class Writer {
     return user === undefined ? {} : { user };
   }
 
-  #open(): Producer<string, string, string, string> {
+  /** On the side that the desk names. */
+  async #reach(): Promise<Producer<string, string, string, string>> {
+    const side = this.#where.side();
+    if (this.#side !== side && this.#options.unheld !== true) {
+      const old = this.#producer;
+      this.#producer = undefined;
+      await old?.close();
+    }
+    if (this.#producer === undefined) [this.#side, this.#producer] = [side, this.#open(side)];
+    return this.#producer;
+  }
+
+  #open(side: Side): Producer<string, string, string, string> {
     return new Producer({
-      ...optionsOf({ ...this.#crowd.clusters[this.#where.side()], ...this.#login }, `demo-${this.name}`),
+      ...optionsOf({ ...this.#crowd.clusters[side], ...this.#login }, `demo-${this.name}`),
       serializers: stringSerializers,
       idempotent: true,
       acks: -1,
