@@ -287,7 +287,13 @@ class Writer {
       return;
     }
     const transaction = await producer.beginTransaction();
-    await transaction.send({ messages });
+    try {
+      await transaction.send({ messages });
+    } catch (error) {
+      // Nobody shall wait for it: what was refused in one partition may be in another.
+      await transaction.abort().catch(() => undefined);
+      throw error;
+    }
     this.#isCommitting = true;
     await transaction.commit();
   }

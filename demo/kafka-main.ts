@@ -50,25 +50,30 @@ function table(report: CrowdReport, { verified, pauses }: Seen): boolean {
   const written = Object.values(report.written).reduce((sum, count) => sum + count, 0);
   const sum = (of: 'lost' | 'doubled' | 'disordered'): number =>
     Object.values(report.groups).reduce((all, group) => all + group[of], 0);
-  const gaps = Object.entries(report.groups).map(([group, { longestGapMs }]) => `${group} ${longestGapMs}`);
   const number = (value: number): string => value.toLocaleString('en');
+  const gaps = Object.entries(report.groups).map(([group, { longestGapMs }]) => ({ group, longestGapMs }));
+  const [worst] = gaps.toSorted((a, b) => b.longestGapMs - a.longestGapMs);
   const rows: readonly (readonly [string, string, boolean])[] = [
     ['records produced', number(written), written > 0],
     ['lost', number(sum('lost')), sum('lost') === 0],
     ['doubled', number(sum('doubled')), sum('doubled') === 0],
     ['out of order for their key', number(sum('disordered')), sum('disordered') === 0],
     ['neither taken nor refused', number(report.unclear), report.unclear === 0],
-    ['refused by a fence, written again', number(report.refused), true],
+    ['refusals by a fence, sent again', number(report.refused), report.refused > 0],
     ['cuts made', String(pauses.length), pauses.length === 3],
-    ['producers held in them, ms', pauses.join(', '), true],
+    ['producers held in them, ms', pauses.map(number).join(', '), true],
     ['longest wait for a produce, ms', number(report.longestWriteMs), true],
-    ['longest gap of a group, ms', gaps.join(', '), true],
+    [
+      'longest gap of a group, ms',
+      worst === undefined ? 'none' : `${number(worst.longestGapMs)} (${worst.group})`,
+      true,
+    ],
     ['records compared', verified === undefined ? 'none' : number(Number(verified.rows)), verified !== undefined],
     ['certificate of equality', verified?.equal === true ? 'issued' : 'none', verified?.equal === true],
     ['time', `${((monotonicMs() - began) / 1000).toFixed(0)} s`, true],
   ];
   say('');
-  for (const [name, value, good] of rows) say(`${good ? '✓' : '✗'} ${name.padEnd(34)} ${value}`);
+  for (const [name, value, good] of rows) say(`${good ? '✓' : '✗'} ${name.padEnd(32)} ${value}`);
   return rows.every(([, , good]) => good);
 }
 

@@ -110,7 +110,7 @@ export class ClusterComparison implements Comparison {
         digest: certificate.sha256,
       });
     }
-    onEvent({ kind: 'verified', equal, tables: topics.length, rows: String(rows), different, file });
+    onEvent({ kind: 'verified', equal, tables: topics.length, rows: String(rows), different, file, of: 'topics' });
     const evidence = equal
       ? `${topics.length} topics, ${rows} records, equal (${file})`
       : `${different} of ${topics.length} topics differ (${file})`;

@@ -32,6 +32,8 @@ export type MigrationEvent =
       readonly rows: string;
       readonly different: number;
       readonly file: string;
+      /** Of clusters: `tables` counts topics, `rows` records. */
+      readonly of?: 'topics';
     }
   | {
       readonly kind: 'cut';

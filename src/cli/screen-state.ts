@@ -72,10 +72,7 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
     case 'verified': {
       const what = event.equal ? 'equal' : `${event.different} DIFFER`;
       const after = withStage({ ...state, doing: undefined }, 'verify', event.equal ? 'done' : 'now');
-      return withNote(
-        after,
-        `compared ${event.tables} tables, ${Number(event.rows).toLocaleString('en')} rows: ${what}`,
-      );
+      return withNote(after, `compared ${comparedText(event)}: ${what}`);
     }
     case 'cut': {
       const pause = pauseText(event);
@@ -109,6 +106,12 @@ export function pauseText({
 }): string | undefined {
   if (pauseMs === undefined) return undefined;
   return held === false ? `writes were refused for at most ${pauseMs} ms` : `clients waited ${pauseMs} ms`;
+}
+
+/** How much a comparison has read. */
+export function comparedText({ tables, rows, of }: Extract<MigrationEvent, { kind: 'verified' }>): string {
+  const [things, parts] = of === 'topics' ? ['topics', 'records'] : ['tables', 'rows'];
+  return `${tables} ${things}, ${Number(rows).toLocaleString('en')} ${parts}`;
 }
 
 type FlowSeen = Extract<MigrationEvent, { kind: 'flow' }>['status'];

@@ -44,7 +44,7 @@ test('plain lines are one an event, and progress has none', () => {
     'prepare: finished',
     'copy: started',
     undefined,
-    'verify: 3 tables, 1000 rows, equal (/tmp/c.md)',
+    'verify: 3 tables, 1,000 rows, equal (/tmp/c.md)',
     undefined,
   ]);
 });

@@ -2,7 +2,7 @@ import { createLogUpdate } from 'log-update';
 import { isoNow } from '../kernel/clock.ts';
 import type { MigrationEvent } from '../app/events.ts';
 import { jsonText, tone, type Tone } from './print.ts';
-import { advanceScreen, emptyScreen, pauseText, track, type ScreenState } from './screen-state.ts';
+import { advanceScreen, comparedText, emptyScreen, pauseText, track, type ScreenState } from './screen-state.ts';
 
 export interface Screen extends Disposable {
   show(event: MigrationEvent): void;
@@ -110,7 +110,7 @@ export function plainLine(event: MigrationEvent): string | undefined {
     case 'step undone':
       return `  ${event.step}: undone`;
     case 'verified':
-      return `verify: ${event.tables} tables, ${event.rows} rows, ${event.equal ? 'equal' : `${event.different} differ`} (${event.file})`;
+      return `verify: ${comparedText(event)}, ${event.equal ? 'equal' : `${event.different} differ`} (${event.file})`;
     case 'cut':
       return [`cut ${event.cut}: ${event.to} is live`, pauseText(event) ?? []].flat().join(', ');
     case 'opened':

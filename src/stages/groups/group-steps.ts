@@ -77,8 +77,7 @@ function carryStep(move: GroupMove, { groups, limits }: GroupPorts): Step {
       const { offsets, behind } = await groups.translate(from, group, signal);
       if (behind.length > 0) return notDone;
       const there = await groups.committed(to, group, signal);
-      if (covers(there, offsets, 'exactly'))
-        return { state: 'done', evidence: `${offsets.length} partitions: ${told(offsets)}`.slice(0, 500) };
+      if (covers(there, offsets, 'exactly')) return { state: 'done', evidence: inShort(offsets) };
       // Teal had given the place, and died before it could say so; the readers, started by hand meanwhile, have read on.
       const hasReadOn = before !== undefined && told(there) !== before['there'] && covers(there, offsets, 'at least');
       return hasReadOn ? { state: 'done', evidence: 'the group has read on there already' } : notDone;
@@ -114,7 +113,7 @@ function startStep(move: GroupMove, { groups, desk, limits }: GroupPorts): Step 
       if (!wereThere(context)) return { state: 'done', evidence: 'it had no readers' };
       const { members, lag } = await groups.lag(to, group, context.signal);
       if (members === 0 || lag > limits.maxLag) return notDone;
-      return { state: 'done', evidence: `${members} readers, ${lag} offsets behind` };
+      return { state: 'done', evidence: `${members === 1 ? '1 reader' : `${members} readers`}, ${lag} offsets behind` };
     },
     act: async (context) => {
       await desk?.start(group, to);
@@ -163,6 +162,19 @@ function told(offsets: readonly GroupOffset[]): string {
     .toSorted()
     .join(', ')
     .slice(0, 2_000);
+}
+
+/** `orders 0:30 2:7, payments 1:4`: of every topic an offset for each partition that the group has read. */
+function inShort(offsets: readonly GroupOffset[]): string {
+  const byTopic = Map.groupBy(
+    offsets.toSorted((a, b) => a.partition - b.partition),
+    ({ topic }) => topic,
+  );
+  const each = [...byTopic].map(
+    ([topic, there]) => `${topic} ${there.map(({ partition, offset }) => `${partition}:${offset}`).join(' ')}`,
+  );
+  const text = each.toSorted().join(', ');
+  return text.length > 300 ? `${text.slice(0, 280)} … (${offsets.length} partitions)` : text;
 }
 
 function placeOf({ topic, partition }: GroupOffset): string {
