@@ -59,6 +59,13 @@ export interface FenceTold {
     readonly locks: string;
     readonly costs: string;
   };
+  /** What somebody else wrote while the side was closed. Absent: transactions, which a repair takes away. */
+  readonly strays?: {
+    /** `records`. */
+    readonly what: string;
+    /** What to do about them. */
+    readonly mend: string;
+  };
 }
 
 /**

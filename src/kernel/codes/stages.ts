@@ -32,7 +32,7 @@ export const stagesCodes = {
     happened:
       'Transactions that Teal did not make have changed managed tables on the side that takes no writes yet. The cut was given up before anything moved.',
     doThis:
-      'Find the writer (a job, a person, a second replication) and stop it, then compare and repair with `teal verify --fix`, then cut over again.',
+      'Find the writer (a job, a person, a second replication) and stop it, then compare and repair with `teal verify --fix`, then cut over again. A log of Kafka cannot be repaired: `teal abort` and `teal up` mirror it anew while blue is live; where green is live, `teal finalise` ends the migration there.',
     retry: 'operator',
     dataMayDiffer: 'yes',
   },

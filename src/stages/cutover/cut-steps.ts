@@ -10,6 +10,7 @@ import type { Sequences } from '../../ports/sequences.ts';
 import type { Probed, Step, StepContext } from '../../ports/step.ts';
 import { canNeverGoOn, endOfFlow } from '../follow/follow-steps.ts';
 import { answered, PauseClock } from './patience.ts';
+import { straysOf, straysText } from './strays.ts';
 
 export interface CutLimits {
   /** How long clients may be held in all, from the hold to the release. Past it the cut is undone. */
@@ -62,7 +63,7 @@ export function cutSteps(cut: Cut, ports: CutPorts, limits: CutLimits, schema?: 
     tokenStep(cut, ports, clock, token),
     ...equalSteps(cut, ports, clock),
     ...sequencesSteps(cut, ports, clock),
-    lastLookStep(cut, ports, clock),
+    lastLookStep(cut, ports, limits, clock),
     decideStep(cut, ports, limits, clock),
     pointStep(cut, ports),
     releaseStep(cut, ports),
@@ -117,7 +118,7 @@ function holdStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseCloc
     probe: async () => {
       const seen = await ports.router.read();
       if (seen.mode !== 'holding' || seen.inFlight > 0) return notDone;
-      return done(isHeld ? `${seen.clients} clients wait` : 'nobody is held: writes are refused from the fence on');
+      return done(isHeld ? heldText(seen) : 'nobody is held: writes are refused from the fence on');
     },
     act: async () => {
       const held = await ports.router.hold({ cut: cut.name, leaseMs: limits.maxPauseMs, drainMs: limits.drainMs });
@@ -127,6 +128,11 @@ function holdStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseCloc
     },
     undo: async () => ports.router.release(),
   };
+}
+
+/** Not every router counts its clients. */
+function heldText({ clients }: { readonly clients: number }): string {
+  return clients === 0 ? 'clients are held' : `${clients} clients wait`;
 }
 
 function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClock, token: TokenOfCut): Step {
@@ -255,7 +261,7 @@ function sequencesSteps(cut: Cut, { sequences }: CutPorts, clock: PauseClock): r
 }
 
 /** C7: nobody but Teal has written on the gaining side, and the way back is ready. */
-function lastLookStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
+function lastLookStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClock): Step {
   const looks = async (): Promise<{ rogue: number; ready: boolean; state: string }> => {
     // What was written on the gaining side up to now, not what its flow had read of it when somebody last asked.
     const back = await clock.within('the last look', async (signal) =>
@@ -280,9 +286,8 @@ function lastLookStep(cut: Cut, ports: CutPorts, clock: PauseClock): Step {
     act: async () => {
       const seen = await looks();
       if (seen.rogue > 0) {
-        throw new TealError('TEAL-STAGES-103', `${seen.rogue} transactions on ${cut.to} are not Teal's`, {
-          rogue: seen.rogue,
-        });
+        const strays = straysOf(ports.fences[cut.to], cut.to, limits.lockTimeoutMs);
+        throw new TealError('TEAL-STAGES-103', straysText(seen.rogue, cut.to, strays), { rogue: seen.rogue });
       }
       if (!seen.ready) {
         throw new TealError('TEAL-STAGES-104', `the flow back to ${cut.from} is ${seen.state}`, { state: seen.state });

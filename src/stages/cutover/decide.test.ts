@@ -101,6 +101,12 @@ describe('guardrails of a cut', () => {
     expect(look({ back, settled: 2 })).toEqual([expect.stringContaining("1 transactions on green are not Teal's")]);
   });
 
+  test('tell strays of a log in its own words', () => {
+    const back = flow({ flow: 'reverse', mode: 'shadow', rogueTransactions: 2 });
+    const strays = { what: 'records', mend: 'end who writes there' };
+    expect(look({ back, strays })).toEqual(["2 records on green are not Teal's: end who writes there"]);
+  });
+
   test.each<[string, Partial<GuardrailFacts>]>([
     ['the router is holding', { router: { ...good.router, mode: 'holding' } }],
     [
@@ -125,7 +131,10 @@ describe('guardrails of a cut', () => {
       { back: flow({ mode: 'shadow', now: { state: 'failed', code: 'c', reason: 'r' } }) },
     ],
     ['the flow back to blue is live already', { back: flow({ mode: 'live' }) }],
-    ["1 transactions on green are not Teal's", { back: flow({ mode: 'shadow', rogueTransactions: 1 }) }],
+    [
+      "1 transactions on green are not Teal's: find the writer, then",
+      { back: flow({ mode: 'shadow', rogueTransactions: 1 }) },
+    ],
   ])('stop when %s', (reason, over) => {
     expect(look(over)).toEqual([expect.stringContaining(reason)]);
   });

@@ -3,13 +3,14 @@ import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { formatDuration } from '../../spec/units.ts';
 import type { Carrier, FlowStatus } from '../../ports/carrier.ts';
-import type { FenceState } from '../../ports/fence.ts';
+import type { FenceState, FenceTold } from '../../ports/fence.ts';
 import type { RouterFinding, RouterState } from '../../ports/router.ts';
 import type { SchemaComparison, SchemaMark } from '../../ports/schemas.ts';
 import { endOfFlow } from '../follow/follow-steps.ts';
 import { flowFrom, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
 import { ownerOf } from './decide.ts';
 import { answered } from './patience.ts';
+import { straysOf, straysOfTables, straysText } from './strays.ts';
 
 /** Everything that is looked at before clients are asked to wait (correctness.md §3.2 P5). */
 export interface GuardrailFacts {
@@ -24,12 +25,14 @@ export interface GuardrailFacts {
   readonly back: FlowStatus;
   /** See `CutPorts`. */
   readonly settled: number;
+  /** As the gaining side's fence tells them; absent: of tables. */
+  readonly strays?: NonNullable<FenceTold['strays']>;
 }
 
 /** Why a cut must not begin now; empty when it may. Pure. */
 export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): readonly string[] {
   const reasons: string[] = [];
-  const { router, losing, gaining, onward, back, settled } = facts;
+  const { router, losing, gaining, onward, back, settled, strays = straysOfTables } = facts;
   if (router.mode !== 'running') reasons.push(`the router is ${router.mode}`);
   if (router.pointsTo !== cut.from) reasons.push(`the router points to ${router.pointsTo}, not to ${cut.from}`);
   for (const { severity, what, mend } of facts.found ?? []) {
@@ -51,9 +54,7 @@ export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): 
   if (back.now.state !== 'running') reasons.push(`the flow back to ${cut.from} is ${stateText(back)}`);
   if (back.mode !== 'shadow') reasons.push(`the flow back to ${cut.from} is ${back.mode} already`);
   const rogue = back.rogueTransactions - settled;
-  if (rogue > 0) {
-    reasons.push(`${rogue} transactions on ${cut.to} are not Teal's: find the writer, then \`teal verify --fix\``);
-  }
+  if (rogue > 0) reasons.push(`${straysText(rogue, cut.to, strays)}: ${strays.mend}`);
   return reasons;
 }
 
@@ -102,7 +103,8 @@ export async function checkGuardrails(
     ports.carrier.status(flowFrom(cut.from)),
     ports.carrier.status(flowFrom(cut.to)),
   ]);
-  const facts = { router, found, losing, gaining, onward, back, settled: ports.settled(cut.to) };
+  const strays = straysOf(ports.fences[cut.to], cut.to, limits.lockTimeoutMs);
+  const facts = { router, found, losing, gaining, onward, back, settled: ports.settled(cut.to), strays };
   const reasons = guardrails(cut, facts, limits);
   const ended = [onward, back].map(({ flow, now }) => endOfFlow(flow, now)).find((error) => error !== undefined);
   if (ended !== undefined) throw ended;

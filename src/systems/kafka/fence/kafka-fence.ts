@@ -60,6 +60,10 @@ function told(topics: number, side: Side): FenceTold {
       costs: 'a rule or a setting for each topic, known to every broker in a moment; 100 ms for two looks at every end',
     },
     lowering: { locks: 'nothing', costs: 'the same rules or settings are taken away' },
+    strays: {
+      what: 'records',
+      mend: `end who writes there (a super user is not refused); a log is not mended: ${side} can become live no more in this migration`,
+    },
   };
 }
 
