@@ -81,8 +81,13 @@ const golden: readonly (readonly [string, Buffer, unknown])[] = [
   ],
   [
     'insert',
-    join(ascii('I'), u32(9), ascii('N'), tuple(cellText('1'), cellNull, cellText(''), cellBinary('\u0001'))),
-    { kind: 'insert', relationId: 9, row: [Buffer.from('1'), null, Buffer.from(''), Buffer.from([1])] },
+    join(ascii('I'), u32(9), ascii('N'), tuple(cellText('1'), cellNull, cellText(''))),
+    { kind: 'insert', relationId: 9, row: [Buffer.from('1'), null, Buffer.from('')] },
+  ],
+  [
+    'insert of binary values',
+    join(ascii('I'), u32(9), ascii('N'), tuple(cellBinary('\u0001'), cellNull, cellBinary(''), cellUnchanged)),
+    { kind: 'insert', relationId: 9, row: [Buffer.from([1]), null, Buffer.from(''), undefined] },
   ],
   [
     'update without the old row',
@@ -155,6 +160,10 @@ describe('pgoutput', () => {
 
   test.each([
     ['an unknown type', ascii('Z')],
+    [
+      'a row of texts and of binary values',
+      join(ascii('I'), u32(9), ascii('N'), tuple(cellText('1'), cellBinary('1'))),
+    ],
     ['a message of a streamed transaction', join(ascii('S'), u32(1), u8(1))],
     ['a commit with flags', join(ascii('C'), u8(1), u64(1n), u64(2n), u64(0n))],
     ['an unknown replica identity', join(ascii('R'), u32(1), text('s'), text('t'), ascii('x'), u16(0))],

@@ -8,9 +8,10 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/systems/postgres/source.ts',
-        find: `const record = this.#records.read(message.payload);`,
-        replace: `if (message.payload[0] === 0x42) message.payload.writeBigUInt64BE(message.start, 1);
-        const record = this.#records.read(message.payload);`,
+        find: `      this.#takePayload(bytes.subarray(from + frameHeaderBytes + dataHeaderBytes, to));`,
+        replace: `      const payload = bytes.subarray(from + frameHeaderBytes + dataHeaderBytes, to);
+      if (payload[0] === 0x42) payload.writeBigUInt64BE(bytes.readBigUInt64BE(from + frameHeaderBytes + 1), 1);
+      this.#takePayload(payload);`,
       },
       {
         file: 'src/sync/applier.ts',
@@ -111,7 +112,7 @@ import { positionOfLsnText } from './position.ts';`,
       {
         file: 'src/stages/cutover/cut-steps.ts',
         find: `
-    sequencesStep(cut, ports, clock),`,
+    ...sequencesSteps(cut, ports, clock),`,
         replace: '',
       },
     ],
@@ -139,9 +140,9 @@ import { positionOfLsnText } from './position.ts';`,
       {
         file: 'src/wire/postgres/pgoutput.ts',
         find: `    case letter.unchanged:
-      places.push(notSentMark, notSentMark);`,
+      places[at] = places[at + 1] = notSentMark;`,
         replace: `    case letter.unchanged:
-      places.push(nullMark, nullMark);`,
+      places[at] = places[at + 1] = nullMark;`,
       },
     ],
   },
