@@ -85,6 +85,42 @@ test('a map without a record leads to where the mirror began, not to the same nu
   expect(map.toSource(7n)).toEqual({ kind: 'end', offset: 510n });
 });
 
+test('a place after the last record stays the same place when the map grows behind it', () => {
+  fc.assert(
+    fc.property(origins, steps, fc.nat({ max: 30 }), (origin, story, cut) => {
+      const map = new OffsetMap(origin);
+      const grow = (part: typeof story): void => {
+        for (const { sourceGap, targetGap, length, emptyAfter } of part) {
+          const { source, target } = map.reached;
+          map.append({
+            sourceStart: source + BigInt(sourceGap),
+            targetStart: target + BigInt(targetGap),
+            length: BigInt(length),
+          });
+          map.reachSource(map.reached.source + BigInt(emptyAfter));
+        }
+      };
+      grow(story.slice(0, cut));
+      const given: { readonly offset: bigint; readonly target: bigint }[] = [];
+      for (let offset = origin.source; offset <= map.reached.source; offset += 1n) {
+        const translated = map.toTarget(offset);
+        if (translated.kind !== 'beyond') given.push({ offset, target: translated.offset });
+      }
+      grow(story.slice(cut));
+      const targets = pairsOf(map).map(({ target }) => target);
+      for (const { offset, target } of given) {
+        const now = map.toTarget(offset);
+        const least = map.leastOnTarget(offset);
+        expect(now).toMatchObject({ offset: expect.any(BigInt) as bigint });
+        const last = now.kind === 'beyond' ? 0n : now.offset;
+        expect(least <= target && target <= last, `${least} ${target} ${last}`).toBe(true);
+        expect(targets.filter((each) => each >= least && each < last)).toEqual([]);
+        expect(least === origin.target || targets.includes(least - 1n)).toBe(true);
+      }
+    }),
+  );
+});
+
 test('going back is a defect', () => {
   const map = new OffsetMap({ source: 10n, target: 10n });
   map.append({ sourceStart: 10n, targetStart: 10n, length: 5n });

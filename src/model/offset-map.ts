@@ -97,6 +97,17 @@ export class OffsetMap {
   }
 
   /**
+   * The lowest offset of the target at which a reader meets what it would meet at `toTarget(offset)`: between the two lies no record. What was translated as `end` is such a place once the map has grown:
+   * the next record lies behind the mirror's own commit.
+   */
+  leastOnTarget(offset: bigint): bigint {
+    const at = this.#firstEndingAfter(offset, 'source');
+    const passed = at < this.#count ? offset - this.#start(at, 'source') : 0n;
+    if (passed > 0n) return this.#start(at, 'target') + passed;
+    return at === 0 ? this.origin.target : this.#end(at - 1, 'target');
+  }
+
+  /**
    * Where a reader of the target that goes on at `offset` goes on at the source. Whatever lies on the target after the last mirrored record (the mirror's own commit; after
    * a cut, records of others) is `end`: who knows from which offset on the target holds others' records asks this map about nothing from there on.
    */

@@ -19,8 +19,14 @@ export interface GroupOffset {
   readonly metadata: string | null;
 }
 
+/** A place on the other side. */
+export interface TranslatedOffset extends GroupOffset {
+  /** The lowest offset there at which it meets the same: no record lies between the two. */
+  readonly least: bigint;
+}
+
 export interface TranslatedGroup {
-  readonly offsets: readonly GroupOffset[];
+  readonly offsets: readonly TranslatedOffset[];
   /** What the mirror has not reached yet, and cannot be told therefore. */
   readonly behind: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[];
 }

@@ -1,7 +1,7 @@
 import { waitFor } from '../../kernel/clock.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
-import type { GroupDesk, GroupOffset, Groups } from '../../ports/groups.ts';
+import type { GroupDesk, GroupOffset, Groups, TranslatedOffset } from '../../ports/groups.ts';
 import type { Probed, Step, StepContext } from '../../ports/step.ts';
 import { formatDuration } from '../../spec/units.ts';
 import { groupStepId, type GroupMove } from './group-places.ts';
@@ -77,7 +77,7 @@ function carryStep(move: GroupMove, { groups, limits }: GroupPorts): Step {
       const { offsets, behind } = await groups.translate(from, group, signal);
       if (behind.length > 0) return notDone;
       const there = await groups.committed(to, group, signal);
-      if (covers(there, offsets, 'exactly')) return { state: 'done', evidence: inShort(offsets) };
+      if (covers(there, offsets, 'exactly')) return { state: 'done', evidence: inShort(there) };
       // Teal had given the place, and died before it could say so; the readers, started by hand meanwhile, have read on.
       const hasReadOn = before !== undefined && told(there) !== before['there'] && covers(there, offsets, 'at least');
       return hasReadOn ? { state: 'done', evidence: 'the group has read on there already' } : notDone;
@@ -147,11 +147,16 @@ async function untilMembers(
   }
 }
 
-function covers(there: readonly GroupOffset[], wanted: readonly GroupOffset[], how: 'exactly' | 'at least'): boolean {
+/** `exactly`: at the very places, or before them with no record between. What was the end of a partition when it was given is no more when the mirror has gone on. */
+function covers(
+  there: readonly GroupOffset[],
+  wanted: readonly TranslatedOffset[],
+  how: 'exactly' | 'at least',
+): boolean {
   const at = new Map(there.map((it) => [placeOf(it), it.offset]));
   return wanted.every((it) => {
     const offset = at.get(placeOf(it));
-    return offset !== undefined && (how === 'exactly' ? offset === it.offset : offset >= it.offset);
+    return offset !== undefined && offset >= it.least && (how === 'at least' || offset <= it.offset);
   });
 }
 

@@ -18,6 +18,9 @@ interface World {
   readonly done: string[];
   /** How far the mirror has come. */
   mirrored: bigint;
+  /** Offsets without a record between the place after the last and the next one, and by how much they grow when a place is given. */
+  gap: bigint;
+  grows: bigint;
 }
 
 /** Two clusters with one partition; an offset of green is that of blue and 100. */
@@ -34,6 +37,8 @@ function world(groups: Readonly<Record<string, number>>, obeys = true): World {
     at,
     done,
     mirrored: 1_000n,
+    gap: 0n,
+    grows: 0n,
     ports: {
       isSelected: () => true,
       limits: { patienceMs: 300, mirrorMs: 300, maxLag: 10n },
@@ -54,11 +59,13 @@ function world(groups: Readonly<Record<string, number>>, obeys = true): World {
         translate: async (from, id) => {
           const offset = at[from].get(id) ?? 0n;
           if (offset > made.mirrored) return { offsets: [], behind: offsets(offset) };
-          return { offsets: offsets(offset + shift[from]), behind: [] };
+          const translated = offsets(offset + shift[from] + made.gap);
+          return { offsets: translated.map((it) => ({ ...it, least: it.offset - made.gap })), behind: [] };
         },
         commit: async (to, id, wanted) => {
           done.push(`commit ${id} ${to}`);
           for (const { offset } of wanted) at[to].set(id, offset);
+          made.gap += made.grows;
         },
         lag,
       },
@@ -122,6 +129,15 @@ test('a group that does not leave stops those after it, and its move can be take
   expect(await move('blue', clusters, journal)).toEqual([]);
   expect(clusters.done).toEqual(['stop a blue', 'start a blue']);
   expect(groupPlaces(journal.state).get('a')).toEqual({ side: 'blue', next: 2 });
+});
+
+test('a place at the end is the right one also when the mirror has gone on meanwhile', async () => {
+  const clusters = world({ a: 1 });
+  // The mirror's own commit lies between the end that was given and the record that came then.
+  clusters.grows = 1n;
+  expect(await move('green', clusters, await journalOf())).toEqual(['a']);
+  expect(clusters.done).toEqual(['stop a blue', 'commit a green', 'start a green']);
+  expect(clusters.at.green.get('a')).toBe(105n);
 });
 
 test('no place is given that the mirror has not come to; with it the same command goes on', async () => {

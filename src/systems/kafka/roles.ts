@@ -106,8 +106,14 @@ export interface GroupOffset {
   readonly metadata: string | null;
 }
 
+/** A place on the other side. */
+export interface TranslatedOffset extends GroupOffset {
+  /** The lowest offset there at which it meets the same: no record lies between the two. */
+  readonly least: bigint;
+}
+
 export interface TranslatedGroup {
-  readonly offsets: readonly GroupOffset[];
+  readonly offsets: readonly TranslatedOffset[];
   readonly behind: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[];
 }
 

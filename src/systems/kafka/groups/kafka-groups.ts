@@ -7,7 +7,7 @@ import { readGroups } from '../inspect/groups.ts';
 import { keyOf, type Cluster } from '../mirror/cluster.ts';
 import { joinMaps, readAllMaps } from '../mirror/read-maps.ts';
 import { answerOf } from '../mirror/refusals.ts';
-import type { GroupOffset, KafkaGroups, KafkaMove, MovedGroup, TranslatedGroup } from '../roles.ts';
+import type { GroupOffset, KafkaGroups, KafkaMove, MovedGroup, TranslatedGroup, TranslatedOffset } from '../roles.ts';
 import { settled } from '../settled.ts';
 
 /** How long somebody's transaction may hold back what is read of a map. */
@@ -64,14 +64,19 @@ async function translate(move: KafkaMove, from: Side, group: string, signal: Abo
   const states = { blue: await sides.blue.control.state(signal), green: await sides.green.control.state(signal) };
   const epochs = await readAllMaps(clusters, move.migration, ownerOf(states).epoch, { openTransactionsMs, signal });
   const there = await clusters[otherSide(from)].partitionsOf(move.topics);
-  const offsets: GroupOffset[] = [];
+  const offsets: TranslatedOffset[] = [];
   const behind: { topic: string; partition: number; offset: bigint }[] = [];
   for (const { topic, partition, offset, metadata } of committed) {
     const map = joinMaps(from, keyOf(topic, partition), epochs, states);
     const translated = map?.toTarget(offset);
-    if (translated === undefined || translated.kind === 'beyond' || there.get(topic)?.[partition] === undefined) {
+    if (
+      map === undefined ||
+      translated === undefined ||
+      translated.kind === 'beyond' ||
+      there.get(topic)?.[partition] === undefined
+    ) {
       behind.push({ topic, partition, offset });
-    } else offsets.push({ topic, partition, offset: translated.offset, metadata });
+    } else offsets.push({ topic, partition, offset: translated.offset, least: map.leastOnTarget(offset), metadata });
   }
   return { offsets, behind };
 }
