@@ -61,7 +61,7 @@ function table(report: CrowdReport, { verified, pauses }: Seen): boolean {
     ['neither taken nor refused', number(report.unclear), report.unclear === 0],
     ['refusals by a fence, sent again', number(report.refused), report.refused > 0],
     ['cuts made', String(pauses.length), pauses.length === 3],
-    ['producers held in them, ms', pauses.map(number).join(', '), true],
+    ['producers held in the cuts, ms', pauses.map(number).join(', '), true],
     ['longest wait for a produce, ms', number(report.longestWriteMs), true],
     [
       'longest gap of a group, ms',
