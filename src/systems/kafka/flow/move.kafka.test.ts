@@ -105,7 +105,7 @@ describe.skipIf(!kafkaIsTested)('a move between two clusters with users', () => 
     const translated = await groups.translate('blue', group);
     expect(translated.behind).toEqual([]);
     await groups.commit('green', group, translated.offsets);
-    expect(await groups.committed('green', group)).toEqual(translated.offsets);
+    expect(translated.offsets).toMatchObject(await groups.committed('green', group));
     expect(translated.offsets[0]).toMatchObject({ metadata: 'mine' });
     await expectSameNext(move, orders, [150n, translated.offsets[0]?.offset ?? -1n]);
     expect((await groups.lag('green', group)).members).toBe(0);
