@@ -78,7 +78,7 @@ describe.for(allSeries)('facts, $series', ({ series, tested }) => {
       seeAccounts: true,
       ownTealDatabase: true,
       triggersInTeal: true,
-      triggersUntrusted: true,
+      triggersUntrusted: false,
       seesAllDatabases: true,
       tablesHidden: [],
       triggersHidden: [],

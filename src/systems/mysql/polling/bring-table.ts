@@ -24,6 +24,9 @@ const pieceBytes = 1 << 20;
 /** What these servers write where they have none, and MySQL into an invisible column of which an INSERT without names does not speak. */
 const noTime = '0000-00-00';
 
+/** Servers tell in whole seconds when a transaction began, so a later floor may be an earlier one by less than this: what was told is known for that much longer, or it would be told again. */
+const floorGoesBackSeconds = 2;
+
 /**
  * Writes rows of a table that the view shows, whose time is not before the floor, and which were not told as they are now. Their times say nothing of what was told: a row may be written twice in one second. So
  * what was told within reach of a poll is kept as hashes.
@@ -48,7 +51,10 @@ export async function bringTable(
     await noteTold(writer, rel, fresh);
     if (!isClosed) await writePut(writer, rel, fresh);
   }
-  await writer.query(`delete from teal.poll_told where rel = ? and stamp < ${reach}`, [rel, floor]);
+  await writer.query(
+    `delete from teal.poll_told where rel = ? and stamp < ${reach} - interval ${floorGoesBackSeconds} second`,
+    [rel, floor],
+  );
 }
 
 function foundRow(row: readonly Cell[], rel: number, isKey: readonly boolean[]): FoundRow {
