@@ -28,7 +28,10 @@ export const recoverCommand = 'recover';
 /** A recovery is a matter of seconds; its longest wait is for the flow back. */
 const recoveryPatienceMs = 30_000;
 
-/** The journal's one writer. A command waits for the end of a recovery, which nobody has asked for; any other holder is an error at once (TEAL-JOURNAL-003). */
+/**
+ * The journal's one writer. A command waits for the end of a recovery, which nobody has asked for, and for a holder to say who it is: one that has just come has the lock before its name stands in the
+ * folder. Any other holder is an error at once (TEAL-JOURNAL-003).
+ */
 export async function openJournalInTurn(
   { loaded: { stateDir }, command, signal }: Opening,
   patienceMs = recoveryPatienceMs,
@@ -41,7 +44,8 @@ export async function openJournalInTurn(
       try {
         return openJournal(stateDir);
       } catch (error) {
-        if (!isTealError(error, 'TEAL-JOURNAL-003') || error.facts['what'] !== recovering) throw error;
+        if (!isTealError(error, 'TEAL-JOURNAL-003')) throw error;
+        if (error.facts['pid'] !== undefined && error.facts['what'] !== recovering) throw error;
         refused = error;
         return undefined;
       }

@@ -80,6 +80,17 @@ test('a command waits for the end of a recovery', async () => {
   expect(journal.state.seq).toBe(0);
 });
 
+test('a command waits for a holder to say who it is', async () => {
+  using recovery = openJournal(folder, recovering);
+  rmSync(join(folder, 'journal.holder'));
+  await expect(openJournalInTurn(opening('up'), 50)).rejects.toMatchObject({ code: 'TEAL-JOURNAL-003' });
+  const opened = openJournalInTurn(opening('up'));
+  await sleep(100);
+  recovery[Symbol.dispose]();
+  using journal = await opened;
+  expect(journal.state.seq).toBe(0);
+});
+
 test('a command does not wait for ever for a recovery, and not at all for another command', async () => {
   const refused = expect.objectContaining({ code: 'TEAL-JOURNAL-003' });
   {

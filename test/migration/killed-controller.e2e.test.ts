@@ -23,7 +23,19 @@ const edges = ['before', 'acted', 'journalled'] as const;
 const untilDecision = ['hold', 'fence', 'token', 'sequences', 'last-look', 'decide'];
 const afterDecision = ['point', 'release', 'flow-back'];
 /** A copy that kept its snapshot leaves nothing to wait for: the step is found done. */
-const foundDone = new Set(['step:follow:converge:before', 'step:follow:converge:acted']);
+const foundDone = new Set([
+  'step:follow:converge:before',
+  'step:follow:converge:acted',
+  // These run beside others. Who is killed at an edge of the one may have acted in the other, which is that edge of it too: it is found done next time.
+  ...[
+    'prepare:teal-schema-blue',
+    'prepare:teal-schema-green',
+    'copy:receive',
+    'copy:rows',
+    'copy:release-snapshot',
+    'copy:keys',
+  ].map((id) => `step:${id}:acted`),
+]);
 
 /**
  * Every place at which the first cut of an epoch can be interrupted: each attempt is killed one edge later than the one before, and the last of them is

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { createConnection, type Connection, type ConnectionOptions, type QueryError } from 'mysql2';
 import { assert } from '../../kernel/assert.ts';
 import { sleep } from '../../kernel/clock.ts';
@@ -112,8 +112,9 @@ function pinnedSettings(flavour: MysqlFlavour, lockTimeoutMs: number): Readonly<
 export async function connect(options: ConnectOptions): Promise<MysqlConnection> {
   options.signal?.throwIfAborted();
   const address = parseAddress(options.url);
-  const client = createConnection(driverOptions(address, options));
-  const session = new Session(client);
+  const socket = address.tls === undefined || address.socketPath !== undefined ? undefined : socketOf(address);
+  const client = createConnection(driverOptions(address, options, socket));
+  const session = new Session(client, socket);
   try {
     await untilAborted(session, options.signal, async () => {
       await session.greeted(address);
@@ -126,7 +127,7 @@ export async function connect(options: ConnectOptions): Promise<MysqlConnection>
   }
 }
 
-function driverOptions(address: MysqlAddress, options: ConnectOptions): ConnectionOptions {
+function driverOptions(address: MysqlAddress, options: ConnectOptions, socket: Socket | undefined): ConnectionOptions {
   const { tls } = address;
   return {
     ...(address.socketPath === undefined
@@ -136,7 +137,7 @@ function driverOptions(address: MysqlAddress, options: ConnectOptions): Connecti
     password: address.password,
     ...(address.database === undefined ? {} : { database: address.database }),
     ...(tls === undefined ? {} : { ssl: tls as NonNullable<ConnectionOptions['ssl']> }),
-    ...(tls?.verifyIdentity === true && isIP(address.host) !== 0 ? { stream: () => socketOf(address) } : {}),
+    ...(socket === undefined ? {} : { stream: () => socket }),
     charset: 'utf8mb4',
     connectTimeout: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
     connectAttributes: { program_name: options.applicationName },
@@ -168,15 +169,19 @@ class Session implements MysqlConnection {
   version: readonly [number, number, number] = [0, 0, 0];
   versionText = '';
   readonly #client: Connection;
+  readonly #socket: Socket | undefined;
   readonly #ended = new AbortController();
   #state: 'idle' | 'busy' | 'closed' = 'idle';
   #inTransaction = false;
 
-  constructor(client: Connection) {
+  constructor(client: Connection, socket: Socket | undefined) {
     this.#client = client;
+    this.#socket = socket;
     // Without a listener an idle session that dies would end the whole process.
     client.on('error', (error: Error) => this.#ended.abort(asTealError(error, 'connected')));
-    client.on('end', () => this.#ended.abort(new TealError('TEAL-SYSTEMS-006', 'the session has ended')));
+    const ended = (): void => this.#ended.abort(new TealError('TEAL-SYSTEMS-006', 'the session has ended'));
+    client.on('end', ended);
+    socket?.on('close', ended);
   }
 
   get ended(): AbortSignal {
@@ -276,7 +281,8 @@ class Session implements MysqlConnection {
     if (before === 'idle' && !this.ended.aborted) {
       // A peer behind a cut network never answers: the wait is bounded, then the socket goes.
       const bound = new AbortController();
-      const end = once(this.#client, 'end').finally(() => bound.abort());
+      const ends = [once(this.#client, 'end'), ...(this.#socket === undefined ? [] : [once(this.#socket, 'close')])];
+      const end = Promise.race(ends).finally(() => bound.abort());
       this.#client.end();
       await Promise.race([end, sleep(closeTimeoutMs, bound.signal)]).catch(() => undefined);
     }
