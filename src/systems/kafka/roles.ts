@@ -1,5 +1,6 @@
 import type { Side } from '../../model/catalog.ts';
 import type { Fence } from '../../ports/fence.ts';
+import type { Groups, ReadingGroup } from '../../ports/groups.ts';
 
 /** What every part of a move between two clusters is told. Addresses as `connection.ts` reads them. */
 export interface KafkaMove {
@@ -71,50 +72,20 @@ export interface KafkaRules {
   create(signal?: AbortSignal): Promise<{ readonly made: number }>;
 }
 
-/** `groups/kafka-groups.ts`: `kafkaGroups(move): KafkaGroups`. */
-export interface KafkaGroups {
+/** `groups/kafka-groups.ts`: `kafkaGroups(move): KafkaGroups`. What it says here of Kafka is beside what the port says of any system. */
+export interface KafkaGroups extends Groups {
   /** Consumer groups of that side that have offsets or members of the topics; none of Connect, Streams' internals included. */
   list(side: Side, signal?: AbortSignal): Promise<readonly MovedGroup[]>;
-  /**
-   * Where the group goes on at the other side, exactly: there it meets the records that it would have met here. `behind`: partitions whose offset the mirror has not reached;
-   * with one of them nothing is committed. Errors: TEAL-SYSTEMS-651.
-   */
-  translate(from: Side, group: string, signal?: AbortSignal): Promise<TranslatedGroup>;
-  /** What is committed there now, of the topics of the move. */
-  committed(side: Side, group: string, signal?: AbortSignal): Promise<readonly GroupOffset[]>;
+  /** `behind`: partitions whose offset the mirror has not reached; with one of them nothing is committed. Errors: TEAL-SYSTEMS-651. */
+  translate: Groups['translate'];
   /** TEAL-SYSTEMS-660 where the group has members on that side. Reads back what it committed. */
-  commit(to: Side, group: string, offsets: readonly GroupOffset[], signal?: AbortSignal): Promise<void>;
+  commit: Groups['commit'];
   /** Records, control marks included, that the group has not read on that side, by what it has committed; `members` tells whether somebody reads. */
-  lag(side: Side, group: string, signal?: AbortSignal): Promise<{ readonly lag: bigint; readonly members: number }>;
+  lag: Groups['lag'];
 }
 
-export interface MovedGroup {
-  readonly id: string;
-  /** `Stable`, `Empty`, `Dead`, … */
-  readonly state: string;
+export interface MovedGroup extends ReadingGroup {
   readonly type: string;
-  readonly members: number;
-  /** Sum over the topics of the move. */
-  readonly lag: bigint;
-}
-
-export interface GroupOffset {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: bigint;
-  /** What the application wrote beside it. */
-  readonly metadata: string | null;
-}
-
-/** A place on the other side. */
-export interface TranslatedOffset extends GroupOffset {
-  /** The lowest offset there at which it meets the same: no record lies between the two. */
-  readonly least: bigint;
-}
-
-export interface TranslatedGroup {
-  readonly offsets: readonly TranslatedOffset[];
-  readonly behind: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[];
 }
 
 /** `flow/kafka-flow.ts`: `openKafkaFlow(move, flow, options): KafkaFlow`. One direction. */

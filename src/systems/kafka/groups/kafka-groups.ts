@@ -1,5 +1,6 @@
 import { TealError } from '../../../kernel/errors.ts';
 import { otherSide, type Side } from '../../../model/catalog.ts';
+import type { GroupOffset, TranslatedGroup, TranslatedOffset } from '../../../ports/groups.ts';
 import { openSide, openSides, signalOr } from '../both-sides.ts';
 import { ownerOf } from '../control/control-state.ts';
 import { askerOf } from '../inspect/asker.ts';
@@ -7,7 +8,7 @@ import { readGroups } from '../inspect/groups.ts';
 import { keyOf, type Cluster } from '../mirror/cluster.ts';
 import { joinMaps, readAllMaps } from '../mirror/read-maps.ts';
 import { answerOf } from '../mirror/refusals.ts';
-import type { GroupOffset, KafkaGroups, KafkaMove, MovedGroup, TranslatedGroup, TranslatedOffset } from '../roles.ts';
+import type { KafkaGroups, KafkaMove, MovedGroup } from '../roles.ts';
 import { settled } from '../settled.ts';
 
 /** How long somebody's transaction may hold back what is read of a map. */
