@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { TestClock } from './tools/test-clock.ts';
+import { LongestFirst } from './tools/test-order.ts';
 
 /**
  * Nothing is tried again but where nobody is at hand to look (CI): there one unlucky moment of a machine that others share must not hide what all other tests say. What
@@ -14,11 +15,12 @@ const everywhere = ['src', 'test', 'tools', 'bench', 'examples', 'demo'].join(',
 
 /**
  * The suffix of a test file says what it needs: `.test.ts` nothing, `.pg.test.ts` PostgreSQL servers, `.mysql.test.ts` those of the MySQL
- * family, `.kafka.test.ts` Kafka, `.e2e.test.ts` whole migrations. Groups run one after another, cheapest first.
+ * family, `.kafka.test.ts` Kafka, `.e2e.test.ts` whole migrations. What needs no server runs first; all others are one group, so that no worker is idle at the end of each.
  */
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', new TestClock(), ...(report === undefined ? [] : ['json'])],
     ...(report === undefined ? {} : { outputFile: { json: report } }),
     globalSetup: ['test/support/server-desk.ts'],
@@ -55,7 +57,7 @@ export default defineConfig({
           retry,
           // The first start of a series on a machine makes its system tables.
           hookTimeout: 300_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -66,7 +68,7 @@ export default defineConfig({
           testTimeout: 300_000,
           retry,
           hookTimeout: 400_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -77,7 +79,7 @@ export default defineConfig({
           testTimeout: 600_000,
           retry,
           hookTimeout: 300_000,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

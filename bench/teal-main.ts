@@ -29,7 +29,10 @@ export type Told =
 
 /** The controller of a migration as a process of its own, as a command is one; it stays until its parent lets go, so that what it has started can be counted under it. */
 const options = JSON.parse(must(process.argv[2], 'options as JSON')) as Options;
-const tell = (told: Told): void => void process.send?.(told);
+const tell = (told: Told): void => {
+  // Its parent has let go when a benchmark is over.
+  if (process.connected) process.send?.(told);
+};
 const stop = new AbortController();
 
 async function run(migration: Migration, command: Command): Promise<unknown> {

@@ -67,9 +67,11 @@ export async function tealPlace(options: TealPlaceOptions = {}): Promise<TealPla
   stack.defer(async () => rm(folder, { recursive: true, force: true }));
   const tools = await pgTools(blueMajor(), greenMajor());
   const port = await freePort();
+  const { PATH = '', NODE_COMPILE_CACHE: compiled } = process.env;
   const env = {
-    PATH: process.env['PATH'] ?? '',
+    PATH,
     HOME: folder,
+    ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }),
     NO_COLOR: '1',
     TEAL_PG_BIN: tools.binDir,
     BLUE_URL: blue.url,

@@ -1,0 +1,31 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Files that take minutes. Begun last, one of them would keep one worker busy while the others have nothing left. */
+const longest = [
+  'test/migration/killed-controller.e2e.test.ts',
+  'test/migration/mysql-mapping.e2e.test.ts',
+  'test/migration/recovery.e2e.test.ts',
+  'test/migration/mysql-to-postgres.e2e.test.ts',
+  'test/migration/mysql-twins.e2e.test.ts',
+  'test/checker/run/mysql.e2e.test.ts',
+  'test/checker/endure/endure.e2e.test.ts',
+];
+
+const kinds = ['e2e', 'kafka', 'mysql', 'pg'];
+
+/** Smaller is earlier: the longest files, then kinds of tests from the heaviest to the lightest. */
+export function rank(file: string): number {
+  const place = longest.findIndex((name) => file.endsWith(name));
+  if (place >= 0) return place;
+  const kind = kinds.findIndex((name) => file.endsWith(`.${name}.test.ts`));
+  return longest.length + (kind < 0 ? kinds.length : kind);
+}
+
+/** Within a group of projects the longest files first; what ranks alike in vitest's own order, the largest file first. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const group = ({ project }: TestSpecification): number => project.config.sequence.groupOrder;
+    const sorted = await super.sort(files);
+    return sorted.sort((a, b) => group(a) - group(b) || rank(a.moduleId) - rank(b.moduleId));
+  }
+}
