@@ -8,11 +8,12 @@ import { prometheusGate } from '../gates/prometheus/prometheus-gate.ts';
 import { bothSidesGate } from '../gates/sql/both-sides-gate.ts';
 import { sqlGate } from '../gates/sql/sql-gate.ts';
 import { windowGate } from '../gates/window/window-gate.ts';
+import { unreachable } from '../kernel/assert.ts';
 import type { Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { AskValue } from '../ports/query.ts';
-import type { GateSpec, Spec } from '../spec/spec.ts';
+import type { GateSpec, OutsideGate, Spec } from '../spec/spec.ts';
 import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import { lagGate } from '../stages/gates/lag-gate.ts';
 import { verifyGate, type Verified } from '../stages/gates/verify-gate.ts';
@@ -37,12 +38,27 @@ export function gatesOf(spec: Spec, ports: GatePorts): readonly Gate[] {
   return spec.cutover.gates.map((gate, index) => gateOf(gate, gateId(index), ports));
 }
 
+/** What green must go on answering with yes, in the order of the file: nothing in it asks the flow, a comparison or a person. */
+export function healthOf({ soak }: Spec, ports: Pick<GatePorts, 'folder' | 'ask'>): readonly Gate[] {
+  return soak.health.map((gate, index) => outsideGate(gate, `soak.health[${index}]`, ports));
+}
+
 function gateOf(gate: GateSpec, id: string, ports: GatePorts): Gate {
   switch (gate.kind) {
     case 'lag':
       return lagGate({ id, flow: flowFrom(ports.live), maxLagMs: gate.maxLagMs, forMs: gate.forMs }, ports.carrier);
     case 'verify':
       return verifyGate(id, ports.verify, () => undefined);
+    case 'person':
+      return personGate(id, gate.person, () => ports.approval(id));
+    default:
+      return outsideGate(gate, id, ports);
+  }
+}
+
+/** Those that ask neither the migration nor a person. */
+function outsideGate(gate: OutsideGate, id: string, ports: Pick<GatePorts, 'folder' | 'ask'>): Gate {
+  switch (gate.kind) {
     case 'sql':
       return sqlGate({ id, on: gate.on, sql: gate.sql, equals: gate.equals }, ports.ask);
     case 'sql on both':
@@ -51,8 +67,6 @@ function gateOf(gate: GateSpec, id: string, ports: GatePorts): Gate {
       const [program = '', ...args] = gate.command;
       return commandGate({ id, command: [program, ...args], timeoutMs: gateCommandTimeoutMs });
     }
-    case 'person':
-      return personGate(id, gate.person, () => ports.approval(id));
     case 'http': {
       const { http, method, body, status, value } = gate;
       const question = { ...fromFolder(http, ports.folder), method, ...(body === undefined ? {} : { body }) };
@@ -71,6 +85,8 @@ function gateOf(gate: GateSpec, id: string, ports: GatePorts): Gate {
       return freezeGate({ id, file: resolve(ports.folder, gate.file), patienceMs: gatePatienceMs });
     case 'datadog':
       return datadogGate(id, gate.asks, fromFolder(gate.server, ports.folder));
+    default:
+      return unreachable(gate, 'gate');
   }
 }
 

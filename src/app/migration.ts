@@ -26,9 +26,9 @@ import { deployStepId, receiveStepId } from '../stages/follow/follow-steps.ts';
 import { openPair } from './open-pair.ts';
 import { openJournalInTurn, runStarted } from './opening.ts';
 import type { Pair } from './pair.ts';
-import { soakOf } from './soak.ts';
+import { soakingCut, soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
-import type { CutMark } from './supervision.ts';
+import type { Mark } from './supervision.ts';
 import { watchFlows } from './watch-flows.ts';
 import { watchSchemas } from './watch-schemas.ts';
 
@@ -39,7 +39,10 @@ export interface MigrationOptions {
   readonly signal: AbortSignal;
   /** Who asks, for the journal. */
   readonly by: string;
-  readonly cutMark: CutMark;
+  /** Clients may be waiting for this controller. */
+  readonly cutMark: Mark;
+  /** Green is to be watched. */
+  readonly soakMark: Mark;
   readonly connectCarrier: (pair: Pair, loaded: LoadedSpec) => Carrier;
   readonly connectRouter: (pair: Pair, loaded: LoadedSpec) => Promise<ConnectedRouter>;
   /** PostgreSQL's client programs; default: looked for on PATH. */
@@ -162,8 +165,9 @@ export class Migration implements AsyncDisposable {
       if (isTealError(error, 'TEAL-CARRIERS-007')) await this.#pair.releaseSnapshot();
       throw error;
     }
-    if (this.live === 'green') return this.#done();
-    return await this.#cutWhenReady();
+    if (this.live === 'blue') return await this.#cutWhenReady();
+    await this.#watchSoak();
+    return this.#done();
   }
 
   /** A person says yes to the list of differences between the schemas that has this digest (TEAL-STAGES-108 tells it). It holds for one cut. */
@@ -203,6 +207,7 @@ export class Migration implements AsyncDisposable {
     await this.#moveGroups('blue');
     const { cut, noWayBack } = await this.#cutOver();
     explain(cut);
+    await this.#watchSoak();
     if (noWayBack !== undefined) throw noWayBack;
     return this.#done();
   }
@@ -263,6 +268,7 @@ export class Migration implements AsyncDisposable {
     const stage = (state: 'started' | 'finished'): void =>
       this.#options.onEvent({ kind: 'stage', stage: 'finalise', title: 'Finalise', state });
     stage('started');
+    await this.#options.soakMark.unmark();
     await this.#watch[Symbol.asyncDispose]();
     await this.#carrier.retire('reverse');
     await this.#carrier.retire('forward');
@@ -298,6 +304,7 @@ export class Migration implements AsyncDisposable {
   async stopProcesses(): Promise<void> {
     await this.#options.cutMark.unmark();
     const ends = [
+      this.#options.soakMark.unmark(),
       this.#carrier.halt('forward'),
       this.#carrier.halt('reverse'),
       this.#connected.stop(),
@@ -330,7 +337,10 @@ export class Migration implements AsyncDisposable {
   async recover(): Promise<void> {
     try {
       const cut = await recoverCut(this.#cutRun());
-      if (cut !== undefined) this.#tellCut(cut);
+      if (cut !== undefined) {
+        this.#tellCut(cut);
+        await this.#watchSoak();
+      }
     } finally {
       await this.#unmarkCut();
     }
@@ -353,6 +363,13 @@ export class Migration implements AsyncDisposable {
     } finally {
       await this.#unmarkCut();
     }
+  }
+
+  /** As long as there is a way back, and the file says what to ask. */
+  async #watchSoak(): Promise<void> {
+    const { soakMark } = this.#options;
+    if (soakingCut(this.state, this.#spec, nowMs()) === undefined) await soakMark.unmark();
+    else await soakMark.mark();
   }
 
   /** Stays where taking back has failed, or what comes after the decision. */
@@ -388,6 +405,7 @@ export class Migration implements AsyncDisposable {
     await this.#moveGroups('green');
     const { noWayBack } = await this.#cutOver();
     if (noWayBack !== undefined) throw noWayBack;
+    await this.#watchSoak();
     return this.#done();
   }
 

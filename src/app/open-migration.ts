@@ -44,6 +44,7 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
     onEvent: keepingProgress(stateDir, options.onEvent),
     by: options.by ?? whoAmI(),
     cutMark: supervision.cutMark,
+    soakMark: supervision.soakMark,
     connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls })),
     connectRouter: async (pair) => connectRouter(pair, loaded, supervision),
     ...(options.tools === undefined ? {} : { tools: options.tools }),

@@ -8,6 +8,7 @@ export type Program =
   | 'proxy-main'
   | 'receiver-thread'
   | 'recover-main'
+  | 'soak-main'
   | 'supervisor-main';
 
 /** Where a program is: TypeScript in the source tree, JavaScript in what is published. */

@@ -34,6 +34,7 @@ test('it counts from the last cut to green that was made, and a rollback ends it
   ];
   const now = Date.parse('2030-01-03T12:00:00.000Z');
   expect(soakOf({ life: green, cuts }, spec, now)).toEqual({
+    cut: 'to green',
     sinceIso: '2030-01-03T00:00:00.000Z',
     untilIso: '2030-01-04T00:00:00.000Z',
     over: false,

@@ -7,6 +7,8 @@ import type { Spec } from '../spec/spec.ts';
 import { groupPlaces } from '../stages/groups/group-places.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { readSupervisor, type SupervisorSeen } from './supervision.ts';
+import { readSoak } from './soak-process.ts';
+import type { SoakSeen } from './soak-watch.ts';
 import { soakOf, type Soak } from './soak.ts';
 
 export interface Status {
@@ -27,7 +29,10 @@ export interface Status {
     readonly held?: false;
   }[];
   /** While green is live and can still be left. */
-  readonly soak?: Soak;
+  readonly soak?: Soak & {
+    /** What the watch of it has seen last; absent where the file says nothing to ask. */
+    readonly health?: Pick<SoakSeen, 'atIso' | 'checks' | 'wouldSinceIso' | 'failure'>;
+  };
   /** Of Kafka, and only of those that were ever moved: every other group reads from blue. */
   readonly groups?: readonly { readonly group: string; readonly side: Side; readonly movingTo?: Side }[];
   readonly certificate?: { readonly tables: number; readonly rows: string; readonly atIso: string };
@@ -43,8 +48,23 @@ export interface Status {
 export function readStatus({ spec, stateDir }: LoadedSpec): Status {
   using reader = openJournalReader(stateDir);
   const supervisor = readSupervisor(stateDir);
-  const status = { ...statusOf(spec, reader.refresh(), reader.holder), head: reader.head };
+  const told = statusOf(spec, reader.refresh(), reader.holder);
+  const status = { ...told, ...soakOfStatus(told, stateDir), head: reader.head };
   return supervisor === undefined ? status : { ...status, supervisor };
+}
+
+/** What was seen of an earlier cut is of no interest. */
+function soakOfStatus({ soak }: Status, stateDir: string): Pick<Status, 'soak'> {
+  const seen = soak === undefined ? undefined : readSoak(stateDir);
+  if (soak === undefined || seen?.cut !== soak.cut) return {};
+  const { atIso, checks, wouldSinceIso, failure } = seen;
+  const health = {
+    atIso,
+    checks,
+    ...(wouldSinceIso === undefined ? {} : { wouldSinceIso }),
+    ...(failure === undefined ? {} : { failure }),
+  };
+  return { soak: { ...soak, health } };
 }
 
 export function statusOf(spec: Spec, state: MigrationState, holder: JournalReader['holder']): Status {

@@ -9,6 +9,7 @@ import type { Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import { tryLock } from './process-lock.ts';
 import { programUrl } from './program.ts';
+import { startSoakWatch } from './soak-process.ts';
 import {
   replaceFile,
   supervisorBlueUrl,
@@ -24,8 +25,8 @@ const endTimeoutMs = 60_000;
 /** While a supervisor starts: it says that it runs by a file. */
 const lookEveryMs = 10;
 
-/** How a controller says that clients may be waiting for it. Both may be called at any time, also again. */
-export interface CutMark {
+/** How a controller says that something is under way. Both may be called at any time, also again. */
+export interface Mark {
   /** Resolves when it is on disk and somebody looks at it. */
   mark(): Promise<void>;
   unmark(): Promise<void>;
@@ -55,6 +56,10 @@ export class Supervision {
     this.#env = env;
   }
 
+  get #environment(): NodeJS.ProcessEnv {
+    return { ...process.env, ...this.#env };
+  }
+
   async begin<T>(thing: Thing, start: () => Promise<T>): Promise<T> {
     await want(this.#stateDir, thing);
     const started = await this.#alone(thing, start);
@@ -63,13 +68,22 @@ export class Supervision {
   }
 
   /** A cut begins, or is ended: should this process die before it is, the supervisor has it ended. Marked under the lock, so that nobody takes the mark for an old one. */
-  get cutMark(): CutMark {
+  get cutMark(): Mark {
     return {
       mark: async () => {
         await this.#alone('cut', async () => want(this.#stateDir, 'cut'));
         await this.#ensureInTurn();
       },
       unmark: async () => unwant(this.#stateDir, 'cut'),
+    };
+  }
+
+  /** Green is live and is to be watched. The watch ends by itself when the mark is gone. */
+  get soakMark(): Mark {
+    return {
+      mark: async () =>
+        this.begin('soak', async () => startSoakWatch(this.#config.file, this.#stateDir, this.#environment)),
+      unmark: async () => this.leave('soak'),
     };
   }
 
@@ -134,8 +148,7 @@ export class Supervision {
         cwd: '/',
         stdio: ['ignore', log.fd, log.fd],
         env: {
-          ...process.env,
-          ...this.#env,
+          ...this.#environment,
           [supervisorBlueUrl]: this.#urls.blue,
           [supervisorGreenUrl]: this.#urls.green,
         },

@@ -7,6 +7,7 @@ import { ProxyRouter } from '../traffic/proxy/client.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import { takeLock, tryLock } from './process-lock.ts';
 import { isCutTended, runRecovery } from './recover-cut.ts';
+import { isSoakWatched, startSoakWatch } from './soak-process.ts';
 import {
   readSupervisorConfig,
   replaceFile,
@@ -45,12 +46,14 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
     wanted: async () => wanted(stateDir),
     lives: async (thing) => {
       if (thing === 'cut') return isCutTended(stateDir);
+      if (thing === 'soak') return isSoakWatched(stateDir);
       if (thing === 'proxy') return answers(async () => new ProxyRouter((await proxy()).controlPath).about());
       const { now } = await (await carrier()).status(thing);
       return now.state !== 'failed' || now.code !== 'TEAL-CARRIERS-001';
     },
     start: async (thing) => {
       if (thing === 'cut') await runRecovery((await config()).file, stateDir);
+      else if (thing === 'soak') await startSoakWatch((await config()).file, stateDir, process.env);
       else if (thing === 'proxy') await startProxyOf(stateDir, await proxy(), urls);
       // As it was: in mid-copy it must not begin to apply.
       else await (await carrier()).deploy(thing, { begin: false });

@@ -150,6 +150,7 @@ export class Supervisor {
 }
 
 function describe(thing: Thing): string {
+  if (thing === 'soak') return 'nobody watches the soak';
   return thing === 'cut' ? 'a cut was left by who was to end it' : `${thing} died`;
 }
 

@@ -46,6 +46,32 @@ export const flowSchema = z
 
 const watched = z.strictObject({ restarts: count, lastIso: iso.optional(), failure: failure.optional() });
 
+const soakSchema = z
+  .strictObject({
+    cut: z.string().describe('the one that made green live'),
+    sinceIso: iso,
+    untilIso: iso,
+    over: z.boolean(),
+    health: z
+      .strictObject({
+        atIso: iso.describe('when all were asked last'),
+        checks: list(
+          z.strictObject({
+            asks: z.string(),
+            answer: z.enum(['yes', 'no', 'not yet', 'cannot tell', 'not asked yet']),
+            evidence: z.string(),
+            failures: count.describe('how often in a row it was answered with no'),
+          }),
+        ),
+        wouldSinceIso: iso.optional().describe('since when blue would be live again, with `soak.onFailure: tell`'),
+        failure: failure.optional().describe('why the last attempt to roll back has failed'),
+      })
+      .readonly()
+      .optional()
+      .describe('what the watch of the soak has seen; absent where the file says nothing to ask'),
+  })
+  .readonly();
+
 export const migrationSchema = z
   .strictObject({
     name: z.string(),
@@ -64,7 +90,7 @@ export const migrationSchema = z
         held: z.literal(false).optional(),
       }),
     ),
-    soak: z.strictObject({ sinceIso: iso, untilIso: iso, over: z.boolean() }).optional(),
+    soak: soakSchema.optional(),
     groups: list(z.strictObject({ group: z.string(), side, movingTo: side.optional() })).optional(),
     certificate: z.strictObject({ tables: count, rows: z.string(), atIso: iso }).optional(),
     controller: z.strictObject({ pid: z.int(), host: z.string() }).optional(),
@@ -80,6 +106,7 @@ export const migrationSchema = z
             reverse: watched.optional(),
             proxy: watched.optional(),
             cut: watched.optional(),
+            soak: watched.optional(),
           })
           .readonly(),
       })

@@ -234,6 +234,48 @@ const mapping = z
   })
   .describe('From MySQL or MariaDB to PostgreSQL: how the schema and the values are translated.');
 
+/** Of what is asked again and again while green soaks: a moment's answer, that costs little and needs nobody. */
+const healthKinds = ['http', 'command', 'sql', 'prometheus', 'datadog'] as const;
+const longestPauseMs = 10 * 60_000;
+
+const healthCheck = gateDocument
+  .superRefine((given, context) => {
+    if (healthKinds.every((kind) => given[kind] === undefined))
+      context.addIssue({ code: 'custom', message: `one of ${healthKinds.join(', ')}: what can be asked at any time` });
+    if (given.for !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['for'],
+        message: 'nothing here: `failures` says how often it must fail',
+      });
+  })
+  .meta({ oneOf: healthKinds.map((kind) => ({ required: [kind] })) });
+
+const soak = z
+  .strictObject({
+    for: duration
+      .default(86_400_000)
+      .describe('How long `teal finalise` is refused after the cut, and how long `health` is looked at.'),
+    health: z
+      .array(healthCheck)
+      .default([])
+      .describe(
+        'Questions, as gates are, that green must go on answering with yes. Where one does not, blue is made live again.',
+      ),
+    every: duration.default(10_000).describe('The pause between two askings of all of them.'),
+    failures: natural(1_000)
+      .default(3)
+      .describe('How often in a row one of them must be answered with no. No answer counts neither way.'),
+    onFailure: z
+      .enum(['rollBack', 'tell'])
+      .default('rollBack')
+      .describe('`tell`: nothing is done; status and journal say when it would have been rolled back.'),
+  })
+  .superRefine(({ every }, context) => {
+    if (every < 500 || every > longestPauseMs)
+      context.addIssue({ code: 'custom', path: ['every'], message: 'a time from 500ms to 10m' });
+  });
+
 export const specDocument = z.strictObject({
   teal: z.literal(1, 'the version of this format: 1').describe('The version of this format.'),
   name: z
@@ -293,7 +335,7 @@ export const specDocument = z.strictObject({
     })
     .prefault({}),
   cutover: cutover.prefault({}),
-  soak: z.strictObject({ for: duration.default(86_400_000) }).prefault({}),
+  soak: soak.prefault({}),
   finalise: z
     .strictObject({
       after: duration.default(0),

@@ -1,3 +1,4 @@
+import { assert } from '../kernel/assert.ts';
 import { gateDays, type GateDocument } from './gate-document.ts';
 
 /** How a gate puts its question over HTTP. */
@@ -60,6 +61,9 @@ export type GateSpec =
       };
     };
 
+/** Those that ask neither the migration nor a person. */
+export type OutsideGate = Exclude<GateSpec, { readonly kind: 'lag' | 'verify' | 'person' }>;
+
 const defaultTimeoutMs = 5_000;
 
 export function gateOf(gate: GateDocument): GateSpec {
@@ -77,6 +81,16 @@ export function gateOf(gate: GateDocument): GateSpec {
   if (gate.freeze !== undefined) return { kind: 'freeze', file: gate.freeze };
   if (gate.datadog !== undefined) return datadogGateOf(gate, gate.datadog);
   return { kind: 'verify' };
+}
+
+/** Of a list that has no others. */
+export function outsideGateOf(gate: GateDocument): OutsideGate {
+  const made = gateOf(gate);
+  assert(
+    made.kind !== 'lag' && made.kind !== 'verify' && made.kind !== 'person',
+    'a gate that can be asked at any time',
+  );
+  return made;
 }
 
 function sqlGateOf({ equals, on = 'green', within }: GateDocument, sql: string): GateSpec {
@@ -120,6 +134,7 @@ function minuteOf(time: string): number {
 }
 
 /** Without what may be a secret: values of headers, a body, the query of a URL. */
+export function printableGate<Gate extends GateSpec>(gate: Gate): Gate;
 export function printableGate(gate: GateSpec): GateSpec {
   if (gate.kind === 'http') {
     return { ...gate, http: printableHttp(gate.http), ...(gate.body === undefined ? {} : { body: '***' }) };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { familyOf, noProxyBetween } from './families.ts';
 import type { Mistake } from './mistakes.ts';
-import type { Places } from './places.ts';
+import { pathText, type Places } from './places.ts';
 import { mistakesOfRouter } from './router-mistakes.ts';
 
 const side = z.object({ system: z.enum(['postgres', 'mysql', 'mariadb', 'kafka']).default('postgres') });
@@ -28,6 +28,10 @@ const pair = z.object({
     })
     .catch({ gates: [] })
     .default({ gates: [] }),
+  soak: z
+    .object({ health: z.array(z.unknown()).catch([]).default([]) })
+    .catch({ health: [] })
+    .default({ health: [] }),
   follow: z
     .object({
       method: z.unknown().optional(),
@@ -70,7 +74,7 @@ const kafkaRouters = ['none', 'command', 'webhook'];
 const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients'];
 
 function mistakesOfKafka(document: PairOfDocument, given: ReadonlySet<string>, places: Places): readonly Mistake[] {
-  const { blue, green, traffic, cutover, groups } = document;
+  const { blue, green, traffic, cutover, groups, soak } = document;
   if (blue.system !== green.system) {
     const side = blue.system === 'kafka' ? 'green' : 'blue';
     const message = 'expected kafka: topics can be moved to another cluster only';
@@ -104,18 +108,18 @@ function mistakesOfKafka(document: PairOfDocument, given: ReadonlySet<string>, p
     ...(['lockTimeout', 'sequenceHeadroom'] as const)
       .filter((word) => cutover[word] !== undefined)
       .map((word) => at(['cutover', word], 'expected nothing: it is of databases')),
-    ...cutover.gates.flatMap((gate, index) =>
-      typeof gate === 'object' && gate !== null && 'sql' in gate
-        ? [
-            {
-              ...places.ofValue(['cutover', 'gates', index]),
-              path: `cutover.gates[${index}]`,
-              message: 'expected another gate: Kafka is asked nothing by SQL',
-            },
-          ]
-        : [],
-    ),
+    ...mistakesOfSql(cutover.gates, ['cutover', 'gates'], places),
+    ...mistakesOfSql(soak.health, ['soak', 'health'], places),
   ];
+}
+
+function mistakesOfSql(gates: readonly unknown[], list: readonly [string, string], places: Places): readonly Mistake[] {
+  return gates.flatMap((gate, index) => {
+    if (typeof gate !== 'object' || gate === null || !('sql' in gate)) return [];
+    const path = [...list, index];
+    const message = 'expected another gate: Kafka is asked nothing by SQL';
+    return [{ ...places.ofValue(path), path: pathText(path), message }];
+  });
 }
 
 function mistakesOfWord(word: string, why: string, given: ReadonlySet<string>, places: Places): readonly Mistake[] {

@@ -5,9 +5,9 @@ import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
 import { readPlace } from './place.ts';
 import type { Urls } from './urls.ts';
-import { gateOf, printableGate, type GateSpec } from './gates.ts';
+import { gateOf, outsideGateOf, printableGate, type GateSpec, type OutsideGate } from './gates.ts';
 
-export type { GateSpec } from './gates.ts';
+export type { GateSpec, OutsideGate } from './gates.ts';
 
 export type SystemName = SpecDocument['blue']['system'];
 /** With tables and rows. */
@@ -124,7 +124,15 @@ export interface Spec {
     readonly gates: readonly GateSpec[];
     readonly sequenceHeadroom: number;
   };
-  readonly soak: { readonly forMs: number };
+  readonly soak: {
+    readonly forMs: number;
+    /** What green must go on answering with yes. */
+    readonly health: readonly OutsideGate[];
+    readonly everyMs: number;
+    /** How often in a row one is answered with no before anything is done. */
+    readonly failures: number;
+    readonly onFailure: 'rollBack' | 'tell';
+  };
   readonly finalise: { readonly afterMs: number; readonly blue: 'keep' | 'open' };
   readonly stateDir: string;
   /** From MySQL or MariaDB to PostgreSQL; absent where the file says nothing of it. */
@@ -180,7 +188,13 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
       gates: cutover.gates.map(gateOf),
       sequenceHeadroom: cutover.sequenceHeadroom,
     },
-    soak: { forMs: document.soak.for },
+    soak: {
+      forMs: document.soak.for,
+      health: document.soak.health.map(outsideGateOf),
+      everyMs: document.soak.every,
+      failures: document.soak.failures,
+      onFailure: document.soak.onFailure,
+    },
     finalise: { afterMs: document.finalise.after, blue: document.finalise.blue },
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
@@ -269,6 +283,7 @@ export function printableSpec(spec: Spec): Spec {
       ...(spec.traffic.via === undefined ? {} : { via: printableVia(spec.traffic.via) }),
     },
     cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate) },
+    soak: { ...spec.soak, health: spec.soak.health.map(printableGate) },
   };
 }
 

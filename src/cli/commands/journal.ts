@@ -145,6 +145,7 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
             `green is live since ${status.soak.sinceIso}; may end ${status.soak.over ? 'now' : status.soak.untilIso}`,
             80,
           ),
+          ...healthLines(status.soak),
         ]),
     ...(status.certificate === undefined
       ? []
@@ -157,6 +158,24 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
     ...(status.supervisor === undefined ? [] : supervisorLines(status.supervisor)),
   ];
   return lines.join('\n');
+}
+
+/** What is well is counted, what is not stands with its evidence. */
+function healthLines({ health }: NonNullable<Status['soak']>): readonly string[] {
+  if (health === undefined) return [];
+  const { atIso, checks, wouldSinceIso, failure } = health;
+  const unwell = checks.filter(({ answer }) => answer !== 'yes');
+  const would = wouldSinceIso === undefined ? '' : `; would have been rolled back at ${wouldSinceIso}`;
+  return [
+    labelled('  health     ', `${checks.length - unwell.length} of ${checks.length} well at ${atIso}${would}`),
+    ...unwell.map(({ asks, answer, evidence, failures }) =>
+      labelled(
+        '  health     ',
+        `${asks} ${answer}, ${failures} times in a row${evidence === '' ? '' : ` (${evidence})`}`,
+      ),
+    ),
+    ...(failure === undefined ? [] : [labelled('  health     ', `could not be rolled back: ${failure.reason}`)]),
+  ];
 }
 
 function pauseNote(cut: Status['cuts'][number]): string {

@@ -12,9 +12,9 @@ export const appCodes = {
   'TEAL-APP-002': {
     summary: 'A process of the migration dies again and again',
     happened:
-      'A flow or the proxy was found dead and started anew more than eight times within ten minutes, or as many recoveries of a cut have failed. The supervisor does not start it any more; everything else goes on. Behind a cut that is not ended clients may wait.',
+      'A flow, the proxy or the watch of the soak was found dead and started anew more than eight times within ten minutes, or as many recoveries of a cut have failed. The supervisor does not start it any more; everything else goes on. Behind a cut that is not ended clients may wait.',
     doThis:
-      'Read the end of its log in the state folder (`carrier-forward/worker.log`, `carrier-reverse/worker.log`, `proxy/log`; of a recovery `supervisor/log`), mend the cause and run `teal up`: it starts it, or ends the cut, and counts anew.',
+      'Read the end of its log in the state folder (`carrier-forward/worker.log`, `carrier-reverse/worker.log`, `proxy/log`; of a recovery and of the watch `supervisor/log`), mend the cause and run `teal up`: it starts it, or ends the cut, and counts anew.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

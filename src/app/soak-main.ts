@@ -1,0 +1,88 @@
+import { dirname } from 'node:path';
+import { isoNow, nowMs } from '../kernel/clock.ts';
+import { TealError, describeError, isTealError } from '../kernel/errors.ts';
+import { redact } from '../kernel/redact.ts';
+import { openJournalReader } from '../journal/journal.ts';
+import { askSides } from './ask-sides.ts';
+import { healthOf } from './gates-of.ts';
+import { rollback } from './index.ts';
+import { loadSpec, type LoadedSpec } from './load-spec.ts';
+import { openJournalInTurn } from './opening.ts';
+import { takeLock } from './process-lock.ts';
+import { soakingCut } from './soak.ts';
+import { keepSoak, soakLock } from './soak-process.ts';
+import { watchSoak } from './soak-watch.ts';
+import { startLock, unwant, wanted } from './wanted.ts';
+
+/**
+ * The watch of a soak: `soak-main.ts <migration file> <state folder>`, the file's variables by the environment. It asks what the file says under `soak.health` and runs
+ * `teal rollback` when green fails it. Ends when green is not live any more, or the soak is over. A second one ends at once. Standard error is its log.
+ */
+const [, , file = '', stateDir = ''] = process.argv;
+const lockPatienceMs = 3_000;
+/** Who has rolled back, in the journal. */
+const by = 'soak.health';
+
+function log(text: string): void {
+  process.stderr.write(`${isoNow()} soak ${process.pid}: ${redact(text)}\n`);
+}
+
+/** The file as it is now, unless it is another migration's now. */
+function load(): LoadedSpec {
+  const loaded = loadSpec(file, process.env);
+  if (loaded.stateDir === stateDir) return loaded;
+  throw new TealError('TEAL-APP-005', `${file} names another state folder now`, { file, stateDir });
+}
+
+async function isWanted(): Promise<boolean> {
+  return (await wanted(stateDir)).has('soak');
+}
+
+async function watch(signal: AbortSignal): Promise<void> {
+  const loaded = load();
+  const { spec } = loaded;
+  await using sides = askSides(spec);
+  const soaking = async (): Promise<string | undefined> => {
+    if (!(await isWanted())) return undefined;
+    using reader = openJournalReader(stateDir);
+    return soakingCut(reader.refresh(), spec, nowMs());
+  };
+  log(`asks ${spec.soak.health.length} questions`);
+  await watchSoak(
+    {
+      gates: healthOf(spec, { folder: dirname(file), ask: sides.ask }),
+      rule: spec.soak,
+      soaking,
+      isWanted,
+      tell: async (seen) => keepSoak(stateDir, seen),
+      note: async (text) => {
+        using journal = await openJournalInTurn({ loaded, command: 'soak', signal });
+        journal.append({ type: 'note', text });
+      },
+      rollBack: async (reason) => {
+        const outcome = await rollback({ file, by, env: process.env, signal, reason }).outcome;
+        log(`rollback: ${outcome.outcome}, ${outcome.live} is live`);
+      },
+      log,
+    },
+    signal,
+  );
+  // Under the lock under which marks are made: a cut that ends in this moment makes one.
+  using _ = await startLock(stateDir, 'soak');
+  if ((await soaking()) === undefined) await unwant(stateDir, 'soak');
+  log('nothing to watch any more');
+}
+
+try {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(new Error(signal)));
+  process.on('SIGHUP', () => undefined);
+  using _held = await takeLock(soakLock(stateDir), 'the watch of the soak that was', lockPatienceMs);
+  await watch(stop.signal);
+} catch (error) {
+  // Another has the lock: it does what this one would do.
+  if (!isTealError(error, 'TEAL-KERNEL-002')) {
+    log(describeError(error));
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { parseSpec, type ParsedSpec } from './parse.ts';
+import { printableSpec } from './spec.ts';
+
+const env = { BLUE_URL: 'postgres://h/shop', GREEN_URL: 'postgres://g/shop', TOKEN: 't0ken' };
+const parse = (soak: string): ParsedSpec =>
+  parseSpec(`teal: 1\nname: shop\nblue: { url: "\${BLUE_URL}" }\ngreen: { url: "\${GREEN_URL}" }\nsoak: ${soak}\n`, {
+    env,
+    readText: () => undefined,
+  });
+
+function mistakes(soak: string): readonly string[] {
+  const parsed = parse(soak);
+  return parsed.ok ? [] : parsed.mistakes.map(({ path, message }) => `${path}: ${message}`);
+}
+
+test('nothing is asked unless the file says what', () => {
+  const parsed = parse('{}');
+  expect(parsed.ok && parsed.spec.soak).toEqual({
+    forMs: 86_400_000,
+    health: [],
+    everyMs: 10_000,
+    failures: 3,
+    onFailure: 'rollBack',
+  });
+});
+
+test('questions are written as gates, and no secret of theirs is printed', () => {
+  const parsed = parse(
+    '{ every: 2s, failures: 5, onFailure: tell, health: [{ http: "https://shop/health", headers: { Authorization: "Bearer ${TOKEN}" } }, { sql: select 1, equals: 1 }] }',
+  );
+  expect(parsed.ok && parsed.spec.soak).toMatchObject({
+    everyMs: 2_000,
+    failures: 5,
+    onFailure: 'tell',
+    health: [
+      { kind: 'http', http: { headers: { Authorization: 'Bearer t0ken' } } },
+      { kind: 'sql', on: 'green' },
+    ],
+  });
+  expect(parsed.ok && JSON.stringify(printableSpec(parsed.spec))).not.toContain('t0ken');
+});
+
+test.each([
+  [
+    '{ health: [{ person: dba }] }',
+    'soak.health[0]: expected one of http, command, sql, prometheus, datadog: what can be asked at any time',
+  ],
+  [
+    '{ health: [{ lag: 1s }] }',
+    'soak.health[0]: expected one of http, command, sql, prometheus, datadog: what can be asked at any time',
+  ],
+  [
+    '{ health: [{ prometheus: up, url: "http://p", above: 0, for: 1m }] }',
+    'soak.health[0].for: expected nothing here: `failures` says how often it must fail',
+  ],
+  ['{ every: 10ms }', 'soak.every: expected a time from 500ms to 10m'],
+  ['{ failures: 0 }', 'soak.failures: expected a number from 1 to 1000'],
+  [
+    '{ health: [{ http: "https://shop/health", headers: { Authorization: "Bearer abc" } }] }',
+    'soak.health[0].headers.Authorization: a secret stands in the file: take it from the environment ("${TOKEN}")',
+  ],
+])('of %s it is said what is wrong', (soak, what) => {
+  expect(mistakes(soak)).toEqual([what]);
+});
+
+test('Kafka is asked nothing by SQL', () => {
+  const parsed = parseSpec(
+    'teal: 1\nname: shop\nblue: { system: kafka, url: "kafka://h:1" }\ngreen: { system: kafka, url: "kafka://g:1" }\nsoak: { health: [{ sql: select 1, equals: 1 }] }\ncutover: { gates: [{ person: dba }] }\n',
+    { env, readText: () => undefined },
+  );
+  expect(parsed.ok ? [] : parsed.mistakes).toMatchObject([{ path: 'soak.health[0]', line: 5 }]);
+});
