@@ -33,6 +33,8 @@ export default defineConfig({
           exclude: ['pg', 'mysql', 'kafka', 'e2e'].map((kind) => `**/*.${kind}.test.ts`).concat('**/node_modules/**'),
           // Properties run thousands of times, on machines that do other things too.
           testTimeout: 120_000,
+          // Modules are loaded once for all files: nothing here changes what is not its own.
+          isolate: false,
           retry,
           sequence: { groupOrder: 0 },
         },
