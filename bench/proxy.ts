@@ -11,11 +11,19 @@ import { passThrough, startPassThrough, type Way } from './peers/start-pass-thro
 
 const pgbouncer = 'PgBouncer 1.24';
 const modes = ['simple', 'prepared'] as const;
+const loads = [
+  [1, 15_000, 1],
+  [8, 40_000, 1],
+  [32, 40_000, 1],
+  [32, 40_000, 2],
+] as const;
 
 interface Load {
   readonly mode: (typeof modes)[number];
   readonly clients: number;
   readonly transactions: number;
+  /** That serve clients. */
+  readonly processes: number;
 }
 
 const targets: readonly Target[] = [
@@ -30,15 +38,19 @@ export const proxyBenchmark: Benchmark = {
 PgBouncer pools sessions, as Teal's proxy does; nobody uses TLS. *${passThrough}* is a program of Node's sockets that passes bytes on unseen: the floor for any proxy written on them.`,
   chart: 'TPS',
   variants: modes.flatMap((mode) =>
-    [1, 8, 32].map((clients) => variantOf({ mode, clients, transactions: clients === 1 ? 15_000 : 40_000 })),
+    loads.map(([clients, transactions, processes]) => variantOf({ mode, clients, transactions, processes })),
   ),
 };
 
 function variantOf(load: Load): Variant {
-  const { mode, clients } = load;
+  const { mode, clients, processes } = load;
+  const [among, served] =
+    processes === 1
+      ? ['', '']
+      : [`, ${processes} processes`, ` Teal's proxy with \`traffic.processes: ${processes}\`.`];
   return {
-    name: `${mode}, ${clients} ${clients === 1 ? 'client' : 'clients'}`,
-    about: `\`pgbench -S -M ${mode} -c ${clients}\`.`,
+    name: `${mode}, ${clients} ${clients === 1 ? 'client' : 'clients'}${among}`,
+    about: `\`pgbench -S -M ${mode} -c ${clients}\`.${served}`,
     targets,
     open: async (settings) => open(load, settings),
   };
@@ -50,7 +62,7 @@ async function open(load: Load, settings: Settings): Promise<Arena> {
   await runProgram(pair.tools.pgbench, ['-i', '-q', '-s', '10', pair.blue.url]);
   const wanted = { ...load, transactions: Math.ceil((load.transactions * settings.scale) / load.clients) };
   const bouncer = stack.use(await startPgBouncer({ release: 'newer', mode: 'session', server: pair.blue }));
-  const teal = await tealProxy(pair, stack);
+  const teal = await tealProxy(pair, stack, load.processes);
   const bare = await startPassThrough(pair.blue, stack);
   const contender = (name: string, role: Contender['role'], way: Way): Contender => ({
     name,
@@ -73,7 +85,7 @@ async function open(load: Load, settings: Settings): Promise<Arena> {
   };
 }
 
-async function tealProxy(pair: Pair, stack: AsyncDisposableStack): Promise<Way> {
+async function tealProxy(pair: Pair, stack: AsyncDisposableStack, processes: number): Promise<Way> {
   const port = await freePort();
   const green = await freshDatabase(pair.blue, 'other_side');
   const plain = (url: string): string => `${url}?sslmode=disable`;
@@ -87,6 +99,7 @@ async function tealProxy(pair: Pair, stack: AsyncDisposableStack): Promise<Way> 
       listen: { host: '127.0.0.1', port },
       clientAuth: 'trust',
       controlPath: join(pair.folder, 'control'),
+      ...(processes === 1 ? {} : { processes }),
     },
   });
   stack.defer(async () => router.stop());

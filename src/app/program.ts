@@ -6,6 +6,7 @@ export type Program =
   | 'command-main'
   | 'holder-main'
   | 'proxy-main'
+  | 'proxy-worker-main'
   | 'receiver-thread'
   | 'recover-main'
   | 'soak-main'

@@ -34,6 +34,7 @@ function proxyConfigOf({ spec, file, stateDir }: LoadedSpec): ProxyConfigInput {
     ...(authFile === undefined ? {} : { authFile: resolve(folder, authFile) }),
     pinned: traffic.pinned,
     maxClients: traffic.maxClients,
+    ...(traffic.processes === 1 ? {} : { processes: traffic.processes }),
     controlPath: controlPath(stateDir, 'proxy'),
     ...(known === undefined ? {} : { known }),
   };

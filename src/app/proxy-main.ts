@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { describeError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { blueUrlVariable, greenUrlVariable, readProxyConfig } from '../traffic/proxy/config.ts';
 import { wordsOf } from '../traffic/proxy/control-words.ts';
 import { startProxyOfPair } from '../traffic/proxy/start.ts';
+import { programUrl } from './program.ts';
 
 /**
  * The proxy process: `proxy-main.ts <config.json>`, addresses of both sides by the environment. It ends when it is told to (SIGTERM, or `stop` on
@@ -15,7 +17,9 @@ const logger = pino({ base: { process: 'proxy' } });
 try {
   const [blueUrl = '', greenUrl = ''] = [process.env[blueUrlVariable], process.env[greenUrlVariable]];
   const config = readProxyConfig(JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')));
-  const proxy = await startProxyOfPair({ config, blueUrl, greenUrl, log: (event, facts) => logger.info(facts, event) });
+  const workerEntry = fileURLToPath(programUrl('proxy-worker-main'));
+  const log = (event: string, facts: Readonly<Record<string, unknown>>): void => logger.info(facts, event);
+  const proxy = await startProxyOfPair({ config, blueUrl, greenUrl, workerEntry, log });
   process.on('SIGHUP', () => {});
   let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

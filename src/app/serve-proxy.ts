@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { TealError } from '../kernel/errors.ts';
 import type { RouterState } from '../ports/router.ts';
@@ -8,6 +9,7 @@ import type { ProxyStats } from '../traffic/proxy/hub.ts';
 import { mismatchOf, wantedIdentity, type ProxyAbout } from '../traffic/proxy/identity.ts';
 import { startProxyOfPair } from '../traffic/proxy/start.ts';
 import type { LoadedSpec } from './load-spec.ts';
+import { programUrl } from './program.ts';
 import { proxyOf } from './proxy-config.ts';
 
 /**
@@ -25,7 +27,8 @@ export async function serveProxy(loaded: LoadedSpec): Promise<void> {
   }
   const logger = pino({ base: { process: 'proxy', migration: config.migration } });
   const log = (event: string, facts: Readonly<Record<string, unknown>>): void => logger.info(facts, event);
-  const proxy = await startProxyOfPair({ config, blueUrl, greenUrl, startedBy: 'user', log });
+  const workerEntry = fileURLToPath(programUrl('proxy-worker-main'));
+  const proxy = await startProxyOfPair({ config, blueUrl, greenUrl, workerEntry, startedBy: 'user', log });
   let asked = false;
   const stop = (signal: string): void => {
     logger.info({ signal, now: asked }, 'ending');

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { sleep, waitFor } from '../kernel/clock.ts';
-import { Supervisor, deathsAllowed, pauseAfter, type SupervisorPorts } from './supervisor.ts';
+import { deathsAllowed } from '../kernel/restarts.ts';
+import { Supervisor, type SupervisorPorts } from './supervisor.ts';
 import type { Thing } from './wanted.ts';
 
 interface World {
@@ -129,8 +130,4 @@ test('ends only when a start that lasts has ended, though nothing ought to run a
   expect(ended).toBe(false);
   goes.resolve();
   await run;
-});
-
-test('pauses grow to a bound', () => {
-  expect([1, 2, 3, 6, 7, 8, 60].map(pauseAfter)).toEqual([500, 1_000, 2_000, 16_000, 30_000, 30_000, 30_000]);
 });

@@ -1,13 +1,8 @@
 import { isoNow, monotonicMs, sleep } from '../kernel/clock.ts';
 import { TealError, isTealError } from '../kernel/errors.ts';
+import { deathsAllowed, deathsUpTo, deathWindowMs, pauseAfter } from '../kernel/restarts.ts';
 import { failureOf, type Failure } from '../sync/receiver.ts';
 import type { Thing } from './wanted.ts';
-
-/** More deaths than this within the window, and the supervisor leaves it to a person. */
-export const deathsAllowed = 8;
-export const deathWindowMs = 10 * 60_000;
-const firstPauseMs = 500;
-const longestPauseMs = 30_000;
 
 /** What is known of one thing that ought to run. */
 export interface WatchedState {
@@ -39,16 +34,11 @@ export interface SupervisorPorts {
 interface Watched {
   mark: string;
   /** Monotonic times. */
-  deaths: number[];
+  deaths: readonly number[];
   notBeforeMs: number;
   restarts: number;
   lastIso?: string;
   failure?: Failure;
-}
-
-/** How long to wait after the n-th death of a window, counted from 1. */
-export function pauseAfter(deaths: number): number {
-  return Math.min(longestPauseMs, firstPauseMs * 2 ** (deaths - 1));
 }
 
 /**
@@ -110,7 +100,7 @@ export class Supervisor {
 
   async #restart(thing: Thing, watched: Watched): Promise<void> {
     const now = monotonicMs();
-    watched.deaths = [...watched.deaths.filter((at) => now - at < deathWindowMs), now];
+    watched.deaths = deathsUpTo(now, watched.deaths);
     if (watched.deaths.length > deathsAllowed) {
       const windowMs = deathWindowMs;
       throw new TealError('TEAL-APP-002', `${describe(thing)} ${watched.deaths.length} times`, { thing, windowMs });

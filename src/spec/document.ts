@@ -110,6 +110,12 @@ const traffic = z
     maxClients: natural(100_000)
       .default(1_000)
       .describe('Clients at the same time. Each has a connection to the live side, and for a cut one to the other.'),
+    processes: z
+      .union([z.literal('auto'), natural(64)], 'auto, or a number from 1 to 64')
+      .default(1)
+      .describe(
+        'Processes of the proxy that serve clients, on one port. One is enough for most: more where it is busy on its core and others are idle. `auto`: one fewer than the machine has cores.',
+      ),
   })
   .superRefine(({ listen, clientAuth }, context) => {
     if (Number(listen.slice(listen.lastIndexOf(':') + 1)) > 65_535) {

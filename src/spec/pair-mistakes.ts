@@ -71,7 +71,7 @@ function routerOf({ blue, green, traffic }: PairOfDocument): string {
 const ofDatabases = ['tables', 'mapping', 'copy', 'follow'] as const;
 /** Nothing else knows what Kafka's clients say. */
 const kafkaRouters = ['none', 'command', 'webhook'];
-const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients'];
+const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients', 'processes'];
 
 function mistakesOfKafka(document: PairOfDocument, given: ReadonlySet<string>, places: Places): readonly Mistake[] {
   const { blue, green, traffic, cutover, groups, soak } = document;

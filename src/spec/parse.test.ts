@@ -159,6 +159,8 @@ describe('what a careful engineer would not write', () => {
     ['follow: { method: polling }', '5:19 follow.method: expected `column` beside it'],
     ['follow: { column: at }', '5:19 follow.column: expected nothing: it is of `method: polling`'],
     ['traffic: { maxClients: 0 }', '5:24 traffic.maxClients: expected a number from 1 to 100000'],
+    ['traffic: { processes: 65 }', '5:23 traffic.processes: expected a number from 1 to 64'],
+    ['traffic: { router: none, processes: many }', '5:37 traffic.processes: expected auto, or a number from 1 to 64'],
     ['traffic: { router: envoy }', '5:20 traffic.router: this version of Teal does not do this yet'],
     ['soak: { for: 24h, rollBackOn: [] }', '5:19 soak.rollBackOn: this version of Teal does not do this yet'],
     ['stateDir: !odd here', '5:11 : Unresolved tag'],

@@ -12,7 +12,7 @@ interface Words {
   readonly may: readonly string[];
 }
 
-const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients'];
+const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients', 'processes'];
 
 /** The words of `traffic` by the router that they are for. */
 const words: Readonly<Record<string, Words>> = {

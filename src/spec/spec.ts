@@ -104,6 +104,7 @@ export interface Spec {
     readonly authFile?: string;
     readonly pinned: 'abort' | 'close';
     readonly maxClients: number;
+    readonly processes: number | 'auto';
   };
   readonly copy: { readonly workers: number; readonly indexWorkers: number };
   readonly follow: {
@@ -162,6 +163,7 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
       ...(traffic.authFile === undefined ? {} : { authFile: traffic.authFile }),
       pinned: traffic.pinned,
       maxClients: traffic.maxClients,
+      processes: traffic.processes,
     },
     copy: document.copy,
     follow: {

@@ -52,6 +52,7 @@ export function renderProxyStatus(status: ProxyStatus): string {
       `${about.migration}: the proxy ${state.mode === 'holding' ? 'holds clients of' : 'points to'} ${state.pointsTo} (${place})`,
     ),
     `  process    ${about.pid}, port ${about.port}, Teal ${about.version}, epoch ${state.epoch}`,
+    ...servedBy(about),
     `  clients    ${state.clients}, ${state.inFlight} in a transaction or statement`,
     ...(stats.alarm === undefined ? [] : [hang('  alarm      ', stats.alarm, 80).join('\n')]),
     ...state.pinned.map(({ client, reason, forMs }) =>
@@ -60,4 +61,14 @@ export function renderProxyStatus(status: ProxyStatus): string {
     ...(status.mismatch === undefined ? [] : [hang('  not ours   ', status.mismatch, 80).join('\n')]),
   ];
   return lines.join('\n');
+}
+
+function servedBy({
+  workers,
+}: {
+  readonly workers?: { readonly pids: readonly number[]; readonly wanted: number };
+}): readonly string[] {
+  if (workers === undefined) return [];
+  const { pids, wanted } = workers;
+  return [`  served by  ${pids.length} of ${wanted} processes: ${pids.join(', ')}`];
 }

@@ -159,4 +159,13 @@ export const trafficCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-021': {
+    summary: 'The processes of the proxy died too often',
+    happened:
+      'With `traffic.processes` one process directs those that serve clients, and starts again what dies. Each of them died, or could not start, more often than is plausible; the proxy has ended.',
+    doThis:
+      'Look at its log for why: a lack of memory, a database that cannot be reached. The supervisor starts the proxy again; one of `teal proxy` is started again by whoever runs it.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

@@ -1,29 +1,12 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import type { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { sleep } from '../../kernel/clock.ts';
 import { encodeBind, encodeExecute, encodeParse, encodeQuery, encodeSync } from '../../wire/postgres/frontend.ts';
-import { encodeCancel } from '../../wire/postgres/startup.ts';
+import { cancel, sendCancel } from './test-support/cancel.ts';
 import { outcome } from './test-support/outcome.ts';
-import { proxied, type Proxied } from './test-support/proxied.ts';
+import { proxied } from './test-support/proxied.ts';
 import { RawClient } from './test-support/raw-client.ts';
 
 const hold = { cut: 'c', leaseMs: 20_000, drainMs: 3_000 };
-
-async function sendCancel(at: Proxied, pid: number, secret: Buffer): Promise<void> {
-  const socket = connect({ host: '127.0.0.1', port: at.proxy.port });
-  socket.write(encodeCancel(pid, secret));
-  socket.resume();
-  await once(socket, 'close');
-}
-
-async function cancel(at: Proxied, client: Client, wrongBy = 0): Promise<void> {
-  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
-  const secret = Buffer.alloc(4);
-  secret.writeInt32BE((secretKey + wrongBy) | 0);
-  await sendCancel(at, processID, secret);
-}
 
 describe('a cancel', () => {
   test('reaches the backend of the moment, before and after a cut', async () => {

@@ -5,13 +5,12 @@ import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { waitFor } from '../../kernel/clock.ts';
-import { errorRegistry, type ErrorCode as RegisteredCode } from '../../kernel/codes/registry.ts';
-import { isTealError, TealError, type ErrorFacts } from '../../kernel/errors.ts';
+import { isTealError, TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
-import { lastWords, type ControlAnswer, type ControlWords } from './control-words.ts';
+import { errorOf, lastWords, type ControlAnswer, type ControlWords } from './control-words.ts';
 import type { ProxyStats } from './director.ts';
 import { mismatchOf, wantedIdentity, type ProxyAbout } from './identity.ts';
 
@@ -82,7 +81,7 @@ export class ProxyRouter implements Router {
       const line = await firstLine(socket, signal);
       const answer = JSON.parse(line) as ControlAnswer;
       if (answer.ok) return answer.result as T;
-      throw rebuilt(answer.error);
+      throw errorOf(answer.error);
     } catch (error) {
       if (isTealError(error)) throw error;
       throw new TealError('TEAL-TRAFFIC-005', `no answer to ${words.op}`, { op: words.op, timeoutMs }, error);
@@ -117,15 +116,6 @@ async function refuseStrangers(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined || found.uid === process.getuid?.()) return;
   throw new TealError('TEAL-TRAFFIC-009', 'the control socket belongs to another user', { path, uid: found.uid });
-}
-
-function rebuilt(error: {
-  readonly code: string;
-  readonly detail: string;
-  readonly facts: Readonly<Record<string, unknown>>;
-}): TealError {
-  const code = error.code in errorRegistry ? (error.code as RegisteredCode) : 'TEAL-KERNEL-001';
-  return new TealError(code, error.detail, error.facts as ErrorFacts);
 }
 
 export interface EnsureProxy {
@@ -205,7 +195,7 @@ export async function aboutIfThere(router: ProxyRouter): Promise<ProxyAbout | un
 async function whyItEnded(logPath: string, from: number, exit: number): Promise<TealError> {
   const said = (await readFile(logPath)).subarray(from).toString('utf8').trimEnd().split('\n').at(-1) ?? '';
   const words = lastWords.safeParse(parsed(said));
-  if (words.success) return rebuilt(words.data.error);
+  if (words.success) return errorOf(words.data.error);
   return new TealError('TEAL-TRAFFIC-005', 'the proxy ended at once', { exit, log: logPath });
 }
 

@@ -1,5 +1,7 @@
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { TealError } from '../../kernel/errors.ts';
+import { processesAtMost } from './client-numbers.ts';
 
 /** The proxy's configuration file. It holds no secret: the addresses of both sides, with passwords, come by the environment. */
 const schema = z.strictObject({
@@ -19,6 +21,8 @@ const schema = z.strictObject({
   pinned: z.enum(['abort', 'close']).default('abort'),
   controlPath: z.string().max(100),
   maxClients: z.int().min(1).default(1_000),
+  /** That serve clients; `auto`: one fewer than this machine has cores. Default: 1. */
+  processes: z.union([z.int().min(1).max(processesAtMost), z.literal('auto')]).optional(),
   connectTimeoutMs: z.int().min(1).default(10_000),
   /** How long sessions may be made ready for a cut before clients are held; the controller waits a little longer for the answer. */
   warmLimitMs: z.int().min(1).max(10_000).default(10_000),
@@ -43,6 +47,15 @@ export function readProxyConfig(value: unknown): ProxyConfig {
     });
   }
   return read.data;
+}
+
+/** How many processes serve clients: each may have one client at least. */
+export function processesOf(
+  { processes = 1, maxClients }: Pick<ProxyConfig, 'processes' | 'maxClients'>,
+  cores = availableParallelism(),
+): number {
+  const wanted = processes === 'auto' ? Math.min(processesAtMost, Math.max(1, cores - 1)) : processes;
+  return Math.min(wanted, maxClients);
 }
 
 function isLoopback(host: string): boolean {

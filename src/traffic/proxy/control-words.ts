@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeError, isTealError } from '../../kernel/errors.ts';
+import { describeError, isErrorCode, isTealError, TealError, type ErrorFacts } from '../../kernel/errors.ts';
 import { redact } from '../../kernel/redact.ts';
 
 /** What may be said on the control socket: one JSON object a line, answered by one line with the same `id`. */
@@ -28,17 +28,13 @@ export type ControlRequest = z.output<typeof requestSchema>;
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 export type ControlWords = WithoutId<ControlRequest>;
 
-export type ControlAnswer =
-  | { readonly id: number; readonly ok: true; readonly result: unknown }
-  | {
-      readonly id: number;
-      readonly ok: false;
-      readonly error: {
-        readonly code: string;
-        readonly detail: string;
-        readonly facts: Readonly<Record<string, unknown>>;
-      };
-    };
+/** What is said to those who direct sessions, not to the process that they are in. */
+export type DirectingWords = Exclude<ControlWords, { op: 'about' | 'stop' }>;
+
+export type Outcome =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly error: ErrorWords };
+export type ControlAnswer = Outcome & { readonly id: number };
 
 export const lineLimitBytes = 1 << 20;
 
@@ -47,8 +43,19 @@ export const lastWords = z.object({
   error: z.object({ code: z.string(), detail: z.string(), facts: z.record(z.string(), z.unknown()) }),
 });
 
-/** An error as a line of JSON carries it. */
-export function wordsOf(error: unknown): z.output<typeof lastWords>['error'] {
+export interface ErrorWords {
+  readonly code: string;
+  readonly detail: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** An error as JSON carries it from one process to another. */
+export function wordsOf(error: unknown): ErrorWords {
   if (!isTealError(error)) return { code: 'TEAL-KERNEL-001', detail: redact(describeError(error)), facts: {} };
   return { code: error.code, detail: redact(error.message.slice(error.code.length + 2)), facts: error.facts };
+}
+
+/** The error on the other side. */
+export function errorOf({ code, detail, facts }: ErrorWords): TealError {
+  return new TealError(isErrorCode(code) ? code : 'TEAL-KERNEL-001', detail, facts as ErrorFacts);
 }

@@ -5,15 +5,19 @@ import { dirname } from 'node:path';
 import { unreachable } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
-import { lineLimitBytes, requestSchema, wordsOf, type ControlAnswer, type ControlRequest } from './control-words.ts';
-import type { DirectedSession, Director } from './director.ts';
+import {
+  lineLimitBytes,
+  requestSchema,
+  wordsOf,
+  type ControlAnswer,
+  type ControlRequest,
+  type DirectingWords,
+} from './control-words.ts';
+import type { Directing } from './director.ts';
 import type { ProxyAbout } from './identity.ts';
 
 export interface Controlled {
-  readonly hub: Pick<
-    Director<DirectedSession>,
-    'read' | 'stats' | 'look' | 'warm' | 'hold' | 'renew' | 'point' | 'release'
-  >;
+  readonly hub: Directing;
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
@@ -81,30 +85,38 @@ export class ControlServer {
   async #act(request: ControlRequest): Promise<unknown> {
     const { hub, about, stop } = this.#controlled;
     switch (request.op) {
-      case 'read':
-        return hub.read();
       case 'about':
         return about();
-      case 'stats':
-        return hub.stats();
-      case 'look':
-        return hub.look();
-      case 'warm':
-        return hub.warm();
-      case 'hold':
-        return hub.hold({ cut: request.cut, leaseMs: request.leaseMs, drainMs: request.drainMs });
-      case 'renew':
-        return hub.renew(request.leaseMs);
-      case 'point':
-        return hub.point(request.side, request.epoch);
-      case 'release':
-        return hub.release();
       case 'stop':
         setImmediate(stop);
         return undefined;
       default:
-        return unreachable(request, 'control request');
+        return direct(hub, request);
     }
+  }
+}
+
+/** Has those who direct do what is said, and answers as they do. */
+export async function direct(hub: Directing, words: DirectingWords): Promise<unknown> {
+  switch (words.op) {
+    case 'read':
+      return hub.read();
+    case 'stats':
+      return hub.stats();
+    case 'look':
+      return hub.look();
+    case 'warm':
+      return hub.warm();
+    case 'hold':
+      return hub.hold({ cut: words.cut, leaseMs: words.leaseMs, drainMs: words.drainMs });
+    case 'renew':
+      return hub.renew(words.leaseMs);
+    case 'point':
+      return hub.point(words.side, words.epoch);
+    case 'release':
+      return hub.release();
+    default:
+      return unreachable(words, 'control request');
   }
 }
 

@@ -3,7 +3,7 @@ import { describeError, TealError } from '../../kernel/errors.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import { Bell, endsWithin } from './bell.ts';
-import { letGo } from './letting-go.ts';
+import { letGo, usualLimits, type LetGoLimits } from './letting-go.ts';
 import { beforeAnyCut, decideOwner, type Ownership, type SideEvidence } from './owner.ts';
 import { RetiredLinks, type RetiredLink } from './retired-links.ts';
 import { busyOf, isStuck, longestWaits, pinnedOf, wantsPreparing, type SeenSession } from './sessions-seen.ts';
@@ -59,6 +59,8 @@ export interface DirectorOptions {
   readonly warmLimitMs: number;
   /** A decision that is known from elsewhere; no earlier one is followed. */
   readonly known?: Ownership | undefined;
+  /** Of the proxy: what is done at the same time is divided among so many. Default: 1. */
+  readonly processes?: number | undefined;
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -74,6 +76,14 @@ export interface ProxyStats {
   readonly waits: readonly { readonly client: string; readonly waitMs: number }[];
 }
 
+/** The Router port and what is beyond it: by one process for its own sessions, or by one for those of several. */
+export interface Directing extends Pick<Router, 'read' | 'hold' | 'point' | 'release'> {
+  warm(): Promise<void>;
+  look(): Promise<void>;
+  renew(leaseMs: number): Promise<void> | void;
+  stats(): Promise<ProxyStats> | ProxyStats;
+}
+
 /** Backends that are made ready at the same time. */
 const preparedAtOnce = 16;
 /** Sessions that are held at the same time before the gate closes. */
@@ -86,7 +96,7 @@ const lookLimitMs = 5_000;
  * Directs all sessions of the proxy: which side is live, whether the gate is open, and what happens when it is closed. Implements the Router port.
  * It never acts on silence: past a lease it asks the databases, and where they do not tell it goes on holding.
  */
-export abstract class Director<Session extends DirectedSession> implements Router {
+export abstract class Director<Session extends DirectedSession> implements Directing {
   readonly counters: Counters = { queries: 0, bytesIn: 0, bytesOut: 0 };
   readonly stragglerMs: number;
   readonly #options: DirectorOptions;
@@ -94,6 +104,9 @@ export abstract class Director<Session extends DirectedSession> implements Route
   readonly #bell = new Bell();
   readonly #stopped = new AbortController();
   readonly #retired = new RetiredLinks();
+  readonly #preparedAtOnce: number;
+  readonly #heldAheadAtOnce: number;
+  readonly #letGoLimits: LetGoLimits;
   #owner: Ownership;
   #holding = false;
   /** Sessions end at their next boundary. */
@@ -107,10 +120,16 @@ export abstract class Director<Session extends DirectedSession> implements Route
   #preparing = 0;
   #warmUntilMs = 0;
   #lettingGo: Promise<void> = Promise.resolve();
+  /** Resolved by the next release, which also gives up a hold that is on its way. */
+  #letOff = Promise.withResolvers<void>();
 
   constructor(options: DirectorOptions) {
     this.#options = options;
     this.stragglerMs = options.stragglerMs;
+    const share = (all: number): number => Math.ceil(all / (options.processes ?? 1));
+    this.#preparedAtOnce = share(preparedAtOnce);
+    this.#heldAheadAtOnce = share(heldAheadAtOnce);
+    this.#letGoLimits = { ...usualLimits, atOnce: share(usualLimits.atOnce) };
     this.#owner = options.known ?? beforeAnyCut;
   }
 
@@ -177,23 +196,37 @@ export abstract class Director<Session extends DirectedSession> implements Route
         return { drained: false, inFlight: this.#inFlight(), pinned, busy: [], waitedMs: 0 };
       }
     }
+    return this.shut(request);
+  }
+
+  /** Beyond the port: holds without making anything ready first; `hold` is this after `warm`. */
+  async shut(request: HoldRequest): Promise<HoldResult> {
+    await this.#lettingGo;
     this.renew(request.leaseMs);
     const startedMs = monotonicMs();
     this.#target = otherSide(this.side);
     if (!this.#holding) {
-      await this.#holdAhead(this.#target, request.drainMs / 2);
+      const letOff = this.#letOff;
+      await this.#holdAhead(this.#target, request.drainMs / 2, letOff.promise);
+      if (this.#letOff !== letOff) {
+        this.#endHoldAhead();
+        return this.#undrained(startedMs);
+      }
       this.#closeGate(request.cut);
     }
     for (const session of this.#sessions.values()) this.#tend(session);
     const drained = await this.#drain(startedMs + request.drainMs);
-    const waitedMs = monotonicMs() - startedMs;
-    if (drained) return { drained, clients: this.#sessions.size, waitedMs };
+    if (!drained) return this.#undrained(startedMs);
+    return { drained, clients: this.#sessions.size, waitedMs: monotonicMs() - startedMs };
+  }
+
+  #undrained(startedMs: number): HoldResult {
     return {
-      drained,
+      drained: false,
       inFlight: this.#inFlight(),
       pinned: pinnedOf(this.#sessions.values()),
       busy: busyOf(this.#sessions.values(), otherSide(this.side)),
-      waitedMs,
+      waitedMs: monotonicMs() - startedMs,
     };
   }
 
@@ -231,6 +264,8 @@ export abstract class Director<Session extends DirectedSession> implements Route
 
   /** Resolves when all have been let go: some at a time, those that have waited longest first. Whoever begins something meanwhile does not wait. */
   async release(): Promise<void> {
+    this.#letOff.resolve();
+    this.#letOff = Promise.withResolvers<void>();
     if (!this.#holding || this.#ending) return this.#lettingGo;
     const sessions = [...this.#sessions.values()];
     const owed = sessions.filter((session) => session.isOwed);
@@ -240,7 +275,7 @@ export abstract class Director<Session extends DirectedSession> implements Route
     this.#alarm = undefined;
     this.log('released', { side: this.side, epoch: this.#owner.epoch });
     for (const session of sessions) if (!session.isOwed) session.endHold();
-    this.#lettingGo = letGo(owed, this.#bell);
+    this.#lettingGo = letGo(owed, this.#bell, this.#letGoLimits);
     await this.#lettingGo;
     this.#dropStandbys();
     this.#bell.ring();
@@ -343,7 +378,7 @@ export abstract class Director<Session extends DirectedSession> implements Route
    * Holds session after session while the gate is still open to the others. Each is asked for its state: all at once would leave every client without an answer until the
    * last one is asked, and it takes milliseconds each. One that is in a transaction is asked at its end.
    */
-  async #holdAhead(target: Side, limitMs: number): Promise<void> {
+  async #holdAhead(target: Side, limitMs: number, letOff: Promise<void>): Promise<void> {
     const untilMs = monotonicMs() + limitMs;
     const waiting = [...this.#sessions.values()];
     const worker = async (): Promise<void> => {
@@ -354,7 +389,16 @@ export abstract class Director<Session extends DirectedSession> implements Route
         if (isStuck(next) && this.#options.pinned === 'abort') return;
       }
     };
-    await endsWithin(Promise.all(Array.from({ length: heldAheadAtOnce }, worker)), limitMs);
+    const all = Promise.all(Array.from({ length: this.#heldAheadAtOnce }, worker));
+    await endsWithin(Promise.race([all, letOff]), limitMs);
+    // Whoever is at one still holds nobody after it.
+    waiting.length = 0;
+  }
+
+  #endHoldAhead(): void {
+    this.#target = undefined;
+    for (const session of this.#sessions.values()) if (session.isHeldAhead) session.endHold();
+    this.#bell.ring();
   }
 
   async #ready(session: Session, target: Side): Promise<void> {
@@ -402,7 +446,7 @@ export abstract class Director<Session extends DirectedSession> implements Route
   /** A session that has come to a boundary during a hold is made ready, some at a time. */
   #tend(session: Session): void {
     const target = this.#target;
-    if (target === undefined || this.#preparing >= preparedAtOnce || !wantsPreparing(session, target)) return;
+    if (target === undefined || this.#preparing >= this.#preparedAtOnce || !wantsPreparing(session, target)) return;
     this.#preparing += 1;
     void this.#ready(session, target).then(() => this.#tended());
   }
@@ -411,7 +455,7 @@ export abstract class Director<Session extends DirectedSession> implements Route
     this.#preparing -= 1;
     if (!this.#holding) return;
     for (const session of this.#sessions.values()) {
-      if (this.#preparing >= preparedAtOnce) return;
+      if (this.#preparing >= this.#preparedAtOnce) return;
       this.#tend(session);
     }
   }
@@ -520,7 +564,7 @@ export abstract class Director<Session extends DirectedSession> implements Route
     const worker = async (): Promise<void> => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) if (!next.gone) await work(next);
     };
-    await Promise.all(Array.from({ length: preparedAtOnce }, worker));
+    await Promise.all(Array.from({ length: this.#preparedAtOnce }, worker));
   }
 
   async #coolLater(): Promise<void> {

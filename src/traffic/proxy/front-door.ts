@@ -1,9 +1,11 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { monotonicMs } from '../../kernel/clock.ts';
 import { isTealError, TealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { ProxyConfig } from './config.ts';
 import { LoginLimits } from './login-limits.ts';
+import type { Peers } from './peers.ts';
 
 export interface FrontDoorOptions {
   readonly config: ProxyConfig;
@@ -15,6 +17,8 @@ export interface FrontDoorOptions {
   readonly isFull: () => boolean;
   /** Has one client log in. Never throws. */
   readonly receive: (socket: Socket, arrival: Arrival) => Promise<void>;
+  /** Where other processes let clients in too. */
+  readonly peers?: Peers | undefined;
 }
 
 /** How long somebody who has connected is listened to. */
@@ -29,6 +33,8 @@ export interface Arrival {
 export const greetingLimitMs = 60_000;
 /** So many may be about to log in, or as many as may be clients. */
 const arrivingFloor = 64;
+/** As clients' sockets are, whoever accepts them. */
+export const clientSocket = Object.freeze({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
 
 /** Takes connections, bounds how many are about to log in, and ends them when the proxy stops; whatever their protocol. */
 export class FrontDoor {
@@ -41,17 +47,19 @@ export class FrontDoor {
 
   constructor(options: FrontDoorOptions) {
     this.#options = options;
-    this.limits = new LoginLimits((user, address) => {
-      options.log('logins are refused for a while: too many wrong passwords', { user: user.slice(0, 80), address });
-    });
-    const { tls } = options;
+    const { tls, peers } = options;
+    this.limits = new LoginLimits(
+      (user, address) => {
+        options.log('logins are refused for a while: too many wrong passwords', { user: user.slice(0, 80), address });
+      },
+      monotonicMs,
+      (user, address) => peers?.tellFailure(user, address),
+    );
     this.tls =
       tls === undefined
         ? undefined
         : createSecureContext({ cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' });
-    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) => {
-      void this.#receive(socket);
-    });
+    this.#server = createServer(clientSocket, (socket) => this.take(socket));
   }
 
   get stopped(): AbortSignal {
@@ -60,19 +68,13 @@ export class FrontDoor {
 
   /** Resolves with the port that is listened on. Errors: TEAL-TRAFFIC-011. */
   async listen(): Promise<number> {
-    const { host, port } = this.#options.config.listen;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once('error', (error) => {
-      const code = String(Reflect.get(error, 'code'));
-      reject(
-        new TealError('TEAL-TRAFFIC-011', `${host}:${port} cannot be listened at (${code})`, { host, port, code }),
-      );
-    });
-    this.#server.listen({ host, port, backlog: 1_024 }, resolve);
-    await promise;
-    this.#server.removeAllListeners('error');
-    this.#server.on('error', (error) => this.#options.log('the listener failed', { because: error.message }));
-    return (this.#server.address() as AddressInfo).port;
+    return listenAt(this.#server, this.#options.config.listen, this.#options.log);
+  }
+
+  /** A client that has connected, here or to the process that hands it over. */
+  take(socket: Socket): void {
+    if (this.stopped.aborted) socket.destroy();
+    else void this.#receive(socket);
   }
 
   /** Takes no more connections. Sessions are the hub's. */
@@ -102,6 +104,29 @@ export class FrontDoor {
       this.#arriving.delete(socket);
     }
   }
+}
+
+/** How many connections a process takes that may have so many clients: who is about to log in takes one too. */
+export function connectionsAtMost(maxClients: number): number {
+  return maxClients + Math.max(arrivingFloor, maxClients);
+}
+
+/** Resolves with the port. Errors: TEAL-TRAFFIC-011. */
+export async function listenAt(
+  server: Server,
+  { host, port }: ProxyConfig['listen'],
+  log: FrontDoorOptions['log'],
+): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', (error) => {
+    const code = String(Reflect.get(error, 'code'));
+    reject(new TealError('TEAL-TRAFFIC-011', `${host}:${port} cannot be listened at (${code})`, { host, port, code }));
+  });
+  server.listen({ host, port, backlog: 1_024 }, resolve);
+  await promise;
+  server.removeAllListeners('error');
+  server.on('error', (error) => log('the listener failed', { because: error.message }));
+  return (server.address() as AddressInfo).port;
 }
 
 /** Those who direct the traffic, as far as a first backend is concerned. */

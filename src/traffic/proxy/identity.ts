@@ -27,6 +27,14 @@ export interface ProxyAbout extends ProxyIdentity {
   readonly port: number;
   /** `user`: by `teal proxy`, in the foreground; whoever runs it starts it again. */
   readonly startedBy: 'user' | 'controller';
+  readonly workers?: Workers;
+}
+
+/** The processes that serve clients, where another directs them. */
+export interface Workers {
+  readonly pids: readonly number[];
+  /** How many there ought to be. */
+  readonly wanted: number;
 }
 
 /** What is of this moment, or said by other fields. */
@@ -65,9 +73,21 @@ export function wantedIdentity(options: {
   readonly blueUrl: string;
   readonly greenUrl: string;
 }): ProxyIdentity {
+  const { blue, green } = identifiedTargets(options);
+  return identityOf(readProxyConfig(options.config), blue, green);
+}
+
+/** Errors: TEAL-TRAFFIC-006. */
+export function identifiedTargets({
+  blueUrl,
+  greenUrl,
+}: {
+  readonly blueUrl: string;
+  readonly greenUrl: string;
+}): Readonly<Record<Side, IdentifiedTarget>> {
   const read = (side: Side, url: string): IdentifiedTarget =>
     (isMysqlUrl(url) ? readMysqlTarget(side, url) : readTarget(side, url)).target;
-  return identityOf(readProxyConfig(options.config), read('blue', options.blueUrl), read('green', options.greenUrl));
+  return { blue: read('blue', blueUrl), green: read('green', greenUrl) };
 }
 
 /**

@@ -18,13 +18,13 @@ export interface LetGoLimits {
   readonly allMs: number;
 }
 
-const usual: LetGoLimits = { atOnce: 16, owedMs: 20, allMs: 250 };
+export const usualLimits: LetGoLimits = { atOnce: 16, owedMs: 20, allMs: 250 };
 
 /**
  * Ends the hold of each, those that have waited longest first. The first statement on a backend costs it much: all of them at once would have every one answered as late
  * as the last, so each goes with few others. The bell rings when one that was let go has its answer.
  */
-export async function letGo(owed: readonly OwedSession[], bell: Bell, limits = usual): Promise<void> {
+export async function letGo(owed: readonly OwedSession[], bell: Bell, limits = usualLimits): Promise<void> {
   const untilMs = monotonicMs() + limits.allMs;
   const going = new Map<OwedSession, number>();
   for (const session of owed.toSorted((a, b) => b.longestWaitMs - a.longestWaitMs)) {

@@ -82,4 +82,29 @@ describe('failed logins are bounded', () => {
     count(1_000, () => guess('app', '192.0.2.1'));
     expect(allowed('app', '192.0.2.1')).toBe(false);
   });
+
+  test('of several processes together: each counts what the others are told', () => {
+    const told: string[] = [];
+    const all: LoginLimits[] = Array.from(
+      { length: 2 },
+      (_, at) =>
+        new LoginLimits(
+          (user) => told.push(`${at} ${user}`),
+          () => 5,
+          (user, address) => all[1 - at]?.count(user, address),
+        ),
+    );
+    const guess = (at: number): boolean => {
+      const attempts = all[at % 2]?.attempts('app', '10.0.0.1');
+      try {
+        attempts?.check();
+        attempts?.failed();
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    expect(Array.from({ length: 100 }, (_, at) => guess(at)).filter(Boolean)).toHaveLength(20);
+    expect(told).toEqual(['1 app']);
+  });
 });

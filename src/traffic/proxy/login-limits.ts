@@ -19,28 +19,44 @@ export interface LoginAttempts {
 export class LoginLimits {
   readonly #failures: FailureLimits;
   readonly #onLimit: (user: string, address: string) => void;
+  readonly #tell: (user: string, address: string) => void;
 
-  /** `onLimit` is called when a limit is reached, not for each login that it refuses. */
-  constructor(onLimit: (user: string, address: string) => void, clock: () => number = monotonicMs) {
+  /** `onLimit` is called when a limit is reached, not for each login that it refuses; `tell` for each failure, for others to count it too. */
+  constructor(
+    onLimit: (user: string, address: string) => void,
+    clock: () => number = monotonicMs,
+    tell: (user: string, address: string) => void = () => undefined,
+  ) {
     this.#onLimit = onLimit;
+    this.#tell = tell;
     this.#failures = new FailureLimits(clock);
   }
 
   attempts(user: string, address: string): LoginAttempts {
-    const network = networkOf(address);
-    const keys = [
-      [`${network} ${user}`, ofRole],
-      [network, ofAddress],
-    ] as const;
+    const keys = keysOf(user, address);
     const exhausted = (): boolean => keys.some(([key, rate]) => this.#failures.isExhausted(key, rate));
     return {
       check: () => {
         if (exhausted()) throw new TooManyFailures();
       },
       failed: () => {
-        for (const [key, rate] of keys) this.#failures.count(key, rate);
+        this.count(user, address);
+        this.#tell(user, address);
         if (exhausted()) this.#onLimit(user, address);
       },
     };
   }
+
+  /** A failure that happened elsewhere. */
+  count(user: string, address: string): void {
+    for (const [key, rate] of keysOf(user, address)) this.#failures.count(key, rate);
+  }
+}
+
+function keysOf(user: string, address: string): readonly (readonly [key: string, rate: FailureRate])[] {
+  const network = networkOf(address);
+  return [
+    [`${network} ${user}`, ofRole],
+    [network, ofAddress],
+  ];
 }

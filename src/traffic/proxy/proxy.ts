@@ -3,13 +3,16 @@ import { readAuthFile } from './auth-file.ts';
 import type { ProxyConfig } from './config.ts';
 import { Hub } from './hub.ts';
 import { Reception } from './reception.ts';
-import { askEachSide, readTls, serve, type ProxyOptions, type RunningProxy } from './serve.ts';
+import { alone, askEachSide, readTls, type Host, type ProxyOptions, type RunningProxy } from './serve.ts';
 import { SideDesk } from './side-desk.ts';
 import { readTarget } from './target.ts';
 import { Verifiers } from './verifiers.ts';
 
-/** Starts the proxy of PostgreSQL in this process. */
-export async function startProxy(options: ProxyOptions): Promise<RunningProxy & { readonly hub: Hub }> {
+/** Starts the proxy of PostgreSQL in this process, by default alone. */
+export async function startProxy(
+  options: ProxyOptions,
+  host: Host = alone,
+): Promise<RunningProxy & { readonly hub: Hub }> {
   const { config, log } = options;
   const [blue, green] = [readTarget('blue', options.blueUrl), readTarget('green', options.greenUrl)];
   const desks = {
@@ -17,7 +20,9 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy & 
     green: new SideDesk(green.target, green.admin, config.connectTimeoutMs),
   };
   const { pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, authFile } = config;
-  const hub = new Hub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, log });
+  const { peers } = host;
+  const processes = peers?.count;
+  const hub = new Hub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, processes, log });
   const verifiers = new Verifiers(
     () => hub.side,
     authFile === undefined
@@ -25,12 +30,13 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy & 
       : async (_, user) => (await readAuthFile(authFile)).get(user),
   );
   const databases = new Set([blue.target.database, green.target.database]);
-  const reception = new Reception({ hub, verifiers, config, databases, log, ...(await readTls(config)) });
-  const running = await serve(options, {
+  const reception = new Reception({ hub, verifiers, config, databases, peers, log, ...(await readTls(config)) });
+  const running = await host.run(options, {
     hub,
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => checkVerifiers(config, desks, log),
+    forPeers: { cancel: async (pid, secret) => hub.cancel(pid, secret), backendOn: () => undefined },
   });
   return { ...running, hub };
 }

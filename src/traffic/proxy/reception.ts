@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { describeError, isTealError } from '../../kernel/errors.ts';
 import {
@@ -13,6 +13,7 @@ import {
 } from '../../wire/postgres/backend.ts';
 import { protocol30 } from '../../wire/postgres/startup.ts';
 import { askForProof, askInVain } from './client-login.ts';
+import { freeNumber, placeOf } from './client-numbers.ts';
 import type { ProxyConfig } from './config.ts';
 import type { BackendLink } from './backend-link.ts';
 import type { BackendLogin, Credential } from './connector.ts';
@@ -20,6 +21,7 @@ import { firstBackend, FrontDoor, greetingLimitMs, type Arrival } from './front-
 import { greet, type Greeting } from './greeting.ts';
 import type { Hub } from './hub.ts';
 import { TooManyFailures, type LoginAttempts } from './login-limits.ts';
+import type { Peers } from './peers.ts';
 import { Session } from './session.ts';
 import type { Verifiers } from './verifiers.ts';
 
@@ -30,6 +32,7 @@ export interface ReceptionOptions {
   readonly tls?: { readonly certificate: string; readonly key: string };
   /** Names under which clients may ask for the migrated database. */
   readonly databases: ReadonlySet<string>;
+  readonly peers?: Peers | undefined;
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -50,7 +53,7 @@ export class Reception {
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
-    const { config, tls, log } = options;
+    const { config, tls, log, peers } = options;
     this.#door = new FrontDoor({
       config,
       ...(tls === undefined ? {} : { tls }),
@@ -59,12 +62,21 @@ export class Reception {
       // Who only wants to cancel a query is always let in.
       isFull: () => false,
       receive: async (socket, arrival) => this.#receive(socket, arrival),
+      peers,
     });
   }
 
   /** Resolves with the port that is listened on. */
   async listen(): Promise<number> {
     return this.#door.listen();
+  }
+
+  take(socket: Socket): void {
+    this.#door.take(socket);
+  }
+
+  countFailure(user: string, address: string): void {
+    this.#door.limits.count(user, address);
   }
 
   /** Takes no more connections. Sessions are the hub's. */
@@ -79,7 +91,7 @@ export class Reception {
       socket = met.socket;
       if (socket !== plain) socket.on('error', () => {});
       if (met.greeting.kind === 'cancel') {
-        await this.#options.hub.cancel(met.greeting.pid, met.greeting.secret);
+        await this.#cancel(met.greeting.pid, met.greeting.secret);
         socket.end();
         return;
       }
@@ -87,6 +99,11 @@ export class Reception {
     } catch (error) {
       this.#refuse(socket, error);
     }
+  }
+
+  async #cancel(pid: number, secret: Buffer): Promise<void> {
+    const { hub, peers } = this.#options;
+    await (peers === undefined || placeOf(pid) === peers.place ? hub : peers).cancel(pid, secret);
   }
 
   #refuse(socket: Socket, error: unknown): void {
@@ -209,10 +226,8 @@ export class Reception {
   }
 
   #freePid(): number {
-    for (;;) {
-      const pid = randomInt(1, 2 ** 31 - 1);
-      if (!this.#options.hub.has(pid)) return pid;
-    }
+    const { hub, peers } = this.#options;
+    return freeNumber(1, 2 ** 31 - 1, peers?.place, (pid) => hub.has(pid));
   }
 }
 

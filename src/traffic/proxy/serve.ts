@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { describeError, isTealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
+import type { HoldRequest, HoldResult } from '../../ports/router.ts';
 import type { ProxyConfig } from './config.ts';
 import { ControlServer } from './control.ts';
-import type { DirectedSession, Director } from './director.ts';
-import { identityOf, type IdentifiedTarget, type ProxyAbout } from './identity.ts';
+import type { Directing } from './director.ts';
+import { identityOf, type IdentifiedTarget, type ProxyAbout, type Workers } from './identity.ts';
+import type { ForPeers, Peers } from './peers.ts';
 
 export interface ProxyOptions {
   readonly config: ProxyConfig;
@@ -17,20 +20,45 @@ export interface ProxyOptions {
 
 export interface RunningProxy {
   readonly port: number;
-  /** Resolves when the proxy was told to stop, by `stop` or over its control socket. */
+  /** Resolves when the proxy was told to stop, by `stop` or over its control socket; rejects when it ended because it could serve nobody any more. */
   readonly stopped: Promise<void>;
   /** Idle sessions end at once, others when their transaction has ended, after `graceMs` (default: `stopGraceMs` of the configuration) all of them. */
   stop(graceMs?: number): Promise<void>;
 }
 
-/** What a proxy of one family is made of. */
+/** What a proxy is made of. */
 export interface ProxyParts {
-  readonly hub: Omit<Director<DirectedSession>, 'add' | 'changed' | 'find'>;
+  readonly hub: Directing & { readonly side: Side; start(): Promise<void>; stop(graceMs: number): Promise<void> };
   readonly targets: Readonly<Record<Side, IdentifiedTarget>>;
   readonly reception: { listen(): Promise<number>; stop(): void };
   /** Finds before anybody is let in what would fail at the first login. */
-  readonly check: () => Promise<void>;
+  readonly check?: () => Promise<void>;
+  /** The processes that serve, where this one only directs them. */
+  readonly workers?: () => Workers;
+  /** Resolves with why, when it can serve nobody any more. */
+  readonly lost?: Promise<Error>;
 }
+
+/** What the sessions of one family are made of, alone in their process or among others. */
+export interface SessionParts extends ProxyParts {
+  readonly hub: ProxyParts['hub'] & { shut(request: HoldRequest): Promise<HoldResult> };
+  readonly reception: ProxyParts['reception'] & {
+    /** A client that connected to another process. */
+    take(socket: Socket): void;
+    /** A wrong password that was given to another process. */
+    countFailure(user: string, address: string): void;
+  };
+  readonly check: () => Promise<void>;
+  readonly forPeers: ForPeers;
+}
+
+/** Where sessions are: alone in their process, or in one of several. */
+export interface Host {
+  readonly peers?: Peers;
+  run(options: ProxyOptions, parts: SessionParts): Promise<RunningProxy>;
+}
+
+export const alone: Host = Object.freeze({ run: serve });
 
 /** Runs the proxy in this process: first it learns who owns the data, then it takes clients and orders. */
 export async function serve(options: ProxyOptions, parts: ProxyParts): Promise<RunningProxy> {
@@ -41,17 +69,30 @@ export async function serve(options: ProxyOptions, parts: ProxyParts): Promise<R
   let port = 0;
   const control = new ControlServer(config.controlPath, {
     hub,
-    about: () => ({ pid: process.pid, port, startedBy: options.startedBy ?? 'controller', ...identity }),
+    about: () => ({
+      pid: process.pid,
+      port,
+      startedBy: options.startedBy ?? 'controller',
+      ...(parts.workers === undefined ? {} : { workers: parts.workers() }),
+      ...identity,
+    }),
     stop: () => void stop(),
   });
+  let lost: Error | undefined;
   const stop = async (graceMs = config.stopGraceMs): Promise<void> => {
     reception.stop();
     await control.stop();
     await hub.stop(graceMs);
-    ended.resolve();
+    if (lost === undefined) ended.resolve();
+    else ended.reject(lost);
   };
+  const failWith = async (why: Promise<Error>): Promise<void> => {
+    lost = await why;
+    await stop(0);
+  };
+  if (parts.lost !== undefined) void failWith(parts.lost);
   try {
-    if (config.clientAuth !== 'trust') await parts.check();
+    if (config.clientAuth !== 'trust') await parts.check?.();
     await hub.start();
     port = await reception.listen();
     await control.listen();

@@ -1,6 +1,8 @@
 import type { Side } from '../../../model/catalog.ts';
 import { describeError } from '../../../kernel/errors.ts';
+import { placeOf } from '../client-numbers.ts';
 import { Director, type DirectorOptions } from '../director.ts';
+import type { Peers } from '../peers.ts';
 import { connectMysql, type MysqlConnectResult, type MysqlLogin } from './connector.ts';
 import type { MysqlDesk } from './desk.ts';
 import type { MysqlLink } from './link.ts';
@@ -11,7 +13,11 @@ import type { MysqlTraffic } from './traffic.ts';
 export interface MysqlHubOptions extends DirectorOptions {
   readonly desks: Readonly<Record<Side, MysqlDesk>>;
   readonly connectTimeoutMs: number;
+  readonly peers: Peers | undefined;
 }
+
+/** Clients' numbers are from here up to, not with, 2³¹-1: far from the small ones that servers give, so that one of theirs is not taken for one of the proxy's. */
+export const firstClientNumber = 2 ** 30;
 
 const nothing: SeenOfSession = Object.freeze({ userVariables: [], userLocks: [] });
 
@@ -19,9 +25,11 @@ const nothing: SeenOfSession = Object.freeze({ userVariables: [], userLocks: [] 
 export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<MysqlSession> {
   readonly desks: MysqlHubOptions['desks'];
   readonly #connectTimeoutMs: number;
+  readonly #peers: Peers | undefined;
 
-  constructor(options: MysqlHubOptions) {
-    super(options);
+  constructor(options: Omit<MysqlHubOptions, 'processes'>) {
+    super({ ...options, processes: options.peers?.count });
+    this.#peers = options.peers;
     this.desks = options.desks;
     this.#connectTimeoutMs = options.connectTimeoutMs;
   }
@@ -42,6 +50,24 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
       });
       return nothing;
     }
+  }
+
+  isElsewhere(id: number): boolean {
+    const peers = this.#peers;
+    if (peers === undefined || id < firstClientNumber) return false;
+    const place = placeOf(id);
+    return place !== peers.place && place < peers.count;
+  }
+
+  async backendElsewhere(side: Side, client: number, isKilled: boolean): Promise<number | undefined> {
+    return this.#peers?.backendOn(side, client, isKilled);
+  }
+
+  backendHere(side: Side, client: number, isKilled: boolean): number | undefined {
+    const session = this.find(client);
+    if (session?.backend?.side !== side) return undefined;
+    if (isKilled) session.beKilled();
+    return session.backend.greeted.connectionId;
   }
 
   protected async learn(): Promise<void> {

@@ -1,4 +1,5 @@
 import { connect as connectSocket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,7 +11,10 @@ import { capability } from '../../../wire/mysql/flags.ts';
 import { encodeLogin } from '../../../wire/mysql/greeting.ts';
 import { encodePacket, PacketReader } from '../../../wire/mysql/packets.ts';
 import { TestClient } from '../../../wire/mysql/test-support/client.ts';
-import { direct, proxiedMysql, type Servers } from './test-support/proxied.ts';
+import { placeOf } from '../client-numbers.ts';
+import type { ProxyOptions, RunningProxy } from '../serve.ts';
+import { startProxyOfPair } from '../start.ts';
+import { direct, proxiedMysql, proxiedMysqlBy, type Servers } from './test-support/proxied.ts';
 
 async function one(client: Pick<Connection, 'query'>, sql: string): Promise<unknown> {
   const [rows] = await client.query<RowDataPacket[]>(`select ${sql} as v`);
@@ -26,6 +30,9 @@ async function value(
   return Object.values(rows[0] ?? {})[0];
 }
 
+const workerEntry = fileURLToPath(new URL('../../../app/proxy-worker-main.ts', import.meta.url));
+/** What processes of one proxy say to each other is the same with all. */
+const oneSeries = allSeries.find(({ tested }) => tested)?.series;
 const theHold = { what: 'the hold', timeoutMs: 60_000 };
 const hold = { cut: 'c', leaseMs: 60_000, drainMs: 20_000 };
 const serverId = '@@server_id';
@@ -473,6 +480,27 @@ describe.for(allSeries)('sessions by the proxy with $series', ({ series, tested 
     await killer.query(`KILL ${victim.threadId};`);
     expect(await gone).toBeInstanceOf(Error);
     await expect(killer.query('kill 123456')).rejects.toThrow('Unknown thread id: 123456');
+    expect(await one(killer, '3')).toBe(3);
+  });
+
+  test.skipIf(series !== oneSeries)('a number that another process of the proxy gave does so too', async () => {
+    const start = async (options: ProxyOptions): Promise<RunningProxy> => startProxyOfPair({ ...options, workerEntry });
+    await using at = await proxiedMysqlBy(start, servers, { processes: 2 });
+    const [killer, victim] = [await at.connect(), await at.connect()];
+    expect([killer, victim].map(({ threadId }) => placeOf(threadId))).toEqual([0, 1]);
+    const sleeping = one(victim, 'sleep(250)').then(String, (error: Error) => error.message);
+    await waitFor(theHold, async () => {
+      const [rows] = await killer.query<RowDataPacket[]>('show processlist');
+      return rows.some(({ Info }) => String(Info).startsWith('select sleep')) || undefined;
+    });
+    await killer.query(`kill query ${victim.threadId}`);
+    expect(['1', 'Query execution was interrupted']).toContain(await sleeping);
+    await at.cut('green', 1);
+    expect([await one(killer, serverId), await one(victim, serverId)]).toEqual([22, 22]);
+    const gone = new Promise((resolve) => void victim.once('error', resolve));
+    await killer.query(`KILL ${victim.threadId};`);
+    expect(await gone).toBeInstanceOf(Error);
+    await expect(killer.query(`kill ${victim.threadId}`)).rejects.toThrow(`Unknown thread id: ${victim.threadId}`);
     expect(await one(killer, '3')).toBe(3);
   });
 

@@ -1,5 +1,5 @@
 import { isTealError, TealError } from '../../../kernel/errors.ts';
-import { askEachSide, readTls, serve, type ProxyOptions, type RunningProxy } from '../serve.ts';
+import { alone, askEachSide, readTls, type Host, type ProxyOptions, type RunningProxy } from '../serve.ts';
 import { Verifiers } from '../verifiers.ts';
 import { makePasswordKey } from './client-login.ts';
 import { MysqlDesk, type Account } from './desk.ts';
@@ -7,8 +7,11 @@ import { MysqlHub } from './hub.ts';
 import { MysqlReception } from './reception.ts';
 import { readMysqlTarget } from './target.ts';
 
-/** Starts the proxy of MySQL and MariaDB in this process. */
-export async function startMysqlProxy(options: ProxyOptions): Promise<RunningProxy & { readonly hub: MysqlHub }> {
+/** Starts the proxy of MySQL and MariaDB in this process, by default alone. */
+export async function startMysqlProxy(
+  options: ProxyOptions,
+  host: Host = alone,
+): Promise<RunningProxy & { readonly hub: MysqlHub }> {
   const { config, log } = options;
   if (config.authFile !== undefined)
     throw new TealError('TEAL-TRAFFIC-006', 'authFile is of PostgreSQL: accounts are read from mysql.user');
@@ -18,18 +21,23 @@ export async function startMysqlProxy(options: ProxyOptions): Promise<RunningPro
     blue: new MysqlDesk(blue.target, blue.admin, connectTimeoutMs),
     green: new MysqlDesk(green.target, green.admin, connectTimeoutMs),
   };
-  const hub = new MysqlHub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, log });
+  const { peers } = host;
+  const hub = new MysqlHub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, peers, log });
   const accounts = new Verifiers<readonly Account[]>(
     () => hub.side,
     async (side, user) => desks[side].accounts(user),
   );
   const key = await makePasswordKey();
-  const reception = new MysqlReception({ hub, accounts, config, key, log, ...(await readTls(config)) });
-  const running = await serve(options, {
+  const reception = new MysqlReception({ hub, accounts, config, key, peers, log, ...(await readTls(config)) });
+  const running = await host.run(options, {
     hub,
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => askEachSide(desks, log, checkAccounts),
+    forPeers: {
+      cancel: async () => undefined,
+      backendOn: (side, client, isKilled) => hub.backendHere(side, client, isKilled),
+    },
   });
   return { ...running, hub };
 }

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { describeError, isTealError } from '../../../kernel/errors.ts';
@@ -10,13 +9,15 @@ import { encodeGreeting, readFirstWord, type LoginRequest } from '../../../wire/
 import { encodePacket } from '../../../wire/mysql/packets.ts';
 import { encodeOk } from '../../../wire/mysql/replies.ts';
 import type { ProxyConfig } from '../config.ts';
+import { freeNumber } from '../client-numbers.ts';
 import { firstBackend, FrontDoor, type Arrival } from '../front-door.ts';
 import { TooManyFailures, type LoginAttempts } from '../login-limits.ts';
+import type { Peers } from '../peers.ts';
 import type { Verifiers } from '../verifiers.ts';
 import { askForProof, makeNonce, type ClientProof, type PasswordKey } from './client-login.ts';
 import { accessDeniedIn, type MysqlConnectResult, type MysqlCredential, type MysqlLogin } from './connector.ts';
 import type { Account } from './desk.ts';
-import type { MysqlHub } from './hub.ts';
+import { firstClientNumber, type MysqlHub } from './hub.ts';
 import { accessDenied, notUnderstood, tooManyClients, tooManyFailures, unreachableBehind } from './last-words.ts';
 import type { Greeted, MysqlLink } from './link.ts';
 import { SocketChannel, type PacketChannel } from './packet-channel.ts';
@@ -28,6 +29,7 @@ export interface MysqlReceptionOptions {
   readonly accounts: Verifiers<readonly Account[]>;
   readonly config: ProxyConfig;
   readonly key: PasswordKey;
+  readonly peers?: Peers | undefined;
   readonly tls?: { readonly certificate: string; readonly key: string };
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
@@ -67,7 +69,7 @@ export class MysqlReception implements UserDesk {
 
   constructor(options: MysqlReceptionOptions) {
     this.#options = options;
-    const { config, hub, tls, log } = options;
+    const { config, hub, tls, log, peers } = options;
     this.#door = new FrontDoor({
       config,
       ...(tls === undefined ? {} : { tls }),
@@ -75,12 +77,21 @@ export class MysqlReception implements UserDesk {
       full: encodePacket(0, tooManyClients),
       isFull: () => hub.clients >= config.maxClients,
       receive: async (socket, arrival) => this.#receive(socket, arrival),
+      peers,
     });
   }
 
   /** Resolves with the port that is listened on. */
   async listen(): Promise<number> {
     return this.#door.listen();
+  }
+
+  take(socket: Socket): void {
+    this.#door.take(socket);
+  }
+
+  countFailure(user: string, address: string): void {
+    this.#door.limits.count(user, address);
   }
 
   /** Takes no more connections. Sessions are the hub's. */
@@ -263,12 +274,9 @@ export class MysqlReception implements UserDesk {
     return config.clientAuth === 'trust' || ((await accounts.of(user)) ?? []).length > 0;
   }
 
-  /** Far from the small numbers that servers give, so that one of theirs is not taken for one of the proxy's. */
   #freeId(): number {
-    for (;;) {
-      const id = randomInt(2 ** 30, 2 ** 31 - 1);
-      if (!this.#options.hub.has(id)) return id;
-    }
+    const { hub, peers } = this.#options;
+    return freeNumber(firstClientNumber, 2 ** 31 - 1, peers?.place, (id) => hub.has(id));
   }
 }
 

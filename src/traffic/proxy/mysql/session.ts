@@ -435,8 +435,9 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
       }
       case command.processKill:
         return this.#seeKill(packet, head.readUInt32LE(1), true, (there) => {
-          head.writeUInt32LE(there, 1);
-          return undefined;
+          const changed = Buffer.of(command.processKill, 0, 0, 0, 0);
+          changed.writeUInt32LE(there, 1);
+          return changed;
         });
       case command.changeUser:
         void this.#changeUser(Buffer.from(head), packet.sequence);
@@ -474,36 +475,66 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
     const { kill } = words;
     if (kill !== undefined && packet.whole) {
       const isConnection = !/\bquery\b/i.test(text);
-      return this.#seeKill(packet, kill.connectionId, isConnection, (there) => {
-        const changed = Buffer.concat([
-          packet.head.subarray(0, 1),
+      return this.#seeKill(packet, kill.connectionId, isConnection, (there) =>
+        Buffer.concat([
+          Buffer.of(command.query),
           Buffer.from(text.slice(0, kill.from) + String(there) + text.slice(kill.to), 'utf8'),
-        ]);
-        return { instead: encodePacket(packet.sequence, changed) };
-      });
+        ]),
+      );
     }
     this.#begin(packet, { words, sql: packet.whole ? sql : undefined });
     return undefined;
   }
 
-  /** A number that the proxy gave to a client stands for that client's backend; any other passes as it is. */
+  /** A number that the proxy gave to a client stands for that client's backend; any other passes as it is. `rewrite`: the same command with another number. */
   #seeKill(
     packet: PassingPacket,
     connectionId: number,
     isConnection: boolean,
-    rewrite: (there: number) => Verdict | undefined,
+    rewrite: (there: number) => Buffer,
   ): Verdict | undefined {
-    const target = this.#traffic.find(connectionId);
-    if (target === undefined) {
+    if (this.#traffic.isElsewhere(connectionId)) {
+      const kept = { ...packet, head: Buffer.from(packet.head) };
+      void this.#killElsewhere(kept, connectionId, isConnection, rewrite);
+      return { instead: emptyBytes };
+    }
+    if (!this.#traffic.has(connectionId)) {
       this.#begin(packet, {});
       return undefined;
     }
-    const link = target.backend;
-    if (link === undefined || link.side !== this.#link?.side)
-      return this.#answerSelf(packet, unknownThread(connectionId));
+    const side = this.#link?.side;
+    const there = side === undefined ? undefined : this.#traffic.backendHere(side, connectionId, isConnection);
+    if (there === undefined) return this.#answerSelf(packet, unknownThread(connectionId));
     this.#begin(packet, {});
-    if (isConnection) target.beKilled();
-    return rewrite(link.greeted.connectionId);
+    return { instead: encodePacket(packet.sequence, rewrite(there)) };
+  }
+
+  async #killElsewhere(
+    packet: PassingPacket,
+    connectionId: number,
+    isConnection: boolean,
+    rewrite: (there: number) => Buffer,
+  ): Promise<void> {
+    const there = await this.#askWith(async () => this.#backendElsewhere(connectionId, isConnection));
+    if (this.gone) return;
+    if (there === undefined) {
+      this.#answerSelf(packet, unknownThread(connectionId));
+    } else {
+      this.#begin(packet, {});
+      this.#toBackend(encodePacket(packet.sequence, rewrite(there)));
+    }
+    this.#afterAnswer();
+  }
+
+  async #backendElsewhere(connectionId: number, isConnection: boolean): Promise<number | undefined> {
+    const side = this.#link?.side;
+    if (side === undefined) return undefined;
+    try {
+      return await this.#traffic.backendElsewhere(side, connectionId, isConnection);
+    } catch (error) {
+      this.#traffic.log('a process of the proxy does not tell of its client', { because: describeError(error) });
+      return undefined;
+    }
   }
 
   #seeClose(head: Buffer): undefined {
@@ -831,14 +862,16 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
     this.#afterAnswer();
   }
 
-  async #askWith(ask: () => Promise<void>): Promise<void> {
+  /** Undefined when its backend was lost meanwhile. */
+  async #askWith<T>(ask: () => Promise<T>): Promise<T | undefined> {
     this.#asking = true;
     this.#open = false;
     try {
-      await ask();
+      return await ask();
     } catch (error) {
       // A lost backend is told to its owner as well, which decides about the session.
       if (!isTealError(error, 'TEAL-TRAFFIC-008')) throw error;
+      return undefined;
     } finally {
       this.#asking = false;
     }

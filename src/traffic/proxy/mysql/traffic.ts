@@ -22,8 +22,14 @@ export interface MysqlTraffic<Session> {
   connect(side: Side, login: MysqlLogin, signal: AbortSignal): Promise<MysqlConnectResult>;
   /** What its administrator can see of one session of a server. Never throws: it may see nothing. */
   seen(link: MysqlLink): Promise<SeenOfSession>;
-  /** The session of the client that knows itself by this number. */
-  find(id: number): Session | undefined;
+  /** The number by which the server of this side knows the client of this process; undefined where there is none. `isKilled`: it is not given another backend. */
+  backendHere(side: Side, client: number, isKilled: boolean): number | undefined;
+  /** The same of another process of this proxy. */
+  backendElsewhere(side: Side, client: number, isKilled: boolean): Promise<number | undefined>;
+  /** Whether a client of this process has the number. */
+  has(client: number): boolean;
+  /** Whether it would be a number of another process of this proxy. */
+  isElsewhere(client: number): boolean;
   /** A backend that a session has left. It is ended when no client waits. */
   retire(link: RetiredLink): void;
   /** The session reached a boundary, became ready, moved or ended. */

@@ -7,12 +7,13 @@ import type { Side } from '../../../model/catalog.ts';
 import { ProxyRouter } from '../client.ts';
 import { readProxyConfig, type ProxyConfigInput } from '../config.ts';
 import { startProxy } from '../proxy.ts';
+import type { ProxyOptions, RunningProxy } from '../serve.ts';
 
 /** A proxy in this process between two databases of the version matrix, and what a cut does to them, by hand. */
-export interface Proxied extends AsyncDisposable {
+export interface Proxied<Proxy extends RunningProxy = Awaited<ReturnType<typeof startProxy>>> extends AsyncDisposable {
   readonly blue: TestDatabase;
   readonly green: TestDatabase;
-  readonly proxy: Awaited<ReturnType<typeof startProxy>>;
+  readonly proxy: Proxy;
   /** The Router port, over the control socket. */
   readonly router: ProxyRouter;
   readonly url: string;
@@ -30,6 +31,14 @@ export async function proxied(
   settings: Partial<ProxyConfigInput> = {},
   databases?: { readonly blue: TestDatabase; readonly green: TestDatabase },
 ): Promise<Proxied> {
+  return proxiedBy(async (options) => startProxy(options), settings, databases);
+}
+
+export async function proxiedBy<Proxy extends RunningProxy>(
+  start: (options: ProxyOptions) => Promise<Proxy>,
+  settings: Partial<ProxyConfigInput> = {},
+  databases?: { readonly blue: TestDatabase; readonly green: TestDatabase },
+): Promise<Proxied<Proxy>> {
   const blue = databases?.blue ?? (await testDatabase(blueMajor()));
   const green = databases?.green ?? (await testDatabase(greenMajor()));
   await blue.query(ownerTable);
@@ -45,7 +54,7 @@ export async function proxied(
     controlPath,
     ...settings,
   });
-  const proxy = await startProxy({
+  const proxy = await start({
     config,
     blueUrl: blue.url,
     greenUrl: green.url,

@@ -6,11 +6,14 @@ import type { MysqlServer } from '../../../../../tools/servers/mysql.ts';
 import type { Side } from '../../../../model/catalog.ts';
 import { ProxyRouter } from '../../client.ts';
 import { readProxyConfig, type ProxyConfigInput } from '../../config.ts';
+import type { ProxyOptions, RunningProxy } from '../../serve.ts';
 import { startMysqlProxy } from '../proxy.ts';
 
+type OneProcess = Awaited<ReturnType<typeof startMysqlProxy>>;
+
 /** A proxy in this process between two servers, and what a cut does to them, by hand. */
-export interface ProxiedMysql extends AsyncDisposable {
-  readonly proxy: Awaited<ReturnType<typeof startMysqlProxy>>;
+export interface ProxiedMysql<Proxy extends RunningProxy = OneProcess> extends AsyncDisposable {
+  readonly proxy: Proxy;
   /** The Router port, over the control socket. */
   readonly router: ProxyRouter;
   /** What the proxy has logged. */
@@ -34,16 +37,30 @@ export async function proxiedMysql(
   settings: Partial<ProxyConfigInput> = {},
   urlOptions = '',
 ): Promise<ProxiedMysql> {
+  return proxiedMysqlBy(async (options) => startMysqlProxy(options), servers, settings, urlOptions);
+}
+
+export async function proxiedMysqlBy<Proxy extends RunningProxy>(
+  begin: (options: ProxyOptions) => Promise<Proxy>,
+  servers: Servers,
+  settings: Partial<ProxyConfigInput> = {},
+  urlOptions = '',
+): Promise<ProxiedMysql<Proxy>> {
   for (const server of Object.values(servers)) {
     await using admin = await direct(server);
     await admin.query('create database if not exists teal');
     await admin.query('drop table if exists teal.owner');
     await admin.query('create table teal.owner (epoch bigint primary key, owner varchar(5), cut varchar(200))');
   }
-  return start(servers, settings, urlOptions);
+  return start(begin, servers, settings, urlOptions);
 }
 
-async function start(servers: Servers, settings: Partial<ProxyConfigInput>, urlOptions: string): Promise<ProxiedMysql> {
+async function start<Proxy extends RunningProxy>(
+  begin: (options: ProxyOptions) => Promise<Proxy>,
+  servers: Servers,
+  settings: Partial<ProxyConfigInput>,
+  urlOptions: string,
+): Promise<ProxiedMysql<Proxy>> {
   const folder = await mkdtemp(join(tmpdir(), 'teal-proxied-'));
   const controlPath = join(folder, 'proxy.sock');
   const config = readProxyConfig({
@@ -56,7 +73,7 @@ async function start(servers: Servers, settings: Partial<ProxyConfigInput>, urlO
   });
   const said: string[] = [];
   const urlOf = (server: MysqlServer): string => `mysql://root@127.0.0.1:${server.port}/${urlOptions}`;
-  const proxy = await startMysqlProxy({
+  const proxy = await begin({
     config,
     blueUrl: urlOf(servers.blue),
     greenUrl: urlOf(servers.green),
