@@ -17,6 +17,7 @@ import { deployStep, receiveStep } from '../stages/follow/follow-steps.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 import type { ActingKeysOptions } from '../systems/mysql/acting-keys.ts';
 import { parseAddress } from '../systems/mysql/address.ts';
+import { smallestRangeBytes } from '../systems/mysql/copy-source.ts';
 import { mysqlCopyTarget } from '../systems/mysql/copy-target.ts';
 import { comparedObjects } from '../systems/mysql/digest/objects.ts';
 import { mysqlRepairer } from '../systems/mysql/digest/repair.ts';
@@ -209,6 +210,7 @@ export class MysqlPair implements DatabasePair {
         snapshot: snapshotTold,
         lacking: async () => this.schemas.lacking('blue'),
         linked: linkedTables(actingKeysOf(catalog.tables)),
+        minRangeBytes: smallestRangeBytes,
         workers: spec.copy.workers,
       }),
       releaseSnapshotStep(this.#keeper),

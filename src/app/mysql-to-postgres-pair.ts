@@ -23,6 +23,7 @@ import { convergeStep } from '../stages/follow/converge-step.ts';
 import { deployStep, receiveStep } from '../stages/follow/follow-steps.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 import { parseAddress } from '../systems/mysql/address.ts';
+import { smallestRangeBytes } from '../systems/mysql/copy-source.ts';
 import { mysqlRepairer } from '../systems/mysql/digest/repair.ts';
 import { mysqlSide } from '../systems/mysql/digest/side.ts';
 import { MysqlFence } from '../systems/mysql/fence.ts';
@@ -266,6 +267,7 @@ export class MysqlToPostgresPair implements DatabasePair {
         snapshot: snapshotTold,
         lacking: async () => this.schemas.lacking('blue'),
         linked: linkedTables(actingKeysOf(this.#blueTables)),
+        minRangeBytes: smallestRangeBytes,
         workers: spec.copy.workers,
       }),
       releaseSnapshotStep(this.#keeper),

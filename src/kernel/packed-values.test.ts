@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PackedValues, notSentMark, nullMark } from './packed-values.ts';
+import { PackedValues, ValuePacker, notSentMark, nullMark } from './packed-values.ts';
+
+type CellOrNone = Buffer | null | undefined;
 
 const value = fc.option(
   fc.option(
@@ -49,6 +51,38 @@ describe('packed values', () => {
         expect(PackedValues.of([one]).hasSame(0, elsewhere)).toBe(expected);
         expect(PackedValues.of([one]).hasSame(0, PackedValues.of([one]))).toBe(Buffer.isBuffer(one));
       }),
+    );
+  });
+
+  test('of many rows that share their memory each is what was given, whatever came behind it', () => {
+    const given = fc.oneof(
+      value.map((put) => ({ put })),
+      fc.nat({ max: 70_000 }).map((length) => ({ put: Buffer.alloc(length, length % 251) })),
+      fc.uint8Array({ maxLength: 8 }).map((bytes) => ({ written: Buffer.from(bytes) })),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.array(given, { maxLength: 8 }), { maxLength: 12 }), (rows) => {
+        const packer = new ValuePacker();
+        const packed = rows.map((row) => {
+          packer.begin(row.length, 8 * row.length);
+          for (const each of row) {
+            if ('put' in each) packer.put(each.put);
+            else packer.wrote(packer.at + each.written.copy(packer.bytes, packer.at));
+          }
+          return packer.end();
+        });
+        // Such as the runner itself would take seconds to compare.
+        const isSame = (one: CellOrNone, other: CellOrNone): boolean =>
+          Buffer.isBuffer(one) && Buffer.isBuffer(other) ? one.equals(other) : one === other;
+        for (const [at, row] of rows.entries()) {
+          const found = packed[at]?.toArray() ?? [];
+          expect(found.length).toBe(row.length);
+          expect(row.map((each, place) => isSame(found[place], 'put' in each ? each.put : each.written))).not.toContain(
+            false,
+          );
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 });

@@ -2,6 +2,8 @@
 export const nullMark = -1;
 export const notSentMark = -2;
 
+const noBytes = Buffer.alloc(0);
+
 /** First byte of each value and the byte after its last, in turn; twice `nullMark` or `notSentMark` for what has no bytes. */
 export type Places = Int32Array;
 
@@ -103,5 +105,88 @@ export class PackedValues {
 
   toArray(): (Buffer | null | undefined)[] {
     return Array.from({ length: this.length }, (_, index) => this.at(index));
+  }
+}
+
+const chunkBytes = 64 << 10;
+const chunkPlaces = 4 << 10;
+
+/**
+ * Packs rows, one after the other, into memory that they share: a buffer for each row, or each value, is what most of the time of a decoder would go to. Whoever keeps one of them keeps up to 64 KiB
+ * of its neighbours.
+ */
+export class ValuePacker {
+  #bytes: Buffer = noBytes;
+  #at = 0;
+  #places: Places = new Int32Array(0);
+  #next = 0;
+  /** Where the open row begins. */
+  #from = 0;
+  #first = 0;
+  #roomBytes = 0;
+
+  /** Begins a row of so many values: each is to be given once, in their order. As many as `roomBytes` of them, all together, may be written into `bytes` without a question. */
+  begin(values: number, roomBytes: number): void {
+    if (this.#bytes.length - this.#at < roomBytes) {
+      this.#bytes = Buffer.allocUnsafeSlow(Math.max(chunkBytes, roomBytes));
+      this.#at = 0;
+    }
+    if (this.#places.length - this.#next < 2 * values) {
+      this.#places = new Int32Array(Math.max(chunkPlaces, 2 * values));
+      this.#next = 0;
+    }
+    this.#from = this.#at;
+    this.#first = this.#next;
+    this.#roomBytes = roomBytes;
+  }
+
+  /** Where the next value is to be written: from `at` on. */
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  get at(): number {
+    return this.#at;
+  }
+
+  /** The next value was written, and ends there. */
+  wrote(end: number): void {
+    this.#place(this.#at, end);
+    this.#at = end;
+  }
+
+  /** The next value, however long: it takes nothing of the row's room. `undefined`: it was not sent. */
+  put(value: Buffer | null | undefined): void {
+    if (value === undefined) this.#place(notSentMark, notSentMark);
+    else if (value === null) this.#place(nullMark, nullMark);
+    else {
+      if (this.#bytes.length - this.#at < value.length + this.#roomBytes) this.#move(value.length);
+      this.wrote(this.#at + value.copy(this.#bytes, this.#at));
+    }
+  }
+
+  /** The row. */
+  end(isBinary = false): PackedValues {
+    return new PackedValues(this.#bytes, this.#places, this.#first, (this.#next - this.#first) / 2, isBinary);
+  }
+
+  #place(from: number, to: number): void {
+    this.#places[this.#next] = from;
+    this.#places[this.#next + 1] = to;
+    this.#next += 2;
+  }
+
+  /** The open row, to where there is room for so many bytes more. */
+  #move(bytes: number): void {
+    const length = this.#at - this.#from;
+    const larger = Buffer.allocUnsafeSlow(Math.max(chunkBytes, 2 * length + bytes + this.#roomBytes));
+    this.#bytes.copy(larger, 0, this.#from, this.#at);
+    for (let index = this.#first; index < this.#next; index += 1) {
+      const place = this.#places[index] ?? nullMark;
+      if (place >= 0) this.#places[index] = place - this.#from;
+    }
+    this.#bytes = larger;
+    this.#from = 0;
+    this.#at = length;
   }
 }

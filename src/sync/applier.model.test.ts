@@ -114,6 +114,8 @@ class ModelTarget {
   #open: string[] = [];
   readonly #faults: ReadonlyMap<number, Fault>;
   #calls = 0;
+  #isBusy = false;
+  #turns = 1;
   readonly #last: Position;
   readonly arrived = Promise.withResolvers<void>();
 
@@ -132,31 +134,46 @@ class ModelTarget {
 
   sink(): Sink {
     this.#open = [];
+    this.#isBusy = false;
     return {
-      progress: async (initial) => {
-        this.#open = [];
-        if (this.commits.length === 0 && initial !== undefined) this.commits.push({ progress: initial, rows: [] });
-        const { progress } = this;
-        if (progress === undefined) throw new Crash('no progress');
-        return progress;
-      },
-      describe: async (relation): Promise<TableFit> => ({
-        fits: true,
-        table: { relation, written: [0], settable: [0], key: [0], uniques: [] },
-      }),
-      apply: async (slice) => this.#apply(slice),
-      abandon: async () => {
-        this.#open = [];
-      },
-      durable: async (force) => {
-        expect(this.#open).toEqual([]);
-        if (force) this.#makeDurable();
-        return this.durable;
-      },
+      progress: async (initial) =>
+        this.#alone(() => {
+          this.#open = [];
+          if (this.commits.length === 0 && initial !== undefined) this.commits.push({ progress: initial, rows: [] });
+          const { progress } = this;
+          if (progress === undefined) throw new Crash('no progress');
+          return progress;
+        }),
+      describe: async (relation) =>
+        this.#alone((): TableFit => ({
+          fits: true,
+          table: { relation, written: [0], settable: [0], key: [0], uniques: [] },
+        })),
+      apply: async (slice) => this.#alone(() => this.#apply(slice)),
+      abandon: async () =>
+        this.#alone(() => {
+          this.#open = [];
+        }),
+      durable: async (force) =>
+        this.#alone(() => {
+          expect(this.#open).toEqual([]);
+          if (force) this.#makeDurable();
+          return this.durable;
+        }),
       [Symbol.asyncDispose]: async () => {
         this.#open = [];
       },
     };
+  }
+
+  /** Calls take their time, some more than others, and none may come while another one is under way. */
+  async #alone<T>(call: () => T): Promise<T> {
+    expect(this.#isBusy).toBe(false);
+    this.#isBusy = true;
+    this.#turns = (this.#turns * 5 + 3) % 16;
+    for (let turn = 0; turn < this.#turns; turn += 1) await Promise.resolve();
+    this.#isBusy = false;
+    return call();
   }
 
   #makeDurable(): void {

@@ -144,6 +144,9 @@ class StreamApplier implements Applier {
   #convergesAt: Position | undefined;
   #open: OpenTransaction | undefined;
   #group: Group | undefined;
+  /** The group that goes to the target meanwhile: the next is read and judged beside it. Never rejects unseen: see `#settle`. */
+  #underway: Promise<void> = Promise.resolve();
+  #isWriting = false;
   /** After the last transaction that is in the group, or in the target. */
   #facts: FlowFacts = { mode: 'shadow', epoch: 0, rogueTransactions: 0, rogueFirst: undefined };
   #taken: Position | undefined;
@@ -184,6 +187,9 @@ class StreamApplier implements Applier {
       const code = isTealError(error) ? error.code : 'TEAL-KERNEL-001';
       this.#now = { state: 'failed', code, reason: describeError(error) };
       throw error;
+    } finally {
+      // Nobody may take the sink from under it. What it was that failed first is told already.
+      await this.#settle().catch(() => undefined);
     }
   }
 
@@ -238,14 +244,13 @@ class StreamApplier implements Applier {
       }
       const group = this.#group;
       if (group === undefined) continue;
-      if (isFull(group, this.#limits, monotonicMs()) || (!events.hasMore() && !group.quiet)) await this.#flush();
+      if (this.#isDue(group, monotonicMs()) || (!events.hasMore() && !group.quiet)) await this.#send();
     }
   }
 
   /** The next events; or undefined after a pause in which there were none, with what a pause is good for done. */
   async #orIdle(next: Promise<readonly StreamEvent[]>): Promise<readonly StreamEvent[] | undefined> {
-    const idleMs = this.#durable === this.#applied ? quietMs : durableEveryMs;
-    const batch = await this.#within(idleMs, next);
+    const batch = await this.#orPause(next);
     if (batch !== undefined) return batch;
     const group = this.#group;
     if (group !== undefined && (!group.quiet || monotonicMs() - group.sinceMs >= quietMs)) await this.#flush();
@@ -256,11 +261,13 @@ class StreamApplier implements Applier {
   }
 
   /** Undefined when the time is over, or somebody has asked for a stop or ended one. An abort ends `next` itself. */
-  async #within(ms: number, next: Promise<readonly StreamEvent[]>): Promise<readonly StreamEvent[] | undefined> {
+  async #orPause(next: Promise<readonly StreamEvent[]>): Promise<readonly StreamEvent[] | undefined> {
     const over = Promise.withResolvers<undefined>();
     const end = (): void => over.resolve(undefined);
-    using _pause = later(ms, end);
+    // Before anything is waited for: a stop that is asked for meanwhile is not to be missed.
     using _hold = this.#hold.onChange(end);
+    await this.#settle();
+    using _pause = later(this.#durable === this.#applied ? quietMs : durableEveryMs, end);
     return await Promise.race([next, over.promise]);
   }
 
@@ -386,7 +393,12 @@ class StreamApplier implements Applier {
     this.#facts = factsAfter(facts, open, end, flowSource(this.#options.flow));
     this.#group = joinGroup(this.#group, open, end, { before: facts, after: this.#facts }, nowMs);
     this.#taken = end;
-    return open.sliced || isFull(this.#group, this.#limits, nowMs) ? this.#flush() : undefined;
+    return open.sliced || this.#isDue(this.#group, nowMs) ? this.#send() : undefined;
+  }
+
+  /** While another group is under way it costs no time to let this one grow. */
+  #isDue(group: Group, nowMs: number): boolean {
+    return isFull(group, this.#isWriting ? { ...this.#limits, ms: Infinity } : this.#limits, nowMs);
   }
 
   #passStarts(open: OpenTransaction, end: Position): void {
@@ -410,9 +422,29 @@ class StreamApplier implements Applier {
     open.bytes = 0;
   }
 
+  /** All that was taken is on the target when this resolves, and nothing is under way there. */
   async #flush(): Promise<void> {
+    await this.#send();
+    await this.#settle();
+  }
+
+  /** As soon as nothing is under way on the target any more: errors are those of what was. */
+  async #settle(): Promise<void> {
+    await this.#underway;
+  }
+
+  /** Lets the group go to the target, behind the one before it, and waits for that one alone. */
+  async #send(): Promise<void> {
+    await this.#settle();
     const group = this.#group;
     if (group === undefined) return;
+    this.#group = undefined;
+    this.#underway = this.#write(group);
+    // It is awaited before anything else is asked of the target; until then its rejection is not lost, only late.
+    this.#underway.catch(() => undefined);
+  }
+
+  async #write(group: Group): Promise<void> {
     const { end, state } = group;
     const { rogueFirst, ...kept } = state;
     const commit: SinkCommit = {
@@ -421,8 +453,13 @@ class StreamApplier implements Applier {
       applied: end,
       committedAtUs: group.committedAtUs,
     };
-    const durable = await this.#patience.write(group.placed, commit, this.#signal);
-    this.#group = undefined;
+    let durable: Position;
+    this.#isWriting = true;
+    try {
+      durable = await this.#patience.write(group.placed, commit, this.#signal);
+    } finally {
+      this.#isWriting = false;
+    }
     this.#applied = end;
     this.#transactions += group.transactions;
     this.#changes += group.changes;
@@ -468,6 +505,7 @@ class StreamApplier implements Applier {
     const news = open.schema;
     // The note before this row says more than the row's columns.
     if (news !== undefined) await this.#fitNews(open, news, news.forms.get(tableKey(relation)) ?? [], open.commitsAt);
+    await this.#settle();
     let undone = false;
     const table = await this.#patience.fitting(relation, this.#signal, async () => {
       undone = this.#open?.sliced === true;

@@ -4,6 +4,7 @@ import {
   introspectorContract,
   keeperContract,
   schemaContract,
+  schemasContract,
   sequencesContract,
   sideContract,
   sinkContract,
@@ -11,6 +12,7 @@ import {
   type ContractCase,
 } from 'teal/testing';
 import { blueMajor, greenMajor } from '../../test/support/postgres.ts';
+import { postgresSchemasWorld } from './test-support/postgres-schemas.ts';
 import * as worlds from './test-support/postgres-worlds.ts';
 
 function run(what: string, cases: readonly ContractCase[]): void {
@@ -52,6 +54,10 @@ describe(`PostgreSQL ${blue} and ${green}`, () => {
   run(
     'as it keeps snapshots',
     keeperContract(async () => worlds.postgresKeeperWorld(blue, green)),
+  );
+  run(
+    'as their schemas are compared',
+    schemasContract(async () => postgresSchemasWorld(blue, green)),
   );
   run(
     'at both ends of a copy',

@@ -51,6 +51,8 @@ export interface RowsStepOptions {
   readonly lacking: () => Promise<readonly string[]>;
   /** As of `CopyRun`. */
   readonly linked?: CopyRun['linked'];
+  /** As of `PlanOptions`. */
+  readonly minRangeBytes?: number;
   readonly workers: number;
 }
 
@@ -91,6 +93,7 @@ export function rowsStep(options: RowsStepOptions): Step {
         target: options.target,
         tables,
         ...(options.linked === undefined ? {} : { linked: options.linked }),
+        ...(options.minRangeBytes === undefined ? {} : { minRangeBytes: options.minRangeBytes }),
         workers: options.workers,
         signal: context.signal,
         progress: (progress) => context.progress(progressOf(progress)),

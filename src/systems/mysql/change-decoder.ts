@@ -1,11 +1,11 @@
 import { unreachable } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
-import { PackedValues } from '../../kernel/packed-values.ts';
+import { ValuePacker, nullMark, type PackedValues, type Places } from '../../kernel/packed-values.ts';
 import type { TableName } from '../../model/catalog.ts';
 import type { Relation, StreamEvent } from '../../model/change.ts';
 import type { ChangeDecoder } from '../../ports/change-source.ts';
 import { fieldType } from '../../wire/mysql/binary-values.ts';
-import { readWholeRow, type RawCell } from '../../wire/mysql/binlog/rows.ts';
+import { placeWholeRow } from '../../wire/mysql/binlog/rows.ts';
 import type { BinlogColumn } from '../../wire/mysql/binlog/table-map.ts';
 import {
   decodePayload,
@@ -14,6 +14,7 @@ import {
   type NamedTable,
   type RowPayload,
 } from './change-payload.ts';
+import { cellTextOf, mostTextBytes, type CellText } from './values/cell-text.ts';
 import { readerOf, type CellReader, type ColumnTypes } from './values/from-binlog.ts';
 import { strictPolicy, unchanging, type ValuePolicy } from './values/policy.ts';
 
@@ -48,6 +49,7 @@ interface Known {
 export class BinlogDecoder implements ChangeDecoder {
   readonly #options: BinlogDecoderOptions;
   readonly #tables = new Map<number, Known>();
+  readonly #packer = new ValuePacker();
 
   constructor(options: BinlogDecoderOptions = {}) {
     this.#options = options;
@@ -73,7 +75,10 @@ export class BinlogDecoder implements ChangeDecoder {
       case 'table': {
         const { number, table } = record;
         const seen = (column: BinlogColumn): boolean => !isHidden(column) && this.#carries(table, column.name ?? '');
-        return this.#describe(relationOf(number, table, seen), new RowsReader(table, this.#options, seen));
+        return this.#describe(
+          relationOf(number, table, seen),
+          new RowsReader(table, this.#options, seen, this.#packer),
+        );
       }
       case 'names':
         return this.#describe(this.#relationOfNames(record.number, record.table), undefined);
@@ -111,17 +116,12 @@ export class BinlogDecoder implements ChangeDecoder {
   #rowOf({ kind, number, row, isUnchecked }: RowPayload): StreamEvent {
     const { relation, rows } = this.#known(number);
     if (rows === undefined) throw new TealError('TEAL-WIRE-001', 'a row of a table whose columns were not described');
-    const { before, after } = readWholeRow(kind, rows.columns, row);
-    if (before === undefined) return { kind: 'insert', relation, row: rows.read(after ?? []) };
+    rows.take(kind, row);
+    if (kind === 'insert') return { kind, relation, row: rows.after() };
     const unchecked = isUnchecked ? ({ isUnchecked } as const) : {};
-    if (after === undefined) {
-      return { kind: 'delete', relation, old: { kind: 'full', values: rows.read(before) }, ...unchecked };
-    }
-    if (rows.isSameKey(before, after)) {
-      return { kind: 'update', relation, row: rows.readChanged(before, after), ...unchecked };
-    }
-    const old = { kind: 'full', values: rows.read(before) } as const;
-    return { kind: 'update', relation, old, row: rows.read(after), ...unchecked };
+    if (kind === 'delete') return { kind, relation, old: { kind: 'full', values: rows.before() }, ...unchecked };
+    if (rows.isSameKey()) return { kind, relation, row: rows.changed(), ...unchecked };
+    return { kind, relation, old: { kind: 'full', values: rows.before() }, row: rows.after(), ...unchecked };
   }
 }
 
@@ -132,56 +132,113 @@ function isHidden({ name }: BinlogColumn): boolean {
 
 type IsSeen = (column: BinlogColumn) => boolean;
 
-/** Reads rows of one form of one table. */
+/** A column that is seen. */
+interface ReadColumn {
+  readonly at: number;
+  readonly read: CellReader;
+  /** How most of its cells are read: without anything of their own. */
+  readonly text: CellText | undefined;
+  /** It is sent also where nothing changed in it. */
+  readonly isSent: boolean;
+}
+
+/** Reads rows of one form of one table, one at a time: `take` one, then ask what it was and is. */
 class RowsReader {
-  readonly columns: readonly BinlogColumn[];
-  readonly #readers: readonly { readonly at: number; readonly read: CellReader }[];
+  readonly #columns: readonly BinlogColumn[];
+  readonly #read: readonly ReadColumn[];
   /** Columns of which a changed value must be told, too; undefined without a key. */
   readonly #told: readonly number[] | undefined;
-  /** Columns that are sent also where nothing changed in them. */
-  readonly #sent: ReadonlySet<number>;
+  readonly #packer: ValuePacker;
+  readonly #before: Places;
+  readonly #after: Places;
+  #row: Buffer = nothing;
 
-  constructor(table: LoggedTable, options: BinlogDecoderOptions, isSeen: IsSeen) {
+  constructor(table: LoggedTable, options: BinlogDecoderOptions, isSeen: IsSeen, packer: ValuePacker) {
     const { policy = strictPolicy, typeOf = (_, column) => table.ownTypes?.[column] } = options;
-    const policyAt = (at: number): ValuePolicy =>
-      table.primaryKey?.includes(at) === false ? policy : unchanging(policy);
-    this.columns = table.columns;
-    this.#readers = table.columns.flatMap((column, at) =>
-      isSeen(column) ? [{ at, read: readerOf(table, column, policyAt(at), typeOf) }] : [],
+    const { columns, primaryKey } = table;
+    const policyAt = (at: number): ValuePolicy => (primaryKey?.includes(at) === false ? policy : unchanging(policy));
+    const isSent = (column: BinlogColumn, at: number): boolean =>
+      table.schema === tealSchema || mayBeSetByItself(column) || primaryKey?.includes(at) === true;
+    this.#columns = columns;
+    this.#packer = packer;
+    this.#read = columns.flatMap((column, at) =>
+      isSeen(column)
+        ? [
+            {
+              at,
+              read: readerOf(table, column, policyAt(at), typeOf),
+              text: cellTextOf(column, policyAt(at)),
+              isSent: isSent(column, at),
+            },
+          ]
+        : [],
     );
     const referenced = new Set(options.referenced?.(table));
-    const others = table.columns.flatMap(({ name = '' }, at) => (referenced.has(name) ? [at] : []));
-    this.#told = table.primaryKey === undefined ? undefined : [...new Set([...table.primaryKey, ...others])];
-    const isSent = (column: BinlogColumn): boolean => table.schema === tealSchema || mayBeSetByItself(column);
-    const kept = table.columns.flatMap((column, at) => (isSent(column) ? [at] : []));
-    this.#sent = new Set([...(table.primaryKey ?? []), ...kept]);
+    const others = columns.flatMap(({ name = '' }, at) => (referenced.has(name) ? [at] : []));
+    this.#told = primaryKey === undefined ? undefined : [...new Set([...primaryKey, ...others])];
+    this.#before = new Int32Array(2 * columns.length);
+    this.#after = new Int32Array(2 * columns.length);
   }
 
-  read(cells: readonly RawCell[]): PackedValues {
-    return PackedValues.of(
-      this.#readers.map(({ at, read }) => {
-        const cell = cells[at];
-        return cell === null || cell === undefined ? cell : read(cell);
-      }),
-    );
+  take(operation: RowPayload['kind'], row: Buffer): void {
+    placeWholeRow(operation, this.#columns, row, this.#before, this.#after);
+    this.#row = row;
+  }
+
+  before(): PackedValues {
+    return this.#packed(this.#before, false);
+  }
+
+  after(): PackedValues {
+    return this.#packed(this.#after, false);
   }
 
   /** What an update sets: least to send and to write where tables are wide. */
-  readChanged(before: readonly RawCell[], after: readonly RawCell[]): PackedValues {
-    return PackedValues.of(
-      this.#readers.map(({ at, read }) => {
-        const cell = after[at];
-        if (isSameCell(before[at], cell) && !this.#sent.has(at)) return undefined;
-        return cell === null || cell === undefined ? cell : read(cell);
-      }),
-    );
+  changed(): PackedValues {
+    return this.#packed(this.#after, true);
   }
 
   /** Whether the old row may stay unsaid. Without a key no two rows have the same. */
-  isSameKey(before: readonly RawCell[], after: readonly RawCell[]): boolean {
-    return this.#told?.every((at) => isSameCell(before[at], after[at])) ?? false;
+  isSameKey(): boolean {
+    return this.#told?.every((at) => this.#isSame(at)) ?? false;
+  }
+
+  #packed(places: Places, isChangedOnly: boolean): PackedValues {
+    const packer = this.#packer;
+    packer.begin(this.#read.length, this.#row.length + mostTextBytes * this.#read.length);
+    for (const column of this.#read) {
+      const { at } = column;
+      const from = places[2 * at] ?? nullMark;
+      if (isChangedOnly && !column.isSent && this.#isSame(at)) packer.put(undefined);
+      else if (from === nullMark) packer.put(null);
+      else this.#pack(column, from, places[2 * at + 1] ?? from);
+    }
+    return packer.end();
+  }
+
+  #pack({ text, read }: ReadColumn, from: number, to: number): void {
+    const packer = this.#packer;
+    const end = text === undefined ? -1 : text(this.#row, from, to, packer.bytes, packer.at);
+    if (end === -1) packer.put(read(this.#row.subarray(from, to)));
+    else packer.wrote(end);
+  }
+
+  #isSame(at: number): boolean {
+    const [from, other] = [this.#before[2 * at] ?? nullMark, this.#after[2 * at] ?? nullMark];
+    if (from === nullMark || other === nullMark) return from === other;
+    const length = (this.#before[2 * at + 1] ?? from) - from;
+    if (length !== (this.#after[2 * at + 1] ?? other) - other) return false;
+    if (length > shortBytes) return this.#row.compare(this.#row, from, from + length, other, other + length) === 0;
+    for (let index = 0; index < length; index += 1) {
+      if (this.#row[from + index] !== this.#row[other + index]) return false;
+    }
+    return true;
   }
 }
+
+const nothing = Buffer.alloc(0);
+/** Up to so many a loop is faster than a call. */
+const shortBytes = 32;
 
 const moments: ReadonlySet<number> = new Set([
   fieldType.timestamp,
@@ -193,11 +250,6 @@ const moments: ReadonlySet<number> = new Set([
 /** A target may set such a column by itself (ON UPDATE CURRENT_TIMESTAMP) where a statement does not. */
 function mayBeSetByItself({ type }: BinlogColumn): boolean {
   return moments.has(type);
-}
-
-function isSameCell(before: RawCell, after: RawCell): boolean {
-  if (before instanceof Buffer && after instanceof Buffer) return before.equals(after);
-  return before === after;
 }
 
 function relationOf(id: number, { schema, name, columns, primaryKey }: LoggedTable, isSeen: IsSeen): Relation {

@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: number;
   /** More settings of the session, set before the first statement: `{ foreign_key_checks: '0' }`. Values are SQL. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** For `queryAll`; default false, so that no statement can be told to be two. */
+  readonly manyStatements?: boolean;
 }
 
 export type MysqlFlavour = 'mysql' | 'mariadb';
@@ -64,6 +66,11 @@ export interface MysqlConnection extends AsyncDisposable {
     sql: string,
     parameters?: readonly MysqlParameter[],
   ): Promise<MysqlResult<Row>>;
+  /**
+   * Statements that return no rows, sent at once and done one after the other until one fails, which rejects. `done` is told of each that was done, in order, how many rows it affected. Only of a session that was
+   * opened for it. Errors as of `query`.
+   */
+  queryAll(statements: readonly string[], done: (affectedRows: number) => void): Promise<void>;
   /** Prepared on the server and kept there, at most `preparedStatements` of them: for what is done often. Rows are not read. */
   execute(sql: string, parameters: readonly MysqlParameter[]): Promise<{ readonly affectedRows: number }>;
   /** Rows as the bytes that the server sent, as many at a time as have come, never more in memory than some hundreds of them. Leaving early ends the session: the server would send the rest. */
@@ -146,6 +153,7 @@ function driverOptions(address: MysqlAddress, options: ConnectOptions, socket: S
     maxPreparedStatements: preparedStatements,
     // A server must not be able to ask for files of this machine.
     flags: ['-LOCAL_FILES', 'FOUND_ROWS'],
+    multipleStatements: options.manyStatements === true,
     typeCast: false,
   };
 }
@@ -224,6 +232,10 @@ class Session implements MysqlConnection {
     return { rows: (answer as readonly NamedRow[]).map(asText) as Row[], affectedRows: 0 };
   }
 
+  async queryAll(statements: readonly string[], done: (affectedRows: number) => void): Promise<void> {
+    await this.#run(statements.join(';\n'), [], 'query', done);
+  }
+
   async execute(sql: string, parameters: readonly MysqlParameter[]): Promise<{ readonly affectedRows: number }> {
     const answer = await this.#run(sql, parameters, 'execute');
     return { affectedRows: Array.isArray(answer) ? 0 : (answer as { affectedRows: number }).affectedRows };
@@ -293,7 +305,12 @@ class Session implements MysqlConnection {
     await this.close();
   }
 
-  async #run(sql: string, parameters: readonly MysqlParameter[], how: 'query' | 'execute'): Promise<Answer> {
+  async #run(
+    sql: string,
+    parameters: readonly MysqlParameter[],
+    how: 'query' | 'execute',
+    onEach?: (affectedRows: number) => void,
+  ): Promise<Answer> {
     this.#begin();
     const values = parameters.map(asDriver);
     const stop = Promise.withResolvers<never>();
@@ -306,8 +323,13 @@ class Session implements MysqlConnection {
           else reject(error);
         };
         // Without values the driver need not look for their places in a statement of a megabyte.
-        if (how === 'query') this.#client.query({ sql, values: values.length === 0 ? null : values }, done);
-        else this.#client.execute({ sql, values }, done);
+        const command =
+          how === 'query'
+            ? this.#client.query({ sql, values: values.length === 0 ? null : values }, done)
+            : this.#client.execute({ sql, values }, done);
+        if (onEach !== undefined) {
+          command.on('result', (each: unknown) => onEach((each as { affectedRows: number }).affectedRows));
+        }
       });
       // A driver whose socket was destroyed tells nobody.
       return await Promise.race([answer, stop.promise]);

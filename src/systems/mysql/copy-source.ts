@@ -24,11 +24,12 @@ export interface MysqlSourceOptions {
   readonly url: string;
   readonly sessions: SnapshotSessions;
   readonly policy?: ValuePolicy;
-  /** What a stretch of a table should hold: the smallest part that can be copied by itself. Default 4 MiB. */
+  /** What a stretch of a table should hold: the smallest part that can be copied by itself. Default `smallestRangeBytes`. */
   readonly stretchBytes?: number;
 }
 
-const defaultStretchBytes = 4 << 20;
+/** A row costs more here than where rows come as the target takes them, so that less of them is enough to make a range worth its round trips. */
+export const smallestRangeBytes = 4 << 20;
 const mostStretches = 512;
 const tablesPerQuery = 200;
 /** The server's number for a table that was replaced after the snapshot. */
@@ -71,7 +72,7 @@ async function cut(
   session: MysqlConnection,
   table: Table,
   bytes: number,
-  { stretchBytes = defaultStretchBytes }: MysqlSourceOptions,
+  { stretchBytes = smallestRangeBytes }: MysqlSourceOptions,
 ): Promise<StretchBounds> {
   const numbered = numberedTable(table);
   if (numbered === undefined) return [];

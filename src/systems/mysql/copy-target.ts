@@ -257,16 +257,28 @@ class Writer implements CopyWriter {
   async #writeIn(range: CopyRange, rows: RowStream, insert: InsertText): Promise<Written> {
     if (!(await this.#makeRecord(range))) return { state: 'already there' };
     let written = 0n;
+    let underway: Promise<void> = Promise.resolve();
+    // More rows are read, and the next statement is made, while the server does one.
     const send = async (statements: readonly Insert[]): Promise<void> => {
-      for (const { sql } of statements) written += BigInt((await this.#session.query(sql)).affectedRows);
+      for (const { sql } of statements) {
+        await underway;
+        underway = this.#session.query(sql).then(({ affectedRows }) => void (written += BigInt(affectedRows)));
+        // It is awaited below; until then its rejection is not lost, only late.
+        underway.catch(() => undefined);
+      }
     };
-    const lines = new LineReader((bytes, from, to) => insert.addLine(bytes, from, to));
-    for await (const span of rows.spans) {
-      lines.push(span);
-      await send(insert.take());
+    try {
+      const lines = new LineReader((bytes, from, to) => insert.addLine(bytes, from, to));
+      for await (const span of rows.spans) {
+        lines.push(span);
+        await send(insert.take());
+      }
+      lines.end();
+      await send(insert.end());
+    } finally {
+      // Also after an error of the rows: a session takes one statement at a time, and what failed first is to be told.
+      await underway;
     }
-    lines.end();
-    await send(insert.end());
     const sent = rows.rowCount();
     if (sent !== written) {
       throw new TealError('TEAL-SYNC-205', 'source and target count different numbers of rows', {

@@ -4,6 +4,7 @@ import { startMysql, type MysqlServer } from '../../../tools/servers/mysql.ts';
 import { must } from '../../kernel/assert.ts';
 import { waitFor } from '../../kernel/clock.ts';
 import { isTealError } from '../../kernel/errors.ts';
+import { actingKeysOf, linkedTables } from '../../model/acting-keys.ts';
 import type { MysqlTable } from '../../model/mysql-catalog.ts';
 import type { CopyRange, DoneRange, RowStream } from '../../ports/snapshot-source.ts';
 import { copyInEpochs } from '../../sync/epochs.ts';
@@ -13,6 +14,7 @@ import { LineReader, LineWriter } from './copy-lines.ts';
 import type { Cell } from './values/from-select.ts';
 import { mysqlSnapshotSource } from './copy-source.ts';
 import { mysqlCopyTarget, type TargetColumn } from './copy-target.ts';
+import { readCatalog } from './inspect/catalog.ts';
 import { mysqlSnapshotKeeper } from './snapshot.ts';
 import { takeSnapshot, type SnapshotSessions } from './snapshot-sessions.ts';
 import { cellsOf } from './test-support/lines.ts';
@@ -77,7 +79,37 @@ describe.for(allSeries)('the copy with $series', ({ series, tested }) => {
          primary key (run, rel, chunk)) engine=InnoDB`,
     );
   });
-  afterAll(async () => server?.[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    await other?.[Symbol.asyncDispose]();
+  });
+
+  let other: MysqlServer | undefined;
+  /** A second server for whole copies, with these tables and no record of any copy. */
+  async function openOther(
+    tables: readonly string[],
+  ): Promise<{ readonly target: MysqlConnection; readonly targetUrl: string }> {
+    other ??= await startMysql({ series });
+    const targetUrl = `mysql://root@127.0.0.1:${other.port}/`;
+    const target = await connect({ url: targetUrl, applicationName: 'teal test' });
+    for (const name of ['here', 'teal']) {
+      await target.query(`drop database if exists ${name}`);
+      await target.query(`create database ${name}`);
+    }
+    for (const table of tables) await target.query(table);
+    await using session = await open();
+    const chunk = await session.query('show create table teal.chunk');
+    await target.query((chunk.rows[0]?.['Create Table'] ?? '').replace('`chunk`', 'teal.chunk'));
+    return { target, targetUrl };
+  }
+
+  /** Ends the sessions of a snapshot. */
+  async function loseSnapshot(session: MysqlConnection): Promise<void> {
+    const { rows } = await session.query('select trx_mysql_thread_id as id from information_schema.innodb_trx');
+    for (const { id } of rows) {
+      if (id !== String(session.processId)) await session.query(`kill ${id}`).catch(() => undefined);
+    }
+  }
 
   /** Changes of rows in the log behind a position. */
   async function updatesAfter(session: MysqlConnection, position: string): Promise<number> {
@@ -455,19 +487,13 @@ describe.for(allSeries)('the copy with $series', ({ series, tested }) => {
   });
 
   test.skipIf(!tested)('a whole copy goes through the loss of its snapshot, while others write', slow, async () => {
-    await using other = await startMysql({ series });
-    const targetUrl = `mysql://root@127.0.0.1:${other.port}/`;
+    const make = (name: string): string =>
+      `create table here.${name} (id bigint primary key auto_increment, v varchar(500))`;
+    const { target: opened, targetUrl } = await openOther([make('a'), make('b')]);
+    await using target = opened;
     await using session = await open();
-    await using target = await connect({ url: targetUrl, applicationName: 'teal test' });
     await session.query('drop table if exists here.a, here.b');
-    for (const one of [session, target]) {
-      await one.query('create database if not exists here');
-      for (const name of ['a', 'b'])
-        await one.query(`create table here.${name} (id bigint primary key auto_increment, v varchar(500))`);
-    }
-    await target.query('create database teal');
-    const chunk = await session.query('show create table teal.chunk');
-    await target.query((chunk.rows[0]?.['Create Table'] ?? '').replace('`chunk`', 'teal.chunk'));
+    for (const name of ['a', 'b']) await session.query(make(name));
     await session.query(`insert into here.a (v) values (repeat('a', 400))`);
     for (let n = 0; n < 12; n += 1) await session.query('insert into here.a (v) select v from here.a');
     await session.query(`insert into here.b (v) select v from here.a limit 100`);
@@ -476,14 +502,6 @@ describe.for(allSeries)('the copy with $series', ({ series, tested }) => {
     await using keeper = mysqlSnapshotKeeper({ url, tables, sessions: 2, stretchBytes: 30_000 });
     const copyTarget = mysqlCopyTarget({ url: targetUrl, literals });
     let kills = 0;
-    const killer: { run: () => Promise<void> } = {
-      run: async () => {
-        const { rows } = await session.query('select trx_mysql_thread_id as id from information_schema.innodb_trx');
-        for (const { id } of rows) {
-          if (id !== String(session.processId)) await session.query(`kill ${id}`).catch(() => undefined);
-        }
-      },
-    };
     const report = await copyInEpochs({
       keeper,
       target: copyTarget,
@@ -496,7 +514,7 @@ describe.for(allSeries)('the copy with $series', ({ series, tested }) => {
         await session.query(`insert into here.a (v) values ('later')`);
         if (kills === 0) {
           kills += 1;
-          await killer.run();
+          await loseSnapshot(session);
         }
       },
     });
@@ -514,4 +532,56 @@ describe.for(allSeries)('the copy with $series', ({ series, tested }) => {
     await keeper.letGo(signal);
     expect(await keeper.held(signal)).toBeUndefined();
   });
+
+  test.skipIf(!tested)(
+    'what a foreign key did between two snapshots is in the copy: a table that was complete is copied anew with one that it is linked to',
+    slow,
+    async () => {
+      const parent = 'create table here.parent (id bigint primary key auto_increment, v varchar(500))';
+      const child = (more: string): string =>
+        `create table here.child (id bigint primary key auto_increment, parent bigint, v varchar(500)${more})`;
+      const { target: opened, targetUrl } = await openOther([parent, child('')]);
+      await using target = opened;
+      await using blocker = await connect({ url: targetUrl, applicationName: 'teal test' });
+      await using session = await open();
+      await session.query('drop table if exists here.child, here.parent');
+      await session.query(parent);
+      await session.query(child(', foreign key (parent) references here.parent (id) on delete cascade'));
+      await session.query(`insert into here.parent (v) values (repeat('p', 400))`);
+      for (let n = 0; n < 10; n += 1) await session.query('insert into here.parent (v) select v from here.parent');
+      for (let n = 0; n < 4; n += 1)
+        await session.query('insert into here.child (parent, v) select id, v from here.parent');
+      await session.query('analyze table here.parent, here.child');
+      const catalog = await readCatalog(session, 'here');
+      const tables = catalog.tables.filter(({ name }) => name === 'parent' || name === 'child');
+      await using keeper = mysqlSnapshotKeeper({ url, tables, sessions: 1, stretchBytes: 30_000 });
+      // Whoever writes the first parent waits for this one.
+      await blocker.query('begin');
+      await blocker.query('insert into here.parent (id) values (1)');
+      const childDone = Promise.withResolvers<void>();
+      const meanwhile = childDone.promise.then(async () => {
+        await session.query('delete from here.parent where id % 2 = 0');
+        await loseSnapshot(session);
+        await blocker.query('rollback');
+      });
+      const report = await copyInEpochs({
+        keeper,
+        target: mysqlCopyTarget({ url: targetUrl, literals }),
+        tables,
+        linked: linkedTables(actingKeysOf(tables)),
+        workers: 1,
+        signal,
+        minRangeBytes: 60_000,
+        maxRangeBytes: 60_000,
+        onTableDone: ({ name }) => (name === 'child' ? childDone.resolve() : undefined),
+      });
+      await meanwhile;
+      expect(report.lost).toBe(1);
+      const count = async (on: MysqlConnection, name: string): Promise<string | null | undefined> =>
+        (await on.query(`select count(*) as n from here.${name}`)).rows[0]?.['n'];
+      for (const name of ['parent', 'child']) expect(await count(target, name)).toBe(await count(session, name));
+      const { rows } = await target.query('select distinct run as run from teal.chunk');
+      expect(rows).toEqual([{ run: String(report.epoch) }]);
+    },
+  );
 });

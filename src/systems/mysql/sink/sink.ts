@@ -24,7 +24,7 @@ import { cascadeHands } from './cascades.ts';
 import { fit, readServerTable, type FittedTable } from './describe.ts';
 import { Durability } from '../durability.ts';
 import { refusalOf } from './refusals.ts';
-import { statementsOf, type PlainStep, type SinkStatement, type StatementLimits } from './statements.ts';
+import { packets, statementsOf, type PlainStep, type SinkStatement, type StatementLimits } from './statements.ts';
 
 export interface MysqlSinkOptions {
   readonly url: string;
@@ -52,6 +52,7 @@ export async function openMysqlSink(options: MysqlSinkOptions): Promise<Sink> {
     signal: options.signal,
     // What foreign keys of the source have done comes as changes, or as a step of its own.
     settings: { foreign_key_checks: '0' },
+    manyStatements: true,
   });
   try {
     // Fewer locks on gaps, and each statement sees what is committed.
@@ -243,29 +244,33 @@ class MysqlSink implements Sink {
     const fittedOf = (table: TargetTable): FittedTable => must(this.#fitted.get(table), 'a table that was described');
     let underway: Promise<void> = Promise.resolve();
     try {
-      for (const step of withoutChoice(steps)) {
-        // A statement is made while the server does the one before.
-        for (const statement of statementsOf(step, fittedOf, this.#limits)) {
-          await underway;
-          underway = this.#write(statement);
-          // It is awaited below; until then its rejection is not lost, only late.
-          underway.catch(() => undefined);
-        }
+      // What is sent next is made while the server does what was sent before.
+      for (const some of packets(allStatements(withoutChoice(steps), fittedOf, this.#limits), this.#limits)) {
+        await underway;
+        underway = this.#write(some);
+        // It is awaited below; until then its rejection is not lost, only late.
+        underway.catch(() => undefined);
       }
     } finally {
-      // Also after an error of the next one: a session takes one statement at a time, and what failed first is to be told.
+      // Also after an error of the next one: a session takes one at a time, and what failed first is to be told.
       await underway;
     }
   }
 
-  async #write(statement: SinkStatement): Promise<void> {
-    let affected: number;
+  async #write(statements: readonly SinkStatement[]): Promise<void> {
+    const affected: number[] = [];
+    const proveAll = (): void =>
+      statements.slice(0, affected.length).forEach((each, place) => prove(each, affected[place] ?? 0));
     try {
-      affected = (await this.#connection.query(statement.sql)).affectedRows;
+      await this.#connection.queryAll(
+        statements.map(({ sql }) => sql),
+        (rows) => affected.push(rows),
+      );
     } catch (error) {
-      throw refusalOf(error, statement);
+      proveAll();
+      throw refusalOf(error, must(statements[affected.length], 'a statement that failed'));
     }
-    prove(statement, affected);
+    proveAll();
   }
 
   async #commit(applied: Position): Promise<void> {
@@ -337,6 +342,14 @@ function withoutChoice(steps: readonly SinkStep[]): PlainStep[] {
     assert(step.kind !== 'cascade', 'what foreign keys did is a step by itself');
     return [step];
   });
+}
+
+function* allStatements(
+  steps: readonly PlainStep[],
+  fittedOf: (table: TargetTable) => FittedTable,
+  limits: StatementLimits,
+): Generator<SinkStatement, void, void> {
+  for (const step of steps) yield* statementsOf(step, fittedOf, limits);
 }
 
 /** The exactly-one rule (correctness.md §0.4). */

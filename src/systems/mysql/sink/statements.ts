@@ -26,6 +26,8 @@ export interface StatementLimits {
 
 /** Rows of one UPDATE or DELETE: the conditions of an UPDATE are gone through once for each row. */
 const rowsAtOnce = 64;
+/** What is sent first is small, so that the server soon has something to do; then twice as much each time. */
+const firstPacketBytes = 16 << 10;
 /** Of one INSERT; its bytes are the other bound. The next is made while the server does this one. */
 const insertsAtOnce = 500;
 
@@ -63,6 +65,30 @@ export function* statementsOf(
       return;
   }
 }
+
+/** Statements that are sent together, in their order: while the server does many of them nobody has to be awake for the next. */
+export function* packets(
+  statements: Iterable<SinkStatement>,
+  limits: StatementLimits,
+): Generator<readonly SinkStatement[], void, void> {
+  let most = Math.min(firstPacketBytes, limits.bytes);
+  let open: SinkStatement[] = [];
+  let length = 0;
+  for (const statement of statements) {
+    const bytes = Buffer.byteLength(statement.sql) + separatorBytes;
+    if (open.length > 0 && length + bytes > most) {
+      yield open;
+      open = [];
+      length = 0;
+      most = Math.min(2 * most, limits.bytes);
+    }
+    open.push(statement);
+    length += bytes;
+  }
+  if (open.length > 0) yield open;
+}
+
+const separatorBytes = 2;
 
 /** Gathers pieces of SQL into statements, as many to one as the limits allow. */
 function* gathered<Piece>(
@@ -124,7 +150,7 @@ function* inserts(
 }
 
 interface UpdatePiece {
-  readonly condition: string;
+  readonly place: RowPlace;
   readonly values: readonly string[];
 }
 
@@ -138,30 +164,36 @@ function* updates(
   const { key } = table;
   // Assignments are done from left to right: a condition on the key would see a key that was set.
   const isAlone = key === undefined || set.some((place) => key.includes(place));
+  const number = numberOf(fitted);
   const pieces = mapped(rows, ({ old, row }) => ({
-    condition: conditionOf(fitted, old),
+    place: placeOf(fitted, old, number),
     values: set.map((place) => valueOf(fitted, place, row)),
   }));
-  const size = ({ condition, values }: UpdatePiece): number =>
-    Buffer.byteLength(condition) * (values.length + 1) + values.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
+  const size = ({ place, values }: UpdatePiece): number =>
+    bytesOf(place) * (values.length + 1) + values.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
   for (const some of gathered(pieces, size, isAlone ? 1 : rowsAtOnce, limits.bytes)) {
-    const sql = checked(updateSql(fitted, set, some), table, limits);
+    const sql = checked(updateSql(fitted, set, some, number), table, limits);
     yield { sql, what: 'update', table, rows: some.length };
   }
 }
 
-function updateSql(fitted: FittedTable, set: readonly number[], pieces: readonly UpdatePiece[]): string {
+function updateSql(
+  fitted: FittedTable,
+  set: readonly number[],
+  pieces: readonly UpdatePiece[],
+  number: FittedColumn | undefined,
+): string {
+  const [first] = pieces;
+  const cases = (index: number): string =>
+    pieces.map(({ place, values }) => `when ${place.literal ?? place.condition} then ${values[index]}`).join(' ');
+  const by = number === undefined ? '' : `${number.sqlName} `;
   const assignments = set.map((place, index) => {
     const { sqlName } = columnOf(fitted, place);
-    const [first] = pieces;
     if (first !== undefined && pieces.length === 1) return `${sqlName} = ${first.values[index]}`;
-    const cases = pieces.map(({ condition, values }) => `when ${condition} then ${values[index]}`);
-    return `${sqlName} = case ${cases.join(' ')} end`;
+    return `${sqlName} = case ${by}${cases(index)} end`;
   });
-  return `update ${fitted.sqlName} set ${assignments.join(', ')} where ${anyOf(
-    fitted,
-    pieces.map((each) => each.condition),
-  )}`;
+  const places = pieces.map(({ place }) => place);
+  return `update ${fitted.sqlName} set ${assignments.join(', ')} where ${anyOf(fitted, places, number)}`;
 }
 
 function* deletes(
@@ -170,18 +202,51 @@ function* deletes(
   limits: StatementLimits,
 ): Generator<SinkStatement, void, void> {
   const { table, sqlName } = fitted;
-  const conditions = mapped(rows, (row) => conditionOf(fitted, row));
+  const number = numberOf(fitted);
+  const places = mapped(rows, (row) => placeOf(fitted, row, number));
   const most = table.key === undefined ? 1 : rowsAtOnce;
-  for (const some of gathered(conditions, (each) => Buffer.byteLength(each) + 6, most, limits.bytes)) {
-    const sql = checked(`delete from ${sqlName} where ${anyOf(fitted, some)}`, table, limits);
+  for (const some of gathered(places, bytesOf, most, limits.bytes)) {
+    const sql = checked(`delete from ${sqlName} where ${anyOf(fitted, some, number)}`, table, limits);
     yield { sql, what: 'delete', table, rows: some.length };
   }
 }
 
+/** What finds one row. */
+interface RowPlace {
+  readonly condition: string;
+  /** Where one whole number is the key: that number. */
+  readonly literal: string | undefined;
+}
+
+const wholeNumbers: ReadonlySet<string> = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint']);
+
+/** The key's only column where it is a whole number: what a server finds quickly in a list, and compares the same in any. */
+function numberOf(fitted: FittedTable): FittedColumn | undefined {
+  const { key } = fitted.table;
+  const [place] = key ?? [];
+  if (place === undefined || key?.length !== 1) return undefined;
+  const column = columnOf(fitted, place);
+  return wholeNumbers.has(column.writer.type.base) && column.notNull ? column : undefined;
+}
+
+function placeOf(fitted: FittedTable, old: RowValues, number: FittedColumn | undefined): RowPlace {
+  if (number === undefined) return { condition: conditionOf(fitted, old), literal: undefined };
+  const [place = 0] = fitted.table.key ?? [];
+  const literal = literalOf(number.writer, sentCell(fitted, place, old));
+  return { condition: `${number.sqlName} = ${literal}`, literal };
+}
+
+function bytesOf({ condition }: RowPlace): number {
+  return Buffer.byteLength(condition) + 6;
+}
+
 /** Without a key, equal rows are the same row for everybody: one of them. */
-function anyOf(fitted: FittedTable, conditions: readonly string[]): string {
-  if (fitted.table.key === undefined) return `${conditions[0]} limit 1`;
-  return conditions.length === 1 ? (conditions[0] ?? '') : conditions.map((each) => `(${each})`).join(' or ');
+function anyOf(fitted: FittedTable, places: readonly RowPlace[], number: FittedColumn | undefined): string {
+  const [first] = places;
+  if (fitted.table.key === undefined) return `${first?.condition} limit 1`;
+  if (places.length === 1) return first?.condition ?? '';
+  if (number === undefined) return places.map(({ condition }) => `(${condition})`).join(' or ');
+  return `${number.sqlName} in (${places.map(({ literal }) => literal).join(', ')})`;
 }
 
 /** What finds the old row: its key, or all that it holds. */

@@ -83,6 +83,16 @@ export function readsCharacterSet(name: string): boolean {
   return /^utf8(?:mb[34])?$/.test(name) || readWhole.has(name) || upperHalves[name] !== undefined;
 }
 
+/** In which a letter of ASCII is written by other bytes, or those bytes stand for another. */
+const withoutAscii: ReadonlySet<string> = new Set(['ucs2', 'utf16', 'utf16le', 'utf32', 'swe7', '']);
+
+/** Which texts in this collation `textReaderOf` gives back as they are: those that are ASCII, all that are UTF-8, or nobody knows which. */
+export function asciiOf(collation: number): 'ascii' | 'utf8 too' | 'none' {
+  const set = setOfCollation.get(collation) ?? '';
+  if (set === 'utf8') return 'utf8 too';
+  return withoutAscii.has(set) ? 'none' : 'ascii';
+}
+
 const readers = new Map<string, TextReader>();
 
 function makeReader(set: string): TextReader {

@@ -5,6 +5,7 @@ import { malformed } from '../../../wire/mysql/body.ts';
 import { readJson } from '../../../wire/mysql/binlog/json.ts';
 import { mariadbCompressed, type BinlogColumn } from '../../../wire/mysql/binlog/table-map.ts';
 import { binaryCollation, readValue, type CellValue } from '../../../wire/mysql/binlog/values.ts';
+import { isInCalendar } from './calendar.ts';
 import { textReaderOf, type TextReader } from './charset.ts';
 import { float4Text, float8Text } from './float-text.ts';
 import { noForm, type ValuePolicy } from './policy.ts';
@@ -113,7 +114,7 @@ function temporal(place: Place, { type }: BinlogColumn, text: string): Buffer | 
   const kept = fraction.replace(/0+$/, '');
   const short = kept === '' ? whole : `${whole}.${kept}`;
   if (type === fieldType.time || type === fieldType.time2) return latin(short);
-  if (place.policy.zeroDate !== 'keep' && !isInCalendar(whole)) {
+  if (place.policy.zeroDate !== 'keep' && !isDay(whole)) {
     if (place.policy.zeroDate === 'null') return null;
     throw noForm(place.table, place.column, 'zeroDate');
   }
@@ -121,14 +122,9 @@ function temporal(place: Place, { type }: BinlogColumn, text: string): Buffer | 
   return latin(isStamp ? `${short}+00` : short);
 }
 
-const daysOf = Object.freeze([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]);
-
-/** `2024-02-29 …`. A year 0 is in no other calendar. */
-function isInCalendar(text: string): boolean {
-  const [year, month, day] = [text.slice(0, 4), text.slice(5, 7), text.slice(8, 10)].map(Number);
-  if (year === undefined || month === undefined || day === undefined || year < 1 || month < 1 || day < 1) return false;
-  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  return day <= (month === 2 && isLeap ? 29 : (daysOf[month - 1] ?? 0));
+/** `2024-02-29 …`. */
+function isDay(text: string): boolean {
+  return isInCalendar(Number(text.slice(0, 4)), Number(text.slice(5, 7)), Number(text.slice(8, 10)));
 }
 
 function textReader(place: Place, read: TextReader): CellReader {

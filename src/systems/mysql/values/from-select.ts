@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { TealError } from '../../../kernel/errors.ts';
 import type { TableName } from '../../../model/catalog.ts';
 import { quoteIdent } from '../quote.ts';
+import { isInCalendar } from './calendar.ts';
 import { float4Text, float8Text } from './float-text.ts';
 import { noForm, policyFor, strictPolicy, type ValuePolicy } from './policy.ts';
 import { parseType, type MysqlType } from '../../../model/mysql-type.ts';
@@ -240,16 +241,12 @@ function enumPlan(name: string, { labels = [] }: MysqlType, fail: (kind: keyof V
   return { select: name, convert: (raw) => (raw.length === 0 ? fail('invalidEnum') : raw) };
 }
 
-const daysOfMonth = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
 /** Whether a text begins with a day of the calendar, `YYYY-MM-DD`, from the year 1 on. */
 function isDate(raw: Buffer): boolean {
   const year = digit(raw, 0) * 1000 + digit(raw, 1) * 100 + digit(raw, 2) * 10 + digit(raw, 3);
   const month = digit(raw, 5) * 10 + digit(raw, 6);
   const day = digit(raw, 8) * 10 + digit(raw, 9);
-  if (year < 1 || month < 1 || month > 12 || day < 1) return false;
-  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  return day <= (daysOfMonth[month - 1] ?? 0) + (month === 2 && isLeap ? 1 : 0);
+  return isInCalendar(year, month, day);
 }
 
 function digit(raw: Buffer, at: number): number {

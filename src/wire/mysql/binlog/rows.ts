@@ -1,3 +1,4 @@
+import { nullMark, type Places } from '../../../kernel/packed-values.ts';
 import { fieldType } from '../binary-values.ts';
 import { BodyReader, malformed } from '../body.ts';
 import { inflateMariadb } from './compression.ts';
@@ -113,7 +114,7 @@ export function hasWholeImages({ body: { columns, before, after } }: RowsHead): 
   return isWhole(before) && isWhole(after);
 }
 
-/** The bytes of each row, both of its images, where these are whole: what `readWholeRow` reads. Views. TEAL-WIRE-001 as `readRows`. */
+/** The bytes of each row, both of its images, where these are whole: what `placeWholeRow` reads. Views. TEAL-WIRE-001 as `readRows`. */
 export function* sliceWholeRows(head: RowsHead, map: TableMap): Generator<Buffer, void, void> {
   if (!hasWholeImages(head)) throw malformed('an event of rows', 'its images are not whole');
   const reader = imagesOf(head, map);
@@ -126,17 +127,21 @@ export function* sliceWholeRows(head: RowsHead, map: TableMap): Generator<Buffer
   }
 }
 
-/** One row as `sliceWholeRows` gives it. */
-export function readWholeRow(
+/**
+ * One row as `sliceWholeRows` gives it: where its values lie in `bytes`. The places of the image before are filled unless it is an insert, those of the image after unless it is a delete; both have room
+ * for all columns. TEAL-WIRE-001 for what is no such row.
+ */
+export function placeWholeRow(
   operation: RowsHead['operation'],
   columns: readonly BinlogColumn[],
   bytes: Buffer,
-): RowChange {
+  before: Places,
+  after: Places,
+): void {
   const reader = new BodyReader(bytes, 'a row');
-  const before = operation === 'insert' ? undefined : readWholeImage(reader, columns);
-  const after = operation === 'delete' ? undefined : readWholeImage(reader, columns);
+  if (operation !== 'insert') placeWholeImage(reader, columns, before);
+  if (operation !== 'delete') placeWholeImage(reader, columns, after);
   reader.end();
-  return { before, after };
 }
 
 function imagesOf({ tableId, body }: RowsHead, map: TableMap): BodyReader {
@@ -166,14 +171,29 @@ function readImage(reader: BodyReader, columns: readonly BinlogColumn[], present
   });
 }
 
-function readWholeImage(reader: BodyReader, columns: readonly BinlogColumn[]): readonly RawCell[] {
+function placeWholeImage(reader: BodyReader, columns: readonly BinlogColumn[], places: Places): void {
   const nulls = reader.bytes((columns.length + 7) >> 3);
-  return columns.map((column, at) => (isSet(nulls, at) ? null : reader.bytes(cellLength(reader, column))));
+  for (let at = 0; at < columns.length; at += 1) {
+    const column = columns[at];
+    if (column === undefined || isSet(nulls, at)) {
+      places[2 * at] = nullMark;
+      places[2 * at + 1] = nullMark;
+      continue;
+    }
+    const length = cellLength(reader, column);
+    const from = reader.at;
+    reader.skip(length);
+    places[2 * at] = from;
+    places[2 * at + 1] = from + length;
+  }
 }
 
 function skipWholeImage(reader: BodyReader, columns: readonly BinlogColumn[]): void {
   const nulls = reader.bytes((columns.length + 7) >> 3);
-  for (const [at, column] of columns.entries()) if (!isSet(nulls, at)) reader.skip(cellLength(reader, column));
+  for (let at = 0; at < columns.length; at += 1) {
+    const column = columns[at];
+    if (column !== undefined && !isSet(nulls, at)) reader.skip(cellLength(reader, column));
+  }
 }
 
 const fixedLengths: Readonly<Record<number, number>> = {

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { isTealError } from '../../../kernel/errors.ts';
 import { readJson } from './json.ts';
-import { hasWholeImages, readRows, readWholeRow, sliceWholeRows, type RawCell } from './rows.ts';
+import { hasWholeImages, placeWholeRow, readRows, sliceWholeRows, type RawCell } from './rows.ts';
 import { BinlogReader, type BinlogEvent } from './stream.ts';
 import type { TableMap } from './table-map.ts';
 import { readValue } from './values.ts';
@@ -121,13 +121,25 @@ describe.each(files)('the recorded $name', ({ name, bytes }) => {
       expect(hasWholeImages(event.rows)).toBe(true);
       const { operation } = event.rows;
       const slices = [...sliceWholeRows(event.rows, event.map)];
-      expect(slices.map((slice) => readWholeRow(operation, event.map.columns, slice))).toEqual([
-        ...readRows(event.rows, event.map),
-      ]);
+      const { columns } = event.map;
+      const [before, after] = [new Int32Array(2 * columns.length), new Int32Array(2 * columns.length)];
+      const cells = (bytes: Buffer, places: Int32Array): readonly RawCell[] =>
+        columns.map((_, at) => {
+          const [from = 0, to] = places.subarray(2 * at, 2 * at + 2);
+          return from < 0 ? null : bytes.subarray(from, to);
+        });
+      const rows = slices.map((slice) => {
+        placeWholeRow(operation, columns, slice, before, after);
+        return {
+          before: operation === 'insert' ? undefined : cells(slice, before),
+          after: operation === 'delete' ? undefined : cells(slice, after),
+        };
+      });
+      expect(rows).toEqual([...readRows(event.rows, event.map)]);
       const [first = Buffer.alloc(0)] = slices;
-      expect(codeOf(() => readWholeRow(operation, event.map.columns, Buffer.concat([first, Buffer.of(0)])))).toBe(
-        'TEAL-WIRE-001',
-      );
+      for (const other of [Buffer.concat([first, Buffer.of(0)]), first.subarray(0, -1)]) {
+        expect(codeOf(() => placeWholeRow(operation, columns, other, before, after))).toBe('TEAL-WIRE-001');
+      }
     }
   });
 
