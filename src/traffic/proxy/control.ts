@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { unreachable } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
+import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import { lineLimitBytes, requestSchema, wordsOf, type ControlAnswer, type ControlRequest } from './control-words.ts';
 import type { DirectedSession, Director } from './director.ts';
 import type { ProxyAbout } from './identity.ts';
@@ -14,6 +15,8 @@ export interface Controlled {
     Director<DirectedSession>,
     'read' | 'stats' | 'look' | 'warm' | 'hold' | 'renew' | 'point' | 'release'
   >;
+  /** Absent where reads of clients cannot be compared. */
+  readonly shadow?: ShadowReads;
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
@@ -99,12 +102,23 @@ export class ControlServer {
         return hub.point(request.side, request.epoch);
       case 'release':
         return hub.release();
+      case 'shadow':
+        return this.#shadow(request.share);
       case 'stop':
         setImmediate(stop);
         return undefined;
       default:
         return unreachable(request, 'control request');
     }
+  }
+
+  async #shadow(share: number | undefined): Promise<ShadowTally> {
+    const { shadow } = this.#controlled;
+    if (shadow === undefined)
+      throw new TealError('TEAL-TRAFFIC-021', 'reads of this family of databases are not compared');
+    if (share === 0) await shadow.end();
+    else if (share !== undefined) await shadow.begin(share);
+    return shadow.tally();
   }
 }
 

@@ -289,6 +289,10 @@ export abstract class Director<Session extends DirectedSession> implements Route
     return this.#sessions.size;
   }
 
+  protected get sessions(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
   has(id: number): boolean {
     return this.#sessions.has(id);
   }

@@ -4,6 +4,7 @@ import type { ProxyConfig } from './config.ts';
 import { Hub } from './hub.ts';
 import { Reception } from './reception.ts';
 import { askEachSide, readTls, serve, type ProxyOptions, type RunningProxy } from './serve.ts';
+import { shadowDesk } from './shadow/desk.ts';
 import { SideDesk } from './side-desk.ts';
 import { readTarget } from './target.ts';
 import { Verifiers } from './verifiers.ts';
@@ -17,7 +18,16 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy & 
     green: new SideDesk(green.target, green.admin, config.connectTimeoutMs),
   };
   const { pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, authFile } = config;
-  const hub = new Hub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, log });
+  const hub = new Hub({
+    desks,
+    pinned,
+    connectTimeoutMs,
+    stragglerMs,
+    warmLimitMs,
+    known,
+    log,
+    shadowDesk: shadowDesk({ blue, green }, config.migration, connectTimeoutMs),
+  });
   const verifiers = new Verifiers(
     () => hub.side,
     authFile === undefined
@@ -28,6 +38,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy & 
   const reception = new Reception({ hub, verifiers, config, databases, log, ...(await readTls(config)) });
   const running = await serve(options, {
     hub,
+    shadow: hub.shadow,
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => checkVerifiers(config, desks, log),
