@@ -8,12 +8,14 @@ import { tellsAll } from '../model/follow-method.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { Router } from '../ports/router.ts';
+import type { ShadowReads } from '../ports/shadow.ts';
 import type { StepFacts } from '../ports/step.ts';
 import type { Spec } from '../spec/spec.ts';
 import { runSteps } from '../engine/run-steps.ts';
 import { askGates } from '../stages/gates/ask-gates.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
 import { moveGroups } from '../stages/groups/move-groups.ts';
+import { shadowStages } from '../stages/shadow/shadow-steps.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import type { Comparison, Verification } from './comparison.ts';
@@ -52,6 +54,8 @@ export interface MigrationOptions {
 /** A router, and how it is ended when nobody needs it any more. */
 export interface ConnectedRouter {
   readonly router: Router;
+  /** Where reads of clients can be compared. */
+  readonly shadow?: ShadowReads;
   stop(): Promise<void>;
   /** It runs on, and is not started again should it die. */
   leave(): Promise<void>;
@@ -83,7 +87,7 @@ export class Migration implements AsyncDisposable {
     this.#carrier = options.connectCarrier(pair, options.loaded);
     this.#connected = connected;
     this.#router = connected.router;
-    this.#stages = pair.stages(this.#carrier);
+    this.#stages = [...pair.stages(this.#carrier), ...shadowStages(options.loaded.spec.shadow, connected.shadow)];
     this.#comparison = pair.comparison({ ...options, journal, carrier: this.#carrier });
     const { onEvent } = options;
     onEvent(opened(options.loaded.spec.name, journal.state));

@@ -82,6 +82,7 @@ async function connectRouter(pair: Pair, loaded: LoadedSpec, supervision: Superv
   const router = await startOrUse(proxyOf(loaded), supervision);
   return {
     router,
+    shadow: router.shadow,
     stop: async () => supervision.end('proxy', async () => router.stop()),
     leave: async () => supervision.leave('proxy'),
     close: async () => undefined,

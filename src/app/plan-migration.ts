@@ -5,6 +5,7 @@ import type { Plan } from '../plan/plan.ts';
 import { renderPlan, renderPlanMarkdown } from '../plan/render.ts';
 import { planOf, type PlannableStage } from '../engine/plan-of.ts';
 import { cutSteps } from '../stages/cutover/cut-steps.ts';
+import { shadowStages } from '../stages/shadow/shadow-steps.ts';
 import { groupSteps } from '../stages/groups/group-steps.ts';
 import { addressOf } from './address.ts';
 import { connectCarrier } from './connect-carrier.ts';
@@ -43,6 +44,7 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
   const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;
   const stages: readonly PlannableStage[] = [
     ...pair.stages(carrier),
+    ...shadowStages(spec.shadow, { begin: unasked, end: unasked, tally: unasked }),
     ...(await groupsStage(pair)),
     {
       id: 'cut over',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { gateDocument } from './gate-document.ts';
 import { parseSize, sizePattern } from './units.ts';
-import { duration, text } from './words.ts';
+import { duration, share, text } from './words.ts';
 
 /**
  * The file as a user writes it (`docs/reference/spec.schema.json` is generated from this). Every field but `name`, `blue` and `green` has the default that a
@@ -194,6 +194,24 @@ const cutover = z
     }
   });
 
+const shadow = z
+  .strictObject({
+    reads: share.describe('Of what clients read: how much of it is put to green too.'),
+    for: duration
+      .default(86_400_000)
+      .describe('How long, before the gates of the cut are asked. It goes on until the cut.'),
+    maxDifferences: z
+      .int()
+      .min(0, 'a number from 0 to 1000000000')
+      .max(1e9, 'a number from 0 to 1000000000')
+      .default(0)
+      .describe('Real differences beyond which it fails.'),
+    atLeast: natural(1e9).default(1).describe('Reads that must have been compared, however long that takes.'),
+  })
+  .describe(
+    "PostgreSQL alone, through Teal's proxy: before the cut a share of what clients read is put to green too, and the answers are compared. docs/guide/shadow.md.",
+  );
+
 const columnMapping = z
   .strictObject({
     rename: text.optional(),
@@ -340,6 +358,7 @@ export const specDocument = z.strictObject({
       heartbeat: duration.default(1_000),
     })
     .prefault({}),
+  shadow: shadow.optional(),
   cutover: cutover.prefault({}),
   soak: soak.prefault({}),
   finalise: z
@@ -357,6 +376,6 @@ export type SpecDocument = z.infer<typeof specDocument>;
 
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
-  words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier'],
+  words: ['canary', 'console', 'revertOn', 'rollBackOn', 'carrier'],
   values: ['nginx', 'envoy', 'dns', 'kubernetes', 'drop', 'sample'],
 });

@@ -117,9 +117,29 @@ describe('every mistake is reported at once, at its place', () => {
   });
 
   test('what is planned is told apart from what is misspelt', () => {
-    expect(mistakes(`${minimal}shadow: { reads: 10% }\n`)).toEqual([
-      '5:1 shadow: this version of Teal does not do this yet',
+    expect(mistakes(`${minimal}canary: { reads: 10% }\n`)).toEqual([
+      '5:1 canary: this version of Teal does not do this yet',
     ]);
+  });
+
+  test('reads that are put to green too', () => {
+    const read = parse(`${minimal}shadow: { reads: 12.5%, for: 1h, maxDifferences: 2 }\n`);
+    expect(read.ok && read.spec.shadow).toEqual({ share: 0.125, forMs: 3_600_000, maxDifferences: 2, atLeast: 1 });
+    expect(mistakes(`${minimal}shadow: { reads: 0%, atLeast: 0 }\n`)).toEqual([
+      '5:18 shadow.reads: expected a share of all, such as 1% or 12.5%',
+      '5:31 shadow.atLeast: expected a number from 1 to 1000000000',
+    ]);
+    const mysql = minimal.replace(/^blue:.*$/m, 'blue: { system: mysql, url: "${MY_URL}" }');
+    for (const [text, why] of [
+      [`${minimal}shadow: { reads: 1% }\ntraffic: { router: none }\n`, "reads are compared by Teal's proxy"],
+      [`${minimal}shadow: { reads: 1% }\nfollow: { method: triggers }\n`, 'how far green is'],
+      [`${mysql}shadow: { reads: 1% }\n`, 'reads are compared between two PostgreSQL databases'],
+    ] as const) {
+      const wrong = parseOf(text);
+      expect(wrong.ok ? [] : wrong.mistakes).toMatchObject([
+        { line: 5, path: 'shadow', message: expect.stringContaining(why) },
+      ]);
+    }
   });
 
   test('a url from a file', () => {

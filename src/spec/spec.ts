@@ -78,6 +78,16 @@ export interface GroupsSpec {
   readonly maxLag: number;
 }
 
+/** Reads of clients that are put to green too. */
+export interface ShadowSpec {
+  /** Of all, more than 0 and at most 1. */
+  readonly share: number;
+  readonly forMs: number;
+  readonly maxDifferences: number;
+  /** Reads that must have been compared. */
+  readonly atLeast: number;
+}
+
 /** A router that is neither Teal's proxy nor none. */
 export type RouterSpec = PgBouncerSpec | HaproxySpec | CommandSpec | WebhookSpec;
 
@@ -118,6 +128,8 @@ export interface Spec {
     readonly spoolLimitBytes: number;
     readonly heartbeatMs: number;
   };
+  /** Absent: nothing is compared. */
+  readonly shadow?: ShadowSpec;
   readonly cutover: {
     readonly maxPauseMs: number;
     readonly drainMs: number;
@@ -183,6 +195,7 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
       spoolLimitBytes: follow.spool,
       heartbeatMs: follow.heartbeat,
     },
+    ...shadowOf(document),
     cutover: {
       maxPauseMs: cutover.maxPause,
       drainMs: cutover.drain ?? Math.round((cutover.maxPause * 2) / 3),
@@ -201,6 +214,12 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
+}
+
+function shadowOf({ shadow }: SpecDocument): Pick<Spec, 'shadow'> {
+  if (shadow === undefined) return {};
+  const { reads, for: forMs, maxDifferences, atLeast } = shadow;
+  return { shadow: { share: reads, forMs, maxDifferences, atLeast } };
 }
 
 /** `-03:30` is -210. */

@@ -147,4 +147,13 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-STAGES-140': {
+    summary: 'Green answers reads of clients otherwise than blue',
+    happened:
+      'Shadow reads found more real differences than `shadow.maxDifferences`: blue gave the same answer before and after, green had applied all of it, and answered something else. Blue is live, and clients noticed nothing.',
+    doThis:
+      '`teal status` tells which statements, what differed and how often. Mend green (collation, extension, setting, missing index or function), or allow as many with `shadow.maxDifferences`; then run `teal up` again: the watch begins anew.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
 } as const satisfies Record<`TEAL-STAGES-${number}`, ErrorEntry>;

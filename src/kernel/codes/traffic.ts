@@ -168,4 +168,12 @@ export const trafficCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-022': {
+    summary: 'The reads of these clients cannot be compared',
+    happened:
+      'Shadow reads were asked of a proxy of MySQL and MariaDB. Reads are compared between two PostgreSQL databases only.',
+    doThis: 'Take `shadow` out of the migration file.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

@@ -9,6 +9,7 @@ import { isTealError, TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
+import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
 import { errorOf, lastWords, type ControlAnswer, type ControlWords } from './control-words.ts';
 import type { ProxyStats } from './director.ts';
@@ -21,6 +22,16 @@ const answerLimitCharacters = 64 << 20;
 /** The Router port over the control socket of a proxy process. Each request has a connection of its own, so none waits for another. */
 export class ProxyRouter implements Router {
   readonly #path: string;
+  /** Beyond the port. Errors of all: TEAL-TRAFFIC-021 where reads cannot be compared. */
+  readonly shadow: ShadowReads = {
+    begin: async (share) => {
+      await this.#ask({ op: 'shadow', share });
+    },
+    end: async () => {
+      await this.#ask({ op: 'shadow', share: 0 });
+    },
+    tally: async () => this.#ask<ShadowTally>({ op: 'shadow' }),
+  };
 
   constructor(controlPath: string) {
     this.#path = controlPath;

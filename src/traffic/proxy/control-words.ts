@@ -21,6 +21,8 @@ export const requestSchema = z.discriminatedUnion('op', [
   z.strictObject({ id: z.int(), op: z.literal('renew'), leaseMs: z.number().min(0) }),
   z.strictObject({ id: z.int(), op: z.literal('point'), side, epoch: z.int().min(0) }),
   z.strictObject({ id: z.int(), op: z.literal('release') }),
+  /** With a share: begins shadow reads anew, or ends them (0). Answered with what was counted. */
+  z.strictObject({ id: z.int(), op: z.literal('shadow'), share: z.number().min(0).max(1).optional() }),
   z.strictObject({ id: z.int(), op: z.literal('stop') }),
 ]);
 

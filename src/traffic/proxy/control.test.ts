@@ -40,6 +40,12 @@ test('is for its owner only, in a folder that is made so', async () => {
   expect(await new ProxyRouter(inside).read()).toEqual({ side: 'blue' });
 });
 
+test('where reads cannot be compared it says so', async () => {
+  const path = join(await folder(), 'proxy.sock');
+  await listening(path);
+  expect(await codeOf(new ProxyRouter(path).shadow.tally())).toBe('TEAL-TRAFFIC-021');
+});
+
 test.each([0o777, 0o1777, 0o720])(
   'is not made in a folder of mode %o, where others could put another',
   async (mode) => {

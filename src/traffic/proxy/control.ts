@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { unreachable } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
+import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import {
   lineLimitBytes,
   requestSchema,
@@ -18,6 +19,8 @@ import type { ProxyAbout } from './identity.ts';
 
 export interface Controlled {
   readonly hub: Directing;
+  /** Absent where reads of clients cannot be compared. */
+  readonly shadow?: ShadowReads;
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
@@ -87,12 +90,23 @@ export class ControlServer {
     switch (request.op) {
       case 'about':
         return about();
+      case 'shadow':
+        return this.#shadow(request.share);
       case 'stop':
         setImmediate(stop);
         return undefined;
       default:
         return direct(hub, request);
     }
+  }
+
+  async #shadow(share: number | undefined): Promise<ShadowTally> {
+    const { shadow } = this.#controlled;
+    if (shadow === undefined)
+      throw new TealError('TEAL-TRAFFIC-022', 'reads of this family of databases are not compared');
+    if (share === 0) await shadow.end();
+    else if (share !== undefined) await shadow.begin(share);
+    return shadow.tally();
   }
 }
 

@@ -324,6 +324,10 @@ export abstract class Director<Session extends DirectedSession> implements Direc
     return this.#sessions.size;
   }
 
+  protected get sessions(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
   has(id: number): boolean {
     return this.#sessions.has(id);
   }

@@ -5,6 +5,7 @@ import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } fro
 import { CustomSettings } from './custom-settings.ts';
 import { Director, type DirectorOptions } from './director.ts';
 import type { Session } from './session.ts';
+import { Shadow, type ShadowDesk } from './shadow/shadow.ts';
 import type { SideDesk } from './side-desk.ts';
 import type { Traffic } from './traffic.ts';
 import { sameTypes, translateTypes, type TypeNumbers } from './type-numbers.ts';
@@ -14,17 +15,33 @@ export type { ProxyStats } from './director.ts';
 export interface HubOptions extends DirectorOptions {
   readonly desks: Readonly<Record<Side, SideDesk>>;
   readonly connectTimeoutMs: number;
+  /** What shadow reads ask of the databases. */
+  readonly shadowDesk: ShadowDesk;
 }
 
 /** Directs the sessions of PostgreSQL. */
 export class Hub extends Director<Session> implements Traffic<Session> {
   readonly settings = new CustomSettings();
+  readonly shadow: Shadow;
   readonly #hubOptions: HubOptions;
   #types: Promise<TypeNumbers> | undefined;
 
   constructor(options: HubOptions) {
     super(options);
     this.#hubOptions = options;
+    this.shadow = new Shadow({
+      desk: options.shadowDesk,
+      connect: async (side, login, signal) => this.connect(side, login, signal),
+      isOpen: () => this.side === 'blue' && !this.holding,
+      sessions: () => this.sessions,
+      learn: async () => this.learn('look'),
+      log: (event, facts) => this.log(event, facts),
+    });
+  }
+
+  override async stop(graceMs: number): Promise<void> {
+    this.shadow.stop();
+    await super.stop(graceMs);
   }
 
   /** A CancelRequest with the key that the proxy gave to a client. An unknown key is ignored, as a server does. */

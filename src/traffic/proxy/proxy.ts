@@ -4,6 +4,7 @@ import type { ProxyConfig } from './config.ts';
 import { Hub } from './hub.ts';
 import { Reception } from './reception.ts';
 import { alone, askEachSide, readTls, type Host, type ProxyOptions, type RunningProxy } from './serve.ts';
+import { shadowDesk } from './shadow/desk.ts';
 import { SideDesk } from './side-desk.ts';
 import { readTarget } from './target.ts';
 import { Verifiers } from './verifiers.ts';
@@ -22,7 +23,17 @@ export async function startProxy(
   const { pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, authFile } = config;
   const { peers } = host;
   const processes = peers?.count;
-  const hub = new Hub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, processes, log });
+  const hub = new Hub({
+    desks,
+    pinned,
+    connectTimeoutMs,
+    stragglerMs,
+    warmLimitMs,
+    known,
+    processes,
+    log,
+    shadowDesk: shadowDesk({ blue, green }, config.migration, connectTimeoutMs),
+  });
   const verifiers = new Verifiers(
     () => hub.side,
     authFile === undefined
@@ -33,6 +44,7 @@ export async function startProxy(
   const reception = new Reception({ hub, verifiers, config, databases, peers, log, ...(await readTls(config)) });
   const running = await host.run(options, {
     hub,
+    shadow: hub.shadow,
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => checkVerifiers(config, desks, log),

@@ -26,6 +26,8 @@ import { Mover } from './mover.ts';
 import { rehearsedAtMost } from './rehearsal.ts';
 import { stableParameters } from './session-state.ts';
 import { Statements, statementLimitBytes } from './statements.ts';
+import type { WatchableSession } from './shadow/shadow.ts';
+import { tappedNeed, type SessionTap } from './shadow/tap.ts';
 import type { Traffic } from './traffic.ts';
 import { UnitCopy } from './unit-copy.ts';
 import { UnitDiscard } from './unit-discard.ts';
@@ -36,11 +38,12 @@ import { telling, Units } from './units.ts';
  * where the session stands (`Units`) and which statements it has prepared (`Statements`). While the gate is closed a unit that has not begun
  * waits, a transaction that runs goes on to its end, and the session may be given another backend.
  */
-export class Session implements LinkOwner, DirectedSession {
+export class Session implements LinkOwner, DirectedSession, WatchableSession {
   readonly key: BackendKey;
   readonly name: string;
   readonly #traffic: Traffic<Session>;
   readonly #client: Socket;
+  readonly #login: BackendLogin;
   readonly #mover: Mover;
   readonly #units = new Units();
   readonly #statements = new Statements();
@@ -73,6 +76,8 @@ export class Session implements LinkOwner, DirectedSession {
   readonly #unit = new UnitCopy();
   #fence: Buffer | undefined;
   #fencedSinceMs: number | undefined;
+  /** While its reads are compared with those of the other side. */
+  #tap: SessionTap | undefined;
 
   constructor(
     traffic: Traffic<Session>,
@@ -89,6 +94,7 @@ export class Session implements LinkOwner, DirectedSession {
     this.#shown = new Map(link.parameters);
     this.#link = link;
     this.#lastSide = link.side;
+    this.#login = login;
     this.#mover = new Mover(login, async (side, who) => traffic.connect(side, who, this.#ended.signal));
     this.#messages = new ClientMessages({
       units: this.#units,
@@ -99,10 +105,14 @@ export class Session implements LinkOwner, DirectedSession {
     this.#clientTap = new FrameTap(
       {
         gate: (type, at) => this.#gate(type, at),
-        need: (type, length) => this.#messages.need(type, length),
+        need: (type, length) => {
+          const need = this.#messages.need(type, length);
+          return this.#tap === undefined ? need : Math.max(need, tappedNeed(type, length));
+        },
         see: (bytes, start, end, length) => {
           this.#mover.touch();
           if (bytes[start] === frontend.terminate) this.#leaving = true;
+          if (this.#tap !== undefined) this.#tell(this.#tap, bytes.subarray(start, end), length);
           return this.#messages.see(bytes, start, end, length);
         },
       },
@@ -125,6 +135,7 @@ export class Session implements LinkOwner, DirectedSession {
     client.on('end', () => this.end());
     this.#link?.attach(this);
     this.refresh();
+    this.#beginWatch();
     client.resume();
   }
 
@@ -233,6 +244,31 @@ export class Session implements LinkOwner, DirectedSession {
   /** Asks the present backend for the session's state when that may have changed; what cannot cross is in `mover` then. Safe to call at any time. */
   async look(): Promise<void> {
     return this.#alone(async () => this.#readState());
+  }
+
+  // ---- shadow reads
+
+  get isWatched(): boolean {
+    return this.#tap?.isOver === false;
+  }
+
+  async watch(): Promise<void> {
+    await this.look();
+    this.#beginWatch();
+  }
+
+  /** Only where all of its state is known. */
+  #beginWatch(): void {
+    const { dirty, pins, state } = this.#mover;
+    if (this.gone || this.isWatched || dirty || pins.length > 0) return;
+    this.#tap = this.#traffic.shadow?.tap({ login: this.#login, state, shown: new Map(this.#shown) });
+  }
+
+  #tell(tap: SessionTap, head: Buffer, length: number): void {
+    const units = this.#units;
+    const alone = units.outstanding === 0 && !units.midUnit && this.#backendTap.atFrameEnd;
+    tap.client(head, length, { alone, status: units.status, parseOf: (name) => this.#statements.parseOf(name) });
+    if (tap.isOver) this.#tap = undefined;
   }
 
   async #alone(work: () => Promise<void>): Promise<void> {
@@ -389,6 +425,7 @@ export class Session implements LinkOwner, DirectedSession {
 
   data(chunk: Buffer): void {
     this.#traffic.counters.bytesOut += chunk.length;
+    this.#tap?.answer(chunk);
     this.#backendTap.push(chunk);
     if (!this.#settled) return;
     this.#settled = false;
@@ -462,6 +499,7 @@ export class Session implements LinkOwner, DirectedSession {
     for (const parse of this.#units.ready(transactionStatus)) this.#statements.failed(parse);
     this.#settled = true;
     const error = this.#fence;
+    this.#tap?.ready(transactionStatus, error !== undefined && transactionStatus === status.idle);
     if (error === undefined) {
       this.#fencedSinceMs = undefined;
       this.#traffic.counters.queries += 1;
@@ -642,6 +680,7 @@ export class Session implements LinkOwner, DirectedSession {
     this.#units.restart();
     this.#backendTap = this.#newBackendTap();
     this.#unit.drop();
+    this.#tap?.restart();
     this.#leaving = false;
     this.#tellParameters(next.parameters);
     next.attach(this);

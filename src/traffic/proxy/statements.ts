@@ -39,6 +39,11 @@ export class Statements {
     return known?.toldIn === undefined ? known?.knownOn : undefined;
   }
 
+  /** The Parse of a statement that the session has; undefined also when it was too long to keep. */
+  parseOf(name: string): Buffer | undefined {
+    return this.#byName.get(name)?.bytes;
+  }
+
   /** A Parse of this name is on its way to `backend`: no need to send ours before a Bind that follows. */
   parsing(name: string, backend: number): void {
     this.#expect(name, backend, undefined);

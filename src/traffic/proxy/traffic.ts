@@ -2,6 +2,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { BackendLink } from './backend-link.ts';
 import type { BackendLogin, ConnectResult } from './connector.ts';
 import type { CustomSettings } from './custom-settings.ts';
+import type { Shadow } from './shadow/shadow.ts';
 import type { TypeNumbers } from './type-numbers.ts';
 
 /** What a session asks of those who direct the traffic. */
@@ -10,6 +11,8 @@ export interface Traffic<Session> {
   readonly holding: boolean;
   readonly settings: CustomSettings;
   readonly counters: Counters;
+  /** Compares what clients read with what the other side would have answered. */
+  readonly shadow: Pick<Shadow, 'tap'> | undefined;
   /** How long a statement that met the fence may wait for an owner. */
   readonly stragglerMs: number;
   connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult>;

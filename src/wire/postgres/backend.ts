@@ -14,6 +14,7 @@ export const backend = Object.freeze({
   closeComplete: 0x33, // 3
   commandComplete: 0x43, // C
   emptyQuery: 0x49, // I
+  rowDescription: 0x54, // T
   dataRow: 0x44, // D
   copyIn: 0x47, // G
   negotiateVersion: 0x76, // v
@@ -102,6 +103,29 @@ export function readDataRow(bytes: Buffer): readonly (Buffer | null)[] {
   const columns = Array.from({ length: body.uint16() }, () => {
     const length = body.int32();
     return length === -1 ? null : body.bytes(length);
+  });
+  body.end();
+  return columns;
+}
+
+export interface Column {
+  readonly name: string;
+  /** Number of its type (oid). */
+  readonly type: number;
+  /** Its values come in the type's binary form, not as text. */
+  readonly binary: boolean;
+}
+
+export function readRowDescription(bytes: Buffer): readonly Column[] {
+  const body = bodyOf(bytes, 'RowDescription');
+  const columns = Array.from({ length: body.uint16() }, () => {
+    const name = body.text();
+    // Table and column that it is of.
+    body.bytes(6);
+    const type = body.uint32();
+    // Size and modifier of the type.
+    body.bytes(6);
+    return { name, type, binary: body.int16() === 1 };
   });
   body.end();
   return columns;

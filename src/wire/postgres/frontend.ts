@@ -1,4 +1,4 @@
-import { BodyReader, frame, int16, int32, zeroTerminated } from './body.ts';
+import { BodyReader, frame, int16, int32, malformed, zeroTerminated } from './body.ts';
 import { frameHeaderBytes } from './frames.ts';
 
 /**
@@ -100,6 +100,25 @@ export function encodeBind(statement: string, parameters: readonly (Buffer | nul
   const values = parameters.flatMap((value) => (value === null ? [int32(-1)] : [int32(value.length), value]));
   const count = int16(parameters.length);
   return frame('B', zeroTerminated(''), zeroTerminated(statement), int16(0), count, ...values, int16(0));
+}
+
+/** The same Bind for the unnamed statement and the unnamed portal; undefined when it is of a portal with a name. */
+export function unnamedBind(bind: Buffer): Buffer | undefined {
+  if (bind[frameHeaderBytes] !== 0) return undefined;
+  const nameEnd = bind.indexOf(0, frameHeaderBytes + 1);
+  if (nameEnd === -1) throw malformed('Bind', 'a text is not terminated');
+  return frame('B', Buffer.from([0]), bind.subarray(nameEnd));
+}
+
+/** Asks for the columns of the unnamed portal. */
+export function encodeDescribePortal(): Buffer {
+  return frame('D', Buffer.from('P'), zeroTerminated(''));
+}
+
+/** Whether an Execute asks for all rows of the unnamed portal. */
+export function isWholeExecute(bytes: Buffer): boolean {
+  const body = bodyOf(bytes, 'Execute');
+  return body.text() === '' && body.int32() === 0;
 }
 
 /** Of a statement. Its name as bytes: it is in whatever encoding the client speaks. */

@@ -9,17 +9,21 @@ import {
   readError,
   readKeyData,
   readParameterStatus,
+  readRowDescription,
 } from './backend.ts';
 import { frame } from './body.ts';
 import { FrameReader } from './frames.ts';
 import {
   encodeBind,
+  encodeDescribePortal,
   encodeParse,
   encodeSaslInitial,
+  isWholeExecute,
   namedStatement,
   readParse,
   readPassword,
   readSaslInitial,
+  unnamedBind,
 } from './frontend.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
@@ -64,6 +68,21 @@ describe('messages of a client', () => {
     const named = (byte: number): string | undefined =>
       namedStatement(frame('B', Buffer.from([0, byte, 0, 0, 0, 0, 0, 0, 0])));
     expect(new Set([0xe8, 0xe9, 0xff].map(named)).size).toBe(3);
+  });
+
+  test('a Bind of a named statement as one of the unnamed', () => {
+    expect(unnamedBind(encodeBind('name', [Buffer.from('ab'), null]))).toEqual(
+      encodeBind('', [Buffer.from('ab'), null]),
+    );
+    expect(unnamedBind(frame('B', Buffer.from('portal\0name\0\0\0')))).toBeUndefined();
+    expect(codeOf(() => unnamedBind(frame('B', Buffer.from('\0name'))))).toBe('TEAL-WIRE-001');
+  });
+
+  test('Describe and Execute of the unnamed portal', () => {
+    expect(encodeDescribePortal().toString('hex')).toBe(hex('44 00000006 50 00').toString('hex'));
+    expect(isWholeExecute(frame('E', hex('00 00000000')))).toBe(true);
+    expect(isWholeExecute(frame('E', hex('00 0000000a')))).toBe(false);
+    expect(isWholeExecute(frame('E', hex('61 00 00000000')))).toBe(false);
   });
 
   test('SASL', () => {
@@ -112,6 +131,14 @@ describe('messages of a server', () => {
       null,
       Buffer.alloc(0),
     ]);
+  });
+
+  test('columns', () => {
+    const column = hex('00004000 0001 00000017 0004 ffffffff 0001');
+    expect(readRowDescription(frame('T', hex('0001'), Buffer.from('größe\0'), column))).toEqual([
+      { name: 'größe', type: 23, binary: true },
+    ]);
+    expect(codeOf(() => readRowDescription(frame('T', hex('0002'), Buffer.from('a\0'), column)))).toBe('TEAL-WIRE-001');
   });
 
   test('an error is read as it was written', () => {

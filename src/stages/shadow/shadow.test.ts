@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import { noCounts, type ShadowReads, type ShadowTally } from '../../ports/shadow.ts';
+import type { StepContext } from '../../ports/step.ts';
+import { judgeShadow } from './decide.ts';
+import { shadowStages } from './shadow-steps.ts';
+
+const spec = { share: 0.1, forMs: 60_000, maxDifferences: 0, atLeast: 10 };
+
+function tallied(given: Partial<ShadowTally>): ShadowTally {
+  const rest = { share: 0.1, watchedMs: 60_000, shed: 0, skipped: {}, sessionsLeftOut: 0, statements: [] };
+  return { ...noCounts, ...rest, compared: 10, equal: 10, ...given };
+}
+
+test.each([
+  ['enough', {}],
+  ['not yet', { watchedMs: 59_999 }],
+  ['not yet', { compared: 9 }],
+  ['different', { real: 1, watchedMs: 0 }],
+  ['not watched', { share: 0 }],
+  ['not watched', { share: 0.2, real: 1 }],
+  ['enough', { lag: 5, volatile: 5, unsettled: 5, unanswered: 5, shed: 5 }],
+] as const)('it is %s', (verdict, given) => {
+  expect(judgeShadow(tallied(given), spec).verdict).toBe(verdict);
+});
+
+test('as many differences as the file allows are allowed', () => {
+  expect(judgeShadow(tallied({ real: 2 }), { ...spec, maxDifferences: 2 }).verdict).toBe('enough');
+});
+
+/** A proxy that tells one tally after the other. */
+class Told implements ShadowReads {
+  readonly begun: number[] = [];
+  readonly #tallies: ShadowTally[];
+
+  constructor(...tallies: readonly Partial<ShadowTally>[]) {
+    this.#tallies = tallies.map(tallied);
+  }
+
+  async begin(share: number): Promise<void> {
+    this.begun.push(share);
+  }
+
+  async end(): Promise<void> {
+    this.begun.push(0);
+  }
+
+  async tally(): Promise<ShadowTally> {
+    const [next, ...rest] = this.#tallies;
+    if (rest.length > 0) this.#tallies.shift();
+    return next ?? tallied({});
+  }
+}
+
+const context = {
+  signal: new AbortController().signal,
+  progress: () => undefined,
+  facts: () => undefined,
+  before: undefined,
+} satisfies StepContext;
+
+function steps(told: Told) {
+  const [begin, watch] = shadowStages(spec, told)[0]?.steps ?? [];
+  if (begin === undefined || watch === undefined) throw new Error('no steps');
+  return { begin, watch };
+}
+
+test('a file without it has no such stage', () => {
+  expect(shadowStages(undefined, undefined)).toEqual([]);
+});
+
+test('it begins once, and is ended when it is undone', async () => {
+  const told = new Told({ share: 0 }, { share: 0.1 });
+  const { begin } = steps(told);
+  expect(await begin.probe(context)).toEqual({ state: 'not done' });
+  await begin.act(context);
+  expect(await begin.probe(context)).toMatchObject({ state: 'done' });
+  await begin.undo(context);
+  expect(told.begun).toEqual([0.1, 0]);
+});
+
+test('a difference ends the watch with an error that names the statement', async () => {
+  const example = { kind: 'count', blue: '2 rows', green: '1 row', atIso: '' } as const;
+  const latencies = { blue: {}, green: {} };
+  const statements = [{ ...noCounts, real: 1, statement: 'select ?', example, latencies }];
+  const told = new Told({ real: 0, watchedMs: 0 }, { real: 1, statements });
+  const findings = ['1 times: select ? (blue 2 rows, green 1 row)'];
+  await expect(steps(told).watch.act(context)).rejects.toMatchObject({ code: 'TEAL-STAGES-140', facts: { findings } });
+  expect(told.begun).toEqual([]);
+});
+
+test('the command that is run again after differences begins anew', async () => {
+  const told = new Told({ real: 1 }, {});
+  await steps(told).watch.act(context);
+  expect(told.begun).toEqual([0.1]);
+});
+
+test('a proxy that was started again is told again', async () => {
+  const told = new Told({ watchedMs: 1 }, { share: 0, watchedMs: 0 }, {});
+  await steps(told).watch.act(context);
+  expect(told.begun).toEqual([0.1]);
+});

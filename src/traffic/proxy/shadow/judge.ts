@@ -1,0 +1,204 @@
+import { normalised, tokensOf, type Token } from './tokens.ts';
+
+/** Why a statement is not asked of green. */
+export type SkipReason =
+  | 'no read'
+  | 'locks rows'
+  | 'several statements'
+  | 'calls a volatile function'
+  | 'reads what is of the server itself'
+  | 'not understood'
+  | 'too long'
+  | 'not a whole answer'
+  | 'a type that is not built in'
+  | 'a transaction that may have written'
+  | 'several at once'
+  | 'too large an answer'
+  | 'interrupted'
+  | 'found volatile before'
+  | 'found different before';
+
+/** A statement that reads and does nothing else, as far as its text tells. */
+export interface Read {
+  /** Without values: what it is counted under. */
+  readonly statement: string;
+  /** It says itself in which order its rows come. */
+  readonly ordered: boolean;
+  /** It takes some rows of many, and does not say which. */
+  readonly arbitrary: boolean;
+}
+
+export interface Judged {
+  readonly read?: Read;
+  readonly why?: SkipReason;
+  /** Nothing of the session (settings, temporary tables, role) is another after it. */
+  readonly keepsSession: boolean;
+  /** A transaction has neither written nor changed what its reads see because of it. */
+  readonly writesNothing: boolean;
+}
+
+/** Names of functions that may do or tell something else each time; lower case, without their schema. */
+export interface VolatileFunctions {
+  /** Of PostgreSQL itself. */
+  readonly builtIn: ReadonlySet<string>;
+  /** Of users and extensions: they may also change the session. */
+  readonly own: ReadonlySet<string>;
+}
+
+/** Longer ones are judged by their first word. */
+export const judgedBytes = 8 << 10;
+const keptTexts = 1_000;
+
+const reads = new Set(['select', 'with', 'values', 'table']);
+const writes = new Set(['insert', 'update', 'delete', 'merge', 'copy', 'truncate']);
+const transactionControl = new Set(['begin', 'start', 'commit', 'end', 'rollback', 'abort', 'savepoint', 'release']);
+const harmless = new Set(
+  'show explain fetch move close lock analyze vacuum reindex refresh comment grant revoke notify listen unlisten deallocate declare alter drop checkpoint cluster'.split(
+    ' ',
+  ),
+);
+const lockStrengths = new Set(['update', 'share', 'no', 'key']);
+/** They hold something else on every server, though it is the same data. */
+const ofServer = new Set([
+  'ctid',
+  'xmin',
+  'xmax',
+  'cmin',
+  'cmax',
+  'tableoid',
+  'oid',
+  'current_catalog',
+  'information_schema',
+]);
+const functionsOfServer = /^(?:pg_|inet_|txid_|has_|version$|current_database$|current_setting$)/;
+
+/** What may be done with statements, by their text. Each text is looked at once, as long as it is among the last thousand. */
+export class Judge {
+  readonly #volatile: VolatileFunctions;
+  readonly #known = new Map<string, Judged>();
+
+  constructor(volatile: VolatileFunctions) {
+    this.#volatile = volatile;
+  }
+
+  /** `text`: one character a byte; whole, unless it is longer than `judgedBytes`. */
+  judge(text: string): Judged {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const judged = text.length > judgedBytes ? judgeHead(text) : judgeText(text, this.#volatile);
+    if (text.length > judgedBytes) return judged;
+    if (this.#known.size >= keptTexts) {
+      const [oldest] = this.#known.keys();
+      if (oldest !== undefined) this.#known.delete(oldest);
+    }
+    this.#known.set(text, judged);
+    return judged;
+  }
+}
+
+function judgeHead(text: string): Judged {
+  const first = /^\s*([a-z]+)\b/i.exec(text)?.[1]?.toLowerCase() ?? '';
+  return { why: 'too long', keepsSession: writes.has(first), writesNothing: false };
+}
+
+/** Pure; see `Judge`. */
+export function judgeText(text: string, volatile: VolatileFunctions): Judged {
+  const tokens = tokensOf(text);
+  if (tokens === undefined) return { why: 'not understood', keepsSession: false, writesNothing: false };
+  const statements = split(tokens);
+  const [only] = statements;
+  if (only === undefined) return { why: 'no read', keepsSession: true, writesNothing: true };
+  if (statements.length === 1) return judgeStatement(only, volatile);
+  return {
+    why: 'several statements',
+    keepsSession: statements.every((each) => judgeStatement(each, volatile).keepsSession),
+    writesNothing: false,
+  };
+}
+
+function split(tokens: readonly Token[]): readonly (readonly Token[])[] {
+  const statements: Token[][] = [[]];
+  for (const token of tokens) {
+    if (token.kind === 'symbol' && token.text === ';') statements.push([]);
+    else statements.at(-1)?.push(token);
+  }
+  return statements.filter((statement) => statement.length > 0);
+}
+
+function judgeStatement(tokens: readonly Token[], volatile: VolatileFunctions): Judged {
+  const keepsSession = keeps(tokens, volatile);
+  const first = firstWord(tokens);
+  if (transactionControl.has(first)) return { why: 'no read', keepsSession: true, writesNothing: true };
+  const why = whyNoRead(tokens, volatile);
+  if (why !== undefined) {
+    const isOfTransaction = first === 'set' && tokens[1]?.text === 'transaction';
+    return { why, keepsSession, writesNothing: isOfTransaction || first === 'show' };
+  }
+  return { read: readOf(tokens), keepsSession, writesNothing: true };
+}
+
+/** Also behind an opening bracket. */
+function firstWord(tokens: readonly Token[]): string {
+  return tokens.find(({ text }) => text !== '(')?.text ?? '';
+}
+
+function keeps(tokens: readonly Token[], volatile: VolatileFunctions): boolean {
+  const first = firstWord(tokens);
+  const called = calls(tokens);
+  if (called.some((name) => name === 'set_config' || volatile.own.has(name))) return false;
+  if (transactionControl.has(first) || harmless.has(first) || writes.has(first)) return true;
+  // They end with the transaction, and until then they count as if it had written.
+  if (first === 'set') return ['local', 'transaction', 'constraints'].includes(tokens[1]?.text ?? '');
+  const words = new Set(tokens.filter(({ kind }) => kind === 'word').map(({ text }) => text));
+  // SELECT INTO may make a temporary table, which hides another one.
+  if (reads.has(first)) return !words.has('into') || words.has('insert') || words.has('merge');
+  return first === 'create' && !words.has('temp') && !words.has('temporary') && !words.has('pg_temp');
+}
+
+function whyNoRead(tokens: readonly Token[], volatile: VolatileFunctions): SkipReason | undefined {
+  if (!reads.has(firstWord(tokens))) return 'no read';
+  const isWord = (at: number, among: ReadonlySet<string>): boolean => {
+    const token = tokens[at];
+    return token?.kind === 'word' && among.has(token.text);
+  };
+  for (const [at, { kind, text }] of tokens.entries()) {
+    if (kind !== 'word') continue;
+    if (text === 'for' && isWord(at + 1, lockStrengths)) return 'locks rows';
+    if (writes.has(text) || text === 'into') return 'no read';
+    if (text === 'tablesample') return 'calls a volatile function';
+    const isSchemaOfCall = tokens[at + 1]?.text === '.' && tokens[at + 3]?.text === '(';
+    if (ofServer.has(text) || (text.startsWith('pg_') && !(text === 'pg_catalog' && isSchemaOfCall))) {
+      return 'reads what is of the server itself';
+    }
+    if (text === 'teal' && tokens[at + 1]?.text === '.') return 'reads what is of the server itself';
+  }
+  const called = calls(tokens);
+  if (called.some((name) => volatile.builtIn.has(name) || volatile.own.has(name))) return 'calls a volatile function';
+  return called.some((name) => functionsOfServer.test(name)) ? 'reads what is of the server itself' : undefined;
+}
+
+/** Names before an opening bracket. */
+function calls(tokens: readonly Token[]): readonly string[] {
+  return tokens
+    .filter(({ kind }, at) => (kind === 'word' || kind === 'quoted') && tokens[at + 1]?.text === '(')
+    .map(({ kind, text }) => (kind === 'quoted' ? text.slice(1, -1).replaceAll('""', '"') : text));
+}
+
+function readOf(tokens: readonly Token[]): Read {
+  const outer = outermost(tokens);
+  const ordered = outer.some(({ text }, at) => text === 'order' && outer[at + 1]?.text === 'by');
+  const limited = outer.some(({ kind, text }) => kind === 'word' && ['limit', 'fetch', 'offset'].includes(text));
+  return { statement: normalised(tokens), ordered, arbitrary: limited && !ordered };
+}
+
+/** What lies in no brackets. */
+function outermost(tokens: readonly Token[]): readonly Token[] {
+  let depth = 0;
+  return tokens.filter(({ kind, text }) => {
+    if (kind !== 'symbol') return depth === 0;
+    if (text === '(' || text === '[') depth += 1;
+    else if (text === ')' || text === ']') depth -= 1;
+    else return depth === 0;
+    return false;
+  });
+}

@@ -1,0 +1,64 @@
+import type { BackendLogin } from '../connector.ts';
+import type { SessionState } from '../session-state.ts';
+import type { Read } from './judge.ts';
+
+/** Of a client's session, all that its reads depend on. */
+export interface SessionFacts {
+  readonly login: BackendLogin;
+  readonly state: SessionState;
+  /** Parameters as the client knows them. */
+  readonly shown: ReadonlyMap<string, string>;
+}
+
+/** One read of a client, as blue has answered it. */
+export interface Sample {
+  readonly session: SessionFacts;
+  readonly read: Read;
+  /** The same question in messages that end in one ReadyForQuery; it asks for the columns. */
+  readonly message: Buffer;
+  readonly answer: readonly Buffer[];
+  readonly blueMs: number;
+}
+
+/** Waits in order, up to a limit of numbers and bytes; beyond it nothing is taken. */
+export class BoundedQueue<T> {
+  readonly #items: { readonly item: T; readonly bytes: number }[] = [];
+  readonly #limit: { readonly items: number; readonly bytes: number };
+  #bytes = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(limit: { readonly items: number; readonly bytes: number }) {
+    this.#limit = limit;
+  }
+
+  /** False when there is no room. */
+  offer(item: T, bytes: number): boolean {
+    if (this.#items.length >= this.#limit.items || this.#bytes + bytes > this.#limit.bytes) return false;
+    this.#items.push({ item, bytes });
+    this.#bytes += bytes;
+    this.#waiting.shift()?.();
+    return true;
+  }
+
+  /** The next one, once there is one. Undefined when the signal is aborted. */
+  async next(signal: AbortSignal): Promise<T | undefined> {
+    while (!signal.aborted) {
+      const first = this.#items.shift();
+      if (first !== undefined) {
+        this.#bytes -= first.bytes;
+        return first.item;
+      }
+      await this.#filled(signal);
+    }
+    return undefined;
+  }
+
+  async #filled(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
+    this.#waiting.push(wake);
+    signal.addEventListener('abort', wake, { once: true });
+    await promise;
+    signal.removeEventListener('abort', wake);
+  }
+}
