@@ -4,12 +4,12 @@ import type { ReadOwner } from '../ports/owner.ts';
 import type { CommandSpec, PgBouncerSpec, Spec, WebhookSpec } from '../spec/spec.ts';
 import { finding, type Finding } from '../stages/assess/finding.ts';
 import { commandDesk } from '../traffic/custom/commands.ts';
-import { runProgram } from '../traffic/custom/program.ts';
-import { CustomRouter } from '../traffic/custom/router.ts';
 import { webhookDesk } from '../traffic/custom/webhook.ts';
+import { DeskRouter } from '../traffic/desk-router.ts';
 import { HaproxyRouter } from '../traffic/haproxy/router.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
 import { PgBouncerRouter } from '../traffic/pgbouncer/router.ts';
+import { runProgram } from '../traffic/program.ts';
 import type { Pair } from './pair.ts';
 
 /** A router that is not Teal's own process: it is only spoken to. */
@@ -26,10 +26,10 @@ export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter |
     case 'haproxy':
       return new HaproxyRouter({ ...via, readOwner });
     case 'command':
-      return new CustomRouter({ desk: commandDesk(via), switching: switchingOf(via), readOwner });
+      return new DeskRouter({ desk: commandDesk(via), switching: switchingOf(via), readOwner });
     case 'webhook': {
       const desk = webhookDesk({ ...via, migration: spec.name });
-      return new CustomRouter({ desk, switching: switchingOf(via), readOwner });
+      return new DeskRouter({ desk, switching: switchingOf(via), readOwner });
     }
   }
 }
