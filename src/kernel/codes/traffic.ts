@@ -115,11 +115,11 @@ export const trafficCodes = {
     dataMayDiffer: 'no',
   },
   'TEAL-TRAFFIC-016': {
-    summary: 'The configuration file of PgBouncer cannot be changed',
+    summary: 'The configuration file of a router cannot be changed',
     happened:
-      'The file in `traffic.config` cannot be read or replaced, or does not have exactly one line for the database in its [databases].',
+      'The file in `traffic.config` cannot be read or replaced, or does not have what Teal changes in it: of PgBouncer exactly one line for the database in its [databases], of nginx exactly one `default …;` and one `listen` of those in `traffic.status`.',
     doThis:
-      'Name the file that has the line itself (what it includes is not looked into). Teal makes a copy beside it and renames that: its folder must be writable, and the owner of the file kept. Where that cannot be, give a program instead of a path (docs/guide/routers.md).',
+      'Name the file that has the line itself (what it includes is not looked into). Teal makes a copy beside it and renames that: its folder must be writable, and the owner of the file kept. Where that cannot be, give PgBouncer a program instead of a path; docs/guide/routers.md shows each file.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -174,6 +174,15 @@ export const trafficCodes = {
       'Shadow reads were asked of a proxy of MySQL and MariaDB. Reads are compared between two PostgreSQL databases only.',
     doThis: 'Take `shadow` out of the migration file.',
     retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-023': {
+    summary: 'Workers of nginx do not lead where they were told',
+    happened:
+      'Nobody answered at `traffic.status`, or there were still workers that led elsewhere `traffic.timeout` after nginx was to read its files anew.',
+    doThis:
+      'Look into the error log of nginx, and whether `traffic.reload` reaches the nginx that answers at `traffic.status`. Once a cut is decided nginx is told again until it leads to the new side.',
+    retry: 'auto',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

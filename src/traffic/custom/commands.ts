@@ -1,7 +1,7 @@
 import { TealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
-import { runProgram } from './program.ts';
-import type { Desk, DeskState } from './router.ts';
+import type { Desk, DeskState } from '../desk-router.ts';
+import { runProgram } from '../program.ts';
 
 export interface CommandDeskOptions {
   /** Programs and their arguments; no shell. What each is given and must answer: docs/guide/routers.md. */

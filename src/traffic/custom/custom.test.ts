@@ -11,9 +11,9 @@ import { waitFor } from '../../kernel/clock.ts';
 import { isTealError, type ErrorCode } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { OwnerRow } from '../../ports/fence.ts';
+import { DeskRouter, type Desk } from '../desk-router.ts';
+import { runProgram } from '../program.ts';
 import { commandDesk } from './commands.ts';
-import { runProgram } from './program.ts';
-import { CustomRouter, type Desk } from './router.ts';
 import { webhookDesk } from './webhook.ts';
 
 const hold = { cut: 'e1a1', leaseMs: 30_000, drainMs: 10_000 };
@@ -21,7 +21,7 @@ const hold = { cut: 'e1a1', leaseMs: 30_000, drainMs: 10_000 };
 /** A router by a desk, and clients that go by what the desk has written down. */
 function worldOf(desk: Desk, isAt: () => Promise<Side>, end: () => Promise<void>): RouterWorld {
   const owners: Partial<Record<Side, OwnerRow>> = {};
-  const router = new CustomRouter({
+  const router = new DeskRouter({
     desk,
     switching: { clients: 'stale', upToMs: 30_000 },
     readOwner: async (side) => owners[side],
@@ -79,7 +79,7 @@ describe('programs', () => {
 
   test('those that can hold are asked to, in the time that there is, and to release', async () => {
     await using folder = await folderOf();
-    const router = new CustomRouter({
+    const router = new DeskRouter({
       desk: commandDesk({
         read: ['sh', '-c', 'test -e held && echo blue holding || echo blue'],
         point: ['true'],
@@ -113,8 +113,8 @@ describe('programs', () => {
     );
     const told = await run('sh', '-c', 'yes | head -c 100000');
     expect(told.length).toBe(4_096);
-    const reading = (...read: string[]): CustomRouter =>
-      new CustomRouter({
+    const reading = (...read: string[]): DeskRouter =>
+      new DeskRouter({
         desk: commandDesk({ read, point: ['true'], folder: folder.path, timeoutMs: 30_000 }),
         switching: { clients: 'connections drop' },
         readOwner: async () => undefined,
@@ -218,7 +218,7 @@ describe('a service', () => {
 
   test('that can hold is asked to, and to release', async () => {
     await using it = await service();
-    const router = new CustomRouter({
+    const router = new DeskRouter({
       desk: webhookDesk({ ...options, holds: true, url: it.url }),
       switching: { clients: 'none fails' },
       readOwner: async () => undefined,
@@ -256,13 +256,13 @@ describe('a service', () => {
   test('that is not there, or answers something else, is a finding', async () => {
     const away = webhookDesk({ ...options, timeoutMs: 300, url: 'http://127.0.0.1:1/' });
     const rest = { switching: { clients: 'connections drop' }, readOwner: async () => undefined } as const;
-    const gone = new CustomRouter({ ...rest, desk: away });
+    const gone = new DeskRouter({ ...rest, desk: away });
     expect(await gone.check()).toMatchObject([
       { severity: 'blocker', what: expect.stringContaining('TEAL-TRAFFIC-020: read:') },
     ]);
     await using it = await service();
     it.side = 'teal' as Side;
-    const odd = new CustomRouter({ ...rest, desk: webhookDesk({ ...options, url: it.url }) });
+    const odd = new DeskRouter({ ...rest, desk: webhookDesk({ ...options, url: it.url }) });
     expect(await odd.check()).toMatchObject([
       { severity: 'blocker', what: expect.stringContaining('its answer is not { "pointsTo"') },
     ]);

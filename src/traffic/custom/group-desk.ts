@@ -1,6 +1,6 @@
 import type { Side } from '../../model/catalog.ts';
 import type { GroupDesk } from '../../ports/groups.ts';
-import { runProgram } from './program.ts';
+import { runProgram } from '../program.ts';
 
 export interface GroupProgramsOptions {
   /** Programs and their arguments; no shell. Each is given the side and the group: docs/guide/kafka.md. */

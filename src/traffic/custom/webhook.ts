@@ -3,7 +3,7 @@ import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { redact } from '../../kernel/redact.ts';
 import type { Side } from '../../model/catalog.ts';
-import type { Desk, DeskState } from './router.ts';
+import type { Desk, DeskState } from '../desk-router.ts';
 
 export interface WebhookDeskOptions {
   readonly url: string;

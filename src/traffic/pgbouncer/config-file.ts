@@ -1,107 +1,15 @@
-import { randomUUID } from 'node:crypto';
-import { open, readFile, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { TealError } from '../../kernel/errors.ts';
+import { asBytes, asText, readRouterFile, rewriteRouterFile } from '../router-file.ts';
 import { placeIn, withPlace, type Place } from './entry.ts';
-
-/** Bytes as characters, one each: what is not changed stays what it was, whatever it was written in. */
-const encoding = 'latin1';
 
 /** The configuration file with the line of one database. Errors of both functions: TEAL-TRAFFIC-016. */
 export async function readPlace(path: string, database: string): Promise<Place> {
-  const text = await doing(`${path} cannot be read`, async () => readFile(path, encoding));
-  const place = placeIn(text, asBytes(database));
+  const place = placeIn(await readRouterFile(path), asBytes(database));
   return { ...place, host: place.host && asText(place.host), database: asText(place.database) };
 }
 
-/**
- * Has the line of a database lead elsewhere. Whoever reads the file sees the old text or the new one: a copy beside it, with the same owner and mode, takes its place. A symbolic
- * link stays one. Changes nothing where it leads there already.
- */
+/** Has the line of a database lead elsewhere (see `rewriteRouterFile`). */
 export async function writePlace(path: string, database: string, place: Place): Promise<void> {
-  await doing(`${path} cannot be replaced`, async () => {
-    const real = await realpath(path);
-    const before = await readFile(real, encoding);
-    const { host } = place;
-    const after = withPlace(before, asBytes(database), {
-      ...place,
-      host: host && asBytes(host),
-      database: asBytes(place.database),
-    });
-    if (after !== before) await replace(real, after);
-  });
-}
-
-/** That the file could be replaced: by making, and taking away, an empty one beside it. After the decision of a cut is no time to learn that it cannot. */
-export async function tryReplace(path: string): Promise<void> {
-  await doing(`${path} cannot be replaced`, async () => {
-    const real = await realpath(path);
-    if (await isMountedAlone(real)) throw new TealError('TEAL-TRAFFIC-016', `${path} is mounted by itself`);
-    const beside = nameBeside(real);
-    await (await copyOf(real, beside)).close();
-    await rm(beside);
-  });
-}
-
-async function replace(real: string, text: string): Promise<void> {
-  const beside = nameBeside(real);
-  try {
-    const file = await copyOf(real, beside);
-    try {
-      await file.writeFile(text, encoding);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, real);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
-  }
-}
-
-/** An empty file of the same owner and mode: PgBouncer must be able to read it, and nobody else more than before. */
-async function copyOf(real: string, beside: string): Promise<FileHandle> {
-  const { uid, gid, mode } = await stat(real);
-  const file = await open(beside, 'wx', 0o600);
-  try {
-    const made = await file.stat();
-    if (made.uid !== uid || made.gid !== gid) await file.chown(uid, gid);
-    await file.chmod(mode & 0o7777);
-    return file;
-  } catch (error) {
-    await file.close();
-    await rm(beside, { force: true });
-    throw error;
-  }
-}
-
-/** As containers have single files: nothing can take the place of one (`rename` says EBUSY). Known on Linux alone. */
-async function isMountedAlone(real: string): Promise<boolean> {
-  const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-  // proc(5): the fifth word is where it is mounted, blanks in octal.
-  const written = real.replace(/[\s\\]/g, (each) => `\\${each.charCodeAt(0).toString(8).padStart(3, '0')}`);
-  return mounts.split('\n').some((line) => line.split(' ')[4] === written);
-}
-
-function nameBeside(real: string): string {
-  return join(dirname(real), `.${basename(real)}.${randomUUID()}`);
-}
-
-function asBytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString(encoding);
-}
-
-function asText(bytes: string): string {
-  return Buffer.from(bytes, encoding).toString('utf8');
-}
-
-async function doing<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof TealError) throw error;
-    const why = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-    throw new TealError('TEAL-TRAFFIC-016', `${what} (${String(why)})`, {}, error);
-  }
+  const { host } = place;
+  const written = { ...place, host: host && asBytes(host), database: asBytes(place.database) };
+  await rewriteRouterFile(path, (text) => withPlace(text, asBytes(database), written));
 }

@@ -1,9 +1,9 @@
-import { monotonicMs } from '../../kernel/clock.ts';
-import { describeError, isTealError } from '../../kernel/errors.ts';
-import type { Side } from '../../model/catalog.ts';
-import { epochAt, requireOwner, type ReadOwner } from '../../ports/owner.ts';
-import type { HoldRequest, HoldResult, Router, RouterFinding, RouterState, Switching } from '../../ports/router.ts';
-import type { StepFacts } from '../../ports/step.ts';
+import { monotonicMs } from '../kernel/clock.ts';
+import { describeError, isTealError } from '../kernel/errors.ts';
+import type { Side } from '../model/catalog.ts';
+import { epochAt, requireOwner, type ReadOwner } from '../ports/owner.ts';
+import type { HoldRequest, HoldResult, Router, RouterFinding, RouterState, Switching } from '../ports/router.ts';
+import type { StepFacts } from '../ports/step.ts';
 
 /** What `read` of a desk has told. */
 export interface DeskState {
@@ -12,9 +12,9 @@ export interface DeskState {
   readonly isHolding: boolean;
 }
 
-/** Something of the user's that can point clients, and perhaps hold them. Whatever is asked may be asked again, and must then lead to the same end. */
+/** Something that can point clients, and perhaps hold them: of the user's, or a router of another make. Whatever is asked may be asked again, and must then lead to the same end. */
 export interface Desk {
-  /** For errors: `traffic.read`. */
+  /** For findings: `traffic.read`. */
   readonly name: string;
   read(): Promise<DeskState>;
   /** What it said about it, for the journal: bounded, and without passwords. */
@@ -24,23 +24,25 @@ export interface Desk {
     hold(request: HoldRequest): Promise<void>;
     release(): Promise<void>;
   };
+  /** What a cut would stumble over; changes nothing. What it throws is a finding. Absent: that `read` tells a side is all that is looked at. */
+  look?(): Promise<readonly RouterFinding[]>;
 }
 
-export interface CustomRouterOptions {
+export interface DeskRouterOptions {
   readonly desk: Desk;
   readonly switching: Switching;
   readonly readOwner: ReadOwner;
 }
 
-/** A router by whatever the user has: programs, or a service. */
-export class CustomRouter implements Router, AsyncDisposable {
+/** A router that is no process of Teal's: it is asked and told by its desk. */
+export class DeskRouter implements Router, AsyncDisposable {
   readonly holdsClients: boolean;
   readonly switching: Switching;
-  readonly #options: CustomRouterOptions;
+  readonly #options: DeskRouterOptions;
   /** Of one that cannot hold: that writes may be refused by now. */
   #isBegun = false;
 
-  constructor(options: CustomRouterOptions) {
+  constructor(options: DeskRouterOptions) {
     this.#options = options;
     this.holdsClients = options.desk.holding !== undefined;
     this.switching = options.switching;
@@ -74,10 +76,9 @@ export class CustomRouter implements Router, AsyncDisposable {
   async check(): Promise<readonly RouterFinding[]> {
     const { desk } = this.#options;
     try {
+      if (desk.look !== undefined) return await desk.look();
       if ((await desk.read()).side !== 'unknown') return [];
-      const what = `${desk.name} cannot tell where clients are.`;
-      const why = 'A cut is begun only where it is known which side they are on.';
-      return [{ severity: 'blocker', what, why, mend: 'Have it say blue or green.' }];
+      return [leadsNowhere(`${desk.name} cannot tell where clients are.`, 'Have it say blue or green.')];
     } catch (error) {
       if (!isTealError(error)) throw error;
       const why = 'A cut would fail where it is needed.';
@@ -88,4 +89,31 @@ export class CustomRouter implements Router, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // Nothing of it outlives a question.
   }
+}
+
+/** The finding that nobody can tell on which side clients are. */
+export function leadsNowhere(what: string, mend: string): RouterFinding {
+  return { severity: 'blocker', what, why: 'A cut is begun only where it is known which side they are on.', mend };
+}
+
+/**
+ * The finding of a router that ends connections which were there only some time after it was pointed, `endsMs`, or never: undefined where that is within what the file says that clients put up with.
+ */
+export function lateEnd(
+  who: string,
+  endsMs: number | undefined,
+  maxPauseMs: number,
+  mend: string,
+): RouterFinding | undefined {
+  if (endsMs !== undefined && endsMs <= maxPauseMs) return undefined;
+  const seconds = (ms: number): string => `${ms / 1_000} s`;
+  return {
+    severity: 'blocker',
+    what:
+      endsMs === undefined
+        ? `${who} does not end connections that were there before a cut.`
+        : `${who} ends connections that were there before a cut only after ${seconds(endsMs)}, and cutover.maxPause is ${seconds(maxPauseMs)}.`,
+    why: 'So long a client is on the side that has lost, where its writes are refused.',
+    mend,
+  };
 }

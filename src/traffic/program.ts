@@ -1,19 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { sleep } from '../../kernel/clock.ts';
-import { TealError } from '../../kernel/errors.ts';
-import { redact } from '../../kernel/redact.ts';
+import { sleep } from '../kernel/clock.ts';
+import { TealError } from '../kernel/errors.ts';
+import { redact } from '../kernel/redact.ts';
 
 export interface Program {
   /** Program and arguments; no shell. It inherits the environment. */
   readonly command: readonly string[];
   readonly folder: string;
   readonly timeoutMs: number;
+  /** Of each of its streams. Default 4096. */
+  readonly keptBytes?: number;
 }
 
 /** What is kept of each stream. A program that says more is listened to, and not remembered. */
-const keptBytes = 4_096;
+const usuallyKeptBytes = 4_096;
 /** Between its end and that of its output. */
 const lastWordsMs = 1_000;
 
@@ -22,7 +24,7 @@ const lastWordsMs = 1_000;
  * takes too long: it is killed then, with every process of its group.
  */
 export async function runProgram(
-  { command, folder, timeoutMs }: Program,
+  { command, folder, timeoutMs, keptBytes = usuallyKeptBytes }: Program,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<string> {
@@ -33,7 +35,7 @@ export async function runProgram(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  const [out, err] = [new Kept(child.stdout), new Kept(child.stderr)];
+  const [out, err] = [new Kept(child.stdout, keptBytes), new Kept(child.stderr, keptBytes)];
   const closed = once(child, 'close').catch(() => undefined);
   const late = AbortSignal.timeout(timeoutMs);
   const kill = (): void => killGroup(child);
@@ -73,7 +75,7 @@ class Kept {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(stream: Readable) {
+  constructor(stream: Readable, keptBytes: number) {
     stream.on('data', (chunk: Buffer) => {
       if (this.#bytes < keptBytes) this.#chunks.push(chunk.subarray(0, keptBytes - this.#bytes));
       this.#bytes += chunk.length;
