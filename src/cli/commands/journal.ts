@@ -5,6 +5,7 @@ import { logTold } from '../../app/log-budget.ts';
 import { proveJournalOf, readReport, renderReport, type ChainProof } from '../../app/report/read-report.ts';
 import { readFlows } from '../../app/read-flows.ts';
 import { readStatus, type Status } from '../../app/status.ts';
+import { amountText } from '../../kernel/vocabulary.ts';
 import { hang } from '../../plan/wrap.ts';
 import { explain } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -148,9 +149,7 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
         ]),
     ...(status.certificate === undefined
       ? []
-      : [
-          `  certified  ${status.certificate.tables} tables, ${status.certificate.rows} rows, ${status.certificate.atIso}`,
-        ]),
+      : [`  certified  ${amountText(status.certificate, status.moves)}, ${status.certificate.atIso}`]),
     ...(status.controller === undefined
       ? []
       : [`  controller process ${status.controller.pid} on ${status.controller.host}`]),
