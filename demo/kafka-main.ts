@@ -47,8 +47,9 @@ async function lifecycle(migration: Migration, crowd: KafkaCrowd, signal: AbortS
 }
 
 function table(report: CrowdReport, { verified, pauses }: Seen): boolean {
-  const written = Object.values(report.written).reduce((sum, count) => sum + count, 0);
-  const sum = (of: 'lost' | 'doubled' | 'disordered'): number =>
+  const acts = Object.values(report.sendings).flat();
+  const written = acts.reduce((all, { outcome, records }) => all + (outcome === 'ok' ? records.length : 0), 0);
+  const sum = (of: 'lost' | 'doubled' | 'disordered' | 'strange'): number =>
     Object.values(report.groups).reduce((all, group) => all + group[of], 0);
   const number = (value: number): string => value.toLocaleString('en');
   const gaps = Object.entries(report.groups).map(([group, { longestGapMs }]) => ({ group, longestGapMs }));
@@ -58,6 +59,7 @@ function table(report: CrowdReport, { verified, pauses }: Seen): boolean {
     ['lost', number(sum('lost')), sum('lost') === 0],
     ['doubled', number(sum('doubled')), sum('doubled') === 0],
     ['out of order for their key', number(sum('disordered')), sum('disordered') === 0],
+    ['read though refused, or never sent', number(sum('strange')), sum('strange') === 0],
     ['neither taken nor refused', number(report.unclear), report.unclear === 0],
     ['refusals by a fence, sent again', number(report.refused), report.refused > 0],
     ['cuts made', String(pauses.length), pauses.length === 3],

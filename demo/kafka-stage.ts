@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { Admin } from '@platformatic/kafka';
 import { waitFor } from '../src/kernel/clock.ts';
-import { KafkaCrowd, type ClusterOfClients, type CrowdOptions, type WriterOptions } from './kafka-crowd.ts';
-
-type Side = 'blue' | 'green';
+import type { Side } from '../src/model/catalog.ts';
+import type { ClusterOfClients } from './kafka-client.ts';
+import { KafkaCrowd, type CrowdOptions } from './kafka-crowd.ts';
+import type { WriterOptions } from './kafka-writer.ts';
 
 /** Names and passwords of whoever may do everything, of the application, and of its producer of transactions: both clusters know them. */
 export const kafkaUsers = Object.freeze({ admin: 'secret', app: 'of-app', bank: 'of-bank' });
@@ -15,7 +16,7 @@ export interface KafkaStage {
 }
 
 /** Partitions by topic. */
-const topics = Object.freeze({ orders: 3, payments: 2 });
+export const kafkaTopics = Object.freeze({ orders: 3, payments: 2 });
 
 export function adminUrl(bootstrap: string): string {
   return `kafka://admin:${kafkaUsers.admin}@${bootstrap}?security.protocol=SASL_PLAINTEXT&sasl.mechanism=PLAIN`;
@@ -25,7 +26,7 @@ export function adminUrl(bootstrap: string): string {
 export async function furnish({ prefix, bootstrap }: KafkaStage): Promise<void> {
   await withAdmin(bootstrap.green, async (admin) => allow(admin, [ofCluster]));
   await withAdmin(bootstrap.blue, async (admin) => {
-    for (const [topic, partitions] of Object.entries(topics)) {
+    for (const [topic, partitions] of Object.entries(kafkaTopics)) {
       await admin.createTopics({ topics: [`${prefix}${topic}`], partitions, replicas: 1 });
     }
     const mayDoAll = { ...allowed, resourcePatternType: 4, operation: 2, resourceName: prefix } as const;
@@ -72,7 +73,7 @@ async function withAdmin(bootstrap: string, work: (admin: Admin) => Promise<void
 /** Five producers, two of them of transactions; of each kind one hears nothing of a cut. Three groups. */
 export async function startCrowd(
   { prefix, bootstrap }: KafkaStage,
-  options: Pick<CrowdOptions, 'pauseMs' | 'onTrouble'>,
+  options: Pick<CrowdOptions, 'pauseMs' | 'onTrouble'> & Partial<Pick<CrowdOptions, 'keysEach'>>,
 ): Promise<KafkaCrowd> {
   const [orders, payments] = [`${prefix}orders`, `${prefix}payments`];
   const client = (side: Side): ClusterOfClients => ({
@@ -89,6 +90,7 @@ export async function startCrowd(
     { name: `${prefix}vault`, topic: payments, transactional: true, user: bank, unheld: true },
   ];
   return KafkaCrowd.start({
+    keysEach: 20,
     ...options,
     clusters: { blue: client('blue'), green: client('green') },
     writers,
@@ -97,18 +99,21 @@ export async function startCrowd(
       [`${prefix}billing`]: [orders, payments],
       [`${prefix}audit`]: [payments],
     },
-    keysEach: 20,
   });
 }
 
-/** The migration file, with the desk of the crowd for a router. */
-export function fileOf(prefix: string, desk: string): string {
+/** The migration file, with the desk of the crowd for a router; `person` is asked before a cut. */
+export function fileOf(
+  prefix: string,
+  desk: string,
+  { name = 'events', person = 'you' }: { readonly name?: string; readonly person?: string } = {},
+): string {
   const tell = (action: string): string => {
     const program = fileURLToPath(new URL('kafka-tell.ts', import.meta.url));
     return JSON.stringify([process.execPath, program, desk, action]);
   };
   return `teal: 1
-name: events
+name: ${name}
 blue: { system: kafka, url: "\${BLUE_URL}" }
 green: { system: kafka, url: "\${GREEN_URL}" }
 topics: { include: ["${prefix}*"] }
@@ -117,7 +122,7 @@ groups: { include: ["${prefix}*"], stop: ${tell('stop')}, start: ${tell('start')
 cutover:
   maxPause: 30s
   drain: 15s
-  gates: [{ lag: 5s, for: 1s }, { verify: full }, { person: you }]
+  gates: [{ lag: 5s, for: 1s }, { verify: full }, { person: ${person} }]
 soak: { for: 0s }
 `;
 }

@@ -1,15 +1,20 @@
 import { isoNow, monotonicMs } from '../kernel/clock.ts';
 import { TealError } from '../kernel/errors.ts';
+import { amountText } from '../kernel/vocabulary.ts';
 import { otherSide, type Side } from '../model/catalog.ts';
+import { offsetsInShort, offsetsText } from '../model/log-offsets.ts';
 import { flowFrom, type Equalizer } from '../stages/cutover/cut-steps.ts';
 import { printableBrokers } from '../systems/kafka/address.ts';
 import { connect } from '../systems/kafka/connection.ts';
-import type { ComparedTopic, KafkaComparison, KafkaMove, KafkaOffsets } from '../systems/kafka/roles.ts';
+import type { ComparedTopic, KafkaComparison, KafkaMove } from '../systems/kafka/roles.ts';
 import { compareClusters } from '../systems/kafka/verify/compare-clusters.ts';
 import { sealCertificate, type Certificate, type CertificateTable } from '../verify/certificate.ts';
 import type { Comparison, ComparisonPorts, Verification } from './comparison.ts';
 import type { ComparedTable } from './differences.ts';
 import { keepCertificate } from './keep-certificate.ts';
+
+/** So long a position may be in the journal. */
+const journalledPosition = 200;
 
 export interface ClusterComparisonOptions extends ComparisonPorts {
   readonly move: KafkaMove;
@@ -47,7 +52,7 @@ export class ClusterComparison implements Comparison {
       side: which,
       version: `Kafka, cluster ${sides[which]}`,
       address: printableBrokers(move.urls[which]),
-      position: positionText(compared.positions[which]),
+      position: offsetsText(compared.positions[which]),
       snapshotAt: startedAt,
     });
     const certificate = sealCertificate({
@@ -95,7 +100,7 @@ export class ClusterComparison implements Comparison {
 
   #told(live: Side, compared: KafkaComparison, certificate: Certificate): Verification {
     const { loaded, journal, onEvent } = this.#options;
-    const { name, file } = keepCertificate(loaded.stateDir, certificate);
+    const { name, file } = keepCertificate(loaded.stateDir, certificate, 'topics');
     const { equal, topics } = compared;
     const rows = topics.reduce((sum, { records }) => sum + records, 0n);
     const different = topics.filter(({ outcome }) => outcome !== 'equal').length;
@@ -103,20 +108,22 @@ export class ClusterComparison implements Comparison {
       journal.append({
         type: 'certificateIssued',
         certificate: name,
-        blue: positionText(compared.positions.blue).slice(0, 2_000),
-        green: positionText(compared.positions.green).slice(0, 2_000),
+        blue: offsetsInShort(compared.positions.blue, journalledPosition),
+        green: offsetsInShort(compared.positions.green, journalledPosition),
         tables: topics.length,
         rows: String(rows),
         digest: certificate.sha256,
       });
     }
-    onEvent({ kind: 'verified', equal, tables: topics.length, rows: String(rows), different, file, of: 'topics' });
+    const partitions = topics.reduce((sum, topic) => sum + topic.partitions, 0);
+    const amount = { tables: topics.length, rows: String(rows), partitions };
+    onEvent({ kind: 'verified', equal, ...amount, different, file, of: 'topics' });
     const evidence = equal
-      ? `${topics.length} topics, ${rows} records, equal (${file})`
+      ? `${amountText(amount, 'topics')}, equal (${file})`
       : `${different} of ${topics.length} topics differ (${file})`;
     // Of topics nothing is repaired: outcomes by rows are of tables.
     const result = { certificate, tables: [] };
-    return { verified: { equal, evidence }, live, tables: topics.map(comparedTopic), result, file };
+    return { verified: { equal, evidence }, live, tables: topics.map(comparedTopic), result, file, of: 'topics' };
   }
 }
 
@@ -138,12 +145,4 @@ function comparedTopic({ topic, outcome, why }: ComparedTopic): ComparedTable {
   const none = { missing: { blue: 0, green: 0 }, different: 0, rows: [], truncated: false };
   if (outcome === 'equal') return { table: topic, outcome: 'equal', ...none };
   return { table: topic, outcome: 'differs', reason: why.join('; '), ...none };
-}
-
-/** `orders 12 30 7, payments 4`: of every topic an offset for each partition. */
-function positionText(offsets: KafkaOffsets): string {
-  return Object.entries(offsets)
-    .map(([topic, each]) => `${topic} ${each.join(' ')}`)
-    .toSorted()
-    .join(', ');
 }

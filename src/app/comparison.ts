@@ -13,8 +13,9 @@ export interface Verification {
   readonly verified: Verified;
   /** The side that owned the data; the other one is to be repaired. */
   readonly live: Side;
-  /** Tables, or topics. */
+  /** Tables, or topics where `of` says so. */
   readonly tables: readonly ComparedTable[];
+  readonly of?: 'topics';
   readonly result: VerifyResult;
   /** The certificate, for people; its JSON stands beside it. */
   readonly file: string;

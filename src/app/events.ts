@@ -14,6 +14,8 @@ export type MigrationEvent =
       readonly migration: string;
       readonly live: Side;
       readonly phase: MigrationState['life']['phase'];
+      /** Absent: tables of a database. */
+      readonly moves?: 'topics';
       /** Of stages that were begun. */
       readonly stages: Readonly<Record<string, 'running' | 'finished' | 'undone'>>;
     }
@@ -34,6 +36,7 @@ export type MigrationEvent =
       readonly file: string;
       /** Of clusters: `tables` counts topics, `rows` records. */
       readonly of?: 'topics';
+      readonly partitions?: number;
     }
   | {
       readonly kind: 'cut';

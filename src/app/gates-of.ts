@@ -10,9 +10,11 @@ import { sqlGate } from '../gates/sql/sql-gate.ts';
 import { windowGate } from '../gates/window/window-gate.ts';
 import { unreachable } from '../kernel/assert.ts';
 import type { Side } from '../model/catalog.ts';
+import type { Moved } from '../kernel/vocabulary.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { AskValue } from '../ports/query.ts';
+import { familyOf, movedIn } from '../spec/families.ts';
 import type { GateSpec, OutsideGate, Spec } from '../spec/spec.ts';
 import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import { lagGate } from '../stages/gates/lag-gate.ts';
@@ -35,7 +37,9 @@ export interface GatePorts {
 
 /** The gates of a file, in its order. */
 export function gatesOf(spec: Spec, ports: GatePorts): readonly Gate[] {
-  return spec.cutover.gates.map((gate, index) => gateOf(gate, gateId(index), ports));
+  return spec.cutover.gates.map((gate, index) =>
+    gateOf(gate, gateId(index), { ...ports, moved: movedIn(familyOf(spec.blue.system)) }),
+  );
 }
 
 /** What green must go on answering with yes, in the order of the file: nothing in it asks the flow, a comparison or a person. */
@@ -43,12 +47,12 @@ export function healthOf({ soak }: Spec, ports: Pick<GatePorts, 'folder' | 'ask'
   return soak.health.map((gate, index) => outsideGate(gate, `soak.health[${index}]`, ports));
 }
 
-function gateOf(gate: GateSpec, id: string, ports: GatePorts): Gate {
+function gateOf(gate: GateSpec, id: string, ports: GatePorts & { readonly moved: Moved }): Gate {
   switch (gate.kind) {
     case 'lag':
       return lagGate({ id, flow: flowFrom(ports.live), maxLagMs: gate.maxLagMs, forMs: gate.forMs }, ports.carrier);
     case 'verify':
-      return verifyGate(id, ports.verify, () => undefined);
+      return verifyGate(id, ports.verify, () => undefined, ports.moved);
     case 'person':
       return personGate(id, gate.person, () => ports.approval(id));
     default:

@@ -14,6 +14,7 @@ import type { Spec } from '../spec/spec.ts';
 import { runSteps } from '../engine/run-steps.ts';
 import { askGates } from '../stages/gates/ask-gates.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
+import { groupsAwayFrom } from '../stages/groups/group-places.ts';
 import { moveGroups } from '../stages/groups/move-groups.ts';
 import { shadowStages } from '../stages/shadow/shadow-steps.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
@@ -30,6 +31,7 @@ import { openJournalInTurn, runStarted } from './opening.ts';
 import type { Pair } from './pair.ts';
 import { soakingCut, soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
+import { movesOf } from './status.ts';
 import type { Mark } from './supervision.ts';
 import { watchFlows } from './watch-flows.ts';
 import { watchSchemas } from './watch-schemas.ts';
@@ -90,7 +92,7 @@ export class Migration implements AsyncDisposable {
     this.#stages = [...pair.stages(this.#carrier), ...shadowStages(options.loaded.spec.shadow, connected.shadow)];
     this.#comparison = pair.comparison({ ...options, journal, carrier: this.#carrier });
     const { onEvent } = options;
-    onEvent(opened(options.loaded.spec.name, journal.state));
+    onEvent(opened(options.loaded.spec, journal.state));
     this.#tellLog = onceEach((told) => {
       onEvent({ kind: 'log', ...told });
       journal.append({ type: 'note', text: told.text });
@@ -269,6 +271,11 @@ export class Migration implements AsyncDisposable {
       const what = `green has been live since ${soak.sinceIso}; the file lets a migration end at ${soak.untilIso}`;
       return { outcome: 'no', live: 'green', what, next: ['teal finalise --early', 'teal rollback'] };
     }
+    const away = groupsAwayFrom('green', this.state);
+    if (away.length > 0) {
+      const what = `where they read nothing arrives after the end: groups ${away.join(', ')} were moved back to blue`;
+      return { outcome: 'no', live: 'green', what, next: away.map((group) => `teal cutover --group ${group}`) };
+    }
     const stage = (state: 'started' | 'finished'): void =>
       this.#options.onEvent({ kind: 'stage', stage: 'finalise', title: 'Finalise', state });
     stage('started');
@@ -283,13 +290,14 @@ export class Migration implements AsyncDisposable {
     return this.#done();
   }
 
-  /** Undoes everything. Only while blue is live: green and all that is on it is dropped. */
+  /** Undoes everything. Only while blue is live: green and all that is on it is dropped, after those who read there were moved back. */
   async abort(reason: string): Promise<Outcome> {
     if (this.#hasEnded) return this.#ended();
     await this.#recover();
     if (this.live === 'green') {
       return { outcome: 'no', live: 'green', what: 'green is live: go back first', next: ['teal rollback'] };
     }
+    if (groupsAwayFrom('blue', this.state).length > 0) await this.#moveGroups('blue');
     await this.#watch[Symbol.asyncDispose]();
     await undoStages(this.#stages, this.#run());
     // Also what was never begun: a flow may have been given up before it had a worker.
@@ -494,7 +502,8 @@ export class Migration implements AsyncDisposable {
   }
 }
 
-function opened(migration: string, state: MigrationState): MigrationEvent {
+function opened(spec: Spec, state: MigrationState): MigrationEvent {
   const stages = Object.fromEntries(Object.entries(state.stages).map(([stage, it]) => [stage, it.state]));
-  return { kind: 'opened', migration, live: liveSide(state), phase: state.life.phase, stages };
+  const { phase } = state.life;
+  return { kind: 'opened', migration: spec.name, live: liveSide(state), phase, ...movesOf(spec), stages };
 }

@@ -3,6 +3,9 @@ import type { ChainEnd } from '../journal/record.ts';
 import { liveSide, type MigrationState, type PastCut } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
 import { nowMs } from '../kernel/clock.ts';
+import { countPartitions } from '../model/log-offsets.ts';
+import type { Amount } from '../kernel/vocabulary.ts';
+import { familyOf, movedIn } from '../spec/families.ts';
 import type { Spec } from '../spec/spec.ts';
 import { groupPlaces } from '../stages/groups/group-places.ts';
 import type { LoadedSpec } from './load-spec.ts';
@@ -14,6 +17,8 @@ import { soakOf, type Soak } from './soak.ts';
 export interface Status {
   readonly name: string;
   readonly live: Side;
+  /** Absent: tables of a database. Of topics `certificate` counts these, and records for rows. */
+  readonly moves?: 'topics';
   readonly phase: MigrationState['life']['phase'];
   readonly stages: readonly { readonly stage: string; readonly state: string }[];
   /** Steps that were begun and are not done: where a run stopped, or stands now. */
@@ -35,7 +40,7 @@ export interface Status {
   };
   /** Of Kafka, and only of those that were ever moved: every other group reads from blue. */
   readonly groups?: readonly { readonly group: string; readonly side: Side; readonly movingTo?: Side }[];
-  readonly certificate?: { readonly tables: number; readonly rows: string; readonly atIso: string };
+  readonly certificate?: Amount & { readonly atIso: string };
   readonly controller?: { readonly pid: number; readonly host: string };
   /** What starts flows and proxy again when they die; absent when nothing ought to run. */
   readonly supervisor?: SupervisorSeen;
@@ -68,11 +73,11 @@ function soakOfStatus({ soak }: Status, stateDir: string): Pick<Status, 'soak'> 
 }
 
 export function statusOf(spec: Spec, state: MigrationState, holder: JournalReader['holder']): Status {
-  const { last } = state.certificates;
   const soak = soakOf(state, spec, nowMs());
   return {
     name: spec.name,
     live: liveSide(state),
+    ...movesOf(spec),
     phase: state.life.phase,
     stages: Object.entries(state.stages).map(([stage, it]) => ({ stage, state: it.state })),
     open: Object.entries(state.steps)
@@ -96,10 +101,22 @@ export function statusOf(spec: Spec, state: MigrationState, holder: JournalReade
     })),
     ...(soak === undefined ? {} : { soak }),
     ...groupsOf(state),
-    ...(last === undefined ? {} : { certificate: { tables: last.tables, rows: last.rows, atIso: last.atIso } }),
+    ...certifiedOf(spec, state),
     ...(holder === undefined ? {} : { controller: { pid: holder.pid, host: holder.host } }),
     ...(state.lastIso === undefined ? {} : { lastIso: state.lastIso }),
   };
+}
+
+/** Of a database nothing is told, as ever. */
+export function movesOf({ blue }: Pick<Spec, 'blue'>): Pick<Status, 'moves'> {
+  return movedIn(familyOf(blue.system)) === 'topics' ? { moves: 'topics' } : {};
+}
+
+function certifiedOf(spec: Spec, { certificates: { last } }: MigrationState): Pick<Status, 'certificate'> {
+  if (last === undefined) return {};
+  const { tables, rows, atIso } = last;
+  const partitions = movesOf(spec).moves === undefined ? undefined : countPartitions(last.blue);
+  return { certificate: { tables, rows, ...(partitions === undefined ? {} : { partitions }), atIso } };
 }
 
 function groupsOf(state: MigrationState): Pick<Status, 'groups'> {

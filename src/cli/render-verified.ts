@@ -1,5 +1,6 @@
 import type { ComparedTable, DifferentRow } from '../app/differences.ts';
 import type { Verification } from '../app/comparison.ts';
+import { wordsOf } from '../kernel/vocabulary.ts';
 import { tone, wrap } from './print.ts';
 
 /** What `teal verify` has to tell. */
@@ -25,7 +26,7 @@ export function renderVerified(verified: Verified): string {
   const other = verification.live === 'blue' ? 'green' : 'blue';
   const found = verification.tables.filter(({ outcome }) => outcome !== 'equal');
   const head = wrap(
-    `${other} differs from ${verification.live}, which is live, in ${found.length} of ${verification.tables.length} tables (certificate: ${verification.file})`,
+    `${other} differs from ${verification.live}, which is live, in ${found.length} of ${verification.tables.length} ${wordsOf(verification.of).things} (certificate: ${verification.file})`,
     80,
   );
   const tables = found.map((table) => renderTable(table).join('\n'));
@@ -77,11 +78,17 @@ function oneLine(value: string): string {
   return plain.length > 60 ? `${plain.slice(0, 59)}…` : plain;
 }
 
-function repairText({ sql, tooMany, out }: Verified, other: string): readonly string[] {
+const notRepaired = Object.freeze({
+  tables: 'Nothing of it can be repaired row by row.',
+  topics:
+    'Records of a log are not repaired one by one. While blue is live `teal abort` and `teal up` mirror everything anew; while green is, take what blue lacks over by hand.',
+});
+
+function repairText({ verification, sql, tooMany, out }: Verified, other: string): readonly string[] {
   if (tooMany === true) {
     return [wrap(`Too many rows differ to repair them one by one. Find the cause, then copy the tables again.`, 80)];
   }
-  if (sql.length === 0) return [wrap('Nothing of it can be repaired row by row.', 80)];
+  if (sql.length === 0) return [wrap(notRepaired[verification.of ?? 'tables'], 80)];
   const fix = `\`teal verify --fix\` makes ${other} equal while the flow stands still at one position`;
   if (out !== undefined) {
     return [wrap(`${fix}. The same as SQL is in ${out}; it holds rows' values.`, 80)];

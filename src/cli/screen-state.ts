@@ -1,9 +1,11 @@
 import type { MigrationEvent } from '../app/events.ts';
+import { amountText, wordsOf, type Moved } from '../kernel/vocabulary.ts';
 
 /** What the one screen shows, folded from events. */
 export interface ScreenState {
   readonly name: string;
   readonly live: 'blue' | 'green';
+  readonly moves: Moved;
   readonly stages: Readonly<Record<TrackStage, 'ahead' | 'now' | 'done'>>;
   /** What is worked on, and what it last said. */
   readonly doing?: { readonly step?: string; readonly text: string; readonly share?: number } | undefined;
@@ -22,14 +24,20 @@ const notesKept = 6;
 
 export function emptyScreen(name: string, live: 'blue' | 'green' = 'blue'): ScreenState {
   const stages = Object.fromEntries(track.map((stage) => [stage, 'ahead'])) as ScreenState['stages'];
-  return { name, live, stages, flows: {}, schema: [], notes: [] };
+  return { name, live, moves: 'tables', stages, flows: {}, schema: [], notes: [] };
 }
 
 /** Pure: the screen after one more event. */
 export function advanceScreen(state: ScreenState, event: MigrationEvent): ScreenState {
   switch (event.kind) {
     case 'opened':
-      return { ...state, name: event.migration, live: event.live, stages: stagesOf(event) };
+      return {
+        ...state,
+        name: event.migration,
+        live: event.live,
+        moves: event.moves ?? 'tables',
+        stages: stagesOf(event),
+      };
     case 'stage':
       // The flows end with it.
       if (event.stage === 'finalise' && event.state === 'started')
@@ -85,7 +93,7 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
       const { flow, mode, schema } = event.status;
       return {
         ...state,
-        flows: { ...state.flows, [flow]: flowText(event.status) },
+        flows: { ...state.flows, [flow]: flowText(event.status, state.moves) },
         schema: schema ?? (mode === 'live' ? [] : state.schema),
       };
     }
@@ -109,19 +117,19 @@ export function pauseText({
 }
 
 /** How much a comparison has read. */
-export function comparedText({ tables, rows, of }: Extract<MigrationEvent, { kind: 'verified' }>): string {
-  const [things, parts] = of === 'topics' ? ['topics', 'records'] : ['tables', 'rows'];
-  return `${tables} ${things}, ${Number(rows).toLocaleString('en')} ${parts}`;
+export function comparedText({ rows, of, ...amount }: Extract<MigrationEvent, { kind: 'verified' }>): string {
+  return amountText({ ...amount, rows: Number(rows).toLocaleString('en') }, of);
 }
 
 type FlowSeen = Extract<MigrationEvent, { kind: 'flow' }>['status'];
 
 /** In shadow nothing is applied, so there is no rate: what counts is that it runs, and that nobody else writes. */
-function flowText({ mode, now, lagMs, changesPerSecond, rogueTransactions }: FlowSeen): string {
+function flowText({ mode, now, lagMs, changesPerSecond, rogueTransactions }: FlowSeen, moves: Moved): string {
   const why = now.state === 'waiting' || now.state === 'failed' ? `: ${now.reason}` : '';
   if (now.state !== 'running') return `${now.state}${why}`;
   const lag = lagMs === undefined ? 'lag not measured yet' : `${ms(lagMs)} behind`;
-  if (mode === 'live') return `live, ${lag}, ${Math.round(changesPerSecond).toLocaleString('en')} changes/s`;
+  const rate = Math.round(changesPerSecond).toLocaleString('en');
+  if (mode === 'live') return `live, ${lag}, ${rate} ${wordsOf(moves).changes}/s`;
   return `in shadow, ${rogueTransactions === 0 ? lag : `${rogueTransactions} ROGUE WRITES`}`;
 }
 

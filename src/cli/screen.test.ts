@@ -1,8 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import type { MigrationEvent } from '../app/events.ts';
+import { asPosition } from '../model/position.ts';
 import { plainLine, renderScreen } from './screen.ts';
-import { advanceScreen, emptyScreen } from './screen-state.ts';
+import { advanceScreen, emptyScreen, type ScreenState } from './screen-state.ts';
 
 const long =
   'a sentence that is far too long for a terminal of eighty columns and has to be clipped somewhere near here';
@@ -47,4 +48,36 @@ test('plain lines are one an event, and progress has none', () => {
     'verify: 3 tables, 1,000 rows, equal (/tmp/c.md)',
     undefined,
   ]);
+});
+
+test('of topics a comparison counts records, and a flow carries them', () => {
+  const verified = { kind: 'verified', equal: true, tables: 2, rows: '1000', different: 0, file: '/tmp/c.md' } as const;
+  expect(plainLine({ ...verified, of: 'topics', partitions: 5 })).toBe(
+    'verify: 2 topics of 5 partitions, 1,000 records, equal (/tmp/c.md)',
+  );
+  const opened = {
+    kind: 'opened',
+    migration: 'events',
+    live: 'blue',
+    phase: 'blue',
+    moves: 'topics',
+    stages: {},
+  } as const;
+  const place = asPosition('1');
+  const status = {
+    flow: 'forward',
+    mode: 'live',
+    now: { state: 'running' },
+    received: place,
+    applied: place,
+    lagBytes: 0,
+    lagMs: 3,
+    transactions: 0,
+    changes: 9,
+    changesPerSecond: 9,
+    spoolBytes: 0,
+    rogueTransactions: 0,
+  } as const;
+  const state = [opened, { kind: 'flow', status } as const].reduce<ScreenState>(advanceScreen, emptyScreen('events'));
+  expect(state.flows['forward']).toBe('live, 3 ms behind, 9 records/s');
 });

@@ -258,14 +258,14 @@ const flowMetrics: readonly Metric[] = [
   {
     name: 'teal_flow_changes_total',
     type: 'counter',
-    help: 'Changes of rows that the worker has applied since it began.',
+    help: 'Changes of rows, or records of topics, that the worker has applied since it began.',
     labels: ['flow'],
     read: each(({ changes }) => changes),
   },
   {
     name: 'teal_flow_changes_per_second',
     type: 'gauge',
-    help: 'Changes of rows a second, over the last ten seconds.',
+    help: 'Changes of rows, or records of topics, a second, over the last ten seconds.',
     labels: ['flow'],
     read: each(({ changesPerSecond }) => changesPerSecond),
   },

@@ -76,6 +76,10 @@ export const migrationSchema = z
   .strictObject({
     name: z.string(),
     live: side,
+    moves: z
+      .literal('topics')
+      .optional()
+      .describe('absent: tables of a database; of topics `certificate` counts these, and records for rows'),
     phase: z.enum(['new', 'blue', 'cutting', 'crossing', 'green', 'back', 'finalised', 'aborted']),
     stages: list(z.strictObject({ stage: z.string(), state: z.string() })),
     open: list(z.strictObject({ step: z.string(), state: z.string(), why: z.string().optional() })),
@@ -92,7 +96,9 @@ export const migrationSchema = z
     ),
     soak: soakSchema.optional(),
     groups: list(z.strictObject({ group: z.string(), side, movingTo: side.optional() })).optional(),
-    certificate: z.strictObject({ tables: count, rows: z.string(), atIso: iso }).optional(),
+    certificate: z
+      .strictObject({ tables: count, rows: z.string(), partitions: count.optional(), atIso: iso })
+      .optional(),
     controller: z.strictObject({ pid: z.int(), host: z.string() }).optional(),
     supervisor: z
       .strictObject({

@@ -1,13 +1,17 @@
+import { wordsOf, type Moved } from '../kernel/vocabulary.ts';
+import { readPartitions } from '../model/log-offsets.ts';
 import type { Certificate, CertificateTable } from './certificate.ts';
 
-/** The certificate for people, in Markdown. Everything in it is in the JSON, whose sum it names. */
-export function renderCertificate(certificate: Certificate): string {
+/** The certificate for people, in Markdown. Everything in it is in the JSON, whose sum it names. `moved`: what its tables are. */
+export function renderCertificate(certificate: Certificate, moved: Moved = 'tables'): string {
+  const { place, others } = wordsOf(moved);
+  const { title, columns, align, lines } = moved === 'topics' ? topicsOf(certificate) : tablesOf(certificate);
   return [
     `# Certificate: ${certificate.migration}`,
     '',
-    headline(certificate),
+    headline(certificate, moved),
     '',
-    '| | side | version | address | position | snapshot |',
+    `| | side | version | address | ${place} | ${moved === 'topics' ? 'begun' : 'snapshot'} |`,
     '|---|---|---|---|---|---|',
     ...(['live', 'other'] as const).map((role) => {
       const { side, version, address, position, snapshotAt } = certificate[role];
@@ -16,13 +20,13 @@ export function renderCertificate(certificate: Certificate): string {
     '',
     `Flow ${certificate.flow}. Started ${certificate.startedAt}, took ${seconds(certificate.durationMs)}; the carrier stood still for ${certificate.heldMs} ms.`,
     '',
-    '## Tables',
+    `## ${title}`,
     '',
-    '| table | outcome | rows on blue | rows on green | digest on blue | digest on green | compared by | note |',
-    '|---|---|---:|---:|---|---|---|---|',
-    ...certificate.tables.map(tableLine),
+    columns,
+    align,
+    ...lines,
     '',
-    '## Other objects',
+    `## ${others}`,
     '',
     ...objectLines(certificate),
     '',
@@ -31,11 +35,47 @@ export function renderCertificate(certificate: Certificate): string {
   ].join('\n');
 }
 
-function headline(certificate: Certificate): string {
-  const at = `position ${certificate.live.position} of ${certificate.live.side}`;
-  const tables = `${certificate.tables.length} tables`;
+interface Sheet {
+  readonly title: string;
+  readonly columns: string;
+  readonly align: string;
+  readonly lines: readonly string[];
+}
+
+function tablesOf({ tables }: Certificate): Sheet {
+  return {
+    title: 'Tables',
+    columns:
+      '| table | outcome | rows on blue | rows on green | digest on blue | digest on green | compared by | note |',
+    align: '|---|---|---:|---:|---|---|---|---|',
+    lines: tables.map(tableLine),
+  };
+}
+
+/** Of an equal topic both sides say the same: it is told once. */
+function topicsOf({ tables, live }: Certificate): Sheet {
+  const partitions = readPartitions(live.position);
+  return {
+    title: 'Topics',
+    columns: '| topic | outcome | partitions | records | digest | compared by | note |',
+    align: '|---|---|---:|---:|---|---|---|',
+    lines: tables.map((table) => {
+      const { name, outcome, rows, digest, keyed } = table;
+      const by = keyed === true ? 'the newest of each key' : 'every record';
+      const counts = [String(partitions?.get(name) ?? ''), rows?.blue ?? ''];
+      const note = cell(table.reason ?? '');
+      return `| ${[cell(name), outcome, ...counts, short(digest?.blue), by, note].join(' | ')} |`;
+    }),
+  };
+}
+
+function headline(certificate: Certificate, moved: Moved): string {
+  const { things, parts } = wordsOf(moved);
+  const { position, side } = certificate.live;
+  const at = moved === 'topics' ? `the offsets of ${side} below` : `position ${position} of ${side}`;
+  const tables = `${certificate.tables.length} ${things}`;
   const said = {
-    equal: `**Equal**: all rows of ${tables} are the same on both sides at ${at}.`,
+    equal: `**Equal**: all ${parts} of ${tables} are the same on both sides at ${at}.`,
     differs: `**Different**: of ${tables}, at least one differs at ${at}.`,
     unsettled: `**Unsettled**: of ${tables}, no difference was found at ${at}, but at least one could not be compared.`,
   }[certificate.result];

@@ -55,6 +55,12 @@ const differs: TableOutcome = {
 };
 const unsettled: TableOutcome = { name: { schema: 's', name: 'c' }, outcome: 'unsettled', reason: 'rewritten' };
 
+const equalParts = {
+  outcome: 'equal',
+  rows: { blue: '10', green: '10' },
+  digest: { blue: 'a'.repeat(64), green: 'a'.repeat(64) },
+} as const;
+
 test('version 1 is frozen: a change of its shape is a new version beside it', () => {
   const shape = createHash('sha256')
     .update(JSON.stringify(z.toJSONSchema(certificateSchema)))
@@ -115,4 +121,25 @@ test('people read the same in Markdown, and a name cannot break its table', () =
   expect(text).toContain('**Different**');
   expect(text).toContain('1 missing on green; 2 different; columns price 2×');
   expect(text).toContain('| a\\|b.c \\| d | unsettled |');
+});
+
+test('of topics it speaks of partitions, records and offsets', () => {
+  const topics = [
+    { name: { schema: 'topic', name: 'orders' }, keyed: false, ...equalParts },
+    { name: { schema: 'topic', name: 'prices' }, keyed: true, ...equalParts },
+  ].map(({ name: { schema, name }, ...rest }) => ({ schema, name, ...rest, leftOut: [], differentTypes: [] }));
+  const { live, other } = certificateOf(found([equal]));
+  const body = { ...certificateOf(found([equal])), tables: topics };
+  const text = renderCertificate(
+    {
+      ...body,
+      live: { ...live, position: 'orders 7 3, prices 1' },
+      other: { ...other, position: 'orders 9 4, prices 1' },
+    },
+    'topics',
+  );
+  expect(text).toContain('all records of 2 topics are the same on both sides at the offsets of blue below');
+  expect(text).toMatch(/\| orders \| equal \| 2 \| 10 \| `a+…` \| every record \|/);
+  expect(text).toMatch(/\| prices \| equal \| 1 \| 10 \| `a+…` \| the newest of each key \|/);
+  expect(text).not.toMatch(/\b(table|row|position)s?\b/i);
 });

@@ -233,17 +233,32 @@ export function faultText({ fault, place, edge }: PlannedFault): string {
   return edge === undefined ? `${fault} at ${place}` : `${fault} at ${place} (${edge})`;
 }
 
+/** A fault that came to pass, and where. */
+export interface MetFault {
+  readonly fault: string;
+  readonly place: string;
+}
+
+/** A fault with the places where it can be. */
+export interface KindOfFault {
+  readonly name: string;
+  readonly places: readonly string[];
+}
+
 /**
  * How often each fault was injected at each place: rows are faults, columns places. A dash: it cannot be there; 0: it can, and was not. `injected` are those that came to
  * pass, not those that were planned.
  */
-export function coverageTable(injected: readonly PlannedFault[]): string {
+export function coverageTable(
+  injected: readonly MetFault[],
+  kinds: readonly KindOfFault[] = faultKinds,
+  columns: readonly string[] = [...quietPlaces, ...cutSteps],
+): string {
   const counts = new Map<string, number>();
   for (const { fault, place } of injected) counts.set(`${fault} ${place}`, (counts.get(`${fault} ${place}`) ?? 0) + 1);
-  const columns: readonly Place[] = [...quietPlaces, ...cutSteps];
-  const cell = ({ name, places }: FaultKind, place: Place): string =>
+  const cell = ({ name, places }: KindOfFault, place: string): string =>
     places.includes(place) ? `${counts.get(`${name} ${place}`) ?? 0}` : '-';
-  const rows = faultKinds.map((kind) => [kind.name].concat(columns.map((place) => cell(kind, place))));
+  const rows = kinds.map((kind) => [kind.name].concat(columns.map((place) => cell(kind, place))));
   const table = [['fault', ...columns], ...rows];
   const widths = table.reduce<number[]>((most, row) => row.map((cell, at) => Math.max(most[at] ?? 0, cell.length)), []);
   const line = (row: readonly string[]): string =>

@@ -5,6 +5,9 @@ export type SystemName = `postgres-${number}` | MysqlSeries;
 /** What a run moves from and to. Between two protocols no proxy stands: there clients follow the cut by themselves. */
 export type PairKind = 'postgres' | 'mysql' | 'mysql to postgres';
 
+/** Two clusters: their runs have schedules, faults and a judge of their own (`logs/`). */
+export const clustersOfKafka = 'kafka>kafka';
+
 /** `blue>green`. Throws for what nobody can start, and for pairs that are not moved. */
 export function asSystems(text: string): readonly [blue: SystemName, green: SystemName] {
   const [blue = '', green = '', ...more] = text.split('>');

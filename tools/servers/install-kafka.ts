@@ -37,7 +37,7 @@ export async function installKafka(): Promise<InstalledKafka> {
 }
 
 /** `java -version` speaks on standard error; its properties on standard output do not exist. `--version` does, from Java 9 on. */
-async function requireJava(): Promise<void> {
+export async function requireJava(): Promise<void> {
   let said: string;
   try {
     said = await runProgram('java', ['--version']);

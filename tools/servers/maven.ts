@@ -19,6 +19,8 @@ export interface MavenClosure {
   readonly name: string;
   /** group:artifact:version of each. */
   readonly roots: readonly string[];
+  /** Groups of what is left out: whoever loads these jars has it, or nobody needs it. */
+  readonly without?: readonly string[];
   /** Of the lines `sha256  filename` of all jars, in the order of their names. */
   readonly sha256: string;
 }
@@ -52,10 +54,14 @@ export async function downloadArtifact(artifact: MavenArtifact, folder: string):
  * All jars of the closure, checked, in `folder`: a pom names what is wanted and Maven works out the rest. Errors: as `downloadArtifact`; TEAL-TOOLS-004 also when a
  * jar is missing or there is one more.
  */
-export async function downloadClosure({ name, roots, sha256 }: MavenClosure, folder: string): Promise<void> {
+export async function downloadClosure(
+  { name, roots, without = [], sha256 }: MavenClosure,
+  folder: string,
+): Promise<void> {
   const pom = join(folder, 'pom.xml');
   await writeFile(pom, pomOf(roots));
-  const wanted = [`-DoutputDirectory=${folder}`, '-DincludeScope=runtime'];
+  const left = without.length === 0 ? [] : [`-DexcludeGroupIds=${without.join(',')}`];
+  const wanted = [`-DoutputDirectory=${folder}`, '-DincludeScope=runtime', ...left];
   try {
     await runProgram('mvn', ['-q', '-B', '-f', pom, `${plugin}:copy-dependencies`, ...wanted], {
       timeoutMs: 1_800_000,

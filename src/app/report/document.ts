@@ -1,6 +1,8 @@
 import type { JournalEvent } from '../../journal/events.ts';
+import { amountText, wordsOf } from '../../kernel/vocabulary.ts';
+import { countPartitions } from '../../model/log-offsets.ts';
 import type { Report } from './report.ts';
-import type { ToldCut } from './story.ts';
+import type { Story, ToldCut } from './story.ts';
 
 /** What a report shows, as plain texts: every form (Markdown, HTML) is made of this, so that none says more than another. */
 export interface ReportDocument {
@@ -34,7 +36,7 @@ function summaryOf({ status, records, head }: Report): readonly string[] {
     `${status.live} is live (${status.phase}).`,
     certificate === undefined
       ? 'No certificate was issued.'
-      : `Last certificate: ${certificate.tables} tables, ${certificate.rows} rows, equal (${certificate.atIso}).`,
+      : `Last certificate: ${amountText(certificate, status.moves)}, equal (${certificate.atIso}).`,
     ...(first === undefined
       ? ['The journal has no record.']
       : [
@@ -45,7 +47,7 @@ function summaryOf({ status, records, head }: Report): readonly string[] {
   ];
 }
 
-function storySections({ story }: Report): readonly ReportSection[] {
+function storySections({ story, status }: Report): readonly ReportSection[] {
   return [
     {
       title: 'Cuts',
@@ -71,26 +73,14 @@ function storySections({ story }: Report): readonly ReportSection[] {
       ]),
       none: 'No cut was begun.',
     },
+    ...(status.moves === 'topics' ? [groupsSection(story)] : []),
     {
       title: 'Gates and approvals',
       columns: ['at', 'gate', 'question', 'answer', 'evidence'],
       rows: story.gates.map(({ at, gate, asks, answer, evidence }) => [at, gate, asks, answer, evidence]),
       none: 'No gate was asked.',
     },
-    {
-      title: 'Certificates',
-      columns: ['at', 'certificate', 'tables', 'rows', 'position of blue', 'position of green', 'digest'],
-      rows: story.certificates.map((it) => [
-        it.at,
-        it.certificate,
-        String(it.tables),
-        it.rows,
-        it.blue,
-        it.green,
-        it.digest,
-      ]),
-      none: 'No certificate was issued.',
-    },
+    certificatesSection(story, status),
     {
       title: 'Stages',
       columns: ['stage', 'began', 'ended', 'end'],
@@ -122,6 +112,52 @@ function storySections({ story }: Report): readonly ReportSection[] {
       none: 'It has not ended.',
     },
   ];
+}
+
+function groupsSection({ groups }: Story): ReportSection {
+  return {
+    title: 'Groups of consumers',
+    columns: ['group', 'direction', 'began', 'ended', 'end', 'went on at'],
+    rows: groups.map(({ group, from, to, began, ended = '', end, place = '' }) => [
+      group,
+      `${from} → ${to}`,
+      began,
+      ended,
+      end,
+      place,
+    ]),
+    none: 'No group was moved.',
+  };
+}
+
+function certificatesSection({ certificates }: Story, { moves }: Report['status']): ReportSection {
+  const { things, parts, place } = wordsOf(moves);
+  const divided = (blue: string): readonly string[] =>
+    moves === 'topics' ? [String(countPartitions(blue) ?? '')] : [];
+  return {
+    title: 'Certificates',
+    columns: [
+      'at',
+      'certificate',
+      things,
+      ...(moves === 'topics' ? ['partitions'] : []),
+      parts,
+      `${place} of blue`,
+      `${place} of green`,
+      'digest',
+    ],
+    rows: certificates.map(({ at, certificate, tables, rows, blue, green, digest }) => [
+      at,
+      certificate,
+      String(tables),
+      ...divided(blue),
+      rows,
+      blue,
+      green,
+      digest,
+    ]),
+    none: 'No certificate was issued.',
+  };
 }
 
 function recordsSection({ records }: Report): ReportSection {

@@ -19,6 +19,14 @@ function specOf(): Spec {
   return parsed.spec;
 }
 
+function ofTopics(): Spec {
+  const text =
+    'teal: 1\nname: events\nblue: { system: kafka, url: "kafka://b:9092" }\ngreen: { system: kafka, url: "kafka://g:9092" }\n';
+  const parsed = parseSpec(text, { env: {}, readText: () => undefined });
+  if (!parsed.ok) throw new Error('the file of this test has mistakes');
+  return parsed.spec;
+}
+
 function reportOf(records: readonly JournalRecord[]): Report {
   const head = { seq: records.length, hash: records.at(-1)?.hash ?? '' };
   return { status: statusOf(specOf(), fold(records), undefined), head, story: storyOf(records), records };
@@ -105,6 +113,55 @@ describe('the story', () => {
       { end: 'made', pauseMs: 12, held: true, why: 'no way back: TEAL-SYSTEMS-108' },
       { end: 'not ended', decided: expect.any(String) },
     ]);
+  });
+});
+
+describe('of topics', () => {
+  const step = 'group:1:to-green';
+  const done = { found: false, facts: {} } as const;
+  const records = told(
+    runStarted,
+    { type: 'stepIntended', step: `${step}:stop:audit` },
+    { type: 'stepDone', step: `${step}:stop:audit`, ...done, evidence: 'nobody reads on blue' },
+    { type: 'stepIntended', step: `${step}:carry:audit` },
+    { type: 'stepDone', step: `${step}:carry:audit`, ...done, evidence: 'orders 0:7 1:3' },
+    { type: 'stepIntended', step: `${step}:start:audit` },
+    { type: 'stepDone', step: `${step}:start:audit`, ...done, evidence: '1 reader, 0 offsets behind' },
+    { type: 'stepIntended', step: 'group:2:to-blue:stop:audit' },
+    { type: 'stepUndoIntended', step: 'group:2:to-blue:stop:audit' },
+    { type: 'stepUndone', step: 'group:2:to-blue:stop:audit' },
+    { type: 'stepIntended', step: `${step}:stop:billing` },
+    {
+      type: 'certificateIssued',
+      certificate: 'c',
+      blue: 'orders 7 3',
+      green: 'orders 9 4',
+      tables: 1,
+      rows: '10',
+      digest: 'd',
+    },
+  );
+  const status = statusOf(ofTopics(), fold(records as readonly JournalRecord[]), undefined);
+  const report: Report = { ...reportOf([]), status, records, story: storyOf(records) };
+
+  test('the story has each move of a group, and where it went on', () => {
+    expect(report.story.groups).toMatchObject([
+      { group: 'audit', from: 'blue', to: 'green', end: 'moved', place: 'orders 0:7 1:3' },
+      { group: 'audit', from: 'green', to: 'blue', end: 'taken back' },
+      { group: 'billing', from: 'blue', to: 'green', end: 'not ended' },
+    ]);
+  });
+
+  test('the report speaks of topics, partitions, records and groups, and not of tables and rows', () => {
+    const text = renderReport({ ...report, records: [] });
+    expect(text).toContain('Last certificate: 1 topic of 2 partitions, 10 records, equal');
+    expect(text).toContain('| topics | partitions | records | offsets of blue | offsets of green |');
+    expect(text).toContain('## Groups of consumers');
+    expect(text).not.toMatch(/\b(table|row)s?\b/);
+  });
+
+  test('the status says what its certificate counts', () => {
+    expect(status).toMatchObject({ moves: 'topics', certificate: { tables: 1, rows: '10', partitions: 2 } });
   });
 });
 

@@ -1,5 +1,6 @@
 import type { EventOf, JournalEvent } from '../../journal/events.ts';
-import type { Side } from '../../model/catalog.ts';
+import { otherSide, type Side } from '../../model/catalog.ts';
+import { groupStepId, readGroupStep, type MovingPart } from '../../stages/groups/group-places.ts';
 
 /** A record, without what proves it. */
 interface Told {
@@ -43,6 +44,18 @@ export interface ToldCut {
   readonly rollback?: { readonly by: string; readonly reason: string };
 }
 
+/** One move of a group of consumers. */
+export interface ToldGroup {
+  readonly group: string;
+  readonly from: Side;
+  readonly to: Side;
+  readonly began: string;
+  readonly ended?: string;
+  readonly end: 'moved' | 'taken back' | 'not ended';
+  /** Where it went on, of each topic an offset for each partition. */
+  readonly place?: string;
+}
+
 /** What happened to a migration, by subject, each in its order: the same for every form of the report. Times are ISO 8601 in UTC. */
 export interface Story {
   readonly runs: readonly At<'runStarted'>[];
@@ -50,6 +63,8 @@ export interface Story {
   readonly gates: readonly ToldGate[];
   readonly certificates: readonly At<'certificateIssued'>[];
   readonly cuts: readonly ToldCut[];
+  /** Of Kafka alone. */
+  readonly groups: readonly ToldGroup[];
   readonly failures: readonly At<'stepFailed'>[];
   readonly notes: readonly At<'note'>[];
   /** How it ended, oftener than once where it began anew after an abort. */
@@ -69,6 +84,7 @@ export function storyOf(records: readonly Told[]): Story {
     gates: gatesOf(records),
     certificates: allOf(records, 'certificateIssued'),
     cuts: cutsOf(records),
+    groups: groupsOf(records),
     failures: allOf(records, 'stepFailed'),
     notes: allOf(records, 'note'),
     ends: endsOf(records),
@@ -130,6 +146,28 @@ function cutsOf(records: readonly Told[]): readonly ToldCut[] {
     else if (event.type === 'rolledBack') change(event.cut, { rollback: { by: event.by, reason: event.reason } });
   }
   return [...cuts.values()];
+}
+
+/** A move is begun by its first intent, and over when its last step is done or its first one is taken back. */
+function groupsOf(records: readonly Told[]): readonly ToldGroup[] {
+  const moves = new Map<string, ToldGroup>();
+  for (const { at, event } of records) {
+    const found = 'step' in event ? readGroupStep(event.step) : undefined;
+    if (found === undefined) continue;
+    const { move, part } = found;
+    const id = groupStepId(move, 'stop');
+    const { group, to } = move;
+    const told: ToldGroup = moves.get(id) ?? { group, from: otherSide(to), to, began: at, end: 'not ended' };
+    moves.set(id, { ...told, ...groupPartOf({ at, event }, part) });
+  }
+  return [...moves.values()];
+}
+
+function groupPartOf({ at, event }: Told, part: MovingPart): Partial<ToldGroup> {
+  if (event.type === 'stepUndone' && part === 'stop') return { ended: at, end: 'taken back' };
+  if (event.type !== 'stepDone') return {};
+  if (part === 'carry') return { place: event.evidence };
+  return part === 'start' ? { ended: at, end: 'moved' } : {};
 }
 
 function partsOf({ pauseMs, held, noWayBack }: EventOf<'cutFinished'>['facts']): Partial<ToldCut> {

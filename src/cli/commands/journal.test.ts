@@ -43,3 +43,12 @@ test('a cut is told with what it cost the clients: a wait, or refused writes', (
   expect(line([cut])).toContain('e1a1, blue to green: done, clients waited 84 ms');
   expect(line([{ ...cut, held: false }])).toContain('e1a1, blue to green: done, writes were refused for at most 84 ms');
 });
+
+test('a certificate is told in the words of what moves', () => {
+  const certificate = { tables: 2, rows: '1000', atIso: '2026-01-01T00:00:00.000Z' };
+  const line = (more: Partial<Status>): string => stripVTControlCharacters(renderStatus({ ...status, ...more }));
+  expect(line({ certificate })).toContain('certified  2 tables, 1000 rows, 2026');
+  expect(line({ moves: 'topics', certificate: { ...certificate, partitions: 5 } })).toContain(
+    'certified  2 topics of 5 partitions, 1000 records, 2026',
+  );
+});

@@ -6,6 +6,7 @@ import { proveJournalOf, readReport, renderReport, type ChainProof } from '../..
 import { readFlows } from '../../app/read-flows.ts';
 import { readShadow } from '../../app/read-shadow.ts';
 import { readStatus, type Status } from '../../app/status.ts';
+import { amountText } from '../../kernel/vocabulary.ts';
 import { hang } from '../../plan/wrap.ts';
 import { explain } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -151,9 +152,7 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
         ]),
     ...(status.certificate === undefined
       ? []
-      : [
-          `  certified  ${status.certificate.tables} tables, ${status.certificate.rows} rows, ${status.certificate.atIso}`,
-        ]),
+      : [`  certified  ${amountText(status.certificate, status.moves)}, ${status.certificate.atIso}`]),
     ...(status.controller === undefined
       ? []
       : [`  controller process ${status.controller.pid} on ${status.controller.host}`]),

@@ -72,4 +72,35 @@ export const carriersCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-CARRIERS-010': {
+    summary: 'A Kafka Connect cluster does not answer',
+    happened:
+      'No worker answered at the addresses of the file, or the cluster gave its tasks out anew for as long as Teal asked. Nothing was changed by the request that is named, or it may be repeated.',
+    doThis: 'Look whether a worker runs at the address in the facts and can be reached from here; Teal asks again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-011': {
+    summary: 'Kafka Connect refuses the configuration of a connector',
+    happened: 'The plugin of the connector, or the cluster itself, takes a setting for wrong. Nothing was deployed.',
+    doThis:
+      'Read which settings are named and why. As a rule a database cannot be reached from the workers, a plugin has another version, or the cluster forbids a setting (connector.client.config.override.policy).',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-012': {
+    summary: 'Kafka Connect refuses a request',
+    happened: 'A worker answered with an error that does not pass by itself, or with something that is no answer of Kafka Connect.',
+    doThis: 'Read its words and the log of the worker; look whether the address is that of its REST API and the login is right.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-013': {
+    summary: 'Kafka Connect lacks a connector or a plugin',
+    happened: 'The cluster does not know what was asked for: a connector was deleted by somebody else, or a plugin is not installed on its workers.',
+    doThis:
+      'Install the plugin on every worker and restart them, or let `teal up` deploy the connector again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;

@@ -1,10 +1,11 @@
 import { describeError } from '../../kernel/errors.ts';
+import { wordsOf, type Moved } from '../../kernel/vocabulary.ts';
 import type { Gate } from '../../ports/gate.ts';
 
 /** What a comparison of both sides came to. */
 export interface Verified {
   readonly equal: boolean;
-  /** Tables, rows, position; or what differs. */
+  /** Tables and rows, or topics and records; or what differs. */
   readonly evidence: string;
 }
 
@@ -13,10 +14,11 @@ export function verifyGate(
   id: string,
   verify: (signal: AbortSignal) => Promise<Verified>,
   last: () => Verified | undefined,
+  moved: Moved = 'tables',
 ): Gate {
   return {
     id,
-    asks: 'are both sides equal, row by row, at one position?',
+    asks: `are both sides equal, ${wordsOf(moved).compared}?`,
     person: false,
     async ask(signal) {
       try {

@@ -15,7 +15,16 @@ export function groupStepId({ group, number, to }: GroupMove, part: MovingPart):
   return `group:${number}:to-${to}:${part}:${group}`;
 }
 
-const stepIdPattern = /^group:(?<number>\d+):to-(?<to>blue|green):(?:stop|carry|start):(?<group>.+)$/s;
+const stepIdPattern = /^group:(?<number>\d+):to-(?<to>blue|green):(?<part>stop|carry|start):(?<group>.+)$/s;
+
+/** The inverse of `groupStepId`; undefined for every other step. */
+export function readGroupStep(id: string): { readonly move: GroupMove; readonly part: MovingPart } | undefined {
+  const found = stepIdPattern.exec(id)?.groups;
+  if (found === undefined) return undefined;
+  const { number = '', to = '', part = '', group = '' } = found;
+  const move: GroupMove = { group, number: Number(number), to: to === 'green' ? 'green' : 'blue' };
+  return { move, part: part as MovingPart };
+}
 
 export interface GroupPlace {
   /** Where it reads, or where it read when a move began that has not come to its end. */
@@ -41,17 +50,20 @@ export function groupPlaces({ steps }: Pick<MigrationState, 'steps'>): ReadonlyM
   return places;
 }
 
+/** Groups that were moved, and are not on this side, or on their way from it or to it. */
+export function groupsAwayFrom(side: Side, state: Pick<MigrationState, 'steps'>): readonly string[] {
+  const places = [...groupPlaces(state)];
+  return places.filter(([, place]) => place.side !== side || place.open !== undefined).map(([group]) => group);
+}
+
 export const firstPlace: GroupPlace = Object.freeze({ side: 'blue', next: 1 });
 
 /** In the order of their numbers. */
 function movesOf(ids: readonly string[]): readonly GroupMove[] {
   const moves = new Map<string, GroupMove>();
   for (const id of ids) {
-    const found = stepIdPattern.exec(id)?.groups;
-    if (found === undefined) continue;
-    const { number = '', to = '', group = '' } = found;
-    const move: GroupMove = { group, number: Number(number), to: to === 'green' ? 'green' : 'blue' };
-    moves.set(groupStepId(move, 'stop'), move);
+    const move = readGroupStep(id)?.move;
+    if (move !== undefined) moves.set(groupStepId(move, 'stop'), move);
   }
   return [...moves.values()].toSorted((a, b) => a.number - b.number);
 }

@@ -1,4 +1,5 @@
 import type { Side } from '../../model/catalog.ts';
+import type { LogOffsets } from '../../model/log-offsets.ts';
 import type { Fence } from '../../ports/fence.ts';
 import type { Groups, ReadingGroup } from '../../ports/groups.ts';
 
@@ -11,8 +12,8 @@ export interface KafkaMove {
   readonly topics: readonly string[];
 }
 
-/** Of each topic one offset a partition, in the order of the partitions. Texts of digits, so that it can be written as JSON. */
-export type KafkaOffsets = Readonly<Record<string, readonly string[]>>;
+/** Texts of digits, so that it can be written as JSON. */
+export type KafkaOffsets = LogOffsets;
 
 /** `fence/kafka-fence.ts`: `kafkaFence(move, side, options): KafkaFence`. */
 export interface KafkaFence extends Fence {

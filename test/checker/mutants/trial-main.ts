@@ -1,7 +1,7 @@
 import { must } from '../../../src/kernel/assert.ts';
 import { describeError, isTealError } from '../../../src/kernel/errors.ts';
 import { runSeed } from '../run/run-seed.ts';
-import { Refused } from '../run/run.ts';
+import { Refused } from '../run/command-until.ts';
 import { runPlanted } from './planted.ts';
 import { trialsOf, type TrialReport, type TrialTask } from './trials.ts';
 

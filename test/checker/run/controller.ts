@@ -13,6 +13,8 @@ import { nowUs } from './tables.ts';
 export interface ControllerTask {
   readonly file: string;
   readonly command: 'look' | 'up' | 'cutover' | 'rollback' | 'verify' | 'fix' | 'finalise' | 'abort' | 'stop';
+  /** With `cutover` and `rollback`: these groups of readers alone. */
+  readonly groups?: readonly string[];
   /** Of two PostgreSQL, whose client programs are needed. */
   readonly majors?: readonly [blue: number, green: number];
 }
@@ -26,7 +28,10 @@ export type ControllerLine =
 
 const longestMs = patiently(240_000);
 
-async function obey(migration: Migration, { command }: ControllerTask): Promise<ControllerLine> {
+async function obey(migration: Migration, { command, groups }: ControllerTask): Promise<ControllerLine> {
+  if (groups !== undefined) {
+    return { outcome: await migration.moveReaders(command === 'rollback' ? 'blue' : 'green', groups) };
+  }
   switch (command) {
     case 'look':
       return { outcome: { outcome: 'done', live: migration.live, next: [] } };

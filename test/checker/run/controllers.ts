@@ -16,6 +16,20 @@ export type Ended =
   | { readonly kind: 'error'; readonly code: string; readonly text: string }
   | { readonly kind: 'killed' };
 
+/** For people. */
+export function endedText(ended: Ended): string {
+  switch (ended.kind) {
+    case 'outcome':
+      return ended.outcome.outcome === 'no' ? `no: ${ended.outcome.what}` : ended.outcome.outcome;
+    case 'comparison':
+      return 'compared';
+    case 'error':
+      return `${ended.code} ${ended.text.slice(0, 600)}`;
+    case 'killed':
+      return 'killed';
+  }
+}
+
 const longestMs = patiently(150_000);
 
 /** One controller in a process of its own, which anything may happen to. */

@@ -4,9 +4,11 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { monotonicMs } from '../../../src/kernel/clock.ts';
 import { useCompileCache } from '../../../src/app/compile-cache.ts';
-import { coverageTable, type PlannedFault } from '../faults.ts';
+import { coverageTable, type MetFault } from '../faults.ts';
 import { installedDrivers } from '../drivers/installed.ts';
-import { asSystems, systemsText } from '../systems.ts';
+import { logFaultKinds, logPlaces } from '../logs/faults.ts';
+import { logScheduleOf, logScheduleText } from '../logs/schedule.ts';
+import { asSystems, clustersOfKafka, systemsText } from '../systems.ts';
 import { asDriver, scheduleOf, scheduleText, type ScheduleOptions } from '../schedule.ts';
 import { patiently } from './slowness.ts';
 import { failedReport, type SeedReport, type SeedTask } from './seed-report.ts';
@@ -24,14 +26,15 @@ const jobs = Number(process.env['JOBS'] ?? 2);
 const traces = resolve(process.env['TRACES'] ?? '.cache/check');
 /** Kinds of faults by name, separated by commas; default all. */
 const only = process.env['FAULTS']?.split(',');
-/** `mysql-8.0>postgres-18`; default PostgreSQL, each seed between majors of its own. */
+/** `mysql-8.0>postgres-18`, or `kafka>kafka`; default PostgreSQL, each seed between majors of its own. */
 const systems = process.env['SYSTEMS'];
 /** By name, separated by commas, or `all` that can be used here; default node-postgres. Of PostgreSQL: others have one. */
 const named = process.env['DRIVERS'] ?? 'node-postgres';
+const isOfLogs = systems === clustersOfKafka;
 const options: ScheduleOptions = {
   drivers: await installedDrivers(named === 'all' ? undefined : named.split(',').map(asDriver)),
   ...(only === undefined ? {} : { faults: only }),
-  ...(systems === undefined ? {} : { systems: asSystems(systems) }),
+  ...(systems === undefined || isOfLogs ? {} : { systems: asSystems(systems) }),
 };
 const isLoud = process.env['LOUD'] === 'yes';
 /** What takes longer is a failure of its own: clients of all drivers need three minutes of a processor. */
@@ -40,7 +43,7 @@ const limitMs = patiently(12 * 60_000);
 const hangsMs = limitMs + 2 * 60_000;
 
 async function runOne(seed: number): Promise<SeedReport> {
-  const task: SeedTask = { seed, options, tracesTo: join(traces, `seed-${seed}`), limitMs };
+  const task: SeedTask = { seed, options, isOfLogs, tracesTo: join(traces, `seed-${seed}`), limitMs };
   const child = fork(fileURLToPath(new URL('seed-main.ts', import.meta.url)), [JSON.stringify(task)]);
   const limit = setTimeout(() => child.kill('SIGKILL'), hangsMs);
   let report: SeedReport | undefined;
@@ -56,7 +59,7 @@ async function runOne(seed: number): Promise<SeedReport> {
 }
 
 class Totals {
-  readonly injected: PlannedFault[] = [];
+  readonly injected: MetFault[] = [];
   bad = 0;
   transactions = 0;
   acknowledged = 0;
@@ -71,18 +74,24 @@ class Totals {
     this.acknowledged += report.acknowledged;
     this.switches += report.switches;
     this.refused += report.refused;
-    const schedule = scheduleOf(seed, options);
+    const { systems: between, text } = toldOf(seed);
     say(
-      `${isBad ? 'BAD ' : 'ok  '} seed ${seed}: ${systemsText(schedule.blue, schedule.green)}, ${report.transactions} transactions, ` +
+      `${isBad ? 'BAD ' : 'ok  '} seed ${seed}: ${between}, ${report.transactions} transactions, ` +
         `${report.switches} switches and ${report.refused} refused, ${report.injected.length} faults, ${seconds} s`,
     );
     if (!isBad) return;
-    say(scheduleText(schedule));
+    say(text);
     if (report.failure !== undefined) say(`  did not come to its end: ${report.failure}`);
     for (const { invariant, text } of report.violations.slice(0, 20)) say(`  invariant ${invariant}: ${text}`);
     for (const line of report.told) say(`    ${line}`);
     say(`  traces: ${join(traces, `seed-${seed}`)}`);
   }
+}
+
+function toldOf(seed: number): { readonly systems: string; readonly text: string } {
+  if (isOfLogs) return { systems: 'Kafka to Kafka', text: logScheduleText(logScheduleOf(seed, { faults: only })) };
+  const schedule = scheduleOf(seed, options);
+  return { systems: systemsText(schedule.blue, schedule.green), text: scheduleText(schedule) };
 }
 
 function say(text: string): void {
@@ -106,7 +115,7 @@ await Promise.all(
   }),
 );
 say('');
-say(coverageTable(totals.injected));
+say(isOfLogs ? coverageTable(totals.injected, logFaultKinds, logPlaces) : coverageTable(totals.injected));
 say('');
 say(
   `${seeds} seeds, ${totals.transactions} transactions (${totals.acknowledged} acknowledged), ${totals.switches} switches, ` +

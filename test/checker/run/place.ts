@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +22,7 @@ import type { ControllerTask } from './controller.ts';
 import { Crew } from './crew.ts';
 import { Failpoints } from './failpoints.ts';
 import { openNetwork, withPort, type Network } from './network.ts';
+import { pidsOf } from './pids.ts';
 import { sampleServers } from './samples.ts';
 import { patiently, slowness } from './slowness.ts';
 import type { Link, Pair, ProcessName, RunServer, World } from './world.ts';
@@ -183,11 +183,7 @@ export class Place implements World, AsyncDisposable {
 
   pids(of: ProcessName): readonly number[] {
     if (of === 'controller') return [this.#controller?.pid].filter((pid) => pid !== undefined);
-    const { stdout } = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8', maxBuffer: 64 << 20 });
-    return stdout
-      .split('\n')
-      .filter((line) => line.includes(this.folder) && marks[of].every((mark) => line.includes(mark)))
-      .map((line) => Number.parseInt(line, 10));
+    return pidsOf(of, this.folder);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -195,15 +191,6 @@ export class Place implements World, AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 }
-
-/** What the arguments of a process say. */
-const marks: Readonly<Record<Exclude<ProcessName, 'controller'>, readonly string[]>> = {
-  supervisor: ['supervisor-main'],
-  'worker forward': ['carrier-main', 'carrier-forward'],
-  'worker reverse': ['carrier-main', 'carrier-reverse'],
-  proxy: ['proxy-main'],
-  holder: ['holder-main'],
-};
 
 const sides = ['blue', 'green'] as const;
 

@@ -4,26 +4,17 @@ import { faultKindOf, faultText, isCutStep, type PlannedFault } from '../faults.
 import type { Comparison, CutTold, DoorMove, Excuse, Replay, Sample } from '../../../src/testing/checker/invariants.ts';
 import type { OwnerState } from '../../../src/testing/checker/owner-state.ts';
 import { comesDuringUp, isUnfounded, type ClientGroup, type Deed } from '../schedule.ts';
-import type { Controller, Ended } from './controllers.ts';
+import { endedText, type Controller, type Ended } from './controllers.ts';
 import type { ControllerTask } from './controller.ts';
 import { answers } from './answers.ts';
+import { commandUntil, Refused } from './command-until.ts';
 import { Faults, type Brought } from './inject.ts';
 import type { Place } from './place.ts';
 import { patiently } from './slowness.ts';
 import { nowUs } from './tables.ts';
 
-/** A run that does not do what its schedule asks for, though no fault explains it. */
-export class Refused extends Error {}
-
 /** From then on clients write on the gaining side: what it does not have yet is missing, though a flow may still bring it. */
 const isRelease = /^cut:.*:release$/;
-
-/**
- * So long a command is given again before it counts as refused: a controller was killed, a cut met a long transaction, a flow was still on its way back. On a machine
- * whose cores are taken, transactions last for as long as the cut may wait for them, and it is only the next one or the twentieth that finds a moment without.
- */
-const patienceMs = patiently(300_000);
-const pauseMs = 500;
 
 /** The migration's side of a run: does the deeds, brings the faults about, and keeps what was seen. */
 export class Run {
@@ -205,17 +196,14 @@ export class Run {
     command: ControllerTask['command'],
     isDone: (ended: Ended) => boolean | Promise<boolean>,
   ): Promise<Ended> {
-    let last: Ended = { kind: 'killed' };
-    const untilMs = monotonicMs() + patienceMs;
-    do {
-      const controller = this.#place.control(command);
-      last = await controller.ended;
-      this.#heard(controller, last);
-      if (await isDone(last)) return last;
-      if (controller.tookTooLong || this.#isUnfounded(last)) break;
-      await sleep(pauseMs);
-    } while (monotonicMs() < untilMs);
-    throw new Refused(`${command} did not come off: ${textOf(last)}`);
+    return commandUntil(
+      {
+        control: () => this.#place.control(command),
+        heard: (controller, ended) => this.#heard(controller, ended),
+        isHopeless: (ended) => this.#isUnfounded(ended),
+      },
+      isDone,
+    );
   }
 
   /** Asked for again it would only come off by chance. */
@@ -224,7 +212,7 @@ export class Run {
   }
 
   #heard(controller: Controller, ended: Ended): void {
-    this.#tell(`${controller.task.command}: ${textOf(ended)}${controller.tookTooLong ? ' (it took too long)' : ''}`);
+    this.#tell(`${controller.task.command}: ${endedText(ended)}${controller.tookTooLong ? ' (it took too long)' : ''}`);
   }
 
   async #sample(): Promise<void> {
@@ -244,18 +232,5 @@ export class Run {
     const line = `${(monotonicMs() / 1_000).toFixed(1)} ${text}`;
     this.told.push(line);
     this.#say(line);
-  }
-}
-
-function textOf(ended: Ended): string {
-  switch (ended.kind) {
-    case 'outcome':
-      return ended.outcome.outcome === 'no' ? `no: ${ended.outcome.what}` : ended.outcome.outcome;
-    case 'comparison':
-      return 'compared';
-    case 'error':
-      return `${ended.code} ${ended.text.slice(0, 600)}`;
-    case 'killed':
-      return 'killed';
   }
 }

@@ -1,16 +1,18 @@
-import type { PlannedFault } from '../faults.ts';
+import type { MetFault } from '../faults.ts';
 import type { Violation } from '../../../src/testing/checker/invariants.ts';
 import type { ScheduleOptions } from '../schedule.ts';
 
 export interface SeedTask {
   readonly seed: number;
   readonly options: ScheduleOptions;
+  /** Of clusters of Kafka, which have schedules of their own. */
+  readonly isOfLogs: boolean;
   readonly tracesTo: string;
   readonly limitMs: number;
   readonly mutant?: string;
 }
 
-/** What becomes known of one seed. */
+/** What becomes known of one seed. Of logs each act of a producer counts as a transaction. */
 export interface SeedReport {
   readonly violations: readonly Violation[];
   /** Why it did not come to its end. */
@@ -20,7 +22,7 @@ export interface SeedReport {
   readonly switches: number;
   /** Cuts that were given up. */
   readonly refused: number;
-  readonly injected: readonly PlannedFault[];
+  readonly injected: readonly MetFault[];
   readonly told: readonly string[];
 }
 

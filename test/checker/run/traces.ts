@@ -1,9 +1,14 @@
 import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Place } from './place.ts';
+
+/** Where a run took place. */
+export interface Traced {
+  readonly folder: string;
+  readonly servers: Readonly<Record<'blue' | 'green', { readonly logFile: string }>>;
+}
 
 /** Keeps what tells why a run went wrong: histories, logs and journal of Teal, logs of the servers, and what happened. Spools are left out: they may be large. */
-export async function keepTraces(place: Place, told: readonly string[], to: string | undefined): Promise<void> {
+export async function keepTraces(place: Traced, told: readonly string[], to: string | undefined): Promise<void> {
   if (to === undefined) return;
   await mkdir(to, { recursive: true });
   await writeFile(join(to, 'told.txt'), `${told.join('\n')}\n`);

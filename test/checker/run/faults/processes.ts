@@ -19,7 +19,7 @@ export function killOf(name: ProcessName, which: 'one' | 'all' = 'one'): Injecto
  * The end of the journal's log is cut short, as when the machine lost its power in the middle of a write. Only where no journal is open: the controller has been
  * killed.
  */
-export async function tearJournal(world: World): Promise<Injection> {
+export async function tearJournal(world: Pick<World, 'stateDir' | 'random'>): Promise<Injection> {
   const path = join(world.stateDir, 'journal.db-wal');
   const { size } = await stat(path);
   const lost = Math.min(size, world.random.between(1, 4_000));

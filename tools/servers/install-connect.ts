@@ -1,0 +1,86 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cachedFolder } from './cache.ts';
+import { kafkaVersion, requireJava } from './install-kafka.ts';
+import { downloadClosure, type MavenClosure } from './maven.ts';
+
+/** The newest release of which every connector that is wanted here is published. */
+export const debeziumVersion = '3.5.0.Final';
+
+export interface InstalledConnect {
+  /** `java`, on the path. */
+  readonly program: string;
+  /** For Java's `-cp`: every jar of a worker, MirrorMaker's connectors among them. */
+  readonly classPath: string;
+}
+
+/** A worker of Kafka Connect. Kafka's poms leave log4j out, and without it a worker does not start. */
+const worker: MavenClosure = Object.freeze({
+  name: `Kafka Connect ${kafkaVersion}`,
+  roots: [
+    ...['connect-runtime', 'connect-json', 'connect-transforms', 'connect-mirror', 'connect-mirror-client'].map(
+      (artifact) => `org.apache.kafka:${artifact}:${kafkaVersion}`,
+    ),
+    'org.apache.logging.log4j:log4j-slf4j-impl:2.25.3',
+    'org.apache.logging.log4j:log4j-core:2.25.3',
+  ],
+  sha256: '',
+});
+
+/**
+ * What a worker has itself, or the sink dies of finding twice (`BlackbirdModule not a subtype`), and drivers of other vendors.
+ */
+const hadOrUnwanted = [
+  'org.apache.kafka',
+  'org.slf4j',
+  'com.fasterxml.jackson.core',
+  'com.fasterxml.jackson.datatype',
+  'org.xerial.snappy',
+  'com.github.luben',
+  'org.lz4',
+  'org.checkerframework',
+  'com.oracle',
+  'com.ibm',
+  'com.microsoft',
+];
+
+const plugins = Object.freeze({
+  'debezium-postgres': {
+    name: `Debezium's connector of PostgreSQL ${debeziumVersion}`,
+    roots: [`io.debezium:debezium-connector-postgres:${debeziumVersion}`],
+    without: hadOrUnwanted,
+    sha256: '',
+  },
+  'debezium-jdbc': {
+    name: `Debezium's JDBC sink ${debeziumVersion}`,
+    roots: [`io.debezium:debezium-connector-jdbc:${debeziumVersion}`],
+    without: [...hadOrUnwanted, 'com.mysql', 'org.mariadb.jdbc'],
+    sha256: '',
+  },
+}) satisfies Readonly<Record<string, MavenClosure>>;
+
+export type ConnectPluginName = keyof typeof plugins;
+
+/**
+ * The jars of a worker (some 60 MB), fetched through Maven on the first call. May be called twice and by two processes at once. Errors: as `installKafka`.
+ */
+export async function installConnect(): Promise<InstalledConnect> {
+  await requireJava();
+  const folder = await cachedFolder(`connect-${kafkaVersion}`, async (building) => downloadClosure(worker, building));
+  return Object.freeze({ program: 'java', classPath: join(folder, '*') });
+}
+
+/** A folder for `plugin.path`, which holds the plugin's own folder. */
+export async function installPlugin(name: ConnectPluginName): Promise<string> {
+  return cachedFolder(`connect-${name}-${debeziumVersion}`, async (building) => {
+    const folder = join(building, name);
+    await mkdir(folder);
+    await downloadClosure(plugins[name], folder);
+  });
+}
+
+if (import.meta.main) {
+  const { classPath } = await installConnect();
+  const folders = await Promise.all((Object.keys(plugins) as ConnectPluginName[]).map(installPlugin));
+  process.stdout.write([classPath, ...folders, ''].join('\n'));
+}
