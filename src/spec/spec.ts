@@ -78,6 +78,19 @@ export interface GroupsSpec {
   readonly maxLag: number;
 }
 
+/** A cluster of Kafka Connect that carries blue to green. */
+export interface ConnectSpec {
+  /** With logins, as the other addresses here. */
+  readonly workers: readonly string[];
+  readonly kafka?: string;
+  readonly replicationFactor: number;
+  readonly topicPrefix: string;
+  /** As the workers reach them. */
+  readonly blue: string;
+  readonly green: string;
+  readonly acceptUnfaithful: readonly string[];
+}
+
 /** A router that is neither Teal's proxy nor none. */
 export type RouterSpec = PgBouncerSpec | HaproxySpec | CommandSpec | WebhookSpec;
 
@@ -105,6 +118,8 @@ export interface Spec {
     readonly pinned: 'abort' | 'close';
     readonly maxClients: number;
   };
+  /** With `carrier: connect`. */
+  readonly connect?: ConnectSpec;
   readonly copy: { readonly workers: number; readonly indexWorkers: number };
   readonly follow: {
     /** Of blue; green is followed by its log. */
@@ -155,6 +170,7 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
       pinned: traffic.pinned,
       maxClients: traffic.maxClients,
     },
+    ...connectOf(document, urls),
     copy: document.copy,
     follow: {
       method: follow.method,
@@ -185,6 +201,24 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
+}
+
+/** Of a document without mistakes: `connect` stands beside `carrier: connect`, and nowhere else. */
+function connectOf({ connect }: SpecDocument, urls: Urls): Pick<Spec, 'connect'> {
+  if (connect === undefined) return {};
+  const { workers = [], kafka, blue = urls.blue, green = urls.green } = urls.connect ?? {};
+  const { replicationFactor, topicPrefix, acceptUnfaithful } = connect;
+  return {
+    connect: {
+      workers,
+      ...(kafka === undefined ? {} : { kafka }),
+      replicationFactor,
+      topicPrefix,
+      blue,
+      green,
+      acceptUnfaithful,
+    },
+  };
 }
 
 /** `-03:30` is -210. */
@@ -268,7 +302,19 @@ export function printableSpec(spec: Spec): Spec {
       ...spec.traffic,
       ...(spec.traffic.via === undefined ? {} : { via: printableVia(spec.traffic.via) }),
     },
+    ...(spec.connect === undefined ? {} : { connect: printableConnect(spec.connect) }),
     cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate) },
+  };
+}
+
+function printableConnect(connect: ConnectSpec): ConnectSpec {
+  const { kafka } = connect;
+  return {
+    ...connect,
+    workers: connect.workers.map(redact),
+    ...(kafka === undefined ? {} : { kafka: redact(kafka) }),
+    blue: redact(connect.blue),
+    green: redact(connect.green),
   };
 }
 

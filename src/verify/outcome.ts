@@ -13,7 +13,8 @@ export type TableOutcome = {
   readonly live?: TotalSum;
   readonly other?: TotalSum;
 } & (
-  | { readonly outcome: 'equal' }
+  /** With a reason where not all of it was equal at one position. */
+  | { readonly outcome: 'equal'; readonly reason?: string }
   | { readonly outcome: 'differs'; readonly differences: TableDifferences }
   | { readonly outcome: 'absent' | 'unsettled'; readonly reason: string }
 );

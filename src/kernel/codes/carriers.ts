@@ -103,4 +103,21 @@ export const carriersCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-CARRIERS-014': {
+    summary: 'A task of a connector has failed',
+    happened:
+      'Debezium or the JDBC sink met an error that it does not pass over. Its task stands still; nothing is left out, and it goes on from where it was. Teal starts it again a few times.',
+    doThis:
+      "Look at the trace of the task (`GET /connectors/NAME/status` on a worker; it may hold values of rows), mend its cause, and run `teal up`.",
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-015': {
+    summary: 'A flow by Kafka Connect cannot stand still at a position',
+    happened: 'Neither Debezium nor the sink stops at a place of the log, so nothing that needs this can be done: a repair, above all.',
+    doThis:
+      'Run `teal verify` without a repair: it looks at each row that differs again. To repair, change the row on blue (an UPDATE that sets a column to itself brings it anew).',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;
