@@ -42,7 +42,14 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
   const config = async (): Promise<SupervisorConfig> => readSupervisorConfig(paths.config);
   const { [supervisorConnect]: connect = '' } = process.env;
   const byConnect = connect === '' ? {} : { connect: JSON.parse(connect) as ConnectSpec };
-  const carrier = async (): Promise<Carrier> => connectCarrier({ ...(await config()).carrier, urls, ...byConnect });
+  // Kept while the configuration is the same: with Kafka Connect it has sessions.
+  let made: { readonly text: string; readonly carrier: Carrier } | undefined;
+  const carrier = async (): Promise<Carrier> => {
+    const { carrier: configured } = await config();
+    const text = JSON.stringify(configured);
+    if (made?.text !== text) made = { text, carrier: connectCarrier({ ...configured, urls, ...byConnect }) };
+    return made.carrier;
+  };
   const proxy = async (): Promise<NonNullable<SupervisorConfig['proxy']>> => {
     const { proxy: found } = await config();
     if (found === undefined) throw new TealError('TEAL-APP-003', 'the configuration names no proxy');

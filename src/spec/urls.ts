@@ -158,7 +158,7 @@ function readUrl(
   const [shown] = expected;
   if (shown === undefined) return { ok: false, mistakes: [] };
   if (!expected.some((scheme) => isUrlOf(scheme, text)))
-    return wrong(`expected a${shown === 'https' ? 'n' : ''} ${shown}:// URL`);
+    return wrong(`expected a${shown.startsWith('http') ? 'n' : ''} ${shown}:// URL`);
   if (holdsPassword(written)) {
     return wrong(
       'a password stands in the file: take the URL from the environment ("${BLUE_URL}") or from { file: path }',
