@@ -52,7 +52,9 @@ export function carrierOverConnect(flow: ConnectFlow, embedded: Carrier): Carrie
       tables:
         catalog === undefined
           ? []
-          : storedTables(selectedCatalog(catalog, flow.tables)).filter(({ persistence }) => persistence === 'permanent'),
+          : storedTables(selectedCatalog(catalog, flow.tables)).filter(
+              ({ persistence }) => persistence === 'permanent',
+            ),
       signs: publishedTealTables.map((name) => ({ schema: 'teal', name })),
       // The lag is told by the age of the newest: it must not be much of what a cut may take.
       heartbeatEveryMs: Math.max(100, Math.round(flow.heartbeatEveryMs / 4)),
@@ -70,8 +72,7 @@ export function carrierOverConnect(flow: ConnectFlow, embedded: Carrier): Carrie
     await embedded.deploy('forward');
   };
 
-  const status = async (): Promise<FlowStatus> =>
-    (await ends.decided()) ? embedded.status('forward') : path.status();
+  const status = async (): Promise<FlowStatus> => ((await ends.decided()) ? embedded.status('forward') : path.status());
 
   return {
     async deploy(which, options) {

@@ -58,8 +58,7 @@ export class SideComparison implements Comparison {
       ...(values ? { keep: repairLimit } : {}),
       values,
     };
-    const result =
-      standsStill === false ? await this.#verifyMoving(live, options) : await verifySamePosition(options);
+    const result = standsStill === false ? await this.#verifyMoving(live, options) : await verifySamePosition(options);
     if (result.certificate.result === 'equal') {
       if (strays !== undefined) this.#settle(other, strays);
       if (adopted > this.settled(live)) this.#settle(live, adopted);

@@ -55,7 +55,14 @@ function topicsFor({ stateDir, systems }: CarrierConnection): Pick<CarrierConfig
 
 /** The carrier between two systems: Teal's own, whose workers are started from this installation, and where the file says so Kafka Connect before the first cut. */
 export function connectCarrier(options: CarrierConnection): Carrier {
-  const { connect, migration, stateDir, urls, tables = {}, heartbeatEveryMs = carrierDefaults.heartbeatEveryMs } = options;
+  const {
+    connect,
+    migration,
+    stateDir,
+    urls,
+    tables = {},
+    heartbeatEveryMs = carrierDefaults.heartbeatEveryMs,
+  } = options;
   const embedded = ownCarrier(options);
   if (connect === undefined) return embedded;
   return carrierOverConnect(

@@ -55,7 +55,11 @@ async function lookAtPolled(
   return await measurePolled(connection, polledBy(poll, managed));
 }
 
-async function lookAtChanged({ blue, tables }: Spec, { catalog }: SideView, signal?: AbortSignal): Promise<readonly ChangedColumn[]> {
+async function lookAtChanged(
+  { blue, tables }: Spec,
+  { catalog }: SideView,
+  signal?: AbortSignal,
+): Promise<readonly ChangedColumn[]> {
   await using connection = await connect({ url: blue.url, applicationName: 'teal look blue', signal });
   return await findChangedValues(
     connection,

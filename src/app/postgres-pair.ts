@@ -331,7 +331,8 @@ export class PostgresPair implements DatabasePair {
       throughStep(carrier, {
         does: `waits until the rows of ${tables} tables have come through Kafka, and a sign that was written behind them`,
         locks: 'nothing',
-        costs: 'each row is written as JSON into Kafka and from there one by one into green: many times what a copy by Teal takes',
+        costs:
+          'each row is written as JSON into Kafka and from there one by one into green: many times what a copy by Teal takes',
       }),
       this.#buildStep('copy:indexes', ['indexes'], 'builds the other indexes on green'),
       analyseStep(after, catalog.tables),

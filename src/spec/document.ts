@@ -194,7 +194,9 @@ const connect = z
   .strictObject({
     url: z
       .union([secret, z.array(text).min(1)], 'an http:// or https:// URL, or a list of them')
-      .describe('The REST API of a worker, or of several, which are asked in turn. With user and password where they ask for one.'),
+      .describe(
+        'The REST API of a worker, or of several, which are asked in turn. With user and password where they ask for one.',
+      ),
     kafka: secret
       .optional()
       .describe(
@@ -215,7 +217,9 @@ const connect = z
         'Columns, as schema.table.column with * for any, of which a person knows that they hold none of the values that this path changes. `teal assess` names them.',
       ),
   })
-  .describe('Beside `carrier: connect`: the cluster of Kafka Connect, with Debezium\'s connector of PostgreSQL and its JDBC sink.');
+  .describe(
+    "Beside `carrier: connect`: the cluster of Kafka Connect, with Debezium's connector of PostgreSQL and its JDBC sink.",
+  );
 
 const columnMapping = z
   .strictObject({

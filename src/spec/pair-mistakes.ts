@@ -61,7 +61,10 @@ export function mistakesOfPair(plain: unknown, places: Places): readonly Mistake
   ];
 }
 
-function mistakesOfConnect({ blue, green, carrier, connect, follow }: PairOfDocument, places: Places): readonly Mistake[] {
+function mistakesOfConnect(
+  { blue, green, carrier, connect, follow }: PairOfDocument,
+  places: Places,
+): readonly Mistake[] {
   const isWanted = carrier === 'connect';
   if (!isWanted && connect === undefined) return [];
   const at = (path: string, message: string): Mistake => ({ ...places.ofValue(path.split('.')), path, message });

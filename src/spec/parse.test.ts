@@ -72,7 +72,9 @@ describe('a file whose rows Kafka Connect carries', () => {
     parseSpec(`${minimal}${words}\n`, { env: { ...env, REST_PASSWORD: 's3cret' }, readText: () => undefined });
 
   test('says where the workers are, and has defaults for the rest; no login is printed', () => {
-    const parsed = file(`carrier: connect\nconnect: { ${connect}, blue: "postgres://app:\${REST_PASSWORD}@inside/shop" }`);
+    const parsed = file(
+      `carrier: connect\nconnect: { ${connect}, blue: "postgres://app:\${REST_PASSWORD}@inside/shop" }`,
+    );
     expect(parsed).toMatchObject({
       ok: true,
       spec: {

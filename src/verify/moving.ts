@@ -47,7 +47,11 @@ async function settled(outcome: TableOutcome, options: VerifyMovingOptions): Pro
   if (different.length > 0) return { ...told, outcome: 'differs', differences: differencesOf(different) };
   const unsettled = again.filter((each) => each === 'unsettled').length;
   if (unsettled > 0)
-    return { ...told, outcome: 'unsettled', reason: `${unsettled} rows change too often to be told while writes go on` };
+    return {
+      ...told,
+      outcome: 'unsettled',
+      reason: `${unsettled} rows change too often to be told while writes go on`,
+    };
   return {
     ...told,
     outcome: 'equal',

@@ -39,7 +39,11 @@ test.each([
     running,
     status('RUNNING', ['FAILED', 'a.b.SinkException: row (s3cret)\nCaused by: c.PSQLException: s3cret']),
     there,
-    { state: 'failed', code: 'TEAL-CARRIERS-014', reason: 'a task has failed: a.b.SinkException because of c.PSQLException' },
+    {
+      state: 'failed',
+      code: 'TEAL-CARRIERS-014',
+      reason: 'a task has failed: a.b.SinkException because of c.PSQLException',
+    },
   ],
   [
     'can never go on without what its slot has lost',

@@ -216,8 +216,7 @@ export function stateOf(
   if ([source, sink].some(isHalted)) return waiting('its connectors are paused');
   if (![source, sink].every(runs)) return waiting('Kafka Connect gives its tasks out');
   // While it is made it is there, and what it begins with is not decided: a sign that is written now could be missed.
-  if (look.slot === 'absent' || look.confirmed === undefined)
-    return waiting('Debezium has not made its slot yet');
+  if (look.slot === 'absent' || look.confirmed === undefined) return waiting('Debezium has not made its slot yet');
   return { state: 'running' };
 }
 

@@ -130,7 +130,12 @@ const cases: readonly Case[] = [
       },
     },
     blue: tables({
-      columns: [column('id', 'bigint'), column('share', 'numeric(5,2)'), column('born', 'date'), column('place', 'point')],
+      columns: [
+        column('id', 'bigint'),
+        column('share', 'numeric(5,2)'),
+        column('born', 'date'),
+        column('place', 'point'),
+      ],
     }),
     finds: ['ASSESS-CONNECT-VALUES', 'ASSESS-CONNECT-ACCEPTED', 'ASSESS-CONNECT-POSSIBLE'],
     says: ['public.customer.share (numeric(5,2): NaN and infinity)', 'connect.acceptUnfaithful'],

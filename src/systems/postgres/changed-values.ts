@@ -26,9 +26,7 @@ export async function findChangedValues(
       `select ${asked.map(({ sql }, index) => `coalesce(bool_or(${sql}), false) as c${index}`).join(', ')} from only ${quoteTable(table)}`,
     );
     const { schema, name } = table;
-    found.push(
-      ...asked.map(({ column }, index) => ({ schema, name, column, holds: rows[0]?.[`c${index}`] === 't' })),
-    );
+    found.push(...asked.map(({ column }, index) => ({ schema, name, column, holds: rows[0]?.[`c${index}`] === 't' })));
   }
   return found;
 }

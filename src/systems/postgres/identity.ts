@@ -106,7 +106,8 @@ const fixed =
  * place.
  */
 export const mayLeaveOut: WantsFull = (table) =>
-  lacksIdentity(table) || (table.replicaIdentity.kind !== 'full' && table.columns.some(({ type }) => !fixed.test(type)));
+  lacksIdentity(table) ||
+  (table.replicaIdentity.kind !== 'full' && table.columns.some(({ type }) => !fixed.test(type)));
 
 function wantingOf(tables: readonly Table[], wantsFull: WantsFull): readonly Table[] {
   return tables.filter((table) => table.kind === 'table' && wantsFull(table));

@@ -61,7 +61,11 @@ function checkValues(tables: readonly Table[], connect: NonNullable<Situation['c
       else refused.push(named);
     }
   }
-  return [...told('ASSESS-CONNECT-VALUES', refused), ...told('ASSESS-CONNECT-ACCEPTED', accepted), ...told('ASSESS-CONNECT-POSSIBLE', possible)];
+  return [
+    ...told('ASSESS-CONNECT-VALUES', refused),
+    ...told('ASSESS-CONNECT-ACCEPTED', accepted),
+    ...told('ASSESS-CONNECT-POSSIBLE', possible),
+  ];
 }
 
 const texts = {
