@@ -2,7 +2,10 @@ import { must } from '../kernel/assert.ts';
 import { isTealError } from '../kernel/errors.ts';
 import { otherSide, tableKey, type Side } from '../model/catalog.ts';
 import type { Carrier, Flow, FlowStatus } from '../ports/carrier.ts';
+import type { RowProbe } from '../ports/digester.ts';
 import { flowFrom, type Equalizer } from '../stages/cutover/cut-steps.ts';
+import { failureOfFlow } from '../stages/follow/follow-steps.ts';
+import { verifyMoving } from '../verify/moving.ts';
 import { planRepair, repairSamePosition } from '../verify/repair.ts';
 import {
   verifySamePosition,
@@ -46,20 +49,37 @@ export class SideComparison implements Comparison {
     const other = otherSide(live);
     const strays = await this.#straysOf(other);
     // What was written there while it was not live, which a cut could not see any more, is data of the live side now.
-    const { rogueTransactions: adopted } = await this.#options.carrier.status(flowFrom(live));
-    const result = await verifySamePosition({
+    const { rogueTransactions: adopted, standsStill } = await this.#options.carrier.status(flowFrom(live));
+    const options: VerifyOptions = {
       ...this.#sides(live, signal),
       migration: this.#options.loaded.spec.name,
       flow: flowFrom(live),
       tables: this.#options.pair.storedTables,
       ...(values ? { keep: repairLimit } : {}),
       values,
-    });
+    };
+    const result = standsStill === false ? await this.#verifyMoving(live, options) : await verifySamePosition(options);
     if (result.certificate.result === 'equal') {
       if (strays !== undefined) this.#settle(other, strays);
       if (adopted > this.settled(live)) this.#settle(live, adopted);
     }
     return this.#told(live, result);
+  }
+
+  async #verifyMoving(live: Side, options: VerifyOptions): Promise<VerifyResult> {
+    const { pair, carrier } = this.#options;
+    const open = async (side: Side): Promise<RowProbe & AsyncDisposable> =>
+      must(await pair.openRowProbe?.(side, options.signal), 'a side that tells single rows');
+    await using probeOfLive = await open(live);
+    await using probeOfOther = await open(otherSide(live));
+    return await verifyMoving({
+      ...options,
+      probes: { live: probeOfLive, other: probeOfOther },
+      waitApplied: async (_, signal) => {
+        const { now } = await carrier.caughtUp(flowFrom(live), signal);
+        if ('reason' in now) throw failureOfFlow(flowFrom(live), now);
+      },
+    });
   }
 
   #settle(side: Side, count: number): void {

@@ -4,9 +4,10 @@ import { carrierDefaults, type CarrierConfig } from '../carriers/embedded/config
 import { otherSide, type Side } from '../model/catalog.ts';
 import type { FollowMethod } from '../model/follow-method.ts';
 import type { TableSelection } from '../model/table-selection.ts';
-import type { SystemName } from '../spec/spec.ts';
+import type { ConnectSpec, SystemName } from '../spec/spec.ts';
 import { flowSource, type Carrier } from '../ports/carrier.ts';
 import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
+import { carrierOverConnect } from './carrier-over-connect.ts';
 import { firstPositionFile } from './first-position.ts';
 import { keptMapping, keptTopics } from './kept-catalog.ts';
 import { programUrl } from './program.ts';
@@ -29,6 +30,8 @@ export interface CarrierConnection {
   readonly schemaEveryMs?: number;
   /** How long a new worker may take to answer; default 30 000. */
   readonly startTimeoutMs?: number;
+  /** A cluster of Kafka Connect that carries blue to green until the first cut; default: none. With its secrets. */
+  readonly connect?: ConnectSpec;
 }
 
 /** By what was written down when the migration began: only then there is a worker to configure. */
@@ -50,8 +53,33 @@ function topicsFor({ stateDir, systems }: CarrierConnection): Pick<CarrierConfig
   return systems?.blue === 'kafka' ? { topics: keptTopics(stateDir) ?? [] } : {};
 }
 
-/** Teal's own carrier between two systems: workers are started from this installation. */
+/** The carrier between two systems: Teal's own, whose workers are started from this installation, and where the file says so Kafka Connect before the first cut. */
 export function connectCarrier(options: CarrierConnection): Carrier {
+  const {
+    connect,
+    migration,
+    stateDir,
+    urls,
+    tables = {},
+    heartbeatEveryMs = carrierDefaults.heartbeatEveryMs,
+  } = options;
+  const embedded = ownCarrier(options);
+  if (connect === undefined) return embedded;
+  return carrierOverConnect(
+    {
+      connect,
+      migration: migration.replaceAll('-', '_'),
+      stateDir,
+      blueUrl: urls.blue,
+      greenUrl: urls.green,
+      tables,
+      heartbeatEveryMs,
+    },
+    embedded,
+  );
+}
+
+function ownCarrier(options: CarrierConnection): Carrier {
   // As in the names on the servers, where no dash is allowed.
   const migration = options.migration.replaceAll('-', '_');
   const {

@@ -1,5 +1,6 @@
 import { addressOf } from './address.ts';
 import type { Side } from '../model/catalog.ts';
+import type { ChangedColumn } from '../model/changed-values.ts';
 import type { PollSettings } from '../model/follow-method.ts';
 import type { PolledColumn } from '../model/polled-column.ts';
 import { isSelected } from '../model/table-selection.ts';
@@ -8,6 +9,7 @@ import type { Spec } from '../spec/spec.ts';
 import { assess, blockersOf, inOrder, type Assessment } from '../stages/assess/assess.ts';
 import { renderAssessment } from '../stages/assess/render.ts';
 import type { SideView } from '../stages/assess/finding.ts';
+import { findChangedValues } from '../systems/postgres/changed-values.ts';
 import { connect } from '../systems/postgres/connection.ts';
 import { createIntrospector } from '../systems/postgres/inspect/introspector.ts';
 import { checkRouter } from './routers.ts';
@@ -53,6 +55,18 @@ async function lookAtPolled(
   return await measurePolled(connection, polledBy(poll, managed));
 }
 
+async function lookAtChanged(
+  { blue, tables }: Spec,
+  { catalog }: SideView,
+  signal?: AbortSignal,
+): Promise<readonly ChangedColumn[]> {
+  await using connection = await connect({ url: blue.url, applicationName: 'teal look blue', signal });
+  return await findChangedValues(
+    connection,
+    catalog.tables.filter((table) => isSelected(table, tables)),
+  );
+}
+
 /** Looks at both sides and judges what was seen. Changes nothing. */
 export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<AssessedPostgres> {
   const [blue, green, found] = await Promise.all([
@@ -67,6 +81,14 @@ export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<Asse
     ...spec.tables,
     proxyReadsPasswords,
     method,
+    ...(spec.connect === undefined
+      ? {}
+      : {
+          connect: {
+            changed: await lookAtChanged(spec, blue, signal),
+            accepted: spec.connect.acceptUnfaithful,
+          },
+        }),
     ...(poll === undefined ? {} : { polled: await lookAtPolled(spec, poll, blue, signal), pollColumns: poll.columns }),
   });
   const assessment = { ...judged, findings: inOrder([...judged.findings, ...found]) };

@@ -483,6 +483,7 @@ export class Migration implements AsyncDisposable {
         ...(this.#pair.sequences === undefined ? {} : { sequences: this.#pair.sequences }),
         schemas: this.#pair.schemas,
         settled: (side) => this.#comparison.settled(side),
+        isUnordered: (from) => this.#spec.connect !== undefined && from === 'blue',
         equalizer: (from) => (tellsAll(this.#spec.follow.method, from) ? undefined : this.#comparison.equalizer(from)),
       },
       limits: { maxPauseMs, drainMs, lockTimeoutMs, flowBackMs },

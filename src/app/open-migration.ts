@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
+import type { Spec } from '../spec/spec.ts';
 import { ownerOf } from '../stages/cutover/decide.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
 import { aboutIfThere, ensureProxy, ProxyRouter, type EnsureProxy } from '../traffic/proxy/client.ts';
 import { whoAmI } from './approver.ts';
-import { connectCarrier } from './connect-carrier.ts';
+import { connectCarrier, type CarrierConnection } from './connect-carrier.ts';
 import type { MigrationEvent } from './events.ts';
 import { keepingProgress } from './kept-progress.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
@@ -36,7 +37,7 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
   requireMovable(spec);
   const urls = { blue: spec.blue.url, green: spec.green.url };
   const config = supervisorConfig(loaded);
-  const supervision = new Supervision(stateDir, config, urls, options.env);
+  const supervision = new Supervision(stateDir, config, urls, options.env, spec.connect);
   return Migration.open({
     loaded,
     command: options.command,
@@ -45,10 +46,14 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
     by: options.by ?? whoAmI(),
     cutMark: supervision.cutMark,
     soakMark: supervision.soakMark,
-    connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls })),
+    connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls, ...byConnect(spec) })),
     connectRouter: async (pair) => connectRouter(pair, loaded, supervision),
     ...(options.tools === undefined ? {} : { tools: options.tools }),
   });
+}
+
+function byConnect({ connect }: Spec): Pick<CarrierConnection, 'connect'> {
+  return connect === undefined ? {} : { connect };
 }
 
 function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {

@@ -4,6 +4,7 @@ import type { FollowMethod } from '../model/follow-method.ts';
 import type { Side } from '../model/catalog.ts';
 import type { DatabaseName, Spec, SystemName } from '../spec/spec.ts';
 import { hasBegun as hasBegunStep } from '../journal/fold.ts';
+import { foreignSinkStepId } from '../systems/postgres/foreign-sink.ts';
 import { publicationStepId } from '../systems/postgres/publication.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
 import { pollingStepId } from '../systems/postgres/polling/step.ts';
@@ -38,7 +39,10 @@ export async function openPair(opening: Opening, state: MigrationState, tools?: 
   const { spec, stateDir } = opening.loaded;
   requireMovable(spec);
   if (spec.blue.system === 'kafka') return kafka(opening, state);
-  if (opening.command !== recoverCommand) refuseOtherMethod(spec, state);
+  if (opening.command !== recoverCommand) {
+    refuseOtherMethod(spec, state);
+    refuseOtherCarrier(spec, state);
+  }
   if (spec.blue.system !== 'postgres') return (await import('./open-mysql-pair.ts')).openMysqlPair(opening, state);
   const { catalog, leftOut } = await catalogOf(opening, state);
   return new PostgresPair({
@@ -83,6 +87,13 @@ async function kafkaToPlan(spec: Spec, signal: AbortSignal): Promise<PairToPlan>
   const { KafkaPair } = await import('./kafka-pair.ts');
   const named = ({ identity }: typeof blue): string => `Kafka (cluster ${identity.clusterId})`;
   return { pair: new KafkaPair({ spec, topics }), assessment, blue: named(blue), green: named(green) };
+}
+
+/** Rows that one carrier has brought half another one does not know of. */
+function refuseOtherCarrier({ connect }: Spec, { steps }: MigrationState): void {
+  if (!hasBegunStep(steps[publicationStepId('blue')])) return;
+  if (hasBegunStep(steps[foreignSinkStepId]) === (connect !== undefined)) return;
+  throw new TealError('TEAL-APP-007', '`carrier` is another one than it was when the migration began');
 }
 
 /** What blue was prepared for is in the journal: positions of the log mean nothing in a record. */

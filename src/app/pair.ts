@@ -1,6 +1,6 @@
 import type { Side, Table } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
-import type { Repairer, SideAccess } from '../ports/digester.ts';
+import type { Repairer, RowProbe, SideAccess } from '../ports/digester.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { AskValue } from '../ports/query.ts';
 import type { Schemas } from '../ports/schemas.ts';
@@ -49,6 +49,8 @@ export interface DatabasePair extends Pair {
   readonly unlikeColumns?: Readonly<Record<string, readonly string[]>>;
   /** Changes rows of one side as Teal: no flow takes them for a client's. */
   repairer(side: Side): Repairer;
+  /** Single rows of one side, for where a flow cannot stand still; absent where every flow can. */
+  openRowProbe?(side: Side, signal: AbortSignal): Promise<RowProbe & AsyncDisposable>;
   /** Waits until every transaction that runs on a side has ended, at most a minute; false when one has not. What they wrote is then in every new snapshot. */
   outlastWriters(side: Side, signal: AbortSignal): Promise<boolean>;
 }

@@ -39,6 +39,7 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     ...(pair.sequences === undefined ? {} : { sequences: pair.sequences }),
     schemas: pair.schemas,
     settled: () => 0,
+    isUnordered: (from: Side) => spec.connect !== undefined && from === 'blue',
     equalizer: (from: Side) => (tellsAll(spec.follow.method, from) ? undefined : { compare: unasked, repair: unasked }),
   };
   const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { storedTables, type Catalog, type Side, type Table, type TableName } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
-import type { Repairer, SideAccess } from '../ports/digester.ts';
+import type { Repairer, RowProbe, SideAccess } from '../ports/digester.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { AskValue } from '../ports/query.ts';
 import type { SchemaDriver, SchemaPart } from '../ports/schema-driver.ts';
@@ -14,16 +14,28 @@ import type { Spec } from '../spec/spec.ts';
 import { convergenceOf, rowsStep, rowsStepId, schemaStep } from '../stages/copy/copy-steps.ts';
 import { convergeStep } from '../stages/follow/converge-step.ts';
 import { deployStep, receiveStep } from '../stages/follow/follow-steps.ts';
+import { throughStep } from '../stages/follow/through-step.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 import { analyseStep, refreshStep } from '../systems/postgres/after-copy.ts';
+import { connect } from '../systems/postgres/connection.ts';
 import { postgresCopyTarget } from '../systems/postgres/copy-target.ts';
 import { ddlNotesStep } from '../systems/postgres/ddl-notes.ts';
 import { postgresRepairer } from '../systems/postgres/digest/repair.ts';
+import { readerSettings } from '../systems/postgres/digest/reader.ts';
+import { postgresRowProbe } from '../systems/postgres/digest/row-probe.ts';
 import { postgresSide } from '../systems/postgres/digest/side.ts';
 import { PostgresFence, type PostgresFenceOptions } from '../systems/postgres/fence.ts';
 import { releaseHolders } from '../systems/postgres/holder.ts';
 import { outlastWriters } from '../systems/postgres/outlast-writers.ts';
-import { identityBackStep, identityStep, identityStepId } from '../systems/postgres/identity.ts';
+import {
+  identityBackStep,
+  identityStep,
+  identityStepId,
+  lacksIdentity,
+  mayLeaveOut,
+  type WantsFull,
+} from '../systems/postgres/identity.ts';
+import { foreignSinkBackStep, foreignSinkStep } from '../systems/postgres/foreign-sink.ts';
 import { KeptSession } from '../systems/postgres/kept-session.ts';
 import { movingRelations } from '../systems/postgres/moving.ts';
 import { pollBeforeFence } from '../systems/postgres/polling/poll.ts';
@@ -148,6 +160,16 @@ export class PostgresPair implements DatabasePair {
     return postgresRepairer({ url: this.#options.spec[side].url, origin: this.names.repair });
   }
 
+  async openRowProbe(side: Side, signal: AbortSignal): Promise<RowProbe & AsyncDisposable> {
+    const connection = await connect({
+      url: this.#options.spec[side].url,
+      applicationName: 'teal verify rows',
+      extraOptions: readerSettings,
+      signal,
+    });
+    return { ...postgresRowProbe(connection), [Symbol.asyncDispose]: async () => connection.close() };
+  }
+
   async outlastWriters(side: Side, signal: AbortSignal): Promise<boolean> {
     return this.#sessions[side].use(async (connection) => outlastWriters(connection, outlastMs, signal));
   }
@@ -157,9 +179,10 @@ export class PostgresPair implements DatabasePair {
   }
 
   stages(carrier: Carrier): readonly Stage[] {
+    const copying = this.#isByConnect ? this.#copyStepsOfConnect(carrier) : this.#copySteps(carrier);
     return [
       { id: 'prepare', title: 'Prepare', steps: this.#prepareSteps() },
-      { id: 'copy', title: 'Copy', steps: this.#copySteps(carrier) },
+      { id: 'copy', title: 'Copy', steps: copying },
       { id: 'follow', title: 'Follow', steps: this.#followSteps(carrier) },
     ];
   }
@@ -168,20 +191,35 @@ export class PostgresPair implements DatabasePair {
     const { spec, catalog } = this.#options;
     const keepClosed = spec.finalise.blue === 'keep';
     const { tables } = catalog;
-    return (['blue', 'green'] as const).flatMap((side) => {
+    const steps = (['blue', 'green'] as const).flatMap((side) => {
       const session = this.#sessions[side];
       const before = remembered(identityStepId(side));
       // Where there is a record, no table of blue got another one.
       const isAsItWas = side === 'blue' && isRecorded(spec.follow.method);
-      const back = isAsItWas ? undefined : identityBackStep(side, session, tables, before);
+      const back = isAsItWas ? undefined : identityBackStep(side, session, tables, before, this.#wantsFull(side));
       const removal = removalStep(side, session, this.fences[side], this.names, keepClosed && side !== live);
       return back === undefined ? [removal] : [removal, back];
     });
+    if (!this.#isByConnect) return steps;
+    return [foreignSinkBackStep(this.#migration, this.#sessions.green, catalog), ...steps];
   }
 
   /** Ends the holders of the copy's snapshot, if there are any. */
   async releaseSnapshot(): Promise<void> {
     await releaseHolders(this.#options.stateDir, AbortSignal.timeout(30_000));
+  }
+
+  /** A cluster of Kafka Connect copies, and follows until the first cut. */
+  get #isByConnect(): boolean {
+    return this.#options.spec.connect !== undefined;
+  }
+
+  get #migration(): string {
+    return this.#options.spec.name.replaceAll('-', '_');
+  }
+
+  #wantsFull(side: Side): WantsFull {
+    return side === 'blue' && this.#isByConnect ? mayLeaveOut : lacksIdentity;
   }
 
   #prepareSteps(): readonly Step[] {
@@ -200,6 +238,7 @@ export class PostgresPair implements DatabasePair {
         workers: 1,
       }),
       fenceStep('green', this.fences.green, true, tables.length),
+      ...(this.#isByConnect ? [foreignSinkStep(this.#migration, green, this.#options.catalog)] : []),
       ...this.#followableSteps(),
       ddlNotesStep('blue', blue, this.names.flow.blue, this.#options.spec.follow.method),
     ];
@@ -215,7 +254,11 @@ export class PostgresPair implements DatabasePair {
     if (poll !== undefined) return [fence, pollingStep('blue', blue, tables, poll)];
     // A row that has no key is recorded whole.
     if (spec.follow.method === 'triggers') return [fence, recorderStep('blue', blue, tables)];
-    return [identityStep('blue', blue, tables), fence, publicationStep('blue', blue, this.names.flow.blue, tables)];
+    return [
+      identityStep('blue', blue, tables, this.#wantsFull('blue')),
+      fence,
+      publicationStep('blue', blue, this.names.flow.blue, tables),
+    ];
   }
 
   #rolesStep(): Step {
@@ -271,6 +314,31 @@ export class PostgresPair implements DatabasePair {
     ];
   }
 
+  /** The sink finds rows by their keys, so that these come first; and the flow itself brings the rows. */
+  #copyStepsOfConnect(carrier: Carrier): readonly Step[] {
+    const { catalog, spec } = this.#options;
+    const after = { url: spec.green.url, session: this.#sessions.green, workers: spec.copy.indexWorkers };
+    const tables = catalog.tables.length;
+    return [
+      this.#buildStep('copy:keys', ['keys'], 'builds primary keys and unique constraints on green'),
+      {
+        ...deployStep('forward', carrier),
+        does: "makes two connectors on the cluster of Kafka Connect: Debezium's source, which makes a slot on blue and takes a snapshot, and its JDBC sink on green",
+        locks: 'nothing; the slot waits for transactions that write',
+        costs: 'blue keeps its log until it is in Kafka, and cannot vacuum what dies while the snapshot is read',
+        undone: 'connectors, slot and topics are deleted',
+      },
+      throughStep(carrier, {
+        does: `waits until the rows of ${tables} tables have come through Kafka, and a sign that was written behind them`,
+        locks: 'nothing',
+        costs:
+          'each row is written as JSON into Kafka and from there one by one into green: many times what a copy by Teal takes',
+      }),
+      this.#buildStep('copy:indexes', ['indexes'], 'builds the other indexes on green'),
+      analyseStep(after, catalog.tables),
+    ];
+  }
+
   #buildStep(id: string, parts: readonly SchemaPart[], does: string): Step {
     const { indexWorkers: workers } = this.#options.spec.copy;
     return schemaStep(this.#schema, { id, parts, does, costs: 'CPU and disk of green', locks: schemaLocks, workers });
@@ -280,8 +348,7 @@ export class PostgresPair implements DatabasePair {
     const { catalog, spec } = this.#options;
     const { green } = this.#sessions;
     return [
-      deployStep('forward', carrier),
-      convergeStep(carrier, convergenceOf),
+      ...(this.#isByConnect ? [] : [deployStep('forward', carrier), convergeStep(carrier, convergenceOf)]),
       // What looks at several tables together comes here: only now green is a state that blue had, whatever happened to the copy.
       this.#buildStep(
         'follow:foreign-keys',

@@ -7,12 +7,14 @@ import { TealError } from '../kernel/errors.ts';
 import { isProcessThere } from '../kernel/process-there.ts';
 import type { Side } from '../model/catalog.ts';
 import type { Carrier } from '../ports/carrier.ts';
+import type { ConnectSpec } from '../spec/spec.ts';
 import { tryLock } from './process-lock.ts';
 import { programUrl } from './program.ts';
 import { startSoakWatch } from './soak-process.ts';
 import {
   replaceFile,
   supervisorBlueUrl,
+  supervisorConnect,
   supervisorGreenUrl,
   supervisorPaths,
   type SupervisorConfig,
@@ -41,6 +43,7 @@ export class Supervision {
   readonly #config: SupervisorConfig;
   readonly #urls: Readonly<Record<Side, string>>;
   readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #connect: ConnectSpec | undefined;
   #ensured: Promise<void> = Promise.resolve();
 
   /** `env`: where the migration file's variables were looked up; a supervisor that is started has it too, for the recoveries that it starts. */
@@ -49,7 +52,9 @@ export class Supervision {
     config: SupervisorConfig,
     urls: Readonly<Record<Side, string>>,
     env: Readonly<Record<string, string | undefined>>,
+    connect?: ConnectSpec,
   ) {
+    this.#connect = connect;
     this.#stateDir = stateDir;
     this.#config = config;
     this.#urls = urls;
@@ -151,6 +156,7 @@ export class Supervision {
           ...this.#environment,
           [supervisorBlueUrl]: this.#urls.blue,
           [supervisorGreenUrl]: this.#urls.green,
+          ...(this.#connect === undefined ? {} : { [supervisorConnect]: JSON.stringify(this.#connect) }),
         },
       });
       child.on('error', () => child.emit('exit', 127, null));

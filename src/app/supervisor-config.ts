@@ -13,13 +13,15 @@ export interface SupervisorConfig {
   readonly version: 1;
   /** The migration file, absolute: a recovery reads it. */
   readonly file: string;
-  readonly carrier: Omit<CarrierConnection, 'urls'>;
+  readonly carrier: Omit<CarrierConnection, 'urls' | 'connect'>;
   /** Absent where clients pass through something else. */
   readonly proxy?: ProxyConfigInput;
 }
 
 export const supervisorBlueUrl = 'TEAL_SUPERVISOR_BLUE_URL';
 export const supervisorGreenUrl = 'TEAL_SUPERVISOR_GREEN_URL';
+/** `ConnectSpec` as JSON, where Kafka Connect carries. */
+export const supervisorConnect = 'TEAL_SUPERVISOR_CONNECT';
 
 export function supervisorPaths(stateDir: string): Readonly<Record<'config' | 'lock' | 'log' | 'state', string>> {
   const folder = supervisorFolder(stateDir);

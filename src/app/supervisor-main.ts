@@ -3,6 +3,7 @@ import { isoNow } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import type { Carrier } from '../ports/carrier.ts';
+import type { ConnectSpec } from '../spec/spec.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import { takeLock, tryLock } from './process-lock.ts';
@@ -13,6 +14,7 @@ import {
   replaceFile,
   startProxyOf,
   supervisorBlueUrl,
+  supervisorConnect,
   supervisorGreenUrl,
   supervisorPaths,
   type SupervisorConfig,
@@ -28,6 +30,9 @@ const log = (text: string): void => {
   process.stderr.write(`${isoNow()} ${redact(text)}\n`);
 };
 
+/** Of a flow by Kafka Connect a task may have failed: it is started again as a worker that has died. */
+const startsAgain: ReadonlySet<string> = new Set(['TEAL-CARRIERS-001', 'TEAL-CARRIERS-014']);
+
 /** A command that looks whether the place is free holds the lock for a moment. */
 const lockPatienceMs = 3_000;
 
@@ -36,7 +41,16 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
   const sinceIso = isoNow();
   // Read for every look: a command may have written it anew.
   const config = async (): Promise<SupervisorConfig> => readSupervisorConfig(paths.config);
-  const carrier = async (): Promise<Carrier> => connectCarrier({ ...(await config()).carrier, urls });
+  const { [supervisorConnect]: connect = '' } = process.env;
+  const byConnect = connect === '' ? {} : { connect: JSON.parse(connect) as ConnectSpec };
+  // Kept while the configuration is the same: with Kafka Connect it has sessions.
+  let made: { readonly text: string; readonly carrier: Carrier } | undefined;
+  const carrier = async (): Promise<Carrier> => {
+    const { carrier: configured } = await config();
+    const text = JSON.stringify(configured);
+    if (made?.text !== text) made = { text, carrier: connectCarrier({ ...configured, urls, ...byConnect }) };
+    return made.carrier;
+  };
   const proxy = async (): Promise<NonNullable<SupervisorConfig['proxy']>> => {
     const { proxy: found } = await config();
     if (found === undefined) throw new TealError('TEAL-APP-003', 'the configuration names no proxy');
@@ -49,7 +63,7 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
       if (thing === 'soak') return isSoakWatched(stateDir);
       if (thing === 'proxy') return answers(async () => new ProxyRouter((await proxy()).controlPath).about());
       const { now } = await (await carrier()).status(thing);
-      return now.state !== 'failed' || now.code !== 'TEAL-CARRIERS-001';
+      return now.state !== 'failed' || !startsAgain.has(now.code);
     },
     start: async (thing) => {
       if (thing === 'cut') await runRecovery((await config()).file, stateDir);

@@ -54,6 +54,8 @@ export interface FlowStatus {
   readonly schema?: readonly string[];
   /** The last change of the schema that came through the stream: command and objects. */
   readonly ddl?: string;
+  /** False: `stopAt` is refused (TEAL-CARRIERS-015). A comparison then looks again, row by row, at what differed while writes went on. Default: true. */
+  readonly standsStill?: boolean;
 }
 
 /** Who carries a flow. */

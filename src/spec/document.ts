@@ -17,6 +17,8 @@ const schemaOfGreen = text.refine(
   'another name: schemas called teal, information_schema or pg_… belong to Teal and to PostgreSQL',
 );
 const pattern = z.string().regex(/^[^.]+\.[^.]+$/, 'schema.table, with * for any');
+/** Of columns. */
+const pattern3 = z.string().regex(/^[^.]+\.[^.]+\.[^.]+$/, 'schema.table.column, with * for any');
 const natural = (max: number): z.ZodInt =>
   z.int().min(1, `a number from 1 to ${max}`).max(max, `a number from 1 to ${max}`);
 
@@ -220,6 +222,37 @@ const shadow = z
     "PostgreSQL alone, through Teal's proxy: before the cut a share of what clients read is put to green too, and the answers are compared. docs/guide/shadow.md.",
   );
 
+const connect = z
+  .strictObject({
+    url: z
+      .union([secret, z.array(text).min(1)], 'an http:// or https:// URL, or a list of them')
+      .describe(
+        'The REST API of a worker, or of several, which are asked in turn. With user and password where they ask for one.',
+      ),
+    kafka: secret
+      .optional()
+      .describe(
+        'kafka:// address of the cluster that the workers use: topics are deleted there when the migration ends. Default: they stay.',
+      ),
+    replicationFactor: natural(100).default(3).describe('Of the topic that carries the changes.'),
+    topicPrefix: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{0,100}$/, 'up to 100 of A-Z, a-z, 0-9, ., - and _')
+      .default('teal.')
+      .describe('What the names of topics begin with.'),
+    blue: secret.optional().describe('Blue as the workers reach it. Default: `blue.url`.'),
+    green: secret.optional().describe('Green as the workers reach it. Default: `green.url`.'),
+    acceptUnfaithful: z
+      .array(pattern3)
+      .default([])
+      .describe(
+        'Columns, as schema.table.column with * for any, of which a person knows that they hold none of the values that this path changes. `teal assess` names them.',
+      ),
+  })
+  .describe(
+    "Beside `carrier: connect`: the cluster of Kafka Connect, with Debezium's connector of PostgreSQL and its JDBC sink.",
+  );
+
 const columnMapping = z
   .strictObject({
     rename: text.optional(),
@@ -326,6 +359,13 @@ export const specDocument = z.strictObject({
     .describe('Kafka alone: which topics move. `*` stands for any characters.'),
   groups: groups.optional(),
   traffic: traffic.prefault({}).describe('What clients pass through.'),
+  carrier: z
+    .enum(['embedded', 'connect'])
+    .default('embedded')
+    .describe(
+      "Who copies blue to green and follows it until the first cut. `embedded`: Teal. `connect`: a cluster of Kafka Connect, from PostgreSQL to PostgreSQL; see docs/guide/kafka-connect.md. The way back, and what comes after it, is Teal's own.",
+    ),
+  connect: connect.optional(),
   mapping: mapping.optional(),
   copy: z.strictObject({ workers: natural(64).default(4), indexWorkers: natural(64).default(2) }).prefault({}),
   follow: z
@@ -384,6 +424,6 @@ export type SpecDocument = z.infer<typeof specDocument>;
 
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
-  words: ['canary', 'console', 'revertOn', 'rollBackOn', 'carrier'],
+  words: ['canary', 'console', 'revertOn', 'rollBackOn'],
   values: ['envoy', 'dns', 'kubernetes', 'drop', 'sample'],
 });

@@ -20,6 +20,8 @@ const pair = z.object({
     .catch({})
     .default({}),
   groups: z.object({ stop: z.unknown().optional(), start: z.unknown().optional() }).catch({}).default({}),
+  carrier: z.unknown().optional(),
+  connect: z.unknown().optional(),
   cutover: z
     .object({
       gates: z.array(z.unknown()).catch([]).default([]),
@@ -62,6 +64,26 @@ export function mistakesOfPair(plain: unknown, places: Places): readonly Mistake
     ...mistakesOfTraffic({ blue, green, traffic }, places),
     ...mistakesOfRouter(traffic, routerOf(parsed.data), { blue: blue.system, green: green.system }, places),
     ...mistakesOfFollow({ blue, follow }, places),
+    ...mistakesOfConnect(parsed.data, places),
+  ];
+}
+
+function mistakesOfConnect(
+  { blue, green, carrier, connect, follow }: PairOfDocument,
+  places: Places,
+): readonly Mistake[] {
+  const isWanted = carrier === 'connect';
+  if (!isWanted && connect === undefined) return [];
+  const at = (path: string, message: string): Mistake => ({ ...places.ofValue(path.split('.')), path, message });
+  if (!isWanted) return [at('connect', 'expected `carrier: connect` beside it')];
+  return [
+    ...(connect === undefined ? [at('carrier', 'expected `connect` beside it: where the workers are')] : []),
+    ...(blue.system === 'postgres' && green.system === 'postgres'
+      ? []
+      : [at('carrier', 'expected embedded: Kafka Connect carries from PostgreSQL to PostgreSQL')]),
+    ...(follow.method === undefined || follow.method === 'log'
+      ? []
+      : [at('follow.method', 'expected log: Debezium reads it')]),
   ];
 }
 
@@ -83,7 +105,7 @@ function routerOf({ blue, green, traffic }: PairOfDocument): string {
   return familyOf(blue.system) === familyOf(green.system) ? 'proxy' : 'none';
 }
 
-const ofDatabases = ['tables', 'mapping', 'copy', 'follow'] as const;
+const ofDatabases = ['tables', 'mapping', 'copy', 'follow', 'carrier', 'connect'] as const;
 /** Nothing else knows what Kafka's clients say. */
 const kafkaRouters = ['none', 'command', 'webhook'];
 const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients', 'processes'];

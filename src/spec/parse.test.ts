@@ -66,6 +66,54 @@ describe('a file that says only what it must', () => {
   });
 });
 
+describe('a file whose rows Kafka Connect carries', () => {
+  const connect = 'url: "http://ann:${REST_PASSWORD}@one:8083"';
+  const file = (words: string): ParsedSpec =>
+    parseSpec(`${minimal}${words}\n`, { env: { ...env, REST_PASSWORD: 's3cret' }, readText: () => undefined });
+
+  test('says where the workers are, and has defaults for the rest; no login is printed', () => {
+    const parsed = file(
+      `carrier: connect\nconnect: { ${connect}, blue: "postgres://app:\${REST_PASSWORD}@inside/shop" }`,
+    );
+    expect(parsed).toMatchObject({
+      ok: true,
+      spec: {
+        connect: {
+          workers: ['http://ann:s3cret@one:8083'],
+          replicationFactor: 3,
+          topicPrefix: 'teal.',
+          blue: 'postgres://app:s3cret@inside/shop',
+          green: env.GREEN_URL,
+          acceptUnfaithful: [],
+        },
+      },
+    });
+    expect(parsed.ok && JSON.stringify(printableSpec(parsed.spec))).not.toContain('s3cret');
+    expect(file('carrier: connect\nconnect: { url: ["http://one:1", "https://two:2/rest"] }')).toMatchObject({
+      spec: { connect: { workers: ['http://one:1', 'https://two:2/rest'] } },
+    });
+    expect(parse(minimal).ok && parse(minimal)).not.toHaveProperty('spec.connect');
+  });
+
+  test.each([
+    ['carrier: connect', '5:10 carrier: expected `connect` beside it: where the workers are'],
+    ['connect: { url: "http://one:1" }', '5:10 connect: expected `carrier: connect` beside it'],
+    ['carrier: connect\nconnect: { url: "ftp://one" }', '6:17 connect.url: expected an http:// URL'],
+    [
+      'carrier: connect\nconnect: { url: ["http://ann:pw@one"] }',
+      '6:18 connect.url: a password stands in the file: take the URL from the environment ("${BLUE_URL}") or from { file: path }',
+    ],
+    [
+      'carrier: connect\nconnect: { url: "http://one" }\nfollow: { method: triggers }',
+      '7:19 follow.method: expected log: Debezium reads it',
+    ],
+    [
+      'carrier: connect\nconnect: { url: "http://one", acceptUnfaithful: [public.t] }',
+      '6:50 connect.acceptUnfaithful[0]: expected schema.table.column, with * for any',
+    ],
+  ])('%s is a mistake', (words, mistake) => expect(mistakes(`${minimal}${words}\n`)).toEqual([mistake]));
+});
+
 describe('every mistake is reported at once, at its place', () => {
   test('unknown words with the nearest valid one', () => {
     const text = `${minimal}cutovr: {}\ncutover: { maxPuase: 3s, gates: [{ lagg: 1s }] }\ntraffic: { routr: proxy, router: prxy }\n`;

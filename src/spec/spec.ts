@@ -100,6 +100,19 @@ export interface ShadowSpec {
   readonly atLeast: number;
 }
 
+/** A cluster of Kafka Connect that carries blue to green. */
+export interface ConnectSpec {
+  /** With logins, as the other addresses here. */
+  readonly workers: readonly string[];
+  readonly kafka?: string;
+  readonly replicationFactor: number;
+  readonly topicPrefix: string;
+  /** As the workers reach them. */
+  readonly blue: string;
+  readonly green: string;
+  readonly acceptUnfaithful: readonly string[];
+}
+
 /** A router that is neither Teal's proxy nor none. */
 export type RouterSpec = PgBouncerSpec | HaproxySpec | NginxSpec | CommandSpec | WebhookSpec;
 
@@ -128,6 +141,8 @@ export interface Spec {
     readonly maxClients: number;
     readonly processes: number | 'auto';
   };
+  /** With `carrier: connect`. */
+  readonly connect?: ConnectSpec;
   readonly copy: { readonly workers: number; readonly indexWorkers: number };
   readonly follow: {
     /** Of blue; green is followed by its log. */
@@ -189,6 +204,7 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
       maxClients: traffic.maxClients,
       processes: traffic.processes,
     },
+    ...connectOf(document, urls),
     copy: document.copy,
     follow: {
       method: follow.method,
@@ -232,6 +248,24 @@ function shadowOf({ shadow }: SpecDocument): Pick<Spec, 'shadow'> {
   if (shadow === undefined) return {};
   const { reads, for: forMs, maxDifferences, atLeast } = shadow;
   return { shadow: { share: reads, forMs, maxDifferences, atLeast } };
+}
+
+/** Of a document without mistakes: `connect` stands beside `carrier: connect`, and nowhere else. */
+function connectOf({ connect }: SpecDocument, urls: Urls): Pick<Spec, 'connect'> {
+  if (connect === undefined) return {};
+  const { workers = [], kafka, blue = urls.blue, green = urls.green } = urls.connect ?? {};
+  const { replicationFactor, topicPrefix, acceptUnfaithful } = connect;
+  return {
+    connect: {
+      workers,
+      ...(kafka === undefined ? {} : { kafka }),
+      replicationFactor,
+      topicPrefix,
+      blue,
+      green,
+      acceptUnfaithful,
+    },
+  };
 }
 
 /** `-03:30` is -210. */
@@ -342,8 +376,20 @@ export function printableSpec(spec: Spec): Spec {
       ...spec.traffic,
       ...(spec.traffic.via === undefined ? {} : { via: printableVia(spec.traffic.via) }),
     },
+    ...(spec.connect === undefined ? {} : { connect: printableConnect(spec.connect) }),
     cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate) },
     soak: { ...spec.soak, health: spec.soak.health.map(printableGate) },
+  };
+}
+
+function printableConnect(connect: ConnectSpec): ConnectSpec {
+  const { kafka } = connect;
+  return {
+    ...connect,
+    workers: connect.workers.map(redact),
+    ...(kafka === undefined ? {} : { kafka: redact(kafka) }),
+    blue: redact(connect.blue),
+    green: redact(connect.green),
   };
 }
 

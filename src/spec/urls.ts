@@ -11,6 +11,13 @@ export interface Urls {
   readonly admin?: string;
   /** `traffic.url`, where it is there. */
   readonly webhook?: string;
+  /** Of `connect`, where it is there. */
+  readonly connect?: {
+    readonly workers: readonly string[];
+    readonly kafka?: string;
+    readonly blue?: string;
+    readonly green?: string;
+  };
 }
 
 type Read = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly mistakes: readonly Mistake[] };
@@ -20,6 +27,15 @@ const sides = z.object({
   blue: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
   green: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
   traffic: z.object({ admin: z.unknown().optional(), url: z.unknown().optional() }).catch({}).default({}),
+  connect: z
+    .object({
+      url: z.unknown().optional(),
+      kafka: z.unknown().optional(),
+      blue: z.unknown().optional(),
+      green: z.unknown().optional(),
+    })
+    .optional()
+    .catch(undefined),
 });
 
 /** How the URLs of a system begin, the first as it is shown. */
@@ -37,12 +53,24 @@ export interface WrittenUrls {
   readonly green: unknown;
   readonly admin: unknown;
   readonly webhook: unknown;
+  readonly connect: Readonly<Record<'kafka' | 'blue' | 'green', unknown>> & { readonly workers: readonly unknown[] };
 }
 
 export function writtenUrls(plain: unknown): WrittenUrls {
   const parsed = sides.safeParse(plain);
-  const { blue, green, traffic } = parsed.data ?? {};
-  return { blue: blue?.url, green: green?.url, admin: traffic?.admin, webhook: traffic?.url };
+  const { blue, green, traffic, connect = {} } = parsed.data ?? {};
+  return {
+    blue: blue?.url,
+    green: green?.url,
+    admin: traffic?.admin,
+    webhook: traffic?.url,
+    connect: {
+      workers: [connect.url].flat(),
+      kafka: connect.kafka,
+      blue: connect.blue,
+      green: connect.green,
+    },
+  };
 }
 
 /** No mistake ever repeats any part of a URL: it may be the part with the password. */
@@ -66,12 +94,14 @@ export function readUrls(
   };
   const admin = ofTraffic('admin', written.admin, schemes['postgres'] ?? []);
   const webhook = ofTraffic('url', written.webhook, ['https', 'http']);
-  const mistakes = [blue, green, admin, webhook].flatMap((it) => (it.ok ? [] : it.mistakes));
+  const connect = readConnect(found?.connect, written.connect, readText, places);
+  const mistakes = [blue, green, admin, webhook, ...connect.read].flatMap((it) => (it.ok ? [] : it.mistakes));
   const urls = {
     blue: blue.ok ? blue.url : '',
     green: green.ok ? green.url : '',
     ...(admin.ok ? { admin: admin.url } : {}),
     ...(webhook.ok ? { webhook: webhook.url } : {}),
+    ...(found?.connect === undefined ? {} : { connect: connect.urls }),
   };
   if (urls.blue !== '' && urls.blue === urls.green) {
     mistakes.push({
@@ -81,6 +111,34 @@ export function readUrls(
     });
   }
   return { urls, mistakes };
+}
+
+function readConnect(
+  found: z.infer<typeof sides>['connect'],
+  written: WrittenUrls['connect'],
+  readText: (path: string) => string | undefined,
+  places: Places,
+): { readonly read: readonly Read[]; readonly urls: NonNullable<Urls['connect']> } {
+  const workers = [found?.url].flat().map((url, index) => {
+    const place = Array.isArray(found?.url) ? ['connect', 'url', index] : ['connect', 'url'];
+    const at = { ...places.ofValue(place), path: 'connect.url' };
+    return readUrl(url, written.workers[index], readText, ['http', 'https'], at);
+  });
+  const one = (word: 'kafka' | 'blue' | 'green', expected: readonly string[]): Read =>
+    readUrl(found?.[word], written[word], readText, expected, {
+      ...places.ofValue(['connect', word]),
+      path: `connect.${word}`,
+    });
+  const others = {
+    kafka: one('kafka', schemes['kafka'] ?? []),
+    blue: one('blue', schemes['postgres'] ?? []),
+    green: one('green', schemes['postgres'] ?? []),
+  };
+  const known = Object.entries(others).flatMap(([word, read]) => (read.ok ? [[word, read.url] as const] : []));
+  return {
+    read: [...workers, ...Object.values(others)],
+    urls: { workers: workers.flatMap((read) => (read.ok ? [read.url] : [])), ...Object.fromEntries(known) },
+  };
 }
 
 function readUrl(
@@ -100,7 +158,7 @@ function readUrl(
   const [shown] = expected;
   if (shown === undefined) return { ok: false, mistakes: [] };
   if (!expected.some((scheme) => isUrlOf(scheme, text)))
-    return wrong(`expected a${shown === 'https' ? 'n' : ''} ${shown}:// URL`);
+    return wrong(`expected a${shown.startsWith('http') ? 'n' : ''} ${shown}:// URL`);
   if (holdsPassword(written)) {
     return wrong(
       'a password stands in the file: take the URL from the environment ("${BLUE_URL}") or from { file: path }',

@@ -68,7 +68,7 @@ function tableOf(outcome: TableOutcome, liveSide: Side): CertificateTable {
     outcome: outcome.outcome,
     leftOut: [...(pair?.leftOut ?? [])],
     differentTypes: [...(pair?.differentTypes ?? [])],
-    ...('reason' in outcome ? { reason: outcome.reason } : {}),
+    ...('reason' in outcome && outcome.reason !== undefined ? { reason: outcome.reason } : {}),
     ...(outcome.form === undefined ? {} : { form: outcome.form }),
     ...(pair === undefined ? {} : { keyed: pair.live.key.length > 0 }),
     ...(sums === undefined

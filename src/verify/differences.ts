@@ -137,7 +137,7 @@ export function keyValues(table: DigestTable, row: TextValues): TextValues {
   return table.key.map((name) => row[table.columns.findIndex((column) => column.name === name)] ?? null);
 }
 
-function countColumns(kept: readonly RowDifference[]): Readonly<Record<string, number>> {
+export function countColumns(kept: readonly RowDifference[]): Readonly<Record<string, number>> {
   const counts = new Map<string, number>();
   for (const difference of kept) {
     if (difference.kind !== 'different') continue;

@@ -12,8 +12,10 @@ export type TableOutcome = {
   readonly pair?: TablePair;
   readonly live?: TotalSum;
   readonly other?: TotalSum;
-} & (
-  | { readonly outcome: 'equal' }
-  | { readonly outcome: 'differs'; readonly differences: TableDifferences }
-  | { readonly outcome: 'absent' | 'unsettled'; readonly reason: string }
-);
+} &
+  /** With a reason where not all of it was equal at one position. */
+  (
+    | { readonly outcome: 'equal'; readonly reason?: string }
+    | { readonly outcome: 'differs'; readonly differences: TableDifferences }
+    | { readonly outcome: 'absent' | 'unsettled'; readonly reason: string }
+  );

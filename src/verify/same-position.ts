@@ -67,23 +67,49 @@ const fewBuckets = 64;
  * nothing is left behind, and the carrier was told to go on.
  */
 export async function verifySamePosition(options: VerifyOptions): Promise<VerifyResult> {
+  return certifying(options, async ({ pairs, quickIsComparable }) => {
+    await using snapshots = await openSnapshotPair({
+      ...options,
+      leaseMs: options.leaseMs ?? 30_000,
+      lockTimeoutMs: options.lockTimeoutMs ?? 60_000,
+    });
+    const tables = await comparePairs(pairs, snapshots, quickIsComparable, options);
+    return { tables, live: snapshots.live, other: snapshots.other, heldMs: snapshots.heldMs };
+  });
+}
+
+export type CertifyOptions = Omit<VerifyOptions, 'stopAt' | 'resume' | 'leaseMs'>;
+
+/** What a comparison found, and in which snapshots; they may be gone. */
+export interface Compared {
+  readonly tables: readonly TableOutcome[];
+  readonly live: Pick<HeldSnapshot, 'position' | 'takenAt'>;
+  readonly other: Pick<HeldSnapshot, 'position' | 'takenAt'>;
+  readonly heldMs: number;
+}
+
+/** A comparison, however it is made, with what both sides are and the certificate of it. */
+export async function certifying(
+  options: CertifyOptions,
+  compare: (between: {
+    readonly pairs: readonly TablePair[];
+    readonly quickIsComparable: boolean;
+  }) => Promise<Compared>,
+): Promise<VerifyResult> {
   const startedAt = isoNow();
   const began = monotonicMs();
-  const { live, other } = options;
+  const { live, other, excludeColumns = {} } = options;
   const [liveFacts, otherFacts] = await Promise.all([live.facts(), other.facts()]);
   const [liveCatalog, otherCatalog] = await Promise.all([live.describe(), other.describe()]);
-  const { excludeColumns = {} } = options;
   const pairing = pairTables(liveCatalog, otherCatalog, options.tables, { liveSide: live.side, excludeColumns });
   const [liveObjects, otherObjects] = await Promise.all([live.objects(), other.objects()]);
 
   options.onProgress?.({ phase: 'snapshot' });
-  await using snapshots = await openSnapshotPair({
-    ...options,
-    leaseMs: options.leaseMs ?? 30_000,
-    lockTimeoutMs: options.lockTimeoutMs ?? 60_000,
+  const compared = await compare({
+    pairs: pairing.pairs,
+    quickIsComparable: sameHashes(liveFacts, otherFacts),
   });
-  const compared = await comparePairs(pairing.pairs, snapshots, sameHashes(liveFacts, otherFacts), options);
-  const tables = [...compared, ...pairing.absent.map((table) => outcomeOfAbsent(table, live.side))];
+  const tables = [...compared.tables, ...pairing.absent.map((table) => outcomeOfAbsent(table, live.side))];
   return {
     tables,
     certificate: certificateOf({
@@ -91,9 +117,9 @@ export async function verifySamePosition(options: VerifyOptions): Promise<Verify
       flow: options.flow,
       startedAt,
       durationMs: Math.round(monotonicMs() - began),
-      heldMs: snapshots.heldMs,
-      live: { side: live.side, facts: liveFacts, snapshot: snapshots.live },
-      other: { side: other.side, facts: otherFacts, snapshot: snapshots.other },
+      heldMs: compared.heldMs,
+      live: { side: live.side, facts: liveFacts, snapshot: compared.live },
+      other: { side: other.side, facts: otherFacts, snapshot: compared.other },
       tables,
       objects: compareObjects(
         { side: live.side, major: liveFacts.major, objects: liveObjects },

@@ -24,7 +24,7 @@ const worker: MavenClosure = Object.freeze({
     'org.apache.logging.log4j:log4j-slf4j-impl:2.25.3',
     'org.apache.logging.log4j:log4j-core:2.25.3',
   ],
-  sha256: '',
+  sha256: '252229bf264679379820a1f80f102dd7e2bb5b0c19fecfa8f20c3d0dcd4c2e9c',
 });
 
 /**
@@ -49,13 +49,13 @@ const plugins = Object.freeze({
     name: `Debezium's connector of PostgreSQL ${debeziumVersion}`,
     roots: [`io.debezium:debezium-connector-postgres:${debeziumVersion}`],
     without: hadOrUnwanted,
-    sha256: '',
+    sha256: 'de5f8f63ab0af1ba47f5920655a865bc9a7fe2b92eb2c093a23c30bc65712dee',
   },
   'debezium-jdbc': {
     name: `Debezium's JDBC sink ${debeziumVersion}`,
     roots: [`io.debezium:debezium-connector-jdbc:${debeziumVersion}`],
     without: [...hadOrUnwanted, 'com.mysql', 'org.mariadb.jdbc'],
-    sha256: '',
+    sha256: '4fa1247f14f3c36edcd801d355ea6e53a2c762d464c9a0bfe941495c753632ab',
   },
 }) satisfies Readonly<Record<string, MavenClosure>>;
 

@@ -68,7 +68,14 @@ test('what passes is asked again, of the next worker, with the login of each', a
 
 test.each([
   ['nobody', [new TypeError('fetch failed'), [503, {}]], 'TEAL-CARRIERS-010'],
-  ['a worker that waits', [[500, { message: 'Request timed out' }], [409, {}]], 'TEAL-CARRIERS-010'],
+  [
+    'a worker that waits',
+    [
+      [500, { message: 'Request timed out' }],
+      [409, {}],
+    ],
+    'TEAL-CARRIERS-010',
+  ],
   ['a login', [[401, {}]], 'TEAL-CARRIERS-012'],
   ['a page', [[200, 'hello']], 'TEAL-CARRIERS-012'],
   ['another error', [[500, { message: 'boom' }]], 'TEAL-CARRIERS-012'],

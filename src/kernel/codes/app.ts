@@ -53,7 +53,7 @@ export const appCodes = {
   'TEAL-APP-007': {
     summary: 'The file says something else than it did when the migration began',
     happened:
-      'Tables of green were made, and rows were copied, by the `mapping` that the file had when the migration began, and blue was prepared for its `follow.method`. Another mapping would look for other tables, another method for changes where none are kept.',
+      'Tables of green were made, and rows were copied, by the `mapping` and the `carrier` that the file had when the migration began, and blue was prepared for its `follow.method`. Another mapping would look for other tables, another method for changes where none are kept, another carrier for rows that it did not bring.',
     doThis:
       'Put the word that the error names back as it was, and look at `tables` too. For another one run `teal abort` with the file as it was, then `teal up`: the copy is made anew.',
     retry: 'never',

@@ -90,16 +90,36 @@ export const carriersCodes = {
   },
   'TEAL-CARRIERS-012': {
     summary: 'Kafka Connect refuses a request',
-    happened: 'A worker answered with an error that does not pass by itself, or with something that is no answer of Kafka Connect.',
-    doThis: 'Read its words and the log of the worker; look whether the address is that of its REST API and the login is right.',
+    happened:
+      'A worker answered with an error that does not pass by itself, or with something that is no answer of Kafka Connect.',
+    doThis:
+      'Read its words and the log of the worker; look whether the address is that of its REST API and the login is right.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
   'TEAL-CARRIERS-013': {
     summary: 'Kafka Connect lacks a connector or a plugin',
-    happened: 'The cluster does not know what was asked for: a connector was deleted by somebody else, or a plugin is not installed on its workers.',
+    happened:
+      'The cluster does not know what was asked for: a connector was deleted by somebody else, or a plugin is not installed on its workers.',
+    doThis: 'Install the plugin on every worker and restart them, or let `teal up` deploy the connector again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-014': {
+    summary: 'A task of a connector has failed',
+    happened:
+      'Debezium or the JDBC sink met an error that it does not pass over. Its task stands still; nothing is left out, and it goes on from where it was. Teal starts it again a few times.',
     doThis:
-      'Install the plugin on every worker and restart them, or let `teal up` deploy the connector again.',
+      'Look at the trace of the task (`GET /connectors/NAME/status` on a worker; it may hold values of rows), mend its cause, and run `teal up`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-015': {
+    summary: 'A flow by Kafka Connect cannot stand still at a position',
+    happened:
+      'Neither Debezium nor the sink stops at a place of the log, so nothing that needs this can be done: a repair, above all.',
+    doThis:
+      'Run `teal verify` without a repair: it looks at each row that differs again. To repair, change the row on blue (an UPDATE that sets a column to itself brings it anew).',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

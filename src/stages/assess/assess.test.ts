@@ -104,6 +104,43 @@ const slot = { name: 'debezium', kind: 'logical', database: 'shop', active: true
 const cases: readonly Case[] = [
   { name: 'two healthy sides', finds: [] },
 
+  // Kafka Connect
+  {
+    name: 'carried by Kafka Connect',
+    options: { connect: { changed: [], accepted: [] } },
+    blue: tables({ columns: [column('id', 'bigint'), column('name', 'character varying(20)'), column('of', 'jsonb')] }),
+    finds: [],
+  },
+  {
+    name: 'a table that Kafka Connect cannot carry',
+    options: { connect: { changed: [], accepted: [] } },
+    blue: tables({ name: 'sum', columns: [column('id', 'bigint'), generated] }),
+    finds: ['ASSESS-CONNECT-COLUMN'],
+    says: ['public.sum', 'doubled'],
+  },
+  {
+    name: 'values that Kafka Connect changes',
+    options: {
+      connect: {
+        changed: [
+          { schema: 'public', name: 'customer', column: 'share', holds: true },
+          { schema: 'public', name: 'customer', column: 'born', holds: false },
+        ],
+        accepted: ['public.customer.pl*'],
+      },
+    },
+    blue: tables({
+      columns: [
+        column('id', 'bigint'),
+        column('share', 'numeric(5,2)'),
+        column('born', 'date'),
+        column('place', 'point'),
+      ],
+    }),
+    finds: ['ASSESS-CONNECT-VALUES', 'ASSESS-CONNECT-ACCEPTED', 'ASSESS-CONNECT-POSSIBLE'],
+    says: ['public.customer.share (numeric(5,2): NaN and infinity)', 'connect.acceptUnfaithful'],
+  },
+
   // Servers
   {
     name: 'blue too old',

@@ -2,6 +2,7 @@ import { isSelected } from '../../model/table-selection.ts';
 import { checkActivity } from './checks/activity.ts';
 import { checkCapacity } from './checks/capacity.ts';
 import { checkClients } from './checks/clients.ts';
+import { checkConnect } from './checks/connect.ts';
 import { checkGeneratedIdentity } from './checks/generated-identity.ts';
 import { checkGreen } from './checks/green.ts';
 import { checkPolling } from './checks/polling.ts';
@@ -27,6 +28,7 @@ const checks: readonly ((situation: Situation) => readonly Finding[])[] = [
   checkServers,
   checkRecorder,
   checkPolling,
+  checkConnect,
   checkRights,
   checkCapacity,
   checkGreen,
@@ -51,6 +53,7 @@ export function assess(blue: SideView, green: SideView, options: AssessOptions =
     method,
     polled,
     pollColumns,
+    connect: options.connect,
   };
   return Object.freeze({
     findings: inOrder(checks.flatMap((check) => check(situation))),

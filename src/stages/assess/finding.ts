@@ -1,4 +1,5 @@
 import { tableKey, type Catalog, type Side, type Table, type TableName } from '../../model/catalog.ts';
+import type { ChangedColumn } from '../../model/changed-values.ts';
 import type { Fact, SystemFacts } from '../../model/facts.ts';
 import type { FollowMethod } from '../../model/follow-method.ts';
 import type { PolledColumn } from '../../model/polled-column.ts';
@@ -23,6 +24,8 @@ export interface AssessOptions extends TableSelection {
   /** Where blue is polled: what was seen of the columns by which it is, and the tables that the file gives one of their own. */
   readonly polled?: readonly PolledColumn[];
   readonly pollColumns?: Readonly<Record<string, string>>;
+  /** Where Kafka Connect carries: columns whose values it may change, and those of which the file says that they may be, as schema.table.column. */
+  readonly connect?: { readonly changed: readonly ChangedColumn[]; readonly accepted: readonly string[] };
 }
 
 /** What the checks look at. */
@@ -38,6 +41,7 @@ export interface Situation {
   /** See `AssessOptions`. */
   readonly polled: readonly PolledColumn[];
   readonly pollColumns: Readonly<Record<string, string>>;
+  readonly connect: AssessOptions['connect'];
 }
 
 /** Whether a side must let its log be read. */

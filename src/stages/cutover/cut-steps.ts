@@ -46,6 +46,8 @@ export interface CutPorts {
   readonly schemas: Schemas;
   /** How many of the transactions on a side that are not Teal's were there already when the sides were last found equal: they are no reason against a cut. */
   readonly settled: (side: Side) => number;
+  /** Whether the flow from a side brings its tables in no order among themselves: the token alone says nothing of them then, and one more sign must come through. Default: none does. */
+  readonly isUnordered?: (from: Side) => boolean;
   /** Of the flow from a side; undefined where it tells all. */
   readonly equalizer?: (from: Side) => Equalizer | undefined;
 }
@@ -61,6 +63,7 @@ export function cutSteps(cut: Cut, ports: CutPorts, limits: CutLimits, schema?: 
     holdStep(cut, ports, limits, clock),
     fenceStep(cut, ports, limits, clock, token),
     tokenStep(cut, ports, clock, token),
+    ...arrivedSteps(cut, ports, clock),
     ...equalSteps(cut, ports, clock),
     ...sequencesSteps(cut, ports, clock),
     lastLookStep(cut, ports, limits, clock),
@@ -189,6 +192,31 @@ function tokenStep(cut: Cut, ports: CutPorts, clock: PauseClock, token: TokenOfC
       }),
     undo: nothing,
   };
+}
+
+/**
+ * A sink that writes table by table may have the token there before what it has read with it. It takes nothing more before all of that is written: a sign that is made now comes
+ * behind it.
+ */
+function arrivedSteps(cut: Cut, ports: CutPorts, clock: PauseClock): readonly Step[] {
+  if (ports.isUnordered?.(cut.from) !== true) return [];
+  return [
+    {
+      id: stepId(cut, 'arrived'),
+      does: `writes one more sign on ${cut.from}, and waits until it is on ${cut.to}: what was read together with the token is there too then`,
+      locks: 'nothing',
+      costs: 'the lag of the flow once more',
+      undone: 'nothing to undo',
+      probe: async (context) => {
+        const { now } = await clock.within(`a sign on ${cut.to}`, async (late) =>
+          ports.carrier.caughtUp(flowFrom(cut.from), AbortSignal.any([context.signal, late])),
+        );
+        return now.state === 'running' ? done(`a sign that was written after the token is on ${cut.to}`) : notDone;
+      },
+      act: nothing,
+      undo: nothing,
+    },
+  ];
 }
 
 /** Waits until it is so, or throws what the flow that is to bring it has ended with. */

@@ -17,14 +17,19 @@ const statementOf: Readonly<Record<Table['replicaIdentitySetting'], string>> = {
  * Tables whose changes do not say which row they mean get REPLICA IDENTITY FULL. It must happen before they join a publication: a published table without an
  * identity refuses the application's own UPDATE and DELETE at once (correctness.md §1.2.2).
  */
-export function identityStep(side: Side, session: KeptSession, tables: readonly Table[]): Step {
-  const wanting = withoutIdentity(tables);
+export function identityStep(
+  side: Side,
+  session: KeptSession,
+  tables: readonly Table[],
+  wantsFull: WantsFull = lacksIdentity,
+): Step {
+  const wanting = wantingOf(tables, wantsFull);
   return {
     id: identityStepId(side),
     does:
       wanting.length === 0
         ? `finds that every table on ${side} says which row a change means`
-        : `sets REPLICA IDENTITY FULL on ${tablesOf(wanting)} of ${side} without a usable key: ${namesOf(wanting)}`,
+        : `sets REPLICA IDENTITY FULL on ${tablesOf(wanting)} of ${side}${wantsFull === lacksIdentity ? ' without a usable key' : ''}: ${namesOf(wanting)}`,
     locks:
       wanting.length === 0 ? 'nothing' : 'ACCESS EXCLUSIVE on each of them for a moment; waits at most 500 ms a try',
     costs: wanting.length === 0 ? 'nothing' : 'their updates and deletes write the whole old row to the log',
@@ -65,8 +70,9 @@ export function identityBackStep(
   session: KeptSession,
   tables: readonly Table[],
   before: StepFacts | undefined,
+  wantsFull: WantsFull = lacksIdentity,
 ): Step | undefined {
-  const wanting = withoutIdentity(tables);
+  const wanting = wantingOf(tables, wantsFull);
   if (wanting.length === 0) return undefined;
   const left = async (): Promise<ReadonlyMap<string, string>> =>
     session.use(async (connection) => notPutBack(connection, wanting, before ?? {}));
@@ -86,8 +92,25 @@ export function identityBackStep(
   };
 }
 
-function withoutIdentity(tables: readonly Table[]): readonly Table[] {
-  return tables.filter((table) => table.kind === 'table' && table.replicaIdentity.kind === 'nothing');
+/** Which tables are to say all of their old rows. */
+export type WantsFull = (table: Table) => boolean;
+
+export const lacksIdentity: WantsFull = ({ replicaIdentity }) => replicaIdentity.kind === 'nothing';
+
+/** Types whose values are of one size: they are never stored apart from their row. */
+const fixed =
+  /^(boolean|smallint|integer|bigint|real|double precision|date|uuid|oid|money|interval|"char"|(time|timestamp)( ?\(\d\))?( with(out)? time zone)?)/;
+
+/**
+ * Where somebody else than Teal reads the log: of a value that is stored apart and did not change the log says only that, unless the old row is whole, and a reader puts a text in its
+ * place.
+ */
+export const mayLeaveOut: WantsFull = (table) =>
+  lacksIdentity(table) ||
+  (table.replicaIdentity.kind !== 'full' && table.columns.some(({ type }) => !fixed.test(type)));
+
+function wantingOf(tables: readonly Table[], wantsFull: WantsFull): readonly Table[] {
+  return tables.filter((table) => table.kind === 'table' && wantsFull(table));
 }
 
 /** Tables that have FULL still, with the identity that they had. */

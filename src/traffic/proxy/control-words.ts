@@ -31,7 +31,9 @@ type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 export type ControlWords = WithoutId<ControlRequest>;
 
 /** What is said to those who direct sessions, not to the process that they are in. */
-export type DirectingWords = Exclude<ControlWords, { op: 'about' | 'stop' }>;
+export type DirectingWords = Exclude<ControlWords, { op: 'about' | 'shadow' | 'stop' }>;
+/** What is said to those who compare reads of clients. */
+export type ShadowWords = Extract<ControlWords, { op: 'shadow' }>;
 
 export type Outcome =
   | { readonly ok: true; readonly result: unknown }

@@ -13,6 +13,7 @@ import {
   type ControlAnswer,
   type ControlRequest,
   type DirectingWords,
+  type ShadowWords,
 } from './control-words.ts';
 import type { Directing } from './director.ts';
 import type { ProxyAbout } from './identity.ts';
@@ -91,7 +92,7 @@ export class ControlServer {
       case 'about':
         return about();
       case 'shadow':
-        return this.#shadow(request.share);
+        return compareReads(this.#controlled.shadow, request);
       case 'stop':
         setImmediate(stop);
         return undefined;
@@ -99,15 +100,15 @@ export class ControlServer {
         return direct(hub, request);
     }
   }
+}
 
-  async #shadow(share: number | undefined): Promise<ShadowTally> {
-    const { shadow } = this.#controlled;
-    if (shadow === undefined)
-      throw new TealError('TEAL-TRAFFIC-022', 'reads of this family of databases are not compared');
-    if (share === 0) await shadow.end();
-    else if (share !== undefined) await shadow.begin(share);
-    return shadow.tally();
-  }
+/** Begins, ends or only tells. Errors: TEAL-TRAFFIC-022 where reads cannot be compared. */
+export async function compareReads(shadow: ShadowReads | undefined, { share }: ShadowWords): Promise<ShadowTally> {
+  if (shadow === undefined)
+    throw new TealError('TEAL-TRAFFIC-022', 'reads of this family of databases are not compared');
+  if (share === 0) await shadow.end();
+  else if (share !== undefined) await shadow.begin(share);
+  return shadow.tally();
 }
 
 /** Has those who direct do what is said, and answers as they do. */

@@ -4,6 +4,7 @@ import { describeError, TealError } from '../../../kernel/errors.ts';
 import { deathsAllowed, deathsUpTo, deathWindowMs, pauseAfter } from '../../../kernel/restarts.ts';
 import type { Side } from '../../../model/catalog.ts';
 import type { HoldRequest, HoldResult, RouterState } from '../../../ports/router.ts';
+import { addTallies, type ShadowReads, type ShadowTally } from '../../../ports/shadow.ts';
 import { endsWithin } from '../bell.ts';
 import { placeOf } from '../client-numbers.ts';
 import type { ProxyConfig } from '../config.ts';
@@ -52,6 +53,8 @@ export class WorkerPool implements Directing {
   readonly #deaths = new Map<number, readonly number[]>();
   readonly #givenUp = new Set<number>();
   #held: Held | undefined;
+  /** Of the reads that are compared; one that begins later compares as many. */
+  #sharedReads = 0;
   #side: Side = 'blue';
   #countsBefore = noCounts;
 
@@ -96,6 +99,13 @@ export class WorkerPool implements Directing {
     if (worker === undefined || worker.load >= connectionsAtMost(worker.share)) socket.destroy();
     else worker.hand(socket);
   }
+
+  /** Each compares reads of its own clients. */
+  readonly shadow: ShadowReads = {
+    begin: async (share) => this.#compare(share),
+    end: async () => this.#compare(0),
+    tally: async () => addTallies(await this.#askAll<ShadowTally>({ op: 'shadow' })),
+  };
 
   // ---- what is asked of the proxy
 
@@ -155,6 +165,11 @@ export class WorkerPool implements Directing {
   async release(): Promise<void> {
     this.#held = undefined;
     await this.#askAll({ op: 'release' });
+  }
+
+  async #compare(share: number): Promise<void> {
+    this.#sharedReads = share;
+    await this.#askAll({ op: 'shadow', share });
   }
 
   async #shut(worker: WorkerProcess, request: HoldRequest): Promise<HoldResult> {
@@ -260,6 +275,7 @@ export class WorkerPool implements Directing {
       if (this.#held === held) break;
       if (this.#held === undefined) await worker.line.ask({ op: 'release' }, answerLimitMs);
     }
+    if (this.#sharedReads > 0) await worker.line.ask({ op: 'shadow', share: this.#sharedReads }, answerLimitMs);
     this.#serving.add(worker);
   }
 

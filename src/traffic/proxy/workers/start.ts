@@ -25,5 +25,12 @@ export async function startWorkers(options: WorkersOptions, count: number): Prom
       if (server.listening) server.close();
     },
   };
-  return serve(options, { hub: pool, targets, reception, workers: () => pool.workers, lost: pool.lost });
+  return serve(options, {
+    hub: pool,
+    shadow: pool.shadow,
+    targets,
+    reception,
+    workers: () => pool.workers,
+    lost: pool.lost,
+  });
 }

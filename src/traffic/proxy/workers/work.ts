@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { TealError } from '../../../kernel/errors.ts';
 import type { HoldRequest } from '../../../ports/router.ts';
-import { direct } from '../control.ts';
+import { compareReads, direct } from '../control.ts';
 import type { Peers } from '../peers.ts';
 import type { Host, ProxyOptions, RunningProxy, SessionParts } from '../serve.ts';
 import { Line } from './line.ts';
@@ -59,7 +59,7 @@ class Worker {
 
   async #answer(words: ParentTalk['asks']): Promise<unknown> {
     if (words.op === 'begin') return this.#begin(words);
-    const { hub, forPeers } = this.#begun();
+    const { hub, shadow, forPeers } = this.#begun();
     switch (words.op) {
       case 'shut': {
         const { op: _, ...request } = words;
@@ -69,6 +69,8 @@ class Worker {
         return forPeers.cancel(words.number, Buffer.from(words.secret, 'hex'));
       case 'backend':
         return forPeers.backendOn(words.side, words.number, words.isKilled);
+      case 'shadow':
+        return compareReads(shadow, words);
       default:
         return direct(hub, words);
     }

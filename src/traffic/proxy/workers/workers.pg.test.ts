@@ -70,6 +70,21 @@ test('two processes are one proxy: clients of both cross a cut, cancels find the
   expect(new Set(stats.waits.map(({ client }) => client)).size).toBe(stats.waits.length);
 });
 
+test('each process compares reads of its own clients, and they are told as one', async () => {
+  await using at = await proxiedByTwo();
+  const clients = [await at.connect(), await at.connect()];
+  expect(clients.map(placeOfClient)).toEqual([0, 1]);
+  await at.router.shadow.begin(1);
+  for (const client of clients) await client.query('select 1 + 1');
+  const tally = await waitFor({ what: 'both reads to be compared', ...patience }, async () => {
+    const told = await at.router.shadow.tally();
+    return told.compared === 2 ? told : undefined;
+  });
+  expect(tally).toMatchObject({ share: 1, equal: 2, statements: [{ statement: 'select ? + ?', compared: 2 }] });
+  await at.router.shadow.end();
+  expect(await at.router.shadow.tally()).toMatchObject({ share: 0, compared: 2 });
+});
+
 test('a process that dies takes its own clients alone, and the one in its place holds while a cut holds', async () => {
   await using at = await proxiedByTwo();
   const green = new URL(at.green.url).port;

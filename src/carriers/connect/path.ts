@@ -1,0 +1,236 @@
+import { waitFor } from '../../kernel/clock.ts';
+import { TealError } from '../../kernel/errors.ts';
+import { asPosition, type Position } from '../../model/position.ts';
+import type { FlowState, FlowStatus } from '../../ports/carrier.ts';
+import { jdbcSink, pathNames, postgresSource, sinkConfig, sourceConfig, type PathPlan } from './connectors.ts';
+import { causesOf, type ConnectorConfig, type ConnectorStatus, type ConnectRest } from './rest.ts';
+
+/** What the two ends of a path tell, and what is made there for it. Each call may fail with a lost connection; the next one connects again. */
+export interface PathEnds {
+  /** Names this attempt, with letters and digits; made on the source when it is first asked for, and kept there. */
+  run(): Promise<string>;
+  /** The same where it was made already. */
+  knownRun(): Promise<string | undefined>;
+  /** The next attempt has another name. */
+  forgetRun(): Promise<void>;
+  /** Writes the source's heartbeat, in a transaction of its own that passes the fence. Answers its time, by the source's clock, in microseconds since 1970. */
+  beat(): Promise<bigint>;
+  look(): Promise<PathLook>;
+  /** Also from under a reader. Idempotent. */
+  dropSlot(signal?: AbortSignal): Promise<void>;
+  /** Those that are there. */
+  deleteTopics(topics: readonly string[], signal?: AbortSignal): Promise<void>;
+}
+
+export interface PathLook {
+  /** Of the source's clock, in microseconds since 1970. */
+  readonly nowUs: bigint;
+  /** The newest heartbeat of the source that is on the target. */
+  readonly heartbeatUs: bigint | undefined;
+  readonly head: Position;
+  readonly slot: 'absent' | 'usable' | 'invalidated';
+  /** Up to here the source's changes are in Kafka. */
+  readonly confirmed: Position | undefined;
+  readonly retainedBytes: number | undefined;
+  /** Log between the two, where both are known. */
+  readonly lagBytes: number;
+}
+
+export interface ConnectPathOptions {
+  readonly rest: ConnectRest;
+  readonly ends: PathEnds;
+  /** Without the name of the attempt. */
+  readonly plan: Omit<PathPlan, 'run'>;
+}
+
+const nowhere: Position = asPosition('');
+/** A sign that takes longer is told as missing. */
+const signMs = 60_000;
+const lookEveryMs = 20;
+const deletedMs = 60_000;
+
+/**
+ * A flow that a cluster of Kafka Connect carries: Debezium's source, one topic of one partition, Debezium's JDBC sink. Nothing of it runs on this machine; what is known of it is
+ * asked of the cluster and of both ends, each time.
+ */
+export class ConnectPath {
+  readonly #rest: ConnectRest;
+  readonly #ends: PathEnds;
+  readonly #plan: Omit<PathPlan, 'run'>;
+  #applied: Position = nowhere;
+
+  constructor({ rest, ends, plan }: ConnectPathOptions) {
+    this.#rest = rest;
+    this.#ends = ends;
+    this.#plan = plan;
+  }
+
+  /**
+   * Makes both connectors where they are not there, lets them go on where they were paused, and has tasks that failed started again. Idempotent. Errors: TEAL-CARRIERS-013 a plugin
+   * is missing, -011 a configuration is refused.
+   */
+  async deploy(): Promise<void> {
+    const plan = { ...this.#plan, run: await this.#ends.run() };
+    const names = pathNames(plan);
+    const connectors = [
+      { name: names.sink, plugin: jdbcSink, config: sinkConfig(plan) },
+      { name: names.source, plugin: postgresSource, config: sourceConfig(plan) },
+    ];
+    const states = await Promise.all(connectors.map(async ({ name }) => this.#rest.status(name)));
+    if (states.includes(undefined)) await this.#refuseMissingPlugins();
+    for (const [index, connector] of connectors.entries()) await this.#bring(connector, states[index]);
+  }
+
+  async #bring(
+    { name, plugin, config }: { readonly name: string; readonly plugin: string; readonly config: ConnectorConfig },
+    status: ConnectorStatus | undefined,
+  ): Promise<void> {
+    if (status === undefined) {
+      await this.#refuseMistakes(plugin, { name, ...config });
+      await this.#rest.put(name, config);
+      return;
+    }
+    const { state } = status.connector;
+    if (state === 'PAUSED' || state === 'STOPPED') await this.#rest.resume(name);
+    else if (failedParts(status).length > 0) await this.#rest.restart(name, { onlyFailed: true });
+  }
+
+  async #refuseMissingPlugins(): Promise<void> {
+    const there = new Set((await this.#rest.plugins()).map((each) => each.class));
+    const missing = [postgresSource, jdbcSink].filter((plugin) => !there.has(plugin));
+    if (missing.length === 0) return;
+    throw new TealError('TEAL-CARRIERS-013', `not installed on the workers: ${missing.join(', ')}`, { missing });
+  }
+
+  async #refuseMistakes(plugin: string, config: ConnectorConfig): Promise<void> {
+    const mistakes = await this.#rest.validate(plugin, config);
+    if (mistakes.length === 0) return;
+    // Their words may repeat what is wrong: a password, say.
+    const settings = mistakes.map(({ setting }) => setting);
+    throw new TealError('TEAL-CARRIERS-011', `it takes ${settings.join(', ')} for wrong`, { plugin, settings });
+  }
+
+  /** Never a false "it runs": a connector whose tasks are not given out yet is waited for. */
+  async status(): Promise<FlowStatus> {
+    const run = await this.#ends.knownRun();
+    if (run === undefined) return this.#told({ state: 'failed', ...notDeployed });
+    const names = pathNames({ ...this.#plan, run });
+    const [source, sink, look] = await Promise.all([
+      this.#rest.status(names.source),
+      this.#rest.status(names.sink),
+      this.#ends.look(),
+    ]);
+    return this.#told(stateOf(source, sink, look), look);
+  }
+
+  /**
+   * Writes a sign on the source and waits until it has come through. Then the target has everything that the source had committed when this was called: the lane keeps the order, and
+   * the sink has written a batch before it takes the next. Of a path that does not run it answers at once what it is. Errors: TEAL-CARRIERS-014 it fails meanwhile, TEAL-KERNEL-002.
+   */
+  async caughtUp(signal: AbortSignal): Promise<FlowStatus> {
+    const before = await this.status();
+    if (before.now.state !== 'running') return before;
+    const { head } = await this.#ends.look();
+    // A batch that a task has begun when the sign is written may hold changes from before the sign that are not written yet, never the sign itself and not them.
+    const beat = await this.#ends.beat();
+    const what = 'a sign to come through Kafka Connect';
+    await waitFor({ what, timeoutMs: signMs, everyMs: lookEveryMs, signal }, async () => {
+      const { heartbeatUs } = await this.#ends.look();
+      return heartbeatUs !== undefined && heartbeatUs >= beat ? true : undefined;
+    });
+    this.#applied = head;
+    return this.status();
+  }
+
+  /** Their tasks stop where they are; `deploy` goes on from there. */
+  async pause(): Promise<void> {
+    const names = await this.#names();
+    if (names === undefined) return;
+    for (const name of [names.source, names.sink]) {
+      if ((await this.#rest.status(name)) !== undefined) await this.#rest.pause(name);
+    }
+  }
+
+  /** Takes connectors, slot and topics away. Idempotent. */
+  async retire(signal?: AbortSignal): Promise<void> {
+    const names = await this.#names();
+    if (names === undefined) return;
+    for (const name of [names.source, names.sink]) {
+      await this.#rest.delete(name, signal);
+      const what = `connector ${name} to go`;
+      await waitFor({ what, timeoutMs: deletedMs, everyMs: 200, signal }, async () =>
+        (await this.#rest.status(name, signal)) === undefined ? true : undefined,
+      );
+    }
+    // The reader of the slot may live for a moment longer than its connector.
+    await this.#ends.dropSlot(signal);
+    await this.#ends.deleteTopics([names.lane, `__debezium-heartbeat.${names.prefix}`], signal);
+    // Last: whoever comes after a crash finds what is left.
+    await this.#ends.forgetRun();
+  }
+
+  async #names(): Promise<ReturnType<typeof pathNames> | undefined> {
+    const run = await this.#ends.knownRun();
+    return run === undefined ? undefined : pathNames({ ...this.#plan, run });
+  }
+
+  #told(now: FlowState, look?: PathLook): FlowStatus {
+    const lagUs = look?.heartbeatUs === undefined ? undefined : look.nowUs - look.heartbeatUs;
+    return {
+      flow: 'forward',
+      mode: 'live',
+      now,
+      received: look?.confirmed ?? nowhere,
+      applied: this.#applied,
+      ...(look === undefined ? {} : { head: look.head }),
+      lagBytes: look?.lagBytes ?? 0,
+      // The age of the newest sign: more than the lag by the pause between two of them, never less.
+      ...(lagUs === undefined ? {} : { lagMs: Math.max(0, Number(lagUs / 1_000n)) }),
+      transactions: 0,
+      changes: 0,
+      changesPerSecond: 0,
+      spoolBytes: 0,
+      ...(look?.retainedBytes === undefined ? {} : { retainedBytes: look.retainedBytes }),
+      rogueTransactions: 0,
+      standsStill: false,
+    };
+  }
+}
+
+const notDeployed = { code: 'TEAL-CARRIERS-001', reason: 'its connectors are not there' } as const;
+
+/** Pure: what the flow is, by what the cluster and the source tell. */
+export function stateOf(
+  source: ConnectorStatus | undefined,
+  sink: ConnectorStatus | undefined,
+  look: Pick<PathLook, 'slot' | 'confirmed'>,
+): FlowState {
+  if (source === undefined || sink === undefined) return { state: 'failed', ...notDeployed };
+  const failed = [source, sink].flatMap(failedParts);
+  if (look.slot === 'invalidated')
+    return { state: 'failed', code: 'TEAL-CARRIERS-007', reason: 'the source has dropped what the flow had not read' };
+  if (failed.length > 0)
+    return { state: 'failed', code: 'TEAL-CARRIERS-014', reason: `a task has failed: ${failed.join('; ')}` };
+  const position = look.confirmed ?? nowhere;
+  const waiting = (reason: string): FlowState => ({ state: 'waiting', code: 'TEAL-CARRIERS-005', reason, position });
+  if ([source, sink].some(isHalted)) return waiting('its connectors are paused');
+  if (![source, sink].every(runs)) return waiting('Kafka Connect gives its tasks out');
+  // While it is made it is there, and what it begins with is not decided: a sign that is written now could be missed.
+  if (look.slot === 'absent' || look.confirmed === undefined) return waiting('Debezium has not made its slot yet');
+  return { state: 'running' };
+}
+
+function runs({ connector, tasks }: ConnectorStatus): boolean {
+  return connector.state === 'RUNNING' && tasks.length > 0 && tasks.every((task) => task.state === 'RUNNING');
+}
+
+function isHalted({ connector: { state } }: ConnectorStatus): boolean {
+  return state === 'PAUSED' || state === 'STOPPED';
+}
+
+/** Of what has failed, the classes of the errors. */
+function failedParts({ connector, tasks }: ConnectorStatus): readonly string[] {
+  return [connector, ...tasks].flatMap(({ state, trace = '' }) =>
+    state === 'FAILED' ? [causesOf(trace).join(' because of ') || 'without a word'] : [],
+  );
+}
