@@ -29,7 +29,8 @@ export type FromReceiver = ReceiverReport | { readonly kind: 'failed'; readonly 
  */
 const port = must(parentPort, 'the parent of a receiver thread');
 const data = workerData as ReceiverThreadData;
-const tell = (message: FromReceiver): void => port.postMessage(message);
+const tell = (message: FromReceiver): void =>
+  port.postMessage(message, message.kind === 'piece' ? [message.piece.bytes.buffer] : []);
 const stop = new AbortController();
 
 try {

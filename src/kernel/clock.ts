@@ -25,6 +25,12 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
+/** Calls after a time, unless it is disposed of before. For waits that begin and end with every transaction: a promise that is given up costs an error. */
+export function later(ms: number, call: () => void): Disposable {
+  const timer = setTimeout(call, ms);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
 export interface Waiting {
   /** What is awaited, for the error and for the screen. */
   readonly what: string;

@@ -1,4 +1,4 @@
-import { monotonicMs, nowMs, sleep } from '../kernel/clock.ts';
+import { later, monotonicMs, nowMs, sleep } from '../kernel/clock.ts';
 import { describeError, TealError, isTealError } from '../kernel/errors.ts';
 import { failpoint } from '../kernel/failpoints.ts';
 import type { ActingKey } from '../model/acting-keys.ts';
@@ -245,24 +245,23 @@ class StreamApplier implements Applier {
   /** The next events; or undefined after a pause in which there were none, with what a pause is good for done. */
   async #orIdle(next: Promise<readonly StreamEvent[]>): Promise<readonly StreamEvent[] | undefined> {
     const idleMs = this.#durable === this.#applied ? quietMs : durableEveryMs;
-    const pause = new AbortController();
-    using _ = this.#hold.onChange(() => pause.abort());
-    try {
-      const idle = sleep(idleMs, AbortSignal.any([this.#signal, pause.signal])).then(
-        () => undefined,
-        () => this.#signal.throwIfAborted(),
-      );
-      const batch = await Promise.race([next, idle]);
-      if (batch !== undefined) return batch;
-    } finally {
-      pause.abort();
-    }
+    const batch = await this.#within(idleMs, next);
+    if (batch !== undefined) return batch;
     const group = this.#group;
     if (group !== undefined && (!group.quiet || monotonicMs() - group.sinceMs >= quietMs)) await this.#flush();
     if (this.#durable !== this.#applied && this.#open?.sliced !== true) {
       this.#tellDurable(await this.#options.sink.durable(false));
     }
     return undefined;
+  }
+
+  /** Undefined when the time is over, or somebody has asked for a stop or ended one. An abort ends `next` itself. */
+  async #within(ms: number, next: Promise<readonly StreamEvent[]>): Promise<readonly StreamEvent[] | undefined> {
+    const over = Promise.withResolvers<undefined>();
+    const end = (): void => over.resolve(undefined);
+    using _pause = later(ms, end);
+    using _hold = this.#hold.onChange(end);
+    return await Promise.race([next, over.promise]);
   }
 
   #take(event: StreamEvent): Promise<void> | undefined {

@@ -2,8 +2,8 @@ import type { StreamEvent } from '../model/change.ts';
 import type { Position } from '../model/position.ts';
 
 /**
- * Where an applier reads the changes of one flow, decoded, in commit order and from a commit's end onwards. It is behind a disk spool: what is
- * read here is safe on Teal's disk, and whole transactions only are ever in it.
+ * Where an applier reads the changes of one flow, decoded, in commit order and from a commit's end onwards. It is behind a disk spool, or a moment ahead of it; whole transactions only are
+ * ever in it.
  *
  * After a restart it begins at or before the last `trimmed` position, so transactions that were applied already come again: the reader drops
  * those whose `commit.end` is not above what it has applied (correctness.md §2.1).

@@ -2,7 +2,7 @@ import { monotonicMs, sleep } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError, type ErrorCode } from '../kernel/errors.ts';
 import type { Position } from '../model/position.ts';
 import type { ChangeSource, ChangeStream, StreamStart } from '../ports/change-source.ts';
-import type { SpoolPlace } from './spool-recovery.ts';
+import type { SpoolPiece, SpoolPlace } from './spool-recovery.ts';
 import type { SpoolWriter } from './spool-writer.ts';
 
 /** What went wrong, in a form that passes between threads and processes. */
@@ -15,7 +15,7 @@ export function failureOf(error: unknown): Failure {
   return { code: isTealError(error) ? error.code : 'TEAL-KERNEL-001', reason: describeError(error) };
 }
 
-/** What the receiver says of itself; each report replaces the one before of its kind. */
+/** What the receiver says of itself; each report replaces the one before of its kind, but for pieces. */
 export type ReceiverReport =
   | {
       readonly kind: 'progress';
@@ -25,6 +25,8 @@ export type ReceiverReport =
       /** The spool is at its limit: the socket is not read, the source keeps its log. */
       readonly full: boolean;
     }
+  /** Before it is in the spool: `progress` says when. */
+  | { readonly kind: 'piece'; readonly piece: SpoolPiece }
   | { readonly kind: 'streaming' }
   | { readonly kind: 'connecting'; readonly attempt: number; readonly failure?: Failure };
 
@@ -148,13 +150,14 @@ export class Receiver {
 
   /** Returns when the stream has left things out and may do so no longer. */
   async #store(stream: ChangeStream, signal: AbortSignal): Promise<void> {
-    const { spool, spoolLimitBytes } = this.#options;
+    const { spool, spoolLimitBytes, report } = this.#options;
+    const ahead = (piece: SpoolPiece): void => report({ kind: 'piece', piece });
     for (;;) {
       const records = await stream.next();
       signal.throwIfAborted();
       const decision = records.find((record) => record.kind === 'commit' && record.decides === true);
       const isOver = decision !== undefined && this.#leavesOut;
-      await spool.append(isOver ? records.slice(0, records.indexOf(decision) + 1) : records);
+      await spool.append(isOver ? records.slice(0, records.indexOf(decision) + 1) : records, ahead);
       this.#tell(false);
       if (decision !== undefined) this.#decidedUpTo = spool.received ?? this.#decidedUpTo;
       if (isOver) {

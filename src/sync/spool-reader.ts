@@ -8,7 +8,7 @@ import { asPosition, type Position } from '../model/position.ts';
 import type { ChangeDecoder } from '../ports/change-source.ts';
 import type { EventSource } from './event-source.ts';
 import { readFrame, readHeader, segmentName, visitRecords, type ReadFrame, type SpoolKind } from './spool-format.ts';
-import { listSegments, type SpoolPlace } from './spool-recovery.ts';
+import { listSegments, type SpoolPiece, type SpoolPlace } from './spool-recovery.ts';
 
 export interface SpoolReaderOptions {
   readonly folder: string;
@@ -22,6 +22,8 @@ export interface SpoolReaderOptions {
 }
 
 const readBytes = 1 << 20;
+/** Of a reader that is further behind the file is read. */
+const piecesBytes = 1 << 18;
 
 interface FinishedSegment {
   readonly number: number;
@@ -48,6 +50,8 @@ export class SpoolReader implements EventSource, AsyncDisposable {
   /** Tables known at a segment's start: told inside the first transaction after it, where a description may be. */
   #known: StreamEvent[] = [];
   readonly #finished: FinishedSegment[] = [];
+  /** Told ahead, of the open segment, one behind the other; the first may lie further on than this reader has come. */
+  #pieces: SpoolPiece[] = [];
   #trimmed: Position | undefined;
   #removing: Promise<void> = Promise.resolve();
 
@@ -70,6 +74,16 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     this.#wake();
   }
 
+  /** Told ahead of what is in the file. What this reader does not come to in time it reads there. */
+  take(piece: SpoolPiece): void {
+    if (piece.segment !== this.#segment || piece.at < this.#at) return;
+    const [first, last] = [this.#pieces[0], this.#pieces.at(-1)];
+    const follows = last !== undefined && piece.at === endOf(last);
+    if (!follows || endOf(piece) - (first?.at ?? 0) > piecesBytes) this.#pieces = [];
+    this.#pieces.push(piece);
+    this.#wake();
+  }
+
   /** Nothing more will come: `next` rejects with it once everything readable was read. */
   fail(error: TealError): void {
     this.#failure = error;
@@ -77,6 +91,7 @@ export class SpoolReader implements EventSource, AsyncDisposable {
   }
 
   hasMore(): boolean {
+    if (this.#pieces[0]?.at === this.#at) return true;
     const { segment, bytes } = this.#readable;
     return segment > this.#segment || (segment === this.#segment && bytes > this.#at);
   }
@@ -85,7 +100,7 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     for (;;) {
       signal.throwIfAborted();
       while (!this.hasMore()) await this.#more(signal);
-      const events = await this.#readOn();
+      const events = this.#pieces[0]?.at === this.#at ? this.#takePieces() : await this.#readOn();
       if (events.length > 0) return events;
     }
   }
@@ -113,6 +128,19 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     signal.throwIfAborted();
   }
 
+  #takePieces(): StreamEvent[] {
+    const events: StreamEvent[] = [];
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    for (const { bytes } of pieces) {
+      const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      if (this.#takeFrames(piece, events).at !== piece.length) throw this.#damaged();
+      this.#at += piece.length;
+    }
+    this.#leaveIfClosed();
+    return events;
+  }
+
   /** Events of the next piece; none when it only held marks, or a segment ended. */
   async #readOn(): Promise<StreamEvent[]> {
     this.#file ??= await open(this.#path(this.#segment), 'r');
@@ -124,6 +152,22 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     }
     const bytes = await this.#readPiece(this.#file, Math.min(readBytes, end - this.#at));
     const events: StreamEvent[] = [];
+    const { at, needBytes } = this.#takeFrames(bytes, events);
+    if (at === 0) return this.#readLarge(this.#file, needBytes, end);
+    this.#pass(at);
+    return events;
+  }
+
+  /** So much was read from the file. */
+  #pass(bytes: number): void {
+    this.#at += bytes;
+    const [first] = this.#pieces;
+    if (first !== undefined && first.at < this.#at) this.#pieces = [];
+    this.#leaveIfClosed();
+  }
+
+  /** Up to the first frame that is not whole: where it begins, and how long it is. */
+  #takeFrames(bytes: Buffer, events: StreamEvent[]): { readonly at: number; readonly needBytes: number } {
     let at = 0;
     let read = readFrame(bytes, at);
     for (; read.state === 'whole'; read = readFrame(bytes, at)) {
@@ -131,10 +175,7 @@ export class SpoolReader implements EventSource, AsyncDisposable {
       at = read.next;
     }
     if (read.state === 'damaged') throw this.#damaged();
-    if (at === 0) return this.#readLarge(this.#file, read.needBytes, end);
-    this.#at += at;
-    this.#leaveIfClosed();
-    return events;
+    return { at, needBytes: read.needBytes };
   }
 
   /** One frame that is longer than a piece. */
@@ -145,8 +186,7 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     const read = readFrame(bytes, 0);
     if (read.state !== 'whole') throw this.#damaged();
     this.#takeFrame(bytes, read, events);
-    this.#at += read.next;
-    this.#leaveIfClosed();
+    this.#pass(read.next);
     return events;
   }
 
@@ -246,6 +286,7 @@ export class SpoolReader implements EventSource, AsyncDisposable {
     this.#lastEnd = undefined;
     this.#segment += 1;
     this.#at = 0;
+    this.#pieces = [];
     this.#removeFinished();
   }
 
@@ -295,4 +336,8 @@ export class SpoolReader implements EventSource, AsyncDisposable {
   #damaged(): TealError {
     return new TealError('TEAL-SYNC-001', 'a record of the spool is damaged', { segment: this.#segment, at: this.#at });
   }
+}
+
+function endOf({ at, bytes }: SpoolPiece): number {
+  return at + bytes.length;
 }

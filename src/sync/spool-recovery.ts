@@ -20,6 +20,14 @@ export interface SpoolPlace {
   readonly closed?: true;
 }
 
+/** Whole frames, as they are or will be at a place of a segment: for a reader that has come to that place, which then need not read them there. */
+export interface SpoolPiece {
+  readonly segment: number;
+  readonly at: number;
+  /** Ends with a transaction. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 export interface SegmentEnd {
   readonly header: SegmentHeader;
   /** Where the last whole transaction or mark ends, in bytes: what is behind it was never acknowledged. */

@@ -6,7 +6,7 @@ import { failpoint } from '../kernel/failpoints.ts';
 import { asPosition, type Position } from '../model/position.ts';
 import type { ChangeRecord } from '../ports/change-source.ts';
 import { SpoolEncoder, encodeRecords, segmentName, spoolFormat, type SegmentHeader } from './spool-format.ts';
-import { recoverSpool, type SegmentEnd, type SpoolPlace } from './spool-recovery.ts';
+import { recoverSpool, type SegmentEnd, type SpoolPiece, type SpoolPlace } from './spool-recovery.ts';
 
 export interface SpoolOptions {
   readonly folder: string;
@@ -23,6 +23,9 @@ export function segmentBytesFor(limitBytes: number): number {
 }
 
 const defaultSegmentBytes = 16 * 1024 * 1024;
+/** What is longer comes of a stream that is busy: to read it again from the file costs less than to copy it. */
+const pieceBytes = 1 << 14;
+const noBytes = Buffer.alloc(0);
 
 /** What is told of records that are written together: places count from the first of them. */
 interface Batch {
@@ -40,8 +43,9 @@ interface OpenSegment {
 }
 
 /**
- * The writing end of a spool; one at a time, in the receiver's thread. The crash order: a record is written, then readers may see it (at boundaries only), then it is
- * made durable, then it may be acknowledged. So a crash may leave a transaction that will be sent again, never one that is missing.
+ * The writing end of a spool; one at a time, in the receiver's thread. The crash order: a record is written, then it is made durable, then it may be acknowledged. So a crash may leave a
+ * transaction that will be sent again, never one that is missing. Readers read whole transactions, from the file when they are written, or told ahead of it: what a target then has and the
+ * spool has not is sent again too, and known by its position (correctness.md §2.1).
  */
 export class SpoolWriter implements AsyncDisposable {
   readonly #folder: string;
@@ -53,6 +57,8 @@ export class SpoolWriter implements AsyncDisposable {
   #durable: Position | undefined;
   #readable: SpoolPlace | undefined;
   #totalBytes: number;
+  /** What is written behind the last transaction: marks, or the beginning of another. Undefined where it is long, and at the beginning of segments and streams. */
+  #tail: Buffer | undefined;
   /** Tables described on this stream in whole transactions, and in the open one. */
   readonly #schemas = new Map<string, ChangeRecord>();
   readonly #openSchemas = new Map<string, ChangeRecord>();
@@ -109,6 +115,7 @@ export class SpoolWriter implements AsyncDisposable {
     await onDisk(async () => {
       this.#schemas.clear();
       this.#openSchemas.clear();
+      this.#tail = undefined;
       this.#identity = identity;
       this.#received ??= after;
       this.#durable ??= after;
@@ -124,8 +131,11 @@ export class SpoolWriter implements AsyncDisposable {
     });
   }
 
-  /** Writes records in order; readers may see what is whole as soon as this resolves. Not concurrent. TEAL-SYNC-002 when the disk refuses. */
-  async append(records: readonly ChangeRecord[]): Promise<void> {
+  /**
+   * Writes records in order; readers may read what is whole in the file as soon as this resolves. `ahead` is told of what is whole and short before it is written. Not concurrent.
+   * TEAL-SYNC-002 when the disk refuses.
+   */
+  async append(records: readonly ChangeRecord[], ahead?: (piece: SpoolPiece) => void): Promise<void> {
     await onDisk(async () => {
       const encoder = this.#encoder;
       encoder.reset();
@@ -149,13 +159,13 @@ export class SpoolWriter implements AsyncDisposable {
         if (encoder.isFull) encoder.end();
         if (this.#open().bytes + encoder.at < this.#segmentBytes) continue;
         encoder.end();
-        await this.#write(batch, encoder.bytes);
+        await this.#write(batch, encoder.bytes, ahead);
         await this.#roll();
         encoder.reset();
         batch = {};
       }
       encoder.end(batch.commitBytes);
-      await this.#write(batch, encoder.bytes);
+      await this.#write(batch, encoder.bytes, ahead);
     });
   }
 
@@ -195,9 +205,10 @@ export class SpoolWriter implements AsyncDisposable {
     }
   }
 
-  async #write(batch: Batch, bytes: Buffer): Promise<void> {
+  async #write(batch: Batch, bytes: Buffer, ahead: ((piece: SpoolPiece) => void) | undefined): Promise<void> {
     if (bytes.length === 0) return;
     const segment = this.#open();
+    this.#tellAhead(batch, bytes, ahead);
     await writeAll(segment.file, bytes, segment.bytes);
     failpoint('sync.spool.after-write');
     if (batch.boundary !== undefined) {
@@ -209,6 +220,22 @@ export class SpoolWriter implements AsyncDisposable {
     }
     segment.bytes += bytes.length;
     this.#totalBytes += bytes.length;
+  }
+
+  /** Copies: the encoder's bytes are used again. */
+  #tellAhead({ commitBytes }: Batch, bytes: Buffer, ahead: ((piece: SpoolPiece) => void) | undefined): void {
+    const segment = this.#open();
+    const tail = this.#tail;
+    if (commitBytes !== undefined && tail !== undefined && tail.length + commitBytes <= pieceBytes) {
+      const piece = new Uint8Array(tail.length + commitBytes);
+      piece.set(tail);
+      piece.set(bytes.subarray(0, commitBytes), tail.length);
+      ahead?.({ segment: segment.number, at: segment.bytes - tail.length, bytes: piece });
+    }
+    const before = commitBytes === undefined ? tail : noBytes;
+    const rest = bytes.subarray(commitBytes ?? 0);
+    const isShort = before !== undefined && before.length + rest.length <= pieceBytes;
+    this.#tail = isShort ? Buffer.concat([before, rest]) : undefined;
   }
 
   /** A segment is durable before the next one is begun: only the newest can ever have a torn end. */
@@ -244,6 +271,7 @@ export class SpoolWriter implements AsyncDisposable {
     await file.sync();
     await syncFolder(this.#folder);
     this.#segment = { number, file, bytes: start.length, boundaryBytes: start.length };
+    this.#tail = undefined;
     this.#totalBytes += start.length;
   }
 

@@ -96,6 +96,86 @@ async function readAll(
 
 const none = place(0);
 
+async function readerOf(folder: string, writer: SpoolWriter): Promise<SpoolReader> {
+  const { readable } = writer;
+  if (readable === undefined) throw new Error('nothing to read');
+  return SpoolReader.open({ folder, decoder: new TextDecoder(), readable, applied: none, onRemoved: () => undefined });
+}
+
+/**
+ * Whatever comes when: pieces told ahead and places told afterwards, in their order, heard and read at any time, over segments and streams. The same events as of the file alone.
+ */
+test('a reader that is told ahead reads everything once, in order', async () => {
+  const step = fc.record({
+    sizes: fc.array(fc.oneof(fc.nat(40), fc.constantFrom(9_000, 20_000)), { maxLength: 3 }),
+    splitAt: fc.nat(8),
+    mark: fc.boolean(),
+    reconnects: fc.boolean(),
+    hears: fc.nat(4),
+    reads: fc.boolean(),
+    atOnce: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 1, maxLength: 25 }),
+      fc.integer({ min: 300, max: 60_000 }),
+      async (steps, segmentBytes) => {
+        await using folder = await temporaryFolder();
+        await using writer = await SpoolWriter.open({ folder: folder.path, segmentBytes });
+        await writer.beginStream('source', none);
+        await writer.append(transaction(1, 1, [1], true));
+        await using reader = await readerOf(folder.path, writer);
+        const news: (() => void)[] = [];
+        const read: string[] = [];
+        const sent = ['1'];
+        const hear = (count: number): void => {
+          for (const tell of news.splice(0, count)) tell();
+        };
+        const drain = async (): Promise<void> => {
+          while (reader.hasMore()) {
+            for (const event of await reader.next(AbortSignal.timeout(5_000)))
+              if (event.kind === 'commit') read.push(String(Number(event.end)));
+          }
+        };
+        const append = async (records: readonly ChangeRecord[], atOnce: boolean): Promise<void> => {
+          const writing = writer.append(records, (piece) => news.push(() => reader.take(piece)));
+          if (atOnce) {
+            hear(Infinity);
+            await drain();
+          }
+          await writing;
+          const { readable } = writer;
+          if (readable !== undefined) news.push(() => reader.extend(readable));
+        };
+        let end = 1;
+        let version = 1;
+        for (const { sizes, splitAt, mark, reconnects, hears, reads, atOnce } of steps) {
+          end += 1;
+          if (reconnects) {
+            await append(transaction(end, version, [1], false).slice(0, 2), atOnce);
+            version += 1;
+            await writer.beginStream('source', none);
+          }
+          const records = transaction(end, version, sizes, reconnects);
+          sent.push(String(end));
+          await append(records.slice(0, splitAt), atOnce);
+          await append(records.slice(splitAt), atOnce);
+          if (mark) {
+            end += 1;
+            await append([{ kind: 'mark', end: place(end) }], atOnce);
+          }
+          hear(hears);
+          if (reads) await drain();
+        }
+        hear(Infinity);
+        await drain();
+        expect(read).toEqual(sent);
+      },
+    ),
+    { numRuns: 40 },
+  );
+}, 120_000);
+
 describe('spool', () => {
   test('gives back what was written, over segments and pieces', async () => {
     await using folder = await temporaryFolder();
@@ -138,6 +218,34 @@ describe('spool', () => {
     expect(writer.received).toBe(place(7));
     const waiting = reader.next(AbortSignal.timeout(20));
     await expect(waiting).rejects.toThrow('timeout');
+  });
+
+  test('a reader that has come to the end takes what it is told ahead, over marks and beginnings', async () => {
+    await using folder = await temporaryFolder();
+    await using writer = await SpoolWriter.open({ folder: folder.path });
+    await writer.beginStream('source', none);
+    await writer.append(transaction(1, 1, [1], true));
+    await using reader = await readerOf(folder.path, writer);
+    expect((await reader.next(AbortSignal.timeout(1_000))).at(-1)).toEqual({ kind: 'commit', end: place(1) });
+    const [begin, ...rest] = transaction(3, 1, [1], false);
+    if (begin === undefined) throw new Error('no begin');
+    const mark: ChangeRecord = { kind: 'mark', end: place(2) };
+    for (const [records, end] of [
+      [transaction(2, 1, [5], false), 2],
+      [[mark, begin], undefined],
+      [rest, 3],
+      [[...transaction(4, 1, [2], false), ...transaction(5, 1, [2], false), { kind: 'mark', end: place(6) }], 5],
+      [transaction(7, 1, [2], false), 7],
+    ] as const) {
+      const writing = writer.append(records, (piece) => reader.take(piece));
+      // Before anything of it is known to be in the file.
+      expect(reader.hasMore()).toBe(end !== undefined);
+      if (end !== undefined)
+        expect((await reader.next(AbortSignal.timeout(1_000))).at(-1)).toEqual({ kind: 'commit', end: place(end) });
+      await writing;
+      reader.extend(writer.readable ?? { segment: 1, bytes: 0 });
+      expect(reader.hasMore()).toBe(false);
+    }
   });
 
   test('acknowledges a mark only once it is on disk, so that a slot beyond it means a loss', async () => {

@@ -151,7 +151,8 @@ export class FlowRunner {
     const receiver = this.#receiver;
     const look = this.#watch.look;
     const taken = applier?.taken ?? this.#progress?.applied ?? nowhere;
-    const received = receiver?.received ?? taken;
+    // What is told ahead of the spool may be taken before it is received.
+    const received = receiver === undefined || receiver.received < taken ? taken : receiver.received;
     const { probe } = this.#deps;
     const failure = this.#lastFailure ?? receiver?.failure;
     const schema = this.#schemas.differences;

@@ -70,6 +70,9 @@ export class ReceiverSide implements AsyncDisposable {
 
   #take(report: ReceiverReport): void {
     switch (report.kind) {
+      case 'piece':
+        this.#reader?.take(report.piece);
+        return;
       case 'streaming':
         this.#isStreaming = true;
         this.#connecting = undefined;
