@@ -10,9 +10,13 @@ import { pgTools } from '../../../tools/servers/pg-tools.ts';
 import type { PostgresServer } from '../../../tools/servers/postgres.ts';
 import { runProgram } from '../../../tools/servers/run-program.ts';
 import { must } from '../../kernel/assert.ts';
+import { waitFor } from '../../kernel/clock.ts';
+import { placeOf } from './client-numbers.ts';
 import { readProxyConfig } from './config.ts';
+import { numberOf } from './test-support/cancel.ts';
 import { outcome } from './test-support/outcome.ts';
-import { proxied, type Proxied } from './test-support/proxied.ts';
+import { proxied, proxiedBy, type Proxied } from './test-support/proxied.ts';
+import { startAsUsersDo } from './test-support/start-as-users-do.ts';
 
 /** Two servers with TLS, a certificate for `localhost` that an authority of the test's own has signed, and passwords for everybody. */
 let folder: string;
@@ -121,6 +125,22 @@ describe('TLS on both ways, SCRAM on both ways', () => {
     expect(await outcome(proxy.connect({ ...appLogin, password: 'wrong', ssl: { ca, servername: 'localhost' } }))).toBe(
       '28P01',
     );
+  });
+
+  test('several processes let in as many clients as one would, and who has gone takes no place', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { blue, green } = await sides(stack);
+    const tls = { certificateFile: path('server.crt'), keyFile: path('server.key') };
+    const settings = { clientAuth: 'verifier', tls, maxClients: 3, processes: 2 } as const;
+    const proxy = stack.use(await proxiedBy(startAsUsersDo, settings, { blue, green }));
+    const ssl = { ca: await readFile(path('ca.crt'), 'utf8'), servername: 'localhost' };
+    const connect = async (): ReturnType<Proxied['connect']> => proxy.connect({ ...appLogin, ssl });
+    const clients = [await connect(), await connect(), await connect()];
+    expect(clients.map((client) => placeOf(numberOf(client)))).toEqual([0, 0, 1]);
+    expect(await outcome(connect())).toBe('53300');
+    await clients[2]?.end();
+    const place = { what: 'the place of the one that has gone', timeoutMs: 60_000 };
+    await waitFor(place, async () => (await outcome(connect())) === 'done' || undefined);
   });
 
   test('psql checks the certificate of the proxy, and refuses a stranger', async () => {

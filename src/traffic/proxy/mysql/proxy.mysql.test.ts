@@ -1,5 +1,4 @@
 import { connect as connectSocket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,8 +11,7 @@ import { encodeLogin } from '../../../wire/mysql/greeting.ts';
 import { encodePacket, PacketReader } from '../../../wire/mysql/packets.ts';
 import { TestClient } from '../../../wire/mysql/test-support/client.ts';
 import { placeOf } from '../client-numbers.ts';
-import type { ProxyOptions, RunningProxy } from '../serve.ts';
-import { startProxyOfPair } from '../start.ts';
+import { startAsUsersDo } from '../test-support/start-as-users-do.ts';
 import { direct, proxiedMysql, proxiedMysqlBy, type Servers } from './test-support/proxied.ts';
 
 async function one(client: Pick<Connection, 'query'>, sql: string): Promise<unknown> {
@@ -30,7 +28,6 @@ async function value(
   return Object.values(rows[0] ?? {})[0];
 }
 
-const workerEntry = fileURLToPath(new URL('../../../app/proxy-worker-main.ts', import.meta.url));
 /** What processes of one proxy say to each other is the same with all. */
 const oneSeries = allSeries.find(({ tested }) => tested)?.series;
 const theHold = { what: 'the hold', timeoutMs: 60_000 };
@@ -484,8 +481,7 @@ describe.for(allSeries)('sessions by the proxy with $series', ({ series, tested 
   });
 
   test.skipIf(series !== oneSeries)('a number that another process of the proxy gave does so too', async () => {
-    const start = async (options: ProxyOptions): Promise<RunningProxy> => startProxyOfPair({ ...options, workerEntry });
-    await using at = await proxiedMysqlBy(start, servers, { processes: 2 });
+    await using at = await proxiedMysqlBy(startAsUsersDo, servers, { processes: 2 });
     const [killer, victim] = [await at.connect(), await at.connect()];
     expect([killer, victim].map(({ threadId }) => placeOf(threadId))).toEqual([0, 1]);
     const sleeping = one(victim, 'sleep(250)').then(String, (error: Error) => error.message);

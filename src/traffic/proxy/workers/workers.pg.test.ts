@@ -12,18 +12,17 @@ import { isProcessThere } from '../../../kernel/process-there.ts';
 import { ensureProxy, type EnsureProxy } from '../client.ts';
 import { placeOf } from '../client-numbers.ts';
 import type { RunningProxy } from '../serve.ts';
-import { startProxyOfPair } from '../start.ts';
 import { cancel, numberOf } from '../test-support/cancel.ts';
 import { outcome } from '../test-support/outcome.ts';
 import { proxiedBy, type Proxied } from '../test-support/proxied.ts';
+import { startAsUsersDo } from '../test-support/start-as-users-do.ts';
 
-const programOf = (name: string): string => fileURLToPath(new URL(`../../../app/${name}.ts`, import.meta.url));
+const entry = fileURLToPath(new URL('../../../app/proxy-main.ts', import.meta.url));
 const hold = { cut: 'c', leaseMs: 60_000, drainMs: 20_000 };
 const patience = { timeoutMs: 60_000 };
 
 async function proxiedByTwo(): Promise<Proxied<RunningProxy>> {
-  const workerEntry = programOf('proxy-worker-main');
-  return proxiedBy(async (options) => startProxyOfPair({ ...options, workerEntry }), { processes: 2 });
+  return proxiedBy(startAsUsersDo, { processes: 2 });
 }
 
 const placeOfClient = (client: Client): number => placeOf(numberOf(client));
@@ -121,7 +120,7 @@ test('when the process that directs is killed, transactions may end, the port is
   const stateDir = await mkdtemp(join(tmpdir(), 'teal-workers-'));
   const port = await freePort();
   const options: EnsureProxy = {
-    entry: programOf('proxy-main'),
+    entry,
     stateDir,
     config: {
       migration: 'shop',
