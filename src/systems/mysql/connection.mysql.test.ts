@@ -71,6 +71,24 @@ describe.each(series)('a session with %s', (name) => {
     expect(read).toEqual([[Buffer.from('1'), Buffer.from('it'), Buffer.from([7]), null]]);
   });
 
+  test('sends many statements at once where that was asked for, and does none behind one that fails', async () => {
+    await using plain = await open();
+    await using connection = await open({ manyStatements: true });
+    const insert = (...ids: readonly number[]): string =>
+      `insert into here.many values ${ids.map((id) => `(${id}, 'a;b')`).join(', ')}`;
+    await connection.query('create table here.many (id int primary key, v varchar(9))');
+    const told: number[] = [];
+    const tell = (rows: number): void => void told.push(rows);
+    await connection.queryAll([insert(1, 2, 3), `update here.many set v = 'c' where id > 1`, insert(4)], tell);
+    expect(told).toEqual([3, 2, 1]);
+    expect(await codeOf(connection.queryAll([insert(5, 6), insert(7, 1), insert(8)], tell))).toBe('TEAL-SYSTEMS-007');
+    expect(told.slice(3)).toEqual([2]);
+    expect((await connection.query('select group_concat(id) as ids from here.many')).rows).toEqual([
+      { ids: '1,2,3,4,5,6' },
+    ]);
+    expect(await codeOf(plain.queryAll([insert(9), insert(10)], tell))).toBe('TEAL-SYSTEMS-007');
+  });
+
   test('refuses with a code, and without the values of a row', async () => {
     await using connection = await open({ lockTimeoutMs: 1_000 });
     expect(await codeOf(connect({ url: 'postgres://x', applicationName: 'teal test' }))).toBe('TEAL-SYSTEMS-009');
