@@ -32,7 +32,7 @@ export function throughStep(carrier: Carrier, told: Pick<Step, 'does' | 'locks' 
       }
     },
     act: async ({ signal, progress }) => {
-      for (let failures = 0; ; ) {
+      for (let failures = 0; ;) {
         const beganMs = monotonicMs();
         await using _ = telling(carrier, progress);
         const { now } = await carrier.caughtUp('forward', signal);
