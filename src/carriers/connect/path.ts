@@ -1,4 +1,4 @@
-import { waitFor } from '../../kernel/clock.ts';
+import { sleep, waitFor } from '../../kernel/clock.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { FlowState, FlowStatus } from '../../ports/carrier.ts';
@@ -44,10 +44,10 @@ export interface ConnectPathOptions {
 }
 
 const nowhere: Position = asPosition('');
-/** A sign that takes longer is told as missing. */
-const signMs = 60_000;
 const lookEveryMs = 20;
-const deletedMs = 60_000;
+/** After so many looks at both ends the cluster is asked whether the path still runs. */
+const looksToStatus = 100;
+const changedMs = 60_000;
 
 /**
  * A flow that a cluster of Kafka Connect carries: Debezium's source, one topic of one partition, Debezium's JDBC sink. Nothing of it runs on this machine; what is known of it is
@@ -88,6 +88,10 @@ export class ConnectPath {
     if (status === undefined) {
       await this.#refuseMistakes(plugin, { name, ...config });
       await this.#rest.put(name, config);
+      // For a moment it is there and has no status.
+      await waitFor({ what: `connector ${name} to be given out`, timeoutMs: changedMs, everyMs: 100 }, async () =>
+        this.#rest.status(name),
+      );
       return;
     }
     const { state } = status.connector;
@@ -124,20 +128,23 @@ export class ConnectPath {
   }
 
   /**
-   * Writes a sign on the source and waits until it has come through. Then the target has everything that the source had committed when this was called: the lane keeps the order, and
-   * the sink has written a batch before it takes the next. Of a path that does not run it answers at once what it is. Errors: TEAL-CARRIERS-014 it fails meanwhile, TEAL-KERNEL-002.
+   * Writes a sign on the source and waits until it has come through, for as long as the path runs and the signal lets it. Then the target has everything that the source had committed when this was
+   * called: the lane keeps the order, and the sink has written a batch before it takes the next. Of a path that does not run, or ends meanwhile, it answers what it is.
    */
   async caughtUp(signal: AbortSignal): Promise<FlowStatus> {
     const before = await this.status();
     if (before.now.state !== 'running') return before;
     const { head } = await this.#ends.look();
-    // A batch that a task has begun when the sign is written may hold changes from before the sign that are not written yet, never the sign itself and not them.
+    // A batch that the sink has begun when the sign is written may hold changes that are not written yet: never the sign itself, which waits behind them.
     const beat = await this.#ends.beat();
-    const what = 'a sign to come through Kafka Connect';
-    await waitFor({ what, timeoutMs: signMs, everyMs: lookEveryMs, signal }, async () => {
+    for (let looks = 1; ; looks += 1) {
+      await sleep(lookEveryMs, signal);
       const { heartbeatUs } = await this.#ends.look();
-      return heartbeatUs !== undefined && heartbeatUs >= beat ? true : undefined;
-    });
+      if (heartbeatUs !== undefined && heartbeatUs >= beat) break;
+      if (looks % looksToStatus !== 0) continue;
+      const meanwhile = await this.status();
+      if (meanwhile.now.state !== 'running') return meanwhile;
+    }
     this.#applied = head;
     return this.status();
   }
@@ -158,7 +165,7 @@ export class ConnectPath {
     for (const name of [names.source, names.sink]) {
       await this.#rest.delete(name, signal);
       const what = `connector ${name} to go`;
-      await waitFor({ what, timeoutMs: deletedMs, everyMs: 200, signal }, async () =>
+      await waitFor({ what, timeoutMs: changedMs, everyMs: 200, signal }, async () =>
         (await this.#rest.status(name, signal)) === undefined ? true : undefined,
       );
     }

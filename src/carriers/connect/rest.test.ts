@@ -15,7 +15,12 @@ function cluster(answers: readonly (readonly [number, unknown] | Error)[], optio
   const double: typeof fetch = async (input, init) => {
     const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : undefined;
     const authorization = new Headers(init?.headers).get('authorization');
-    asked.push({ url: String(input), method: init?.method, authorization, body });
+    asked.push({
+      url: input instanceof URL || typeof input === 'string' ? input.toString() : input.url,
+      method: init?.method,
+      authorization,
+      body,
+    });
     const next = left.shift();
     if (next === undefined) throw new Error('asked once too often');
     if (next instanceof Error) throw next;

@@ -70,6 +70,7 @@ const sequence = (changes: Partial<Sequence>, lastValue: bigint): SideChanges =>
   facts: { sequencePositions: known([{ schema: 'public', name: 'ticket', lastValue }]) },
 });
 const generated = { ...column('doubled', 'bigint'), generated: 'stored' } as const;
+const { primaryKey: _, ...withoutPrimaryKey } = healthyTable();
 const customer = { schema: 'public', name: 'customer' };
 const polled = (changes: Partial<NonNullable<PolledColumn['seen']>>): PolledColumn => ({
   ...customer,
@@ -108,8 +109,15 @@ const cases: readonly Case[] = [
   {
     name: 'carried by Kafka Connect',
     options: { connect: { changed: [], accepted: [] } },
-    blue: tables({ columns: [column('id', 'bigint'), column('name', 'character varying(20)'), column('of', 'jsonb')] }),
+    blue: tables({ columns: [column('id', 'bigint'), column('name', 'character varying(20)'), column('of', 'text')] }),
     finds: [],
+  },
+  {
+    name: 'rows that Kafka Connect does not find',
+    options: { connect: { changed: [], accepted: [] } },
+    blue: { catalog: { tables: [withoutPrimaryKey] } },
+    finds: ['ASSESS-CONNECT-KEY'],
+    says: ['public.customer', 'ADD PRIMARY KEY'],
   },
   {
     name: 'a table that Kafka Connect cannot carry',
@@ -137,6 +145,7 @@ const cases: readonly Case[] = [
         column('place', 'point'),
       ],
     }),
+    green: { facts: { systemTypes: known(['bigint', 'numeric', 'date', 'point']) } },
     finds: ['ASSESS-CONNECT-VALUES', 'ASSESS-CONNECT-ACCEPTED', 'ASSESS-CONNECT-POSSIBLE'],
     says: ['public.customer.share (numeric(5,2): NaN and infinity)', 'connect.acceptUnfaithful'],
   },
