@@ -139,11 +139,15 @@ describe('a router that is not of Teal', () => {
       'traffic.zone: expected the name of a zone',
       'traffic.name: expected a name below zone ..',
       'traffic.key: expected [algorithm:]name:secret, the secret in base64',
-      'traffic.ttl: expected whole seconds',
+      'traffic.ttl: expected whole seconds, at most 7d',
       'traffic.green: expected one record of the same type as blue (A)',
     ]);
     expect(mistakesIn(other.replace('db.shop.example.', 'shop.example'))).toEqual([
       'traffic.name: expected a name below zone shop.example',
+    ]);
+    expect(mistakesIn(dns.replace('60s', '8d').replace('"${DNS_KEY}"', () => '"$${DNS_KEY}"'))).toEqual([
+      'traffic.key: expected [algorithm:]name:secret, the secret in base64',
+      'traffic.ttl: expected whole seconds, at most 7d',
     ]);
     expect(mistakesIn(dns, 'MY_URL', 'mysql')).toEqual([expect.stringContaining('traffic.router: expected another')]);
   });

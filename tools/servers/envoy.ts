@@ -73,8 +73,15 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
       await writeFile(join(folder, 'envoy.yaml'), JSON.stringify(bootstrap(folder, adminPort, options)));
       return [
         path,
-        ...['-c', join(folder, 'envoy.yaml'), '--concurrency', '1', '--use-dynamic-base-id'],
-        ...['--drain-time-s', String(options.drainSeconds), '--log-level', 'warning'],
+        '--config-path',
+        join(folder, 'envoy.yaml'),
+        '--drain-time-s',
+        String(options.drainSeconds),
+        '--concurrency',
+        '1',
+        '--use-dynamic-base-id',
+        '--log-level',
+        'warning',
       ];
     },
     isReady: async () =>

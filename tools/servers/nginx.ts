@@ -41,8 +41,13 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const status = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`] as const;
   const env = librariesOf(root);
   const command = (folder: string): readonly string[] => [
-    ...[join(root, 'usr/sbin/nginx'), '-e', 'stderr'],
-    ...['-p', folder, '-c', join(folder, 'nginx.conf')],
+    join(root, 'usr/sbin/nginx'),
+    '-e',
+    'stderr',
+    '-p',
+    folder,
+    '-c',
+    join(folder, 'nginx.conf'),
   ];
   const started = await startInForeground({
     name: 'nginx',

@@ -118,10 +118,10 @@ function clustersOf(answer: unknown): ReadonlySet<string> {
   return new Set(Array.isArray(statuses) ? statuses.map((status: unknown) => String(valueAt(status, 'name'))) : []);
 }
 
-/** envoy.admin.v3.ServerInfo: `drain_time` is a duration such as `600s`; absent: 0. */
-function drainOf(answer: unknown): number {
+/** envoy.admin.v3.ServerInfo: `drain_time` is a duration such as `600s`. */
+function drainOf(answer: unknown): number | undefined {
   const drain = valueAt(valueAt(answer, 'command_line_options'), 'drain_time');
-  return drain === undefined ? 0 : Number(String(drain).replace(/s$/, '')) * 1_000;
+  return typeof drain === 'string' ? Number(drain.replace(/s$/, '')) * 1_000 : undefined;
 }
 
 /** TEAL-TRAFFIC-024 when the admin does not answer in its time, refuses, or answers more than 16 MiB or no JSON. */

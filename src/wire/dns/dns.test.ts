@@ -61,7 +61,7 @@ describe('an answer', () => {
     ['points forward', 'c00e', 'points forward'],
     ['points into the header', 'c000', 'points forward'],
     ['has a label of no kind', '40', 'unknown kind'],
-    ['is too long', `${'3f'}${'61'.repeat(63)}`.repeat(4), 'longer than 255'],
+    ['is too long', `3f${'61'.repeat(63)}`.repeat(4), 'longer than 255'],
   ])('whose name %s is refused', (_, name, why) => {
     const bytes = Buffer.from(`123481800001000000000000${name}0000010001`, 'hex');
     failsBy('TEAL-WIRE-001', why)(() => readMessage(bytes));
