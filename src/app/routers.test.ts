@@ -19,6 +19,12 @@ test.each([
   ['router: none', false, false, 'writes fail'],
   ['router: pgbouncer, admin: "postgres://p/pgbouncer", database: shop, config: x', true, true, 'none fails'],
   [haproxy, false, true, 'connections drop'],
+  [
+    'router: nginx, config: teal.conf, status: { blue: "127.0.0.1:1", green: "127.0.0.1:2" }, blue: old, green: new',
+    false,
+    true,
+    'connections drop',
+  ],
   [programs, false, true, 'connections drop'],
   [`${programs}, hold: [./hold], release: [./go-on]`, true, true, 'none fails'],
   [`${programs}, ttl: 60s`, false, true, 'stale for up to 60 s'],

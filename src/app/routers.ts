@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import type { Router, Switching } from '../ports/router.ts';
 import type { ReadOwner } from '../ports/owner.ts';
-import type { CommandSpec, PgBouncerSpec, Spec, WebhookSpec } from '../spec/spec.ts';
+import type { CommandSpec, NginxSpec, PgBouncerSpec, Spec, WebhookSpec } from '../spec/spec.ts';
 import { finding, type Finding } from '../stages/assess/finding.ts';
 import { commandDesk } from '../traffic/custom/commands.ts';
 import { webhookDesk } from '../traffic/custom/webhook.ts';
 import { DeskRouter } from '../traffic/desk-router.ts';
 import { HaproxyRouter } from '../traffic/haproxy/router.ts';
+import { nginxDesk } from '../traffic/nginx/nginx-desk.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
 import { PgBouncerRouter } from '../traffic/pgbouncer/router.ts';
 import { runProgram } from '../traffic/program.ts';
@@ -25,6 +26,8 @@ export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter |
       return pgBouncer(via, spec.cutover.maxPauseMs, readOwner);
     case 'haproxy':
       return new HaproxyRouter({ ...via, readOwner });
+    case 'nginx':
+      return nginx(via, spec.cutover.maxPauseMs, readOwner);
     case 'command':
       return new DeskRouter({ desk: commandDesk(via), switching: switchingOf(via), readOwner });
     case 'webhook': {
@@ -80,6 +83,11 @@ export async function checkRouter(spec: Spec): Promise<readonly Finding[]> {
 const programMs = 30_000;
 
 const unasked: ReadOwner = async () => undefined;
+
+function nginx(via: NginxSpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {
+  const desk = nginxDesk({ ...via, config: resolve(via.folder, via.config), maxPauseMs });
+  return new DeskRouter({ desk, switching: { clients: 'connections drop' }, readOwner });
+}
 
 function pgBouncer(via: PgBouncerSpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {
   const { admin, database, places, config, folder } = via;

@@ -21,9 +21,14 @@ const words: Readonly<Record<string, Words>> = {
   none: { must: [], may: ofProxy },
   pgbouncer: { must: ['admin', 'database', 'config'], may: ['blue', 'green'] },
   haproxy: { must: ['socket', 'backend', 'blue', 'green'], may: [] },
+  nginx: { must: ['config', 'status', 'blue', 'green'], may: ['test', 'reload', 'timeout'] },
   command: { must: ['read', 'point'], may: ['hold', 'release', 'ttl', 'timeout'] },
   webhook: { must: ['url'], may: ['token', 'holds', 'ttl', 'timeout'] },
 };
+
+/** They pass on bytes of whatever protocol, and know both sides by names of their own. */
+const passesOn: ReadonlySet<string> = new Set(['haproxy', 'nginx']);
+const ownsFile: ReadonlySet<string> = new Set(['nginx']);
 
 /** What `traffic` says beside a router that has no use for it, and what a router needs and is not said. `router`: the default where none is named. */
 export function mistakesOfRouter(
@@ -49,7 +54,11 @@ export function mistakesOfRouter(
       .filter((word) => traffic[word] === undefined)
       .map((word) => at(word, `is missing: router ${router} needs it`)),
     ...(router === 'pgbouncer' ? mistakesOfPgBouncer(traffic, systems, at) : []),
-    ...(router === 'haproxy' ? mistakesOfHaproxy(traffic, systems, at) : []),
+    ...(passesOn.has(router) ? mistakesOfPassing(traffic, systems, at) : []),
+    ...(ownsFile.has(router) && Array.isArray(traffic['config'])
+      ? [at('config', 'expected a path: programs change files of PgBouncer alone')]
+      : []),
+    ...(router === 'nginx' ? mistakesOfNginx(traffic, at) : []),
     ...mistakesOfHolding(traffic, at),
   ];
 }
@@ -76,7 +85,7 @@ function mistakesOfPgBouncer(
   ];
 }
 
-function mistakesOfHaproxy(
+function mistakesOfPassing(
   traffic: Readonly<Record<string, unknown>>,
   { blue, green }: Systems,
   at: At,
@@ -84,8 +93,14 @@ function mistakesOfHaproxy(
   const { blue: one, green: other } = traffic;
   return [
     ...(familyOf(blue) === familyOf(green) ? [] : [at('router', `expected another: ${noProxyBetween(blue, green)}`)]),
-    ...(one !== undefined && one === other ? [at('green', 'expected another server than that of blue')] : []),
+    ...(one !== undefined && one === other ? [at('green', 'expected another than that of blue')] : []),
   ];
+}
+
+function mistakesOfNginx({ status }: Readonly<Record<string, unknown>>, at: At): readonly Mistake[] {
+  if (typeof status === 'string') return [at('status', 'expected { blue: host:port, green: host:port }')];
+  const { blue, green } = Object(status) as { readonly blue?: unknown; readonly green?: unknown };
+  return blue !== undefined && blue === green ? [at('status', 'expected another place for green than for blue')] : [];
 }
 
 function mistakesOfHolding(traffic: Readonly<Record<string, unknown>>, at: At): readonly Mistake[] {

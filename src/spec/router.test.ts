@@ -65,8 +65,30 @@ describe('a router that is not of Teal', () => {
     expect(mistakesIn(haproxy, 'MY_URL', 'mysql')).toEqual([
       expect.stringContaining('traffic.router: expected another: from mysql to postgres no proxy can carry clients'),
     ]);
-    expect(mistakesIn(haproxy.replace('new', 'old'))).toEqual([
-      'traffic.green: expected another server than that of blue',
+    expect(mistakesIn(haproxy.replace('new', 'old'))).toEqual(['traffic.green: expected another than that of blue']);
+  });
+
+  test('nginx, with the names of its upstreams', () => {
+    const nginx =
+      'router: nginx, config: teal.conf, status: { blue: "127.0.0.1:1", green: "127.0.0.1:2" }, blue: old, green: new';
+    expect(specOf(nginx).traffic.via).toEqual({
+      router: 'nginx',
+      config: 'teal.conf',
+      sides: {
+        blue: { upstream: 'old', status: '127.0.0.1:1' },
+        green: { upstream: 'new', status: '127.0.0.1:2' },
+      },
+      test: ['nginx', '-T'],
+      reload: ['nginx', '-s', 'reload'],
+      folder: '/etc/teal',
+      timeoutMs: 10_000,
+    });
+    expect(mistakesIn(nginx.replace('teal.conf', '[x]').replace(/status: \{.*?\}/, 'timeout: 1s'))).toEqual([
+      'traffic.status: is missing: router nginx needs it',
+      'traffic.config: expected a path: programs change files of PgBouncer alone',
+    ]);
+    expect(mistakesIn(nginx.replace('1:1', '1:2'))).toEqual([
+      'traffic.status: expected another place for green than for blue',
     ]);
   });
 

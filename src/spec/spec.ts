@@ -47,6 +47,18 @@ export interface HaproxySpec {
   readonly servers: Readonly<Record<'blue' | 'green', string>>;
 }
 
+export interface NginxSpec {
+  readonly router: 'nginx';
+  /** Path. */
+  readonly config: string;
+  readonly sides: Readonly<Record<'blue' | 'green', { readonly upstream: string; readonly status: string }>>;
+  readonly test: readonly string[];
+  readonly reload: readonly string[];
+  /** As `PgBouncerSpec.folder`. */
+  readonly folder: string;
+  readonly timeoutMs: number;
+}
+
 export interface CommandSpec extends AskedSpec {
   readonly router: 'command';
   readonly read: readonly string[];
@@ -79,7 +91,7 @@ export interface GroupsSpec {
 }
 
 /** A router that is neither Teal's proxy nor none. */
-export type RouterSpec = PgBouncerSpec | HaproxySpec | CommandSpec | WebhookSpec;
+export type RouterSpec = PgBouncerSpec | HaproxySpec | NginxSpec | CommandSpec | WebhookSpec;
 
 /** The normal form of a user's file: every default is in, every unit is said. */
 export interface Spec {
@@ -219,9 +231,10 @@ function viaOf(document: SpecDocument, urls: Urls, folder: string): { readonly v
       return { via: pgBouncerOf(document, urls, folder) };
     case 'haproxy': {
       const [socket, backend] = [must(traffic.socket, 'a socket'), must(traffic.backend, 'a backend')];
-      const servers = { blue: must(traffic.blue, 'a server'), green: must(traffic.green, 'a server') };
-      return { via: { router: 'haproxy', socket, backend, servers } };
+      return { via: { router: 'haproxy', socket, backend, servers: namesOf(document) } };
     }
+    case 'nginx':
+      return { via: nginxOf(document, folder) };
     case 'command': {
       const { hold, release } = traffic;
       const [read, point] = [must(traffic.read, 'a program'), must(traffic.point, 'a program')];
@@ -236,6 +249,32 @@ function viaOf(document: SpecDocument, urls: Urls, folder: string): { readonly v
     default:
       return {};
   }
+}
+
+/** What a router calls each side. */
+function namesOf({ traffic }: SpecDocument): Readonly<Record<'blue' | 'green', string>> {
+  return { blue: must(traffic.blue, 'a name'), green: must(traffic.green, 'a name') };
+}
+
+function pathOf({ traffic: { config } }: SpecDocument): string {
+  return must(typeof config === 'string' ? config : undefined, 'a path');
+}
+
+function nginxOf(document: SpecDocument, folder: string): NginxSpec {
+  const { status, test = ['nginx', '-T'], reload = ['nginx', '-s', 'reload'], timeout = 10_000 } = document.traffic;
+  const [names, places] = [namesOf(document), must(typeof status === 'object' ? status : undefined, 'addresses')];
+  return {
+    router: 'nginx',
+    config: pathOf(document),
+    sides: {
+      blue: { upstream: names.blue, status: places.blue },
+      green: { upstream: names.green, status: places.green },
+    },
+    test,
+    reload,
+    folder,
+    timeoutMs: timeout,
+  };
 }
 
 function pgBouncerOf({ traffic }: SpecDocument, urls: Urls, folder: string): PgBouncerSpec {

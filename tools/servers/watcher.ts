@@ -34,7 +34,7 @@ export function watchOver(
   dataDir: string,
   atEnd: 'remove' | 'keep',
   pidFile = 'postmaster.pid',
-  signal: 'QUIT' | 'KILL' = 'QUIT',
+  signal: 'QUIT' | 'TERM' | 'KILL' = 'QUIT',
 ): Watcher {
   const shell = spawn('/bin/sh', ['-c', script, 'teal-server-watcher', dataDir, atEnd, pidFile, signal], {
     cwd: '/',

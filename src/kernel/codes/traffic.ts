@@ -115,11 +115,11 @@ export const trafficCodes = {
     dataMayDiffer: 'no',
   },
   'TEAL-TRAFFIC-016': {
-    summary: 'The configuration file of PgBouncer cannot be changed',
+    summary: 'The configuration file of a router cannot be changed',
     happened:
-      'The file in `traffic.config` cannot be read or replaced, or does not have exactly one line for the database in its [databases].',
+      'The file in `traffic.config` cannot be read or replaced, or does not have what Teal changes in it: of PgBouncer exactly one line for the database in its [databases], of nginx exactly one `default …;` and one `listen` of those in `traffic.status`.',
     doThis:
-      'Name the file that has the line itself (what it includes is not looked into). Teal makes a copy beside it and renames that: its folder must be writable, and the owner of the file kept. Where that cannot be, give a program instead of a path (docs/guide/routers.md).',
+      'Name the file that has the line itself (what it includes is not looked into). Teal makes a copy beside it and renames that: its folder must be writable, and the owner of the file kept. Where that cannot be, give PgBouncer a program instead of a path; docs/guide/routers.md shows each file.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -156,6 +156,15 @@ export const trafficCodes = {
       'The service that points clients could not be reached in its time, refused, or answered something else than was asked.',
     doThis:
       'Look into its log for the idempotency key (migration, action, and what it was about). Once a cut is decided it is asked again, with the same key, until it succeeds.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-021': {
+    summary: 'Workers of nginx do not lead where they were told',
+    happened:
+      'Nobody answered at `traffic.status`, or there were still workers that led elsewhere `traffic.timeout` after nginx was to read its files anew.',
+    doThis:
+      'Look into the error log of nginx, and whether `traffic.reload` reaches the nginx that answers at `traffic.status`. Once a cut is decided nginx is told again until it leads to the new side.',
     retry: 'auto',
     dataMayDiffer: 'no',
   },
