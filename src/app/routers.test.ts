@@ -25,6 +25,12 @@ test.each([
     true,
     'connections drop',
   ],
+  [
+    'router: envoy, config: listeners.yaml, status: "127.0.0.1:1", blue: old, green: new',
+    false,
+    true,
+    'connections drop',
+  ],
   [programs, false, true, 'connections drop'],
   [`${programs}, hold: [./hold], release: [./go-on]`, true, true, 'none fails'],
   [`${programs}, ttl: 60s`, false, true, 'stale for up to 60 s'],

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import type { Router, Switching } from '../ports/router.ts';
 import type { ReadOwner } from '../ports/owner.ts';
-import type { CommandSpec, NginxSpec, PgBouncerSpec, Spec, WebhookSpec } from '../spec/spec.ts';
+import type { CommandSpec, EnvoySpec, NginxSpec, PgBouncerSpec, Spec, WebhookSpec } from '../spec/spec.ts';
 import { finding, type Finding } from '../stages/assess/finding.ts';
 import { commandDesk } from '../traffic/custom/commands.ts';
 import { webhookDesk } from '../traffic/custom/webhook.ts';
 import { DeskRouter } from '../traffic/desk-router.ts';
+import { envoyDesk } from '../traffic/envoy/envoy-desk.ts';
 import { HaproxyRouter } from '../traffic/haproxy/router.ts';
 import { nginxDesk } from '../traffic/nginx/nginx-desk.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
@@ -28,6 +29,8 @@ export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter |
       return new HaproxyRouter({ ...via, readOwner });
     case 'nginx':
       return nginx(via, spec.cutover.maxPauseMs, readOwner);
+    case 'envoy':
+      return envoy(via, spec.cutover.maxPauseMs, readOwner);
     case 'command':
       return new DeskRouter({ desk: commandDesk(via), switching: switchingOf(via), readOwner });
     case 'webhook': {
@@ -86,6 +89,11 @@ const unasked: ReadOwner = async () => undefined;
 
 function nginx(via: NginxSpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {
   const desk = nginxDesk({ ...via, config: resolve(via.folder, via.config), maxPauseMs });
+  return new DeskRouter({ desk, switching: { clients: 'connections drop' }, readOwner });
+}
+
+function envoy(via: EnvoySpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {
+  const desk = envoyDesk({ ...via, config: resolve(via.folder, via.config), maxPauseMs });
   return new DeskRouter({ desk, switching: { clients: 'connections drop' }, readOwner });
 }
 

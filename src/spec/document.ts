@@ -44,10 +44,10 @@ const program = z.array(text).min(1);
 const traffic = z
   .strictObject({
     router: z
-      .enum(['proxy', 'none', 'pgbouncer', 'haproxy', 'nginx', 'command', 'webhook'])
+      .enum(['proxy', 'none', 'pgbouncer', 'haproxy', 'nginx', 'envoy', 'command', 'webhook'])
       .optional()
       .describe(
-        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `haproxy`, `nginx`: through yours, which drops their connections. `command`, `webhook`: programs or a service of yours point them. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
+        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `haproxy`, `nginx`, `envoy`: through yours, which drops their connections. `command`, `webhook`: programs or a service of yours point them. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
       ),
     admin: secret
       .optional()
@@ -59,12 +59,12 @@ const traffic = z
       .union([text, program], 'a path, or a program and its arguments')
       .optional()
       .describe(
-        'pgbouncer: path of the file with that line, which Teal changes; or a program and its arguments that changes it (the side is its last argument). nginx: path of the file with the `map` that leads clients.',
+        'pgbouncer: path of the file with that line, which Teal changes; or a program and its arguments that changes it (the side is its last argument). nginx: path of the file with the `map` that leads clients. envoy: path of the file of its listeners.',
       ),
     blue: text
       .optional()
       .describe(
-        'pgbouncer: where it finds blue, host:port/database as in its file; default: as in `blue.url`. haproxy: the server of the backend that is blue; nginx: the upstream.',
+        'pgbouncer: where it finds blue, host:port/database as in its file; default: as in `blue.url`. haproxy: the server of the backend that is blue; nginx: the upstream; envoy: the cluster.',
       ),
     green: text.optional().describe('The same of green.'),
     socket: text
@@ -74,7 +74,7 @@ const traffic = z
     status: z
       .union([text, z.strictObject({ blue: text, green: text })], 'host:port, or { blue: host:port, green: host:port }')
       .optional()
-      .describe('nginx: host:port for each side, where workers answer that lead there.'),
+      .describe('nginx: host:port for each side, where workers answer that lead there. envoy: host:port of its admin.'),
     test: program.optional().describe('nginx: tries its files and prints them. Default [nginx, -T].'),
     reload: program.optional().describe('nginx: has it read its files anew. Default [nginx, -s, reload].'),
     read: program
@@ -91,7 +91,7 @@ const traffic = z
       .describe('command and webhook that do not hold: for how long a client may still be on the side that has lost.'),
     timeout: duration
       .optional()
-      .describe('command, webhook, nginx: how long an answer, or a program, may take. Default 10s.'),
+      .describe('command, webhook, nginx, envoy: how long an answer, or a program, may take. Default 10s.'),
     listen: z
       .string()
       .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'host:port, such as 127.0.0.1:6432')
@@ -318,5 +318,5 @@ export type SpecDocument = z.infer<typeof specDocument>;
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
   words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier'],
-  values: ['envoy', 'dns', 'kubernetes', 'drop', 'sample'],
+  values: ['dns', 'kubernetes', 'drop', 'sample'],
 });

@@ -75,7 +75,7 @@ describe('every mistake is reported at once, at its place', () => {
       '6:34 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person, http, prometheus, window, freeze, datadog',
       '6:36 cutover.gates[0].lagg: unknown word (lag)',
       '7:12 traffic.routr: unknown word (router)',
-      '7:34 traffic.router: expected one of proxy, none, pgbouncer, haproxy, nginx, command, webhook (proxy)',
+      '7:34 traffic.router: expected one of proxy, none, pgbouncer, haproxy, nginx, envoy, command, webhook (proxy)',
     ]);
   });
 
@@ -159,7 +159,7 @@ describe('what a careful engineer would not write', () => {
     ['follow: { method: polling }', '5:19 follow.method: expected `column` beside it'],
     ['follow: { column: at }', '5:19 follow.column: expected nothing: it is of `method: polling`'],
     ['traffic: { maxClients: 0 }', '5:24 traffic.maxClients: expected a number from 1 to 100000'],
-    ['traffic: { router: envoy }', '5:20 traffic.router: this version of Teal does not do this yet'],
+    ['traffic: { router: kubernetes }', '5:20 traffic.router: this version of Teal does not do this yet'],
     ['soak: { for: 24h, rollBackOn: [] }', '5:19 soak.rollBackOn: this version of Teal does not do this yet'],
     ['stateDir: !odd here', '5:11 : Unresolved tag'],
     ['? [a, b]\n: c', '1:1 [ a, b ]: unknown word'],

@@ -22,13 +22,14 @@ const words: Readonly<Record<string, Words>> = {
   pgbouncer: { must: ['admin', 'database', 'config'], may: ['blue', 'green'] },
   haproxy: { must: ['socket', 'backend', 'blue', 'green'], may: [] },
   nginx: { must: ['config', 'status', 'blue', 'green'], may: ['test', 'reload', 'timeout'] },
+  envoy: { must: ['config', 'status', 'blue', 'green'], may: ['timeout'] },
   command: { must: ['read', 'point'], may: ['hold', 'release', 'ttl', 'timeout'] },
   webhook: { must: ['url'], may: ['token', 'holds', 'ttl', 'timeout'] },
 };
 
 /** They pass on bytes of whatever protocol, and know both sides by names of their own. */
-const passesOn: ReadonlySet<string> = new Set(['haproxy', 'nginx']);
-const ownsFile: ReadonlySet<string> = new Set(['nginx']);
+const passesOn: ReadonlySet<string> = new Set(['haproxy', 'nginx', 'envoy']);
+const ownsFile: ReadonlySet<string> = new Set(['nginx', 'envoy']);
 
 /** What `traffic` says beside a router that has no use for it, and what a router needs and is not said. `router`: the default where none is named. */
 export function mistakesOfRouter(
@@ -59,6 +60,9 @@ export function mistakesOfRouter(
       ? [at('config', 'expected a path: programs change files of PgBouncer alone')]
       : []),
     ...(router === 'nginx' ? mistakesOfNginx(traffic, at) : []),
+    ...(router === 'envoy' && typeof traffic['status'] === 'object'
+      ? [at('status', 'expected host:port of its admin')]
+      : []),
     ...mistakesOfHolding(traffic, at),
   ];
 }

@@ -92,6 +92,21 @@ describe('a router that is not of Teal', () => {
     ]);
   });
 
+  test('Envoy, with the names of its clusters', () => {
+    const envoy = 'router: envoy, config: listeners.yaml, status: "127.0.0.1:9901", blue: old, green: new';
+    expect(specOf(envoy).traffic.via).toEqual({
+      router: 'envoy',
+      config: 'listeners.yaml',
+      status: '127.0.0.1:9901',
+      clusters: { blue: 'old', green: 'new' },
+      folder: '/etc/teal',
+      timeoutMs: 10_000,
+    });
+    expect(mistakesIn(envoy.replace('listeners.yaml', '[x]'))).toEqual([
+      'traffic.config: expected a path: programs change files of PgBouncer alone',
+    ]);
+  });
+
   test('programs and services of the user, between any systems', () => {
     const command = 'router: command, read: [./where], point: [./go, --now]';
     expect(specOf(command).traffic.via).toEqual({

@@ -59,6 +59,17 @@ export interface NginxSpec {
   readonly timeoutMs: number;
 }
 
+export interface EnvoySpec {
+  readonly router: 'envoy';
+  /** Path. */
+  readonly config: string;
+  readonly status: string;
+  readonly clusters: Readonly<Record<'blue' | 'green', string>>;
+  /** As `PgBouncerSpec.folder`. */
+  readonly folder: string;
+  readonly timeoutMs: number;
+}
+
 export interface CommandSpec extends AskedSpec {
   readonly router: 'command';
   readonly read: readonly string[];
@@ -91,7 +102,7 @@ export interface GroupsSpec {
 }
 
 /** A router that is neither Teal's proxy nor none. */
-export type RouterSpec = PgBouncerSpec | HaproxySpec | NginxSpec | CommandSpec | WebhookSpec;
+export type RouterSpec = PgBouncerSpec | HaproxySpec | NginxSpec | EnvoySpec | CommandSpec | WebhookSpec;
 
 /** The normal form of a user's file: every default is in, every unit is said. */
 export interface Spec {
@@ -235,6 +246,11 @@ function viaOf(document: SpecDocument, urls: Urls, folder: string): { readonly v
     }
     case 'nginx':
       return { via: nginxOf(document, folder) };
+    case 'envoy': {
+      const status = must(typeof traffic.status === 'string' ? traffic.status : undefined, 'an address');
+      const config = pathOf(document);
+      return { via: { router: 'envoy', config, status, clusters: namesOf(document), folder, timeoutMs } };
+    }
     case 'command': {
       const { hold, release } = traffic;
       const [read, point] = [must(traffic.read, 'a program'), must(traffic.point, 'a program')];

@@ -117,7 +117,7 @@ export const trafficCodes = {
   'TEAL-TRAFFIC-016': {
     summary: 'The configuration file of a router cannot be changed',
     happened:
-      'The file in `traffic.config` cannot be read or replaced, or does not have what Teal changes in it: of PgBouncer exactly one line for the database in its [databases], of nginx exactly one `default …;` and one `listen` of those in `traffic.status`.',
+      'The file in `traffic.config` cannot be read or replaced, or does not have what Teal changes in it: of PgBouncer exactly one line for the database in its [databases], of nginx exactly one `default …;` and one `listen` of those in `traffic.status`, of Envoy a `cluster` that is one of the two sides.',
     doThis:
       'Name the file that has the line itself (what it includes is not looked into). Teal makes a copy beside it and renames that: its folder must be writable, and the owner of the file kept. Where that cannot be, give PgBouncer a program instead of a path; docs/guide/routers.md shows each file.',
     retry: 'operator',
@@ -165,6 +165,15 @@ export const trafficCodes = {
       'Nobody answered at `traffic.status`, or there were still workers that led elsewhere `traffic.timeout` after nginx was to read its files anew.',
     doThis:
       'Look into the error log of nginx, and whether `traffic.reload` reaches the nginx that answers at `traffic.status`. Once a cut is decided nginx is told again until it leads to the new side.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-022': {
+    summary: 'Envoy does not lead where it was told',
+    happened:
+      'The admin of Envoy at `traffic.status` could not be reached or answered something else than was asked, or the active listeners still led elsewhere `traffic.timeout` after their file was moved into place.',
+    doThis:
+      'Look into the log of Envoy: it says why it does not take a file. See that `lds_config` names `traffic.config`. Once a cut is decided the file is written again until Envoy leads to the new side.',
     retry: 'auto',
     dataMayDiffer: 'no',
   },
