@@ -31,6 +31,12 @@ test.each([
     true,
     'connections drop',
   ],
+  [
+    'router: dns, server: ns, zone: z, name: d.z, key: "k:AAAA", ttl: 30s, blue: 10.0.0.1, green: 10.0.0.2',
+    false,
+    true,
+    'stale for up to 30 s',
+  ],
   [programs, false, true, 'connections drop'],
   [`${programs}, hold: [./hold], release: [./go-on]`, true, true, 'none fails'],
   [`${programs}, ttl: 60s`, false, true, 'stale for up to 60 s'],

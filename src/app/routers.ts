@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import type { Router, Switching } from '../ports/router.ts';
 import type { ReadOwner } from '../ports/owner.ts';
-import type { CommandSpec, EnvoySpec, NginxSpec, PgBouncerSpec, Spec, WebhookSpec } from '../spec/spec.ts';
+import type { CommandSpec, DnsSpec, EnvoySpec, NginxSpec, PgBouncerSpec, Spec, WebhookSpec } from '../spec/spec.ts';
 import { finding, type Finding } from '../stages/assess/finding.ts';
 import { commandDesk } from '../traffic/custom/commands.ts';
 import { webhookDesk } from '../traffic/custom/webhook.ts';
 import { DeskRouter } from '../traffic/desk-router.ts';
+import { dnsDesk } from '../traffic/dns/dns-desk.ts';
 import { envoyDesk } from '../traffic/envoy/envoy-desk.ts';
 import { HaproxyRouter } from '../traffic/haproxy/router.ts';
 import { nginxDesk } from '../traffic/nginx/nginx-desk.ts';
@@ -31,6 +32,8 @@ export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter |
       return nginx(via, spec.cutover.maxPauseMs, readOwner);
     case 'envoy':
       return envoy(via, spec.cutover.maxPauseMs, readOwner);
+    case 'dns':
+      return dns(via, readOwner);
     case 'command':
       return new DeskRouter({ desk: commandDesk(via), switching: switchingOf(via), readOwner });
     case 'webhook': {
@@ -95,6 +98,13 @@ function nginx(via: NginxSpec, maxPauseMs: number, readOwner: ReadOwner): Outsid
 function envoy(via: EnvoySpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {
   const desk = envoyDesk({ ...via, config: resolve(via.folder, via.config), maxPauseMs });
   return new DeskRouter({ desk, switching: { clients: 'connections drop' }, readOwner });
+}
+
+function dns(via: DnsSpec, readOwner: ReadOwner): OutsideRouter {
+  const { timeoutMs, ttlMs } = via;
+  const key = { ...via.key, secret: Buffer.from(via.key.secret, 'base64') };
+  const desk = dnsDesk({ ...via, server: { ...via.server, key, timeoutMs } });
+  return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: ttlMs }, readOwner });
 }
 
 function pgBouncer(via: PgBouncerSpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {

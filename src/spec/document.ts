@@ -44,10 +44,10 @@ const program = z.array(text).min(1);
 const traffic = z
   .strictObject({
     router: z
-      .enum(['proxy', 'none', 'pgbouncer', 'haproxy', 'nginx', 'envoy', 'command', 'webhook'])
+      .enum(['proxy', 'none', 'pgbouncer', 'haproxy', 'nginx', 'envoy', 'dns', 'command', 'webhook'])
       .optional()
       .describe(
-        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `haproxy`, `nginx`, `envoy`: through yours, which drops their connections. `command`, `webhook`: programs or a service of yours point them. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
+        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `haproxy`, `nginx`, `envoy`: through yours, which drops their connections. `dns`: they look up a name, which is changed. `command`, `webhook`: programs or a service of yours point them. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
       ),
     admin: secret
       .optional()
@@ -64,7 +64,7 @@ const traffic = z
     blue: text
       .optional()
       .describe(
-        'pgbouncer: where it finds blue, host:port/database as in its file; default: as in `blue.url`. haproxy: the server of the backend that is blue; nginx: the upstream; envoy: the cluster.',
+        'pgbouncer: where it finds blue, host:port/database as in its file; default: as in `blue.url`. haproxy: the server of the backend that is blue; nginx: the upstream; envoy: the cluster; dns: the address, or the name, that the record has.',
       ),
     green: text.optional().describe('The same of green.'),
     socket: text
@@ -77,6 +77,14 @@ const traffic = z
       .describe('nginx: host:port for each side, where workers answer that lead there. envoy: host:port of its admin.'),
     test: program.optional().describe('nginx: tries its files and prints them. Default [nginx, -T].'),
     reload: program.optional().describe('nginx: has it read its files anew. Default [nginx, -s, reload].'),
+    server: text.optional().describe('dns: the primary of the zone, host or host:port.'),
+    zone: text.optional().describe('dns: the zone that is updated.'),
+    name: text.optional().describe('dns: the name by which clients come.'),
+    key: text
+      .optional()
+      .describe(
+        'dns: the key that may update it, [algorithm:]name:secret. Take it from the environment ("${DNS_KEY}").',
+      ),
     read: program
       .optional()
       .describe('command: prints where clients are: blue, green or unknown; and `holding` behind it.'),
@@ -88,10 +96,12 @@ const traffic = z
     holds: z.boolean().optional().describe('webhook: the service can hold clients and release them.'),
     ttl: duration
       .optional()
-      .describe('command and webhook that do not hold: for how long a client may still be on the side that has lost.'),
+      .describe(
+        'command and webhook that do not hold: for how long a client may still be on the side that has lost. dns: the TTL of the record.',
+      ),
     timeout: duration
       .optional()
-      .describe('command, webhook, nginx, envoy: how long an answer, or a program, may take. Default 10s.'),
+      .describe('command, webhook, nginx, envoy, dns: how long an answer, or a program, may take. Default 10s.'),
     listen: z
       .string()
       .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'host:port, such as 127.0.0.1:6432')
@@ -318,5 +328,5 @@ export type SpecDocument = z.infer<typeof specDocument>;
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
   words: ['shadow', 'canary', 'console', 'revertOn', 'rollBackOn', 'carrier'],
-  values: ['dns', 'kubernetes', 'drop', 'sample'],
+  values: ['kubernetes', 'drop', 'sample'],
 });

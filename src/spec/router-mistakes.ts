@@ -1,7 +1,9 @@
+import { dnsTypeOf, isDnsName, readDnsKey, readDnsServer, withoutDot } from './dns-words.ts';
 import { familyOf, noProxyBetween } from './families.ts';
 import type { Mistake } from './mistakes.ts';
 import { readPlace } from './place.ts';
 import type { Places } from './places.ts';
+import { parseDuration } from './units.ts';
 
 type System = Parameters<typeof familyOf>[0];
 type Systems = { readonly blue: System; readonly green: System };
@@ -23,12 +25,13 @@ const words: Readonly<Record<string, Words>> = {
   haproxy: { must: ['socket', 'backend', 'blue', 'green'], may: [] },
   nginx: { must: ['config', 'status', 'blue', 'green'], may: ['test', 'reload', 'timeout'] },
   envoy: { must: ['config', 'status', 'blue', 'green'], may: ['timeout'] },
+  dns: { must: ['server', 'zone', 'name', 'key', 'ttl', 'blue', 'green'], may: ['timeout'] },
   command: { must: ['read', 'point'], may: ['hold', 'release', 'ttl', 'timeout'] },
   webhook: { must: ['url'], may: ['token', 'holds', 'ttl', 'timeout'] },
 };
 
-/** They pass on bytes of whatever protocol, and know both sides by names of their own. */
-const passesOn: ReadonlySet<string> = new Set(['haproxy', 'nginx', 'envoy']);
+/** They lead clients of whatever protocol, and know both sides by names of their own. */
+const passesOn: ReadonlySet<string> = new Set(['haproxy', 'nginx', 'envoy', 'dns']);
 const ownsFile: ReadonlySet<string> = new Set(['nginx', 'envoy']);
 
 /** What `traffic` says beside a router that has no use for it, and what a router needs and is not said. `router`: the default where none is named. */
@@ -63,6 +66,7 @@ export function mistakesOfRouter(
     ...(router === 'envoy' && typeof traffic['status'] === 'object'
       ? [at('status', 'expected host:port of its admin')]
       : []),
+    ...(router === 'dns' ? mistakesOfDns(traffic, at) : []),
     ...mistakesOfHolding(traffic, at),
   ];
 }
@@ -105,6 +109,41 @@ function mistakesOfNginx({ status }: Readonly<Record<string, unknown>>, at: At):
   if (typeof status === 'string') return [at('status', 'expected { blue: host:port, green: host:port }')];
   const { blue, green } = Object(status) as { readonly blue?: unknown; readonly green?: unknown };
   return blue !== undefined && blue === green ? [at('status', 'expected another place for green than for blue')] : [];
+}
+
+/** A duration of another form is told by the schema. */
+function isTtl(text: string): boolean {
+  const ms = parseDuration(text) ?? 0;
+  return ms % 1_000 === 0 && ms <= 7 * 86_400_000;
+}
+
+function mistakesOfDns(traffic: Readonly<Record<string, unknown>>, at: At): readonly Mistake[] {
+  // Where a text is no text, or not there, somebody else says so.
+  const wrong = (word: string, isRight: (text: string) => boolean, expected: string): readonly Mistake[] => {
+    const text = traffic[word];
+    return typeof text !== 'string' || text === '' || isRight(text) ? [] : [at(word, `expected ${expected}`)];
+  };
+  const { zone, blue } = traffic;
+  const type = typeof blue === 'string' ? dnsTypeOf(blue) : undefined;
+  const isBelow = (text: string): boolean => {
+    if (typeof zone !== 'string' || !isDnsName(text)) return isDnsName(text);
+    const [own, above] = [withoutDot(text).toLowerCase(), withoutDot(zone).toLowerCase()];
+    // Beside the records of a zone itself no CNAME may stand.
+    return own.endsWith(`.${above}`) || (own === above && type !== 'CNAME');
+  };
+  return [
+    ...wrong('server', (text) => readDnsServer(text) !== undefined, 'host or host:port'),
+    ...wrong('zone', isDnsName, 'the name of a zone'),
+    ...wrong('name', isBelow, `a name below zone ${typeof zone === 'string' ? zone : ''}`.trimEnd()),
+    ...wrong('key', (text) => readDnsKey(text) !== undefined, '[algorithm:]name:secret, the secret in base64'),
+    ...wrong('blue', (text) => dnsTypeOf(text) !== undefined, 'an IP address, or a name'),
+    ...wrong(
+      'green',
+      (text) => type === undefined || dnsTypeOf(text) === type,
+      `one record of the same type as blue (${type})`,
+    ),
+    ...wrong('ttl', isTtl, 'whole seconds, at most 7d'),
+  ];
 }
 
 function mistakesOfHolding(traffic: Readonly<Record<string, unknown>>, at: At): readonly Mistake[] {

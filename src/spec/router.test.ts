@@ -9,6 +9,7 @@ const env = {
   MY_URL: 'mysql://u:s3cret@my/shop',
   HOOK_URL: 'https://switch.example/s3cret-path',
   HOOK_TOKEN: 's3cret',
+  DNS_KEY: 'teal-key:s3cretAA',
   ADMIN_URL: 'postgres://teal:s3cret@pooler:6432/pgbouncer',
 };
 
@@ -29,6 +30,9 @@ function mistakesIn(...args: Parameters<typeof parse>): readonly string[] {
 }
 
 const haproxy = 'router: haproxy, socket: /run/haproxy.sock, backend: shop, blue: old, green: new';
+
+const dns =
+  'router: dns, server: ns1, zone: shop.example, name: db.shop.example., key: "${DNS_KEY}", ttl: 60s, blue: 10.0.0.1, green: 10.0.0.2';
 
 const pgbouncer = 'router: pgbouncer, admin: "${ADMIN_URL}", database: shop, config: pgbouncer.ini';
 
@@ -107,6 +111,47 @@ describe('a router that is not of Teal', () => {
     ]);
   });
 
+  test('DNS, with what its record leads to', () => {
+    expect(specOf(dns).traffic.via).toEqual({
+      router: 'dns',
+      server: { host: 'ns1', port: 53 },
+      zone: 'shop.example',
+      name: 'db.shop.example',
+      type: 'A',
+      records: { blue: '10.0.0.1', green: '10.0.0.2' },
+      key: { name: 'teal-key', algorithm: 'hmac-sha256', secret: 's3cretAA' },
+      ttlMs: 60_000,
+      timeoutMs: 10_000,
+    });
+    const other = dns
+      .replace('ns1', '"[2001:db8::53]:5353"')
+      .replace('10.0.0.1', 'old.shop.example.')
+      .replace('10.0.0.2', 'new.elsewhere');
+    expect(specOf(other).traffic.via).toMatchObject({
+      server: { host: '2001:db8::53', port: 5353 },
+      type: 'CNAME',
+      records: { blue: 'old.shop.example', green: 'new.elsewhere' },
+    });
+    const wrong =
+      'router: dns, server: "a b", zone: "..", name: x, key: s3cret, ttl: 1500ms, blue: 10.0.0.1, green: "::1"';
+    expect(mistakesIn(wrong)).toEqual([
+      'traffic.server: expected host or host:port',
+      'traffic.zone: expected the name of a zone',
+      'traffic.name: expected a name below zone ..',
+      'traffic.key: expected [algorithm:]name:secret, the secret in base64',
+      'traffic.ttl: expected whole seconds, at most 7d',
+      'traffic.green: expected one record of the same type as blue (A)',
+    ]);
+    expect(mistakesIn(other.replace('db.shop.example.', 'shop.example'))).toEqual([
+      'traffic.name: expected a name below zone shop.example',
+    ]);
+    expect(mistakesIn(dns.replace('60s', '8d').replace('"${DNS_KEY}"', () => '"$${DNS_KEY}"'))).toEqual([
+      'traffic.key: expected [algorithm:]name:secret, the secret in base64',
+      'traffic.ttl: expected whole seconds, at most 7d',
+    ]);
+    expect(mistakesIn(dns, 'MY_URL', 'mysql')).toEqual([expect.stringContaining('traffic.router: expected another')]);
+  });
+
   test('programs and services of the user, between any systems', () => {
     const command = 'router: command, read: [./where], point: [./go, --now]';
     expect(specOf(command).traffic.via).toEqual({
@@ -138,7 +183,7 @@ describe('a router that is not of Teal', () => {
   });
 
   test('does not print what lets one in', () => {
-    for (const traffic of [pgbouncer, 'router: webhook, url: "${HOOK_URL}", token: "${HOOK_TOKEN}"']) {
+    for (const traffic of [pgbouncer, dns, 'router: webhook, url: "${HOOK_URL}", token: "${HOOK_TOKEN}"']) {
       expect(JSON.stringify(printableSpec(specOf(traffic)))).not.toContain('s3cret');
     }
   });

@@ -1,6 +1,7 @@
 import { must } from '../kernel/assert.ts';
 import { redact } from '../kernel/redact.ts';
 import type { FollowMethod, PollSettings } from '../model/follow-method.ts';
+import { dnsTypeOf, readDnsKey, readDnsServer, withoutDot, type DnsKeySpec } from './dns-words.ts';
 import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
 import { readPlace } from './place.ts';
@@ -70,6 +71,19 @@ export interface EnvoySpec {
   readonly timeoutMs: number;
 }
 
+export interface DnsSpec {
+  readonly router: 'dns';
+  readonly server: { readonly host: string; readonly port: number };
+  readonly zone: string;
+  readonly name: string;
+  readonly type: 'A' | 'AAAA' | 'CNAME';
+  readonly records: Readonly<Record<'blue' | 'green', string>>;
+  /** With its secret. */
+  readonly key: DnsKeySpec;
+  readonly ttlMs: number;
+  readonly timeoutMs: number;
+}
+
 export interface CommandSpec extends AskedSpec {
   readonly router: 'command';
   readonly read: readonly string[];
@@ -102,7 +116,7 @@ export interface GroupsSpec {
 }
 
 /** A router that is neither Teal's proxy nor none. */
-export type RouterSpec = PgBouncerSpec | HaproxySpec | NginxSpec | EnvoySpec | CommandSpec | WebhookSpec;
+export type RouterSpec = PgBouncerSpec | HaproxySpec | NginxSpec | EnvoySpec | DnsSpec | CommandSpec | WebhookSpec;
 
 /** The normal form of a user's file: every default is in, every unit is said. */
 export interface Spec {
@@ -251,6 +265,8 @@ function viaOf(document: SpecDocument, urls: Urls, folder: string): { readonly v
       const config = pathOf(document);
       return { via: { router: 'envoy', config, status, clusters: namesOf(document), folder, timeoutMs } };
     }
+    case 'dns':
+      return { via: dnsOf(document) };
     case 'command': {
       const { hold, release } = traffic;
       const [read, point] = [must(traffic.read, 'a program'), must(traffic.point, 'a program')];
@@ -293,6 +309,22 @@ function nginxOf(document: SpecDocument, folder: string): NginxSpec {
   };
 }
 
+function dnsOf(document: SpecDocument): DnsSpec {
+  const { server, zone, name, key, ttl, timeout = 10_000 } = document.traffic;
+  const records = namesOf(document);
+  return {
+    router: 'dns',
+    server: must(readDnsServer(must(server, 'an address')), 'an address'),
+    zone: withoutDot(must(zone, 'a name')),
+    name: withoutDot(must(name, 'a name')),
+    type: must(dnsTypeOf(records.blue), 'an address, or a name'),
+    records: { blue: withoutDot(records.blue), green: withoutDot(records.green) },
+    key: must(readDnsKey(must(key, 'a key')), 'a key'),
+    ttlMs: must(ttl, 'a TTL'),
+    timeoutMs: timeout,
+  };
+}
+
 function pgBouncerOf({ traffic }: SpecDocument, urls: Urls, folder: string): PgBouncerSpec {
   const place = (side: 'blue' | 'green'): PlaceSpec => readPlace(traffic[side] ?? urls[side]) ?? nowhere;
   return {
@@ -329,6 +361,7 @@ export function printableSpec(spec: Spec): Spec {
 
 function printableVia(via: RouterSpec): RouterSpec {
   if (via.router === 'pgbouncer') return { ...via, admin: redact(via.admin) };
+  if (via.router === 'dns') return { ...via, key: { ...via.key, secret: '***' } };
   if (via.router !== 'webhook') return via;
   const { token, ...rest } = via;
   // Any part of it but the host may be what lets one in.

@@ -177,4 +177,13 @@ export const trafficCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-023': {
+    summary: 'The server of DNS does not lead clients where it was told',
+    happened:
+      'The server at `traffic.server` could not be reached in its time, has no authority over the name, refused the update, or the name leads to neither side.',
+    doThis:
+      'Ask it yourself (`dig @server name`), and look into its log: it says why it refuses an update. Name the primary of the zone. Once a cut is decided the update is sent again until the name leads to the new side.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

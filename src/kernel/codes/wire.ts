@@ -45,4 +45,13 @@ export const wireCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-WIRE-006': {
+    summary: 'An answer of DNS is not proven to come from its server',
+    happened:
+      'The answer has no signature by the key of `traffic.key` (TSIG), or one that does not fit, is of another time, or says that the server does not take the key. Nothing of it was used.',
+    doThis:
+      'Compare name, algorithm and secret with those in the configuration of the server (`tsig-keygen` prints them), and the clocks of both machines. The log of the server says what it has against a request.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-WIRE-${number}`, ErrorEntry>;
