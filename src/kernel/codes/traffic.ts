@@ -159,7 +159,7 @@ export const trafficCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
-  'TEAL-TRAFFIC-021': {
+  'TEAL-TRAFFIC-030': {
     summary: 'The reads of these clients cannot be compared',
     happened:
       'Shadow reads were asked of a proxy of MySQL and MariaDB. Reads are compared between two PostgreSQL databases only.',

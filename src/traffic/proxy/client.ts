@@ -23,7 +23,7 @@ const answerLimitCharacters = 64 << 20;
 /** The Router port over the control socket of a proxy process. Each request has a connection of its own, so none waits for another. */
 export class ProxyRouter implements Router {
   readonly #path: string;
-  /** Beyond the port. Errors of all: TEAL-TRAFFIC-021 where reads cannot be compared. */
+  /** Beyond the port. Errors of all: TEAL-TRAFFIC-030 where reads cannot be compared. */
   readonly shadow: ShadowReads = {
     begin: async (share) => {
       await this.#ask({ op: 'shadow', share });

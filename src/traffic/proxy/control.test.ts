@@ -43,7 +43,7 @@ test('is for its owner only, in a folder that is made so', async () => {
 test('where reads cannot be compared it says so', async () => {
   const path = join(await folder(), 'proxy.sock');
   await listening(path);
-  expect(await codeOf(new ProxyRouter(path).shadow.tally())).toBe('TEAL-TRAFFIC-021');
+  expect(await codeOf(new ProxyRouter(path).shadow.tally())).toBe('TEAL-TRAFFIC-030');
 });
 
 test.each([0o777, 0o1777, 0o720])(

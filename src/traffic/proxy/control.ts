@@ -13,10 +13,8 @@ import type { ProxyAbout } from './identity.ts';
 export interface Controlled {
   readonly hub: Pick<
     Director<DirectedSession>,
-    'read' | 'stats' | 'look' | 'warm' | 'hold' | 'renew' | 'point' | 'release'
+    'read' | 'stats' | 'look' | 'warm' | 'hold' | 'renew' | 'point' | 'release' | 'shadow'
   >;
-  /** Absent where reads of clients cannot be compared. */
-  readonly shadow?: ShadowReads;
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
@@ -103,7 +101,7 @@ export class ControlServer {
       case 'release':
         return hub.release();
       case 'shadow':
-        return this.#shadow(request.share);
+        return shadowOf(hub.shadow, request.share);
       case 'stop':
         setImmediate(stop);
         return undefined;
@@ -111,15 +109,15 @@ export class ControlServer {
         return unreachable(request, 'control request');
     }
   }
+}
 
-  async #shadow(share: number | undefined): Promise<ShadowTally> {
-    const { shadow } = this.#controlled;
-    if (shadow === undefined)
-      throw new TealError('TEAL-TRAFFIC-021', 'reads of this family of databases are not compared');
-    if (share === 0) await shadow.end();
-    else if (share !== undefined) await shadow.begin(share);
-    return shadow.tally();
-  }
+/** Begins shadow reads anew with a share, or ends them (0), and tells what was counted. */
+async function shadowOf(shadow: ShadowReads | undefined, share: number | undefined): Promise<ShadowTally> {
+  if (shadow === undefined)
+    throw new TealError('TEAL-TRAFFIC-030', 'reads of this family of databases are not compared');
+  if (share === 0) await shadow.end();
+  else if (share !== undefined) await shadow.begin(share);
+  return shadow.tally();
 }
 
 /** Whoever can write into the folder can put another socket in the place of this one, and controllers would obey it. */

@@ -2,6 +2,7 @@ import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { describeError, TealError } from '../../kernel/errors.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
+import type { ShadowReads } from '../../ports/shadow.ts';
 import { Bell, endsWithin } from './bell.ts';
 import { letGo } from './letting-go.ts';
 import { beforeAnyCut, decideOwner, type Ownership, type SideEvidence } from './owner.ts';
@@ -89,6 +90,8 @@ const lookLimitMs = 5_000;
 export abstract class Director<Session extends DirectedSession> implements Router {
   readonly counters: Counters = { queries: 0, bytesIn: 0, bytesOut: 0 };
   readonly stragglerMs: number;
+  /** Beyond the port: reads of clients, where they can be compared. */
+  readonly shadow: ShadowReads | undefined = undefined;
   readonly #options: DirectorOptions;
   readonly #sessions = new Map<number, Session>();
   readonly #bell = new Bell();

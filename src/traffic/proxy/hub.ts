@@ -22,7 +22,7 @@ export interface HubOptions extends DirectorOptions {
 /** Directs the sessions of PostgreSQL. */
 export class Hub extends Director<Session> implements Traffic<Session> {
   readonly settings = new CustomSettings();
-  readonly shadow: Shadow;
+  override readonly shadow: Shadow;
   readonly #hubOptions: HubOptions;
   #types: Promise<TypeNumbers> | undefined;
 

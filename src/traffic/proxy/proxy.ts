@@ -38,7 +38,6 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy & 
   const reception = new Reception({ hub, verifiers, config, databases, log, ...(await readTls(config)) });
   const running = await serve(options, {
     hub,
-    shadow: hub.shadow,
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => checkVerifiers(config, desks, log),

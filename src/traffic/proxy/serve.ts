@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describeError, isTealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
-import type { ShadowReads } from '../../ports/shadow.ts';
 import type { ProxyConfig } from './config.ts';
 import { ControlServer } from './control.ts';
 import type { DirectedSession, Director } from './director.ts';
@@ -27,8 +26,6 @@ export interface RunningProxy {
 /** What a proxy of one family is made of. */
 export interface ProxyParts {
   readonly hub: Omit<Director<DirectedSession>, 'add' | 'changed' | 'find'>;
-  /** Where reads of clients can be compared. */
-  readonly shadow?: ShadowReads;
   readonly targets: Readonly<Record<Side, IdentifiedTarget>>;
   readonly reception: { listen(): Promise<number>; stop(): void };
   /** Finds before anybody is let in what would fail at the first login. */
@@ -38,13 +35,12 @@ export interface ProxyParts {
 /** Runs the proxy in this process: first it learns who owns the data, then it takes clients and orders. */
 export async function serve(options: ProxyOptions, parts: ProxyParts): Promise<RunningProxy> {
   const { config, log } = options;
-  const { hub, shadow, targets, reception } = parts;
+  const { hub, targets, reception } = parts;
   const identity = identityOf(config, targets.blue, targets.green);
   const ended = Promise.withResolvers<void>();
   let port = 0;
   const control = new ControlServer(config.controlPath, {
     hub,
-    ...(shadow === undefined ? {} : { shadow }),
     about: () => ({ pid: process.pid, port, startedBy: options.startedBy ?? 'controller', ...identity }),
     stop: () => void stop(),
   });
