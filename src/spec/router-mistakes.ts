@@ -123,11 +123,7 @@ function mistakesOfDns(traffic: Readonly<Record<string, unknown>>, at: At): read
     const text = traffic[word];
     return typeof text !== 'string' || text === '' || isRight(text) ? [] : [at(word, `expected ${expected}`)];
   };
-<<<<<<< ours
-  const { zone, blue, ttl } = traffic;
-=======
   const { zone, blue } = traffic;
->>>>>>> theirs
   const type = typeof blue === 'string' ? dnsTypeOf(blue) : undefined;
   const isBelow = (text: string): boolean => {
     if (typeof zone !== 'string' || !isDnsName(text)) return isDnsName(text);

@@ -64,7 +64,7 @@ test('before the cut green answers what clients read: a server that is set other
   await using reader = await Reader.start(place);
   const failed = await first;
   expect(failed).toMatchObject({ code: 1 });
-  expect(oneLine(failed.err)).toMatch(/TEAL-STAGES-140 .* select weight from orders where id = \? /);
+  expect(oneLine(failed.err)).toMatch(/TEAL-STAGES-150 .* select weight from orders where id = \? /);
   expect(oneLine((await place.teal('status')).out)).toContain('1 of them differ, in weight');
 
   await place.query('green', 'alter system reset extra_float_digits');

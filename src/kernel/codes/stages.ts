@@ -147,7 +147,7 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
-  'TEAL-STAGES-140': {
+  'TEAL-STAGES-150': {
     summary: 'Green answers reads of clients otherwise than blue',
     happened:
       'Shadow reads found more real differences than `shadow.maxDifferences`: blue gave the same answer before and after, green had applied all of it, and answered something else. Blue is live, and clients noticed nothing.',

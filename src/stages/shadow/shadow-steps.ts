@@ -72,7 +72,7 @@ async function watch(spec: ShadowSpec, shadow: ShadowReads, { signal, progress }
         return;
       case 'different': {
         const findings = tally.statements.filter(({ real }) => real > 0).slice(0, 5);
-        throw new TealError('TEAL-STAGES-140', judged.evidence, {
+        throw new TealError('TEAL-STAGES-150', judged.evidence, {
           findings: findings.map(({ statement, real, example }) => `${real} times: ${statement} (${differs(example)})`),
         });
       }

@@ -84,7 +84,7 @@ test('a difference ends the watch with an error that names the statement', async
   const statements = [{ ...noCounts, real: 1, statement: 'select ?', example, latencies }];
   const told = new Told({ real: 0, watchedMs: 0 }, { real: 1, statements });
   const findings = ['1 times: select ? (blue 2 rows, green 1 row)'];
-  await expect(steps(told).watch.act(context)).rejects.toMatchObject({ code: 'TEAL-STAGES-140', facts: { findings } });
+  await expect(steps(told).watch.act(context)).rejects.toMatchObject({ code: 'TEAL-STAGES-150', facts: { findings } });
   expect(told.begun).toEqual([]);
 });
 

@@ -81,5 +81,5 @@ test('a queue takes what there is room for, and gives it in order', async () => 
   queue.offer('e', 1);
   expect(await Promise.race(waiting)).toBe('e');
   stopped.abort();
-  expect((await Promise.all(waiting)).toSorted()).toEqual(['e', undefined]);
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set(['e', undefined]));
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Judge, judgeText, judgedBytes, type VolatileFunctions } from './judge.ts';
 import { tokensOf } from './tokens.ts';
@@ -107,6 +108,23 @@ test('tokens are the whole text', () => {
     '|',
     "'x''y'",
   ]);
+});
+
+test('of any text without comments the tokens are all but spaces', () => {
+  const piece = fc.constantFrom("'", '"', '$', '$a$', '\n', ' ', 'E', 'select', '1.5', '.', ';', '\\', '\xe9');
+  const pieces = fc.array(piece, { maxLength: 30 }).map((all) => all.join(''));
+  const text = fc.oneof(pieces, fc.string()).filter((sql) => !/--|\/\*/.test(sql));
+  fc.assert(
+    fc.property(text, (sql) => {
+      const bytes = Buffer.from(sql, 'utf8').toString('latin1');
+      let rest = bytes.toLowerCase();
+      for (const token of tokensOf(bytes) ?? []) {
+        rest = rest.replace(/^[ \t\n\r\f\v]+/, '');
+        expect(rest.startsWith(token.text.toLowerCase())).toBe(true);
+        rest = rest.slice(token.text.length);
+      }
+    }),
+  );
 });
 
 test('a text is looked at once, and at most a thousand are kept', () => {

@@ -11,7 +11,7 @@ function value(text: string): Answer {
 
 /** Answers of each side in turn, the last one again and again; '-' is none. */
 function sides(blue: string, green: string, caughtUp = true): Asking {
-  const left = { blue: [...blue], green: [...green] };
+  const left = { blue: blue.split(''), green: green.split('') };
   return {
     ask: async (side) => {
       const [first = '-', ...rest] = left[side];
