@@ -559,11 +559,12 @@ describe.for(allSeries)('the copy with $series', ({ series, tested }) => {
       await blocker.query('begin');
       await blocker.query('insert into here.parent (id) values (1)');
       const childDone = Promise.withResolvers<void>();
-      const meanwhile = childDone.promise.then(async () => {
+      const meanwhile = (async (): Promise<void> => {
+        await childDone.promise;
         await session.query('delete from here.parent where id % 2 = 0');
         await loseSnapshot(session);
         await blocker.query('rollback');
-      });
+      })();
       const report = await copyInEpochs({
         keeper,
         target: mysqlCopyTarget({ url: targetUrl, literals }),
