@@ -40,6 +40,8 @@ const refusals: ReadonlySet<unknown> = new Set([
   'NOT_ENOUGH_REPLICAS',
 ]);
 
+/** What the library asks for otherwise (producer 0 in its epoch 0) is another one's: a client that comes again under its id may then get an epoch that was used (OUT_OF_ORDER_SEQUENCE_NUMBER, for good). */
+const nobody = { producerId: -1n, producerEpoch: -1 } as const;
 const afterRefusalMs = 20;
 /** Where nobody answers there is no hurry. */
 const afterTroubleMs = 250;
@@ -126,7 +128,7 @@ export class KafkaWriter {
       await client.send({ messages });
       return;
     }
-    const transaction = await client.beginTransaction();
+    const transaction = await client.beginTransaction(nobody);
     try {
       await transaction.send({ messages });
     } catch (error) {
@@ -166,11 +168,11 @@ export class KafkaWriter {
     const told = asTealError(thrown, 'connected');
     // What was not to be committed yet is undone by whoever takes the id next.
     const isUndone = this.options.transactional === true && !this.#isCommitting;
-    const isRefused = isUndone || refusals.has(told.facts['answer']);
+    const isRefused = refusals.has(told.facts['answer']);
     if (!isRefused) this.#world.onTrouble?.(`${this.options.name}: ${told.message}`);
     const old = this.#producer;
     this.#producer = undefined;
     await old?.close(true).catch(() => undefined);
-    return isRefused ? 'fail' : 'info';
+    return isRefused || isUndone ? 'fail' : 'info';
   }
 }
