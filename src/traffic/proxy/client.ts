@@ -138,11 +138,11 @@ export interface EnsureProxy {
   /** Administrators' addresses, with passwords: given to the process by its environment only. */
   readonly blueUrl: string;
   readonly greenUrl: string;
-  /** How long a proxy that was started may take to answer; default 30 000. */
+  /** How long a proxy that was started may take to answer; default 30 000, and twice that where those that serve are started by it. */
   readonly startMs?: number;
 }
 
-const defaultStartMs = 30_000;
+const processStartMs = 30_000;
 
 /**
  * The router of a running proxy, also of one that `teal proxy` runs; started, detached from this process, when none answers. Errors: TEAL-TRAFFIC-005;
@@ -179,10 +179,13 @@ export async function ensureProxy(options: EnsureProxy): Promise<ProxyRouter> {
   });
   child.unref();
   try {
-    await waitFor({ what: 'the proxy to answer', timeoutMs: options.startMs ?? defaultStartMs }, async () => {
-      if (ended !== undefined) throw await whyItEnded(logPath, logBefore, ended);
-      return aboutIfThere(router);
-    });
+    await waitFor(
+      { what: 'the proxy to answer', timeoutMs: options.startMs ?? defaultStartMs(options.config) },
+      async () => {
+        if (ended !== undefined) throw await whyItEnded(logPath, logBefore, ended);
+        return aboutIfThere(router);
+      },
+    );
   } catch (error) {
     // Nobody would know of it, and the next one could not listen. It has let nobody in: what it was asked it does not answer.
     child.kill('SIGKILL');
@@ -190,6 +193,10 @@ export async function ensureProxy(options: EnsureProxy): Promise<ProxyRouter> {
   }
   await writeFile(join(folder, 'pid'), `${child.pid ?? ''}\n`, { mode: 0o600 });
   return router;
+}
+
+function defaultStartMs({ processes = 1 }: ProxyConfigInput): number {
+  return processes === 1 ? processStartMs : 2 * processStartMs;
 }
 
 /** What the proxy at this socket says of itself; undefined when none answers. */
