@@ -123,7 +123,8 @@ function recordDone(
   acted: StepFacts | undefined,
   found: boolean,
 ): void {
-  run.journal.append({
+  // Nothing waits for it: the next intent has it synced, and a step whose end is not known is probed.
+  run.journal.appendUnsynced({
     type: 'stepDone',
     step: step.id,
     found,

@@ -68,6 +68,28 @@ describe('a journal', () => {
     expect(journal.append(note('six'))[0]?.seq).toBe(6);
   });
 
+  test('what is synced with the next record only is read at once, and is there after closing', () => {
+    {
+      using journal = openJournal(folder);
+      journal.append(runStarted);
+      journal.appendUnsynced(note('soon'));
+      using reader = openJournalReader(folder);
+      expect(reader.refresh().seq).toBe(2);
+      expect(() => journal.appendUnsynced({ type: 'cutDecided', cut: 'none', position: 'x' })).toThrow(
+        'TEAL-JOURNAL-004',
+      );
+      journal.append(note('then'));
+      journal.appendUnsynced(note('last'));
+    }
+    using again = openJournal(folder);
+    expect(again.records().map(({ event }) => (event.type === 'note' ? event.text : event.type))).toEqual([
+      'runStarted',
+      'soon',
+      'then',
+      'last',
+    ]);
+  });
+
   test('writes all events of one append or none', () => {
     using journal = memoryJournal();
     const wrong: JournalEvent = { type: 'cutFinished', cut: 'none', facts: {} };

@@ -12,7 +12,7 @@ import type { MigrationState } from './state.ts';
 /**
  * The append-only truth about what one migration attempted.
  *
- * Crash order: a record is on disk before `append` returns, and whatever it announces happens after that. So a crash may leave an intent with nothing
+ * Crash order: a record is on disk before `append` returns, and whatever it announces happens after that; only what announces nothing may be on disk later (`appendUnsynced`). So a crash may leave an intent with nothing
  * behind it (a phantom, which a probe recognises), never an effect that no record knows (a hole).
  */
 export interface Journal extends Disposable {
@@ -23,6 +23,11 @@ export interface Journal extends Disposable {
    * TEAL-JOURNAL-007 when the disk refuses; nothing is written then, and the journal can still be used.
    */
   append(...events: readonly JournalEvent[]): readonly JournalRecord[];
+  /**
+   * As `append` of one, but for that it is synced with the next record that is appended, or when the journal is closed: for what follows from an earlier record and is asked again where
+   * it is missing. Lost with the power it is what a crash a moment earlier had left.
+   */
+  appendUnsynced(event: JournalEvent): void;
   /** Records after a sequence number, oldest first. */
   records(afterSeq?: number): readonly JournalRecord[];
 }
@@ -112,6 +117,16 @@ class SqliteJournal implements Journal {
 
   get state(): MigrationState {
     return this.#chain.state;
+  }
+
+  appendUnsynced(event: JournalEvent): void {
+    // Of a log of SQLite that is synced at checkpoints only, what is synced at a commit is all that was written before it.
+    this.#database.exec('PRAGMA synchronous = NORMAL');
+    try {
+      this.append(event);
+    } finally {
+      this.#database.exec('PRAGMA synchronous = FULL');
+    }
   }
 
   append(...events: readonly JournalEvent[]): readonly JournalRecord[] {
