@@ -51,7 +51,7 @@ function switchingOf(via: CommandSpec | WebhookSpec): Switching {
 
 /** By the fences of a pair. */
 export function ownerReader({ fences }: Pick<Pair, 'fences'>): ReadOwner {
-  return async (side, signal) => (await fences[side].probe(signal)).owner;
+  return async (side, signal) => (await fences[side].written(signal)).owner;
 }
 
 /** Whether clients are made to wait in a cut. */

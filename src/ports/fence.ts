@@ -14,17 +14,21 @@ export const fenceSigns = Object.freeze({
   closedWord: 'raise exception',
 });
 
+/** What fences and decisions have written on one side. A row of it proves the whole transaction that wrote it: the closing with a token, the opening with an owner row. */
+export interface FenceRows {
+  /** Tokens written on this side by fences, newest last. */
+  readonly tokens: readonly string[];
+  /** The owner rows on this side: the highest epoch rules. */
+  readonly owner?: OwnerRow;
+}
+
 /** What is true of the fence on one side right now, asked of the system in one query. */
-export interface FenceState {
+export interface FenceState extends FenceRows {
   /**
    * `raised`: every managed table refuses writes of clients. `partly`: it was not put on all of them, or some were taken out of it by somebody else; raising and lowering
    * are atomic. `watched`: the side is not live, and nothing refuses writes there, for the system has nothing that could; each that comes is found (a rogue write).
    */
   readonly fence: 'absent' | 'installed' | 'raised' | 'watched' | 'partly';
-  /** Tokens written on this side by fences, newest last. */
-  readonly tokens: readonly string[];
-  /** The owner rows on this side: the highest epoch rules. */
-  readonly owner?: OwnerRow;
 }
 
 /** The decision: one row, written on the side that gains ownership, in the transaction that opens it for writes (correctness.md §3.3, C8). */
@@ -73,7 +77,7 @@ export interface FenceTold {
  * fails and has no effect. Carriers pass through it.
  *
  * An abort of `signal` ends a call at once with its reason, also where the system does not answer. What is known then is what is known of a controller that was killed there:
- * `raise` and `lower` may have had their effect, or have it later, all of it or nothing; `probe` waits for such a one.
+ * `raise` and `lower` may have had their effect, or have it later, all of it or nothing; `probe` and `written` wait for such a one.
  */
 export interface Fence {
   /** Absent: a plan says no more than that the side is closed. `lockTimeoutMs`: as it will be raised. */
@@ -85,6 +89,8 @@ export interface Fence {
   /** One transaction: open the gate; with `owner`, also write the owner row (the decision). Idempotent. */
   lower(owner?: OwnerRow, signal?: AbortSignal): Promise<void>;
   probe(signal?: AbortSignal): Promise<FenceState>;
+  /** The rows of `probe` alone: asked while clients wait, it looks at no table, however many there are. */
+  written(signal?: AbortSignal): Promise<FenceRows>;
   /** Takes all of it away, tokens and owner rows included. Idempotent. */
   remove(): Promise<void>;
 }

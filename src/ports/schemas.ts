@@ -23,6 +23,8 @@ export interface SchemaLook {
 export interface SchemaMark {
   /** Another one after any change of any object, selected or not: the same, and nothing has changed. */
   readonly digest: string;
+  /** By what a system knows without another digest that nothing has changed; read before it. Absent: only a digest tells. */
+  readonly state?: string;
   /** By the name of a selected object, a mark that is another one after any change of its definition. */
   readonly objects: Readonly<Record<string, string>>;
 }

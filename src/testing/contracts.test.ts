@@ -179,6 +179,7 @@ describe('the kit of fences', () => {
     'is installed once': 'installed open it refuses nothing; installing it twice is once',
     'is installed open': 'installed closed it refuses clients and lets carriers pass',
     'writes no token': 'raised it has written its token and refuses a session that was open before',
+    'tells no token without its tables': 'what was written is told without its tables as with them',
     'forgets who was writing': 'a write that was accepted before is in front of the token',
     'closes without its lock': 'that cannot be had in time has no effect',
     'is lowered once': 'lowered it lets clients write, and lowering it twice is once',

@@ -61,6 +61,16 @@ export function fenceContract(open: () => Promise<FenceWorld>): readonly Contrac
       assert.equal(await clientWrites(), false);
       assert.equal(await rows(), before);
     },
+    'what was written is told without its tables as with them': async ({ fence, side }) => {
+      assert.deepEqual(await fence.written(), { tokens: [] });
+      await fence.install(false);
+      await fence.raise(raise);
+      assert.deepEqual(await fence.written(), { tokens: [raise.token] });
+      const owner = { epoch: 1, owner: side, cut: 'e1a1' };
+      await fence.lower(owner);
+      const { tokens } = await fence.probe();
+      assert.deepEqual(await fence.written(), { tokens, owner });
+    },
     'a write that was accepted before is in front of the token': async ({ fence, clientStaysOpen, rows }) => {
       await fence.install(false);
       const before = await rows();

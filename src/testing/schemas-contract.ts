@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { otherSide, type Side } from '../model/catalog.ts';
-import type { SchemaLook, Schemas } from '../ports/schemas.ts';
+import type { SchemaComparison, SchemaLook, SchemaMark, Schemas } from '../ports/schemas.ts';
 import { casesOf, type ContractCase } from './contract.ts';
 import { insert, keyed, keyless, plainRows } from './relational.ts';
 import type { ClientDatabase, TableShape } from './relational.ts';
@@ -76,16 +76,18 @@ export function schemasContract(open: () => Promise<SchemasWorld>): readonly Con
       await addColumn('blue', keyless, 'more');
       const before = await schemas.compare('blue');
       await clients.blue.write(insert(keyed, ...plainRows(3), ['9', 'a secret', null]));
-      assert.deepEqual(await schemas.compare('blue'), before);
+      assert.deepEqual(definitions(await schemas.compare('blue')), definitions(before));
       assert.doesNotMatch(JSON.stringify(await schemas.compare('blue')), /a secret/);
     },
     'a mark is another one after a change, and tells which object changed': async ({ schemas, addColumn }) => {
-      const before = (await schemas.compare('blue')).mark;
+      const markOf = async (): Promise<Pick<SchemaMark, 'digest' | 'objects'>> =>
+        definitions(await schemas.compare('blue')).mark;
+      const before = await markOf();
       // Nothing of the other side is in it.
       await addColumn('green', keyed, 'more');
-      assert.deepEqual((await schemas.compare('blue')).mark, before);
+      assert.deepEqual(await markOf(), before);
       await addColumn('blue', keyed, 'more');
-      const after = (await schemas.compare('blue')).mark;
+      const after = await markOf();
       assert.notEqual(after.digest, before.digest);
       const changed = Object.keys(after.objects).filter((name) => after.objects[name] !== before.objects[name]);
       assertNamed(changed, keyed.name);
@@ -98,6 +100,13 @@ export function schemasContract(open: () => Promise<SchemasWorld>): readonly Con
       assert.deepEqual(await schemas.blocked('blue'), []);
     },
   });
+}
+
+/** What is the same as long as the definitions are; a mark's `state` may also be another one. */
+function definitions({ mark, ...told }: SchemaComparison): Omit<SchemaComparison, 'mark'> & {
+  readonly mark: Pick<SchemaMark, 'digest' | 'objects'>;
+} {
+  return { ...told, mark: { digest: mark.digest, objects: mark.objects } };
 }
 
 function named(sentences: readonly string[], name: string): readonly string[] {

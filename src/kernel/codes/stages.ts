@@ -96,6 +96,14 @@ export const stagesCodes = {
     retry: 'never',
     dataMayDiffer: 'yes',
   },
+  'TEAL-STAGES-111': {
+    summary: 'The side that was closed takes writes again',
+    happened:
+      'A cut had closed every table of the live side, and before the decision one of them was open: somebody disabled or dropped a trigger of Teal there. The cut was given up before anything moved: what is written there now comes after the token.',
+    doThis: 'Find who did it (a load of data, a change of the schema) and let it end, then cut over again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-STAGES-120': {
     summary: 'A flow does not run',
     happened:

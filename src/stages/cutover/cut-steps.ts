@@ -3,7 +3,7 @@ import { TealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Carrier, Flow } from '../../ports/carrier.ts';
-import type { Fence, FenceState } from '../../ports/fence.ts';
+import type { Fence, FenceRows } from '../../ports/fence.ts';
 import { tellSwitching, type HoldResult, type PinnedSession, type Router } from '../../ports/router.ts';
 import type { SchemaMark, Schemas } from '../../ports/schemas.ts';
 import type { Sequences } from '../../ports/sequences.ts';
@@ -147,9 +147,12 @@ function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClo
     locks: told?.locks ?? `what the fence of ${cut.from} takes, for a moment`,
     costs: told?.costs ?? 'a moment',
     undone: told?.undone ?? `the tables of ${cut.from} take writes again`,
+    // The token is of the transaction that closed every table. Whether one was opened since, the last look asks of all of them.
     probe: async () => {
-      const seen = await clock.within(`a look at the fence of ${cut.from}`, async (signal) => fence.probe(signal));
-      return seen.fence === 'raised' && seen.tokens.includes(token.name) ? done(`token ${token.name}`) : notDone;
+      const { tokens } = await clock.within(`a look at the fence of ${cut.from}`, async (signal) =>
+        fence.written(signal),
+      );
+      return tokens.includes(token.name) ? done(`token ${token.name}`) : notDone;
     },
     act: async () => {
       clock.check('closing the tables');
@@ -176,7 +179,7 @@ function fenceStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClo
 function tokenStep(cut: Cut, ports: CutPorts, clock: PauseClock, token: TokenOfCut): Step {
   const what = `the token on ${cut.to}`;
   const seenThere = async (signal: AbortSignal): Promise<boolean> =>
-    (await ports.fences[cut.to].probe(signal)).tokens.includes(token.name);
+    (await ports.fences[cut.to].written(signal)).tokens.includes(token.name);
   return {
     id: stepId(cut, 'token'),
     does: `waits until the token has come through the flow and is on ${cut.to}: then ${cut.to} holds all that ${cut.from} ever accepted`,
@@ -272,6 +275,8 @@ function sequencesSteps(cut: Cut, { sequences }: CutPorts, clock: PauseClock): r
   if (sequences === undefined) return [];
   const step: Step = {
     id: stepId(cut, 'sequences'),
+    // The losing side gives no more numbers: what still comes through the flow makes no difference to them.
+    after: [stepId(cut, 'fence')],
     does: `moves every sequence of ${cut.to} past what ${cut.from} has given out`,
     locks: 'each sequence for the moment of its change',
     costs: 'two queries',
@@ -290,26 +295,30 @@ function sequencesSteps(cut: Cut, { sequences }: CutPorts, clock: PauseClock): r
 
 /** C7: nobody but Teal has written on the gaining side, and the way back is ready. */
 function lastLookStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClock): Step {
-  const looks = async (): Promise<{ rogue: number; ready: boolean; state: string }> => {
-    // What was written on the gaining side up to now, not what its flow had read of it when somebody last asked.
-    const back = await clock.within('the last look', async (signal) =>
-      ports.carrier.caughtUp(flowFrom(cut.to), signal),
-    );
-    return {
-      rogue: back.rogueTransactions - ports.settled(cut.to),
-      ready: back.now.state === 'running',
-      state: back.now.state,
-    };
-  };
+  const looks = async (): Promise<{ rogue: number; ready: boolean; state: string; isClosed: boolean }> =>
+    clock.within('the last look', async (signal) => {
+      const [back, { fence }] = await Promise.all([
+        // What was written on the gaining side up to now, not what its flow had read of it when somebody last asked.
+        ports.carrier.caughtUp(flowFrom(cut.to), signal),
+        ports.fences[cut.from].probe(signal),
+      ]);
+      return {
+        rogue: back.rogueTransactions - ports.settled(cut.to),
+        ready: back.now.state === 'running',
+        state: back.now.state,
+        isClosed: fence === 'raised',
+      };
+    });
   return {
     id: stepId(cut, 'last-look'),
-    does: `looks once more: nobody else has written on ${cut.to}, and the flow back to ${cut.from} runs`,
+    does: `looks once more: nobody else has written on ${cut.to}, the flow back to ${cut.from} runs, and every table of ${cut.from} is closed`,
     locks: 'nothing',
     costs: 'one sign in the log, and the time until the flow back has read it',
     undone: 'nothing to undo',
     probe: async () => {
       const seen = await looks();
-      return seen.rogue <= 0 && seen.ready ? done('no rogue write; the flow back runs') : notDone;
+      const isReady = seen.rogue <= 0 && seen.ready && seen.isClosed;
+      return isReady ? done('no rogue write; the flow back runs; all is closed') : notDone;
     },
     act: async () => {
       const seen = await looks();
@@ -320,6 +329,7 @@ function lastLookStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: Pause
       if (!seen.ready) {
         throw new TealError('TEAL-STAGES-104', `the flow back to ${cut.from} is ${seen.state}`, { state: seen.state });
       }
+      if (!seen.isClosed) throw new TealError('TEAL-STAGES-111', `${cut.from} takes writes again`);
     },
     undo: nothing,
   };
@@ -327,7 +337,7 @@ function lastLookStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: Pause
 
 function decideStep(cut: Cut, ports: CutPorts, limits: CutLimits, clock: PauseClock): Step {
   const told = ports.fences[cut.to].told?.(cut.to, limits.lockTimeoutMs).lowering;
-  const look = async (signal: AbortSignal): Promise<FenceState> => ports.fences[cut.to].probe(signal);
+  const look = async (signal: AbortSignal): Promise<FenceRows> => ports.fences[cut.to].written(signal);
   let attempted = false;
   return {
     id: stepId(cut, 'decide'),

@@ -102,6 +102,8 @@ export async function checkGuardrails(
     answered(`a look at the fence of ${cut.to}`, async (signal) => ports.fences[cut.to].probe(signal)),
     ports.carrier.status(flowFrom(cut.from)),
     ports.carrier.status(flowFrom(cut.to)),
+    // What is asked again while clients wait has been asked of these sessions once.
+    answered('a look at the sequences', async (signal) => ports.sequences?.behind(cut.from, cut.to, signal)),
   ]);
   const strays = straysOf(ports.fences[cut.to], cut.to, limits.lockTimeoutMs);
   const facts = { router, found, losing, gaining, onward, back, settled: ports.settled(cut.to), strays };

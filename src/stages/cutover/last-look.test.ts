@@ -10,3 +10,13 @@ test('a rogue write that the flow back has not read yet ends the attempt all the
   expect(pair.calls).not.toContain('green lower and decide');
   expect(run.journal.state.cuts).toMatchObject([{ end: { how: 'aborted', code: 'TEAL-STAGES-103' } }]);
 });
+
+test('a table of the side that was closed, and is open again, ends the attempt', async () => {
+  const pair = new Pair();
+  pair.before = (call) => {
+    if (call === 'green sequences' && pair.fence.blue === 'raised') pair.fence.blue = 'partly';
+  };
+  const run = pair.run();
+  await expect(cutOver(run)).rejects.toMatchObject({ code: 'TEAL-STAGES-111' });
+  expect(pair.calls).not.toContain('green lower and decide');
+});

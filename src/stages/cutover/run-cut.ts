@@ -141,9 +141,14 @@ async function finish(cut: Cut, run: CutRun, steps = cutSteps(cut, run.ports, ru
   const { journal } = run;
   if (journal.state.life.phase === 'cutting') {
     const { owner } = await answered(`the owner row on ${cut.to}`, async (signal) =>
-      run.ports.fences[cut.to].probe(signal),
+      run.ports.fences[cut.to].written(signal),
     );
-    journal.append({ type: 'cutDecided', cut: cut.name, position: `epoch ${must(owner, 'the owner row').epoch}` });
+    // The owner row says it, and the next intent has it synced.
+    journal.appendUnsynced({
+      type: 'cutDecided',
+      cut: cut.name,
+      position: `epoch ${must(owner, 'the owner row').epoch}`,
+    });
   }
   const noWayBack = await wayBackLost(async () => runSteps(afterDecision(cut, steps), run));
   const pauseMs = pauseOf(cut, run);

@@ -38,6 +38,7 @@ export function withEvents(fence: Fence, session: KeptSession, database: string 
       await fence.lower(owner, signal);
     },
     probe: async (signal) => fence.probe(signal),
+    written: async (signal) => fence.written(signal),
     remove: async () => fence.remove(),
   };
 }

@@ -3,7 +3,7 @@ import { isTealError, TealError } from '../../kernel/errors.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
-import type { Fence, FenceState, FenceTold, OwnerRow, RaiseOptions } from '../../ports/fence.ts';
+import type { Fence, FenceRows, FenceState, FenceTold, OwnerRow, RaiseOptions } from '../../ports/fence.ts';
 import type { SchemaMark } from '../../ports/schemas.ts';
 import type { MysqlConnection } from './connection.ts';
 import { Durability } from './durability.ts';
@@ -141,6 +141,12 @@ export class MysqlFence implements Fence {
         return readState(connection);
       });
     }, signal);
+  }
+
+  async written(signal?: AbortSignal): Promise<FenceRows> {
+    // No look of this fence is at tables.
+    const { tokens, owner } = await this.probe(signal);
+    return { tokens, ...(owner === undefined ? {} : { owner }) };
   }
 
   async remove(): Promise<void> {

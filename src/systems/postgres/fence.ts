@@ -5,13 +5,15 @@ import type { Position } from '../../model/position.ts';
 import {
   fenceSigns,
   type Fence,
+  type FenceRows,
   type FenceState,
   type FenceTold,
   type OwnerRow,
   type RaiseOptions,
 } from '../../ports/fence.ts';
 import type { SchemaMark } from '../../ports/schemas.ts';
-import { flushCommits, withLockRetry, type PgConnection } from './connection.ts';
+import { isCatalogAsItWas } from './catalog-state.ts';
+import { flushCommits, withLockRetry, type PgConnection, type PgRow } from './connection.ts';
 import type { KeptSession } from './kept-session.ts';
 import { positionOfLsnText } from './position.ts';
 import { quoteNames, quoteTable } from './quote.ts';
@@ -157,24 +159,23 @@ export class PostgresFence implements Fence {
 
   async probe(signal?: AbortSignal): Promise<FenceState> {
     return this.#session.use(async (connection) => {
-      const exists = await connection.query(`select to_regclass('teal.cut') is not null as there`);
-      if (exists.rows[0]?.['there'] !== 't') return { fence: 'absent', tokens: [] };
-      // One message and one transaction; each statement sees what was committed when it began.
+      if (!(await isInstalled(connection))) return { fence: 'absent', tokens: [] };
       const { rows } = await connection.query(
         `${awaitFence};
-         select triggers.armed, triggers.installed, ${isClosedSql} as closed,
-                (select array_to_json(array_agg(c.token order by c.at))::text from teal.cut c) as tokens,
-                (select array_to_json(array[o.epoch::text, o.owner, o.cut])::text from teal.owner o order by o.epoch desc limit 1) as owner
+         select triggers.armed, triggers.installed, ${isClosedSql} as closed, ${rowsSql}
          from (select count(t.oid) as installed, count(*) filter (where t.tgenabled = 'O') as armed from ${this.#triggersOfAll}) triggers`,
       );
       const row = rows[0] ?? {};
       const [armed, installed] = [Number(row['armed']), Number(row['installed'])];
-      const owner = parseOwner(row['owner'] ?? null);
-      return {
-        fence: fenceWord(row['closed'] === 't', armed, installed, this.#tables.length),
-        tokens: JSON.parse(row['tokens'] ?? '[]') as string[],
-        ...(owner === undefined ? {} : { owner }),
-      };
+      return { fence: fenceWord(row['closed'] === 't', armed, installed, this.#tables.length), ...parseRows(row) };
+    }, signal);
+  }
+
+  async written(signal?: AbortSignal): Promise<FenceRows> {
+    return this.#session.use(async (connection) => {
+      if (!(await isInstalled(connection))) return { tokens: [] };
+      const { rows } = await connection.query(`${awaitFence}; select ${rowsSql}`);
+      return parseRows(rows[0] ?? {});
     }, signal);
   }
 
@@ -220,6 +221,7 @@ export class PostgresFence implements Fence {
 
   /** Under the locks: no table can change any more until the commit. */
   async #refuseChanged(connection: PgConnection, allowed: SchemaMark): Promise<void> {
+    if (allowed.state !== undefined && (await isCatalogAsItWas(connection, allowed.state))) return;
     if ((await readDigest(connection)) === allowed.digest) return;
     const changed = markDifferences(allowed.objects, await readObjects(connection, this.#selected));
     if (changed.length === 0) return;
@@ -328,6 +330,20 @@ async function hasOwner(connection: PgConnection, owner: OwnerRow): Promise<bool
     throw new TealError('TEAL-SYSTEMS-501', 'another cut has decided this epoch', { epoch: owner.epoch });
   }
   return cut !== undefined;
+}
+
+async function isInstalled(connection: PgConnection): Promise<boolean> {
+  const { rows } = await connection.query(`select to_regclass('teal.cut') is not null as there`);
+  return rows[0]?.['there'] === 't';
+}
+
+/** SQL: what `parseRows` reads. After `awaitFence` in one message, which is one transaction; each statement of it sees what was committed when it began. */
+const rowsSql = `(select array_to_json(array_agg(c.token order by c.at))::text from teal.cut c) as tokens,
+  (select array_to_json(array[o.epoch::text, o.owner, o.cut])::text from teal.owner o order by o.epoch desc limit 1) as owner`;
+
+function parseRows(row: PgRow): FenceRows {
+  const owner = parseOwner(row['owner'] ?? null);
+  return { tokens: JSON.parse(row['tokens'] ?? '[]') as string[], ...(owner === undefined ? {} : { owner }) };
 }
 
 function parseOwner(text: string | null): OwnerRow | undefined {

@@ -1,6 +1,7 @@
 import type { TableName } from '../../model/catalog.ts';
 import type { SchemaForm } from '../../model/schema-form.ts';
 import type { SchemaMark } from '../../ports/schemas.ts';
+import { readCatalogState } from './catalog-state.ts';
 import { askRows, type Querier } from './inspect/querier.ts';
 
 /** Schemas that are nobody's business: the system's, Teal's, temporary ones (names that begin with `pg_` are reserved). `n`: pg_namespace. */
@@ -164,8 +165,9 @@ export async function readDigest(querier: Querier): Promise<string> {
 /** As `readObjects`. */
 export async function readMark(querier: Querier, selected: (table: TableName) => boolean): Promise<SchemaMark> {
   // First: what changes in between is another digest, and looked for by name.
+  const state = await readCatalogState(querier);
   const digest = await readDigest(querier);
-  return { digest, objects: await readObjects(querier, selected) };
+  return { state, digest, objects: await readObjects(querier, selected) };
 }
 
 /** `selected`: which tables are in it. Other objects are when their schema holds one of those. Within a transaction it sees that transaction's catalog. */

@@ -28,7 +28,7 @@ export interface Sequence extends SequenceRange {
 
 /**
  * Sequences of PostgreSQL, all of the database but Teal's own: the log does not carry them (manual, "Logical Replication Restrictions"), and one that is left
- * behind gives out numbers twice (pgstream #1203). One query a side, and before 18 one more for each 64 that were never called.
+ * behind gives out numbers twice (pgstream #1203). One query a side, and before 18 one more for each 64 of which one was never called.
  */
 export function postgresSequences(sessions: Readonly<Record<Side, KeptSession>>, headroom: number): Sequences {
   const read = async (side: Side, signal: AbortSignal | undefined): Promise<ReadonlyMap<string, Sequence>> =>
@@ -97,11 +97,8 @@ export function columnKey(table: { readonly schema: string; readonly name: strin
 }
 
 async function readSequences(connection: PgConnection): Promise<ReadonlyMap<string, Sequence>> {
-  // From 18 on. It tells of all of them, and nothing of one that may not be read.
-  const { rows: versions } = await connection.query(
-    `select pg_catalog.to_regproc('pg_catalog.pg_get_sequence_data') is not null as tells`,
-  );
-  const tellsAll = versions[0]?.['tells'] === 't';
+  // From 18 on a function tells of all of them, and nothing of one that may not be read.
+  const tellsAll = connection.serverMajor >= 18;
   const { rows } = await connection.query(`
     select n.nspname as schema, c.relname as name, s.seqincrement as increment, s.seqmin as min, s.seqmax as max, s.seqcycle as cycle,
            ${tellsAll ? 'd.last_value as last, d.is_called as called' : `pg_catalog.pg_sequence_last_value(c.oid) as last, 't' as called`}
@@ -109,7 +106,8 @@ async function readSequences(connection: PgConnection): Promise<ReadonlyMap<stri
     join pg_catalog.pg_class c on c.oid = s.seqrelid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     ${tellsAll ? 'cross join lateral pg_catalog.pg_get_sequence_data(c.oid) d' : ''}
-    where n.nspname <> 'teal' and c.relpersistence <> 't'`);
+    where n.nspname <> 'teal' and c.relpersistence <> 't'
+    order by c.oid`);
   const found = rows.map((row) => ({
     schema: row['schema'] ?? '',
     name: row['name'] ?? '',
@@ -120,10 +118,7 @@ async function readSequences(connection: PgConnection): Promise<ReadonlyMap<stri
     last: row['last'] ?? null,
     called: row['called'] === 't',
   }));
-  const uncalled = await readUncalled(
-    connection,
-    found.filter((it) => it.last === null),
-  );
+  const uncalled = await readUncalled(connection, found);
   return new Map(
     found.map(({ last, called, ...sequence }) => {
       const key = keyOf(sequence);
@@ -138,20 +133,44 @@ function keyOf(sequence: { readonly schema: string; readonly name: string }): st
   return `${sequence.schema}\0${sequence.name}`;
 }
 
-/** `pg_sequence_last_value` is NULL for them, and where they stand (`setval(s, n, false)`, START) is in the sequence itself only. */
+/** What a session has prepared, and of which sequences: those of a session that is opened anew are none. */
+const preparedBy = new WeakMap<PgConnection, { readonly of: string; readonly pieces: Set<number> }>();
+
+/**
+ * `pg_sequence_last_value` is NULL for those that were never called (`last`), and where they stand (`setval(s, n, false)`, START) is in the sequence itself only. All of a piece are asked when
+ * one of them was not called, so that the same statements, which the server has planned once, are asked at each look for as long as there are the same sequences.
+ */
 async function readUncalled(
   connection: PgConnection,
-  sequences: readonly { readonly schema: string; readonly name: string }[],
+  sequences: readonly { readonly schema: string; readonly name: string; readonly last: string | null }[],
 ): Promise<ReadonlyMap<string, bigint>> {
   const found = new Map<string, bigint>();
-  // Some at a time: the planner of 14 takes time with the square of their number, and clients wait for this.
+  if (sequences.every(({ last }) => last !== null)) return found;
+  const prepared = await preparedFor(connection, sequences.map(keyOf).join('\n'));
+  // Some at a time: the planner of 14 takes time with the square of their number.
   for (let at = 0; at < sequences.length; at += uncalledAtOnce) {
     const some = sequences.slice(at, at + uncalledAtOnce);
-    const each = some.map((it, index) => `select ${index} as index, last_value as last from ${quoteTable(it)}`);
-    const { rows } = await connection.query(each.join('\nunion all\n'));
+    if (some.every(({ last }) => last !== null)) continue;
+    const name = `teal_sequences_${at}`;
+    if (!prepared.has(at)) {
+      const each = some.map((it, index) => `select ${index} as index, last_value as last from ${quoteTable(it)}`);
+      await connection.query(`prepare ${name} as ${each.join('\nunion all\n')}`);
+      prepared.add(at);
+    }
+    const { rows } = await connection.query(`execute ${name}`);
     for (const row of rows) found.set(keyOf(must(some[Number(row['index'])], 'sequence')), BigInt(row['last'] ?? 1));
   }
   return found;
+}
+
+/** Places of the pieces that the session has prepared of these very sequences. */
+async function preparedFor(connection: PgConnection, of: string): Promise<Set<number>> {
+  const known = preparedBy.get(connection);
+  if (known?.of === of) return known.pieces;
+  if (known !== undefined) await connection.query('deallocate all');
+  const pieces = new Set<number>();
+  preparedBy.set(connection, { of, pieces });
+  return pieces;
 }
 
 /** Only those that stand where they were seen: a statement of which Teal gave up the answer may reach the server when clients use the sequence already. */

@@ -9,6 +9,7 @@ export type FenceFault =
   | 'is installed once'
   | 'is installed open'
   | 'writes no token'
+  | 'tells no token without its tables'
   | 'forgets who was writing'
   | 'closes without its lock'
   | 'is lowered once'
@@ -46,6 +47,10 @@ export function memoryFenceWorld(fault?: FenceFault): FenceWorld {
         state = 'installed';
       },
       probe: async () => ({ fence: state, tokens, ...(owner === undefined ? {} : { owner }) }),
+      written: async () => ({
+        tokens: fault === 'tells no token without its tables' ? [] : tokens,
+        ...(owner === undefined ? {} : { owner }),
+      }),
       async remove() {
         if (fault === 'stays where it is removed') return;
         state = 'absent';

@@ -163,7 +163,7 @@ import { positionOfLsnText } from './position.ts';`,
     edits: [
       {
         file: 'src/stages/cutover/cut-steps.ts',
-        find: `    (await ports.fences[cut.to].probe(signal)).tokens.includes(token.name);`,
+        find: `    (await ports.fences[cut.to].written(signal)).tokens.includes(token.name);`,
         replace: `    !signal.aborted;`,
       },
     ],

@@ -52,6 +52,11 @@ export class Pair {
           ...(side === 'green' && owner !== undefined ? { owner } : {}),
         };
       },
+      written: async () => {
+        if (side === 'green') await this.#asked('green written');
+        const owner = this.owner;
+        return { tokens: [...this.tokens], ...(side === 'green' && owner !== undefined ? { owner } : {}) };
+      },
       raise: async ({ token }) => {
         await this.#asked(`${side} raise`);
         this.tokens.push(token);

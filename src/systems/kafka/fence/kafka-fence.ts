@@ -2,7 +2,7 @@ import { waitFor } from '../../../kernel/clock.ts';
 import { TealError, isTealError } from '../../../kernel/errors.ts';
 import type { Side } from '../../../model/catalog.ts';
 import { asPosition, type Position } from '../../../model/position.ts';
-import type { FenceState, FenceTold, OwnerRow, RaiseOptions } from '../../../ports/fence.ts';
+import type { FenceRows, FenceState, FenceTold, OwnerRow, RaiseOptions } from '../../../ports/fence.ts';
 import { openSide, openSides, signalOr, type OpenSide } from '../both-sides.ts';
 import { ownerOf, sameOffsets, type ControlState } from '../control/control-state.ts';
 import { controlTopicOf, mapTopicPrefixOf } from '../names.ts';
@@ -34,6 +34,7 @@ export function kafkaFence(move: KafkaMove, side: Side): KafkaFence {
     raise: async (options: RaiseOptions) => within(options.signal, async (job) => raise(job, options)),
     lower: async (owner?: OwnerRow, signal?: AbortSignal) => within(signal, async (job) => lower(job, owner)),
     probe: async (signal?: AbortSignal) => within(signal, async (job) => probe(job, side)),
+    written: async (signal?: AbortSignal) => within(signal, written),
     remove: async () => within(undefined, async (job) => remove(job, true)),
     forget: async () => within(undefined, async (job) => remove(job, false)),
     unrouted: async (signal?: AbortSignal): Promise<readonly UnroutedRecords[]> => {
@@ -128,6 +129,12 @@ async function lower(job: Job, owner: OwnerRow | undefined): Promise<void> {
   await openAll(job, await topicsThere(job));
   if (state.owner?.epoch === owner.epoch && state.owner.cut === owner.cut) return;
   await open.control.append(writer, [{ kind: 'owner', ...owner }], signal);
+}
+
+async function written({ open, signal }: Job): Promise<FenceRows> {
+  if (!(await open.control.exists())) return { tokens: [] };
+  const { tokens, owner } = await open.control.state(signal);
+  return { tokens, ...(owner === undefined ? {} : { owner }) };
 }
 
 async function probe(job: Job, side: Side): Promise<FenceState> {
