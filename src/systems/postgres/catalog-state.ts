@@ -28,7 +28,7 @@ export async function readCatalogState(querier: Querier): Promise<string> {
 
 /**
  * Whether no row of the catalog, of whatever schema, has come, gone or changed since. A row that is there and was written by a transaction that had ended then was there then; where
- * that is so of all, and they are as many, they are the same. It costs a seventh of a digest, as no row is made a text. False also for what makes no difference to a schema, such as a
+ * that is so of all, and they are as many, they are the same. It costs less than half of a digest, as no row is made a text. False also for what makes no difference to a schema, such as a
  * temporary table of somebody: then there is a digest to ask.
  *
  * Needs what a change of a definition is since 14: a new version of its row. What is written over rows in their place (VACUUM, ANALYZE) is no definition.
