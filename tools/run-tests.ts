@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './check-fast.ts';
 import { describeError } from '../src/kernel/errors.ts';
+import { installConnect, installPlugin } from './servers/install-connect.ts';
 import { installKafka } from './servers/install-kafka.ts';
 import { installMysql, mysqlSeries } from './servers/install-mysql.ts';
 import { initialisedMysql } from './servers/mysql-instance.ts';
@@ -35,6 +36,7 @@ async function installServers(): Promise<void> {
   await pgTools(blue, green);
   await installMysqlFamily();
   await installKafkaIfPossible();
+  await installConnectIfPossible();
 }
 
 /** Half a gigabyte in all: where one cannot be had, its tests are skipped, which is said here and counted in the last line. */
@@ -60,6 +62,19 @@ async function installKafkaIfPossible(): Promise<void> {
   } catch (error) {
     process.stderr.write(`SKIPPED: the tests on Kafka, which cannot be had here: ${describeError(error)}\n`);
     process.env['TEAL_KAFKA'] = '';
+  }
+}
+
+/** The same of what Kafka Connect needs beside a broker. */
+async function installConnectIfPossible(): Promise<void> {
+  if (process.env['TEAL_KAFKA'] === '' || process.env['TEAL_CONNECT'] === '') return;
+  try {
+    await installConnect();
+    await installPlugin('debezium-postgres');
+    await installPlugin('debezium-jdbc');
+  } catch (error) {
+    process.stderr.write(`SKIPPED: the tests on Kafka Connect, which cannot be had here: ${describeError(error)}\n`);
+    process.env['TEAL_CONNECT'] = '';
   }
 }
 

@@ -5,7 +5,7 @@ import { describeError } from '../../src/kernel/errors.ts';
 import { ConnectRest } from '../../src/carriers/connect/rest.ts';
 import { startConnect, type ConnectCluster } from '../../tools/servers/connect.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
-import { kafkaIsTested, namePrefix, testCluster, type TestCluster } from '../support/kafka.ts';
+import { connectIsTested, namePrefix, testCluster, type TestCluster } from '../support/kafka.ts';
 import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 import { queryUrl } from '../support/teal-place.ts';
 import { Life } from '../support/whole-life.ts';
@@ -116,7 +116,7 @@ async function killWorkerOfSink({ urls: [url = ''], workers }: ConnectCluster): 
   await worker.kill9();
 }
 
-describe.skipIf(!kafkaIsTested)('two PostgreSQL by Kafka Connect', () => {
+describe.skipIf(!connectIsTested)('two PostgreSQL by Kafka Connect', () => {
   test('go over under writes with a worker killed in mid-copy, come back, go over again and keep no trace of it', async () => {
     const cluster = await testCluster('blue');
     await using connect = await startConnect({

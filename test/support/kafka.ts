@@ -6,6 +6,9 @@ import type { ServerRequest } from './server-desk.ts';
 /** Whether tests on Kafka run: they do, unless TEAL_KAFKA is empty (`make test` sets it so where no broker can be had, and says it). Skipped ones are counted. */
 export const kafkaIsTested = process.env['TEAL_KAFKA'] !== '';
 
+/** The same of Kafka Connect, by TEAL_CONNECT; it needs Kafka. */
+export const connectIsTested = kafkaIsTested && process.env['TEAL_CONNECT'] !== '';
+
 export interface TestCluster {
   readonly host: string;
   readonly port: number;
