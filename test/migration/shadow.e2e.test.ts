@@ -55,7 +55,7 @@ class Reader implements AsyncDisposable {
 test('before the cut green answers what clients read: a server that is set otherwise ends it, and once that is mended the watch begins anew', async () => {
   await using place = await tealPlace({
     schema,
-    spec: 'shadow: { reads: 100%, for: 2s, atLeast: 20 }\ncutover: { gates: [{ person: dba }] }',
+    spec: 'shadow: { reads: 100%, for: 2s, atLeast: 20 }\ncutover: { maxPause: 30s, gates: [{ person: dba }] }',
   });
   await place.query('green', 'alter system set extra_float_digits = -14');
   await place.query('green', 'select pg_reload_conf()');
