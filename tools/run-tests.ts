@@ -84,8 +84,7 @@ function runSuites(): Summary {
   try {
     const run = spawnSync('vitest', ['run'], {
       stdio: ['ignore', 'inherit', 'inherit'],
-      // Thousands of processes compile the same files.
-      env: { NODE_COMPILE_CACHE: join(folder, 'compiled'), ...process.env, TEAL_TEST_REPORT: file },
+      env: { ...process.env, TEAL_TEST_REPORT: file },
       timeout: longestMs,
     });
     const report = readReport(file);
