@@ -43,6 +43,8 @@ const refusals: ReadonlySet<unknown> = new Set([
 /** What the library asks for otherwise (producer 0 in its epoch 0) is another one's: a client that comes again under its id may then get an epoch that was used (OUT_OF_ORDER_SEQUENCE_NUMBER, for good). */
 const nobody = { producerId: -1n, producerEpoch: -1 } as const;
 const afterRefusalMs = 20;
+/** A transaction that is undone leaves a mark in its partitions: who tries again at once lets none of them come to rest, which a fence waits for (TEAL-SYSTEMS-663). */
+const afterUndoneMs = 1_000;
 /** Where nobody answers there is no hurry. */
 const afterTroubleMs = 250;
 /** A transaction that its writer has left behind would hold up readers: it writes on until one has come to its end, so often at most. */
@@ -83,9 +85,14 @@ export class KafkaWriter {
         this.longestMs = Math.max(this.longestMs, monotonicMs() - since);
         await sleep(this.#world.pauseMs, signal).catch(() => undefined);
         since = monotonicMs();
-      } else await sleep(outcome === 'fail' ? afterRefusalMs : afterTroubleMs);
+      } else await sleep(this.#pauseAfter(outcome));
     }
     await this.#producer?.close();
+  }
+
+  #pauseAfter(outcome: 'fail' | 'info'): number {
+    if (this.options.transactional === true) return afterUndoneMs;
+    return outcome === 'fail' ? afterRefusalMs : afterTroubleMs;
   }
 
   get #isUnsettled(): boolean {
