@@ -83,10 +83,10 @@ export async function openMysqlFlow({ url, database, as, openSink }: MysqlFlowOp
       const end = events.findLast((event) => event.kind === 'commit')?.end;
       if (end === undefined) return;
       await waitFor({ what: 'the applier', timeoutMs: 240_000, everyMs: 10 }, async () => {
-        const { now, taken } = applier.status();
+        const { now, durable } = applier.status();
         if (now.state === 'failed') throw await ended;
         if (now.state === 'waiting') throw new Error(JSON.stringify(now));
-        return (taken !== undefined && taken >= end && feed.isDrained) || undefined;
+        return (durable !== undefined && durable >= end) || undefined;
       });
     },
     async [Symbol.asyncDispose]() {
