@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { must } from '../kernel/assert.ts';
 import { isTealError } from '../kernel/errors.ts';
 import { sleep } from '../kernel/clock.ts';
-import type { Position } from '../model/position.ts';
-import { lsnTextOfPosition } from '../systems/postgres/position.ts';
+import { asPosition, type Position } from '../model/position.ts';
+import { lsnTextOfPosition, positionOfLsnText } from '../systems/postgres/position.ts';
 import { namesOf, twoSides, type TwoSides } from './test-support/two-sides.ts';
 
 /** Table `t (id int primary key, v int)` of blue, carried to green one whole transaction after another: a carrier small enough to be beyond doubt. */
@@ -25,14 +25,16 @@ class SmallCarrier implements AsyncDisposable {
   }
 
   #held = false;
+  #reached = asPosition('');
   #idle = Promise.withResolvers<void>();
 
+  /** Where it has come to: it goes on while a position is asked for, and may be past it. */
   readonly stopAt = async (position: Position): Promise<Position> => {
     this.#idle = Promise.withResolvers<void>();
     this.#held = true;
     await this.#idle.promise;
-    await this.#apply(lsnTextOfPosition(position));
-    return position;
+    if (position > this.#reached) await this.#apply(lsnTextOfPosition(position));
+    return position > this.#reached ? position : this.#reached;
   };
 
   readonly resume = async (): Promise<void> => {
@@ -49,11 +51,13 @@ class SmallCarrier implements AsyncDisposable {
 
   async #apply(upTo: string | null): Promise<void> {
     const rows = await this.#sides.blue.query(
-      `select data from pg_logical_slot_get_changes('small_carrier', $1, $2, 'include-xids', '0', 'skip-empty-xacts', '1')`,
+      `select lsn, data from pg_logical_slot_get_changes('small_carrier', $1, $2, 'include-xids', '0', 'skip-empty-xacts', '1')`,
       [upTo, upTo === null ? 20 : null],
     );
     const statements = rows.map(({ data }) => statementOf(must(data, 'data')));
     if (statements.length > 0) await this.#sides.green.query(statements.join(';'));
+    const end = rows.at(-1)?.['lsn'];
+    if (end !== undefined) this.#reached = positionOfLsnText(must(end, 'a place'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
