@@ -73,11 +73,16 @@ test('VACUUM, ANALYZE and rows leave the mark as it is; a session that waits beh
   await blue.query(tables);
   await using ofBlue = new KeptSession({ url: blue.url, applicationName: 'teal-test' });
   const schemas = postgresSchemas({ blue: ofBlue, green: ofBlue }, moving, () => true, []);
-  const before = (await schemas.compare('blue')).mark;
+  // By its state alone a mark may be another one where nothing has changed.
+  const marked = async (): Promise<unknown> => {
+    const { state: _, ...mark } = (await schemas.compare('blue')).mark;
+    return mark;
+  };
+  const before = await marked();
   await blue.query('insert into kept select i, i::text from generate_series(1, 100) i');
   for (const sql of ['vacuum', 'vacuum full kept', 'analyze', 'truncate kept']) await blue.query(sql);
   await blue.query(`create temp table kept_too (id int)`);
-  expect((await schemas.compare('blue')).mark).toEqual(before);
+  expect(await marked()).toEqual(before);
   expect(await schemas.blocked('blue')).toEqual([]);
 
   const holder = await blue.connect();
