@@ -37,6 +37,7 @@ import { mysqlSnapshotKeeper } from '../systems/mysql/snapshot.ts';
 import { originOf } from '../systems/mysql/teal-schema.ts';
 import { familyPolicy } from '../systems/mysql/values/policy.ts';
 import { columnWriter } from '../systems/mysql/values/to-sql.ts';
+import { askIn } from './ask-value.ts';
 import { addressOf } from './address.ts';
 import { SideComparison } from './compare-sides.ts';
 import type { Comparison, ComparisonPorts } from './comparison.ts';
@@ -121,16 +122,7 @@ export class MysqlPair implements DatabasePair {
     return storedTables(this.#options.catalog);
   }
 
-  readonly ask: AskValue = async (side, sql) =>
-    this.#sessions[side].use(async (connection) =>
-      connection.transaction(
-        async () => {
-          const { rows } = await connection.query(sql);
-          return Object.values(rows[0] ?? {})[0] ?? null;
-        },
-        { readOnly: true },
-      ),
-    );
+  readonly ask: AskValue = async (side, sql) => askIn(this.#sessions[side], sql);
 
   repairer(side: Side): Repairer {
     const { url } = this.#options.spec[side];

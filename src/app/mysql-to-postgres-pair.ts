@@ -50,6 +50,7 @@ import { givenSchemaDriver } from '../systems/postgres/schema.ts';
 import { bareSlotStep, fenceStep, tealSchemaStep } from '../systems/postgres/setup-steps.ts';
 import { translatedTarget } from '../sync/translated-target.ts';
 import { translatedRepairer, translatedSide, type SideNames } from '../verify/translated-side.ts';
+import { askIn } from './ask-value.ts';
 import { addressOf } from './address.ts';
 import { SideComparison } from './compare-sides.ts';
 import type { Comparison, ComparisonPorts } from './comparison.ts';
@@ -171,16 +172,7 @@ export class MysqlToPostgresPair implements DatabasePair {
     return computedColumns(this.#mapping);
   }
 
-  readonly ask: AskValue = async (side, sql) => {
-    if (side === 'green') {
-      return this.#green.use(async (connection) =>
-        connection.transaction(async () => firstValue((await connection.query(sql)).rows), { readOnly: true }),
-      );
-    }
-    return this.#blue.use(async (connection) =>
-      connection.transaction(async () => firstValue((await connection.query(sql)).rows), { readOnly: true }),
-    );
-  };
+  readonly ask: AskValue = async (side, sql) => askIn(side === 'green' ? this.#green : this.#blue, sql);
 
   repairer(side: Side): Repairer {
     const { url } = this.#options.spec[side];
@@ -313,10 +305,6 @@ export class MysqlToPostgresPair implements DatabasePair {
       this.#green[Symbol.asyncDispose](),
     ]);
   }
-}
-
-function firstValue(rows: readonly Readonly<Record<string, string | null>>[]): string | null {
-  return Object.values(rows[0] ?? {})[0] ?? null;
 }
 
 /** Both are of one mapping, in its order. */

@@ -63,6 +63,7 @@ import {
   recordedSnapshotKeeper,
   type RecordedSnapshotOptions,
 } from '../systems/postgres/trigger-source/snapshot.ts';
+import { askIn } from './ask-value.ts';
 import { addressOf } from './address.ts';
 import { SideComparison } from './compare-sides.ts';
 import type { Comparison, ComparisonPorts } from './comparison.ts';
@@ -144,16 +145,7 @@ export class PostgresPair implements DatabasePair {
     return storedTables(this.#options.catalog).filter((table) => table.persistence === 'permanent');
   }
 
-  readonly ask: AskValue = async (side, sql) =>
-    this.#sessions[side].use(async (connection) =>
-      connection.transaction(
-        async () => {
-          const { rows } = await connection.query(sql);
-          return Object.values(rows[0] ?? {})[0] ?? null;
-        },
-        { readOnly: true },
-      ),
-    );
+  readonly ask: AskValue = async (side, sql) => askIn(this.#sessions[side], sql);
 
   /** Changes rows of one side under an origin of Teal's: no flow takes them for a client's. */
   repairer(side: Side): Repairer {
