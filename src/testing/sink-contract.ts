@@ -117,6 +117,22 @@ export function sinkContract(open: () => Promise<SinkWorld>): readonly ContractC
       await sink.apply({ steps: [inserts(table, [row])], commit: commitAt(2) });
       await assertRows(world, keyed, [row]);
     },
+    'nor is anything left of a short transaction, whole in one slice, that misses a row': async (world) => {
+      const { sink, tables } = await begun(world, keyed, keyless);
+      await using _ = sink;
+      for (const table of tables) {
+        const row: TextValues = ['7', 'a', '1'];
+        for (const missing of [changes(table, [row], [['7', 'b', '1']]), deletes(table, [row])]) {
+          const steps = [inserts(table, [['9', 'x', '1']]), missing, inserts(table, [['10', 'x', '1']])];
+          assert.equal(await codeOf(sink.apply({ steps, commit: commitAt(2) })), unlocked.missing);
+          assert.deepEqual(await sink.progress(), initial);
+          for (const each of [keyed, keyless]) await assertRows(world, each, []);
+        }
+      }
+      const steps = tables.map((table) => inserts(table, [['7', 'a', '1']]));
+      await sink.apply({ steps, commit: commitAt(2) });
+      for (const each of [keyed, keyless]) await assertRows(world, each, [['7', 'a', '1']]);
+    },
     'a row that is there already is not written over': async (world) => {
       const { sink, tables } = await begun(world, keyed, numbered);
       await using _ = sink;

@@ -87,6 +87,19 @@ describe('exactly one', () => {
     });
   });
 
+  test('short transactions go on where a rule of the target makes several statements of one', async () => {
+    await follow(plain, async (flow) => {
+      await flow.target.query(`create table b (id int);
+        create rule noted as on insert to a do also insert into b values (new.id); alter table a enable always rule noted`);
+      for (let id = 1; id <= 5; id += 1) {
+        await flow.source.query(`insert into a values (${id}, 1)`);
+        await flow.carry();
+      }
+      expect(await rowsOf(flow.target, 'a')).toEqual(await rowsOf(flow.source, 'a'));
+      expect(await rowsOf(flow.target, 'b')).toHaveLength(5);
+    });
+  });
+
   test('transactions that come again are passed over, large ones too', async () => {
     const limits = { rows: 50, bytes: 1 << 20, ms: 5 };
     await follow(

@@ -23,6 +23,7 @@ import { quoteTable } from '../quote.ts';
 import { originSetting } from '../trigger-source/recorder.ts';
 import { cascadeHands } from './cascades.ts';
 import { fit, readCatalogTable, type FittedTable } from './describe.ts';
+import { isShort, provingItself } from './one-trip.ts';
 import { asksOf, stageFromRows, type Expectation, type PlainStep, type SinkAsk, type Stages } from './steps.ts';
 import { PipelineFailure, TargetSession, type Answer } from './target-session.ts';
 
@@ -100,6 +101,13 @@ where stream = $1`;
  */
 const markOrigin = `
 select pg_replication_origin_xact_setup($1::pg_lsn, timestamptz 'epoch' + $2::int8 * interval '1 microsecond')`;
+/** So many, and short transactions go in steps too: a rule of the target's may be why each of them fails. */
+const mostVainTrips = 3;
+const afterCommit: Expectation = Object.freeze({ what: 'session' });
+const commitAsks: readonly SinkAsk[] = [
+  ask('COMMIT'),
+  { ...ask('select pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text'), owner: afterCommit },
+];
 const forceFlush = `update teal.progress set updated_at = now() where stream = $1`;
 
 class PostgresSink implements Sink {
@@ -112,6 +120,8 @@ class PostgresSink implements Sink {
   readonly #newStages = new Set<string>();
   #cascades: CascadeHands;
   #stagesEver = 0;
+  /** Short transactions that had to be done again in steps. */
+  #vainTrips = 0;
   #isOpen = false;
   #durable: Position | undefined;
   /** Commits that may not be on the target's disk yet, oldest first: durable once its WAL is flushed to `lsn`. */
@@ -161,6 +171,7 @@ class PostgresSink implements Sink {
   async apply(slice: ApplySlice): Promise<Position> {
     failpoint('sync.apply.before-statements');
     try {
+      if (slice.commit !== undefined && (await this.#inOneTrip(slice.steps, slice.commit))) return this.#known();
       await this.#perform(slice.steps, slice.commit);
       if (slice.commit !== undefined) {
         failpoint('sync.apply.before-commit');
@@ -273,11 +284,32 @@ class PostgresSink implements Sink {
     ];
   }
 
+  /** A short transaction from its BEGIN to its COMMIT; or false, and nothing of it is done: in steps it tells by name what it met. */
+  async #inOneTrip(steps: readonly SinkStep[], commit: SinkCommit): Promise<boolean> {
+    if (this.#isOpen || this.#vainTrips === mostVainTrips || !isShort(steps)) return false;
+    const asks = [...this.#statements(withoutChoice(steps)), ...this.#progressAsks(commit)].map(provingItself);
+    failpoint('sync.apply.before-commit');
+    let answers: readonly Answer<Expectation>[];
+    try {
+      answers = await this.#session.run([...asks, ...commitAsks]);
+    } catch (error) {
+      if (!(error instanceof PipelineFailure)) throw error;
+      // It is committed: done again it would be there twice.
+      if (error.owner === afterCommit) throw refusal(error as PipelineFailure<Expectation>);
+      this.#vainTrips += 1;
+      await this.#undo();
+      return false;
+    }
+    this.#committed(commit.applied, answers.slice(-commitAsks.length));
+    failpoint('sync.apply.after-commit');
+    return true;
+  }
+
   async #commit(applied: Position): Promise<void> {
-    const [done, lsns] = await this.#run([
-      ask('COMMIT'),
-      ask('select pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text'),
-    ]);
+    this.#committed(applied, await this.#run(commitAsks));
+  }
+
+  #committed(applied: Position, [done, lsns]: readonly Answer<Expectation>[]): void {
     this.#isOpen = false;
     this.#newStages.clear();
     if (done?.command !== 'COMMIT') {
