@@ -9,6 +9,7 @@ import { installKafka } from './servers/install-kafka.ts';
 import { installMysql, mysqlSeries } from './servers/install-mysql.ts';
 import { initialisedMysql } from './servers/mysql-instance.ts';
 import { asPostgresMajor, installPostgres } from './servers/install-postgres.ts';
+import { installPrometheus, promtoolBeside } from './servers/prometheus.ts';
 import { pgTools } from './servers/pg-tools.ts';
 import { failures, summarise, summaryLine, type Summary, type VitestReport } from './test-summary.ts';
 
@@ -37,6 +38,7 @@ async function installServers(): Promise<void> {
   await installMysqlFamily();
   await installKafkaIfPossible();
   await installConnectIfPossible();
+  await installPromtoolIfPossible();
 }
 
 /** Half a gigabyte in all: where one cannot be had, its tests are skipped, which is said here and counted in the last line. */
@@ -62,6 +64,16 @@ async function installKafkaIfPossible(): Promise<void> {
   } catch (error) {
     process.stderr.write(`SKIPPED: the tests on Kafka, which cannot be had here: ${describeError(error)}\n`);
     process.env['TEAL_KAFKA'] = '';
+  }
+}
+
+/** Prometheus is written in Go, and no registry of npm has it: without apt its checks of rules are skipped. */
+async function installPromtoolIfPossible(): Promise<void> {
+  if (process.env['TEAL_PROMTOOL'] !== undefined) return;
+  try {
+    process.env['TEAL_PROMTOOL'] = promtoolBeside(await installPrometheus());
+  } catch (error) {
+    process.stderr.write(`SKIPPED: the checks of promtool, which cannot be had here: ${describeError(error)}\n`);
   }
 }
 

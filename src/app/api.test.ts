@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +9,17 @@ import type { JournalEvent } from '../journal/events.ts';
 import { openJournal, openJournalReader } from '../journal/journal.ts';
 import { runStarted } from '../journal/test-support/events.ts';
 import { problemSchema } from '../server/problems.ts';
-import { commandSchema, dryRunSchema, journalPageSchema, migrationSchema } from '../server/schemas.ts';
+import {
+  commandSchema,
+  differencesSchema,
+  dryRunSchema,
+  journalPageSchema,
+  migrationSchema,
+} from '../server/schemas.ts';
 import { makeCertificates } from '../../test/support/certificates.ts';
+import { sealCertificate } from '../verify/certificate.ts';
+import { keepCertificate } from './keep-certificate.ts';
+import { keepDifferences } from './keep-differences.ts';
 import { newToken, serveApi, type ServeApiOptions, type ServedApi } from './serve-api.ts';
 import { loadSpec } from './load-spec.ts';
 import { askApi, openApiAnswer, type ApiAnswer, type ApiRequest } from './test-support/ask-api.ts';
@@ -203,6 +212,57 @@ describe('what is told', () => {
       approvals: [{ gate, person: 'dba' }],
     });
     expect((await askApi(api.url, { path: '/metrics' })).text).toContain('teal_proxy_up 0');
+  });
+
+  test('probable causes of differences; keys of rows and SQL are for who may operate', async () => {
+    write(runStarted);
+    const table = { schema: 'public', name: 'booked' };
+    const side = { version: '1', address: 'h/shop', position: '0/1', snapshotAt: '2026-01-01T00:00:00.000Z' };
+    const { name } = keepCertificate(
+      stateDir,
+      sealCertificate({
+        format: 'teal-certificate',
+        version: 1,
+        migration: 'shop',
+        flow: 'forward',
+        result: 'differs',
+        precision: 'full',
+        startedAt: '2026-01-01T00:00:00.000Z',
+        durationMs: 1,
+        heldMs: 0,
+        live: { side: 'blue', ...side },
+        other: { side: 'green', ...side },
+        tables: [{ ...table, outcome: 'differs', leftOut: [], differentTypes: [] }],
+        objects: { compared: {}, differences: [] },
+      }),
+    );
+    const told = {
+      cause: 'time zone',
+      what: 'different',
+      says: 'green is +02:00 from blue',
+      confidence: 0.917,
+      count: 10,
+      of: 10,
+      columns: ['at'],
+    } as const;
+    const rows = { examples: [{ id: '4711' }], sql: { blue: 'select 4711', green: 'select 4711' } };
+    const compared = {
+      outcome: 'differs',
+      missing: { blue: 0, green: 0 },
+      different: 10,
+      rows: [],
+      truncated: false,
+    } as const;
+    keepDifferences(stateDir, name, [{ table: 'public.booked', ...compared, causes: [{ ...told, ...rows }] }]);
+    expect(statSync(join(stateDir, 'differences', `${name}.json`)).mode & 0o777).toBe(0o600);
+    const [ada, bob] = [token('ada', 'view'), token('bob', 'operate')];
+    await using api = await served();
+    const causesFor = async (who: string): Promise<unknown> => {
+      const { json } = await askApi(api.url, { path: '/api/v1/differences', token: who });
+      return differencesSchema.parse(json).tables[0]?.causes;
+    };
+    expect(await causesFor(ada)).toEqual([told]);
+    expect(await causesFor(bob)).toEqual([{ ...told, ...rows }]);
   });
 
   test('what failed inside is in the log under its number, and the answer has neither detail nor secret', async () => {

@@ -4,20 +4,18 @@ import { setFlagsFromString } from 'node:v8';
 import { readConfig } from '../carriers/embedded/config.ts';
 import { runMirrorWorker } from '../carriers/embedded/mirror-worker.ts';
 import { runCarrierWorker } from '../carriers/embedded/worker.ts';
-import { isoNow } from '../kernel/clock.ts';
 import { TealError, describeError } from '../kernel/errors.ts';
-import { redact } from '../kernel/redact.ts';
-import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
+import { migrationVariable, sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
 import { composeCarrier, type FlowUrls } from './carrier-parts.ts';
+import { JsonLog } from './json-log.ts';
 import { tryLock } from './process-lock.ts';
 
 /**
  * A carrier worker: `carrier-main.ts <config.json>`, addresses of source and target by the environment. It ends when it is told to (SIGTERM, or `retire` on its
  * control socket), never because whoever started it has gone. Standard error is its log.
  */
-const log = (text: string): void => {
-  process.stderr.write(`${isoNow()} ${redact(text)}\n`);
-};
+const logger = new JsonLog('carrier', process.pid);
+const log = logger.info;
 
 function environment(name: string): string {
   const value = process.env[name];
@@ -41,6 +39,7 @@ setPriority(5);
 
 try {
   const config = await readConfig(process.argv[2] ?? '');
+  logger.of(process.env[migrationVariable] ?? config.migration);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   // The terminal of whoever started it may close; the flow goes on.
@@ -54,6 +53,6 @@ try {
     await runMirrorWorker(config, await composeMirror(config, urls(), log), stop.signal);
   } else await runCarrierWorker(config, await composeCarrier(config, urls(), log), stop.signal);
 } catch (error) {
-  log(describeError(error));
+  logger.error(describeError(error));
   process.exitCode = 1;
 }

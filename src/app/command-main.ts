@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path';
-import { isoNow } from '../kernel/clock.ts';
 import { describeError, isTealError } from '../kernel/errors.ts';
-import { redact } from '../kernel/redact.ts';
 import { keepEnd, readRequest, type KeptRequest } from './command-folder.ts';
 import { cutover, migrate, rollback, verify } from './index.ts';
+import { JsonLog } from './json-log.ts';
+import { loadSpec } from './load-spec.ts';
 import { takeLock } from './process-lock.ts';
 
 /**
@@ -33,20 +33,20 @@ async function run(request: KeptRequest): Promise<unknown> {
   }
 }
 
-function log(text: string): void {
-  process.stderr.write(`${isoNow()} command ${process.pid}: ${redact(text)}\n`);
-}
+const logger = new JsonLog('command', process.pid);
+const log = logger.info;
 
 using _held = await takeLock(join(folder, 'lock'), 'the lock of a command', lockPatienceMs);
 process.on('SIGHUP', () => undefined);
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort(new Error(signal)));
 try {
   const request = await readRequest(folder);
+  logger.of(loadSpec(request.file, process.env).spec.name);
   log(`${request.command} for ${request.by}`);
   await keepEnd(folder, { ok: true, outcome: await run(request) });
   log('ended');
 } catch (error) {
-  log(describeError(error));
+  logger.error(describeError(error));
   await keepEnd(folder, { ok: false, code: isTealError(error) ? error.code : 'TEAL-SERVER-012' });
   process.exitCode = 1;
 }

@@ -142,7 +142,7 @@ function certified({ topic, records, by, outcome, why, digest }: ComparedTopic):
 }
 
 function comparedTopic({ topic, outcome, why }: ComparedTopic): ComparedTable {
-  const none = { missing: { blue: 0, green: 0 }, different: 0, rows: [], truncated: false };
+  const none = { missing: { blue: 0, green: 0 }, different: 0, rows: [], truncated: false, causes: [] };
   if (outcome === 'equal') return { table: topic, outcome: 'equal', ...none };
   return { table: topic, outcome: 'differs', reason: why.join('; '), ...none };
 }

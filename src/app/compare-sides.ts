@@ -16,6 +16,7 @@ import {
 import type { Comparison, ComparisonPorts, Verification } from './comparison.ts';
 import { comparedTables } from './differences.ts';
 import { keepCertificate } from './keep-certificate.ts';
+import { keepDifferences } from './keep-differences.ts';
 import type { DatabasePair } from './pair.ts';
 
 /** Most rows of one table that are repaired one by one: past it a table is better copied again. */
@@ -163,6 +164,8 @@ export class SideComparison implements Comparison {
   #told(live: Side, result: VerifyResult): Verification {
     const { certificate } = result;
     const { name, file } = keepCertificate(this.#options.loaded.stateDir, certificate);
+    const compared = comparedTables(result.tables, live, (side) => this.#options.pair.repairer(side));
+    keepDifferences(this.#options.loaded.stateDir, name, compared);
     const equal = certificate.result === 'equal';
     const rows = certificate.tables.reduce((sum, table) => sum + BigInt(table.rows?.[live] ?? 0), 0n);
     const different = certificate.tables.filter((table) => table.outcome !== 'equal').length;
@@ -186,7 +189,7 @@ export class SideComparison implements Comparison {
     const evidence = equal
       ? `${tables} tables, ${rows} rows, equal (${file})`
       : `${different} of ${tables} tables differ (${file})`;
-    return { verified: { equal, evidence }, live, tables: comparedTables(result.tables, live), result, file };
+    return { verified: { equal, evidence }, live, tables: compared, result, file };
   }
 }
 

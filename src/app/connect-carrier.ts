@@ -6,7 +6,7 @@ import type { FollowMethod } from '../model/follow-method.ts';
 import type { TableSelection } from '../model/table-selection.ts';
 import type { ConnectSpec, SystemName } from '../spec/spec.ts';
 import { flowSource, type Carrier } from '../ports/carrier.ts';
-import { sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
+import { migrationVariable, sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
 import { carrierOverConnect } from './carrier-over-connect.ts';
 import { firstPositionFile } from './first-position.ts';
 import { keptMapping, keptTopics } from './kept-catalog.ts';
@@ -115,6 +115,7 @@ function ownCarrier(options: CarrierConnection): Carrier {
     }),
     environment: (flow) => ({
       [sourceUrlVariable]: options.urls[flowSource(flow)],
+      [migrationVariable]: options.migration,
       [targetUrlVariable]: options.urls[otherSide(flowSource(flow))],
     }),
   });

@@ -50,6 +50,13 @@ export type MigrationEvent =
   | { readonly kind: 'flow'; readonly status: FlowStatus }
   /** The log that a source keeps comes near its limit, or the flow was ended because of it. */
   | ({ readonly kind: 'log' } & LogTold)
+  /** A notification, or a batch of traces, was given up. `to` is the origin of its address, no more of it. */
+  | {
+      readonly kind: 'notice lost';
+      readonly to: string;
+      readonly why: string;
+      readonly code: 'TEAL-APP-030' | 'TEAL-APP-031';
+    }
   /** While rows are copied: what others change in the schema meanwhile. Empty when nothing is left of it. */
   | { readonly kind: 'schema'; readonly differences: readonly string[] };
 

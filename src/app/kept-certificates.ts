@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { tableKey } from '../model/catalog.ts';
 import { openCertificate, type Certificate, type CertificateTable } from '../verify/certificate.ts';
 import { certificatesFolder } from './keep-certificate.ts';
+import type { KeptDifferences } from './keep-differences.ts';
+import type { ToldCause } from './told-causes.ts';
 import { absent } from './wanted.ts';
 
 /** Newest first, by name: it begins with the time. Empty where none was kept. */
@@ -29,10 +31,35 @@ export interface TableDifference {
   readonly missing?: { readonly blue: number; readonly green: number };
   readonly different?: number;
   readonly columns?: Readonly<Record<string, number>>;
+  readonly causes?: readonly (Omit<ToldCause, 'examples' | 'sql'> & Partial<ToldCause>)[];
 }
 
-export function tableDifferences({ tables }: Certificate): readonly TableDifference[] {
-  return tables.flatMap(differenceOf);
+/** `withRows`: causes with the keys and the statements that show them. */
+export function tableDifferences(
+  { tables }: Certificate,
+  kept: KeptDifferences | undefined,
+  withRows: boolean,
+): readonly TableDifference[] {
+  const causes = new Map(kept?.tables.map((each) => [each.table, each.causes] as const));
+  return tables.flatMap((table) =>
+    differenceOf(table).map((difference): TableDifference => {
+      const found = causes.get(difference.table);
+      if (found === undefined) return difference;
+      return { ...difference, causes: withRows ? found : found.map(withoutRows) };
+    }),
+  );
+}
+
+function withoutRows({
+  cause,
+  what,
+  says,
+  confidence,
+  count,
+  of,
+  columns,
+}: ToldCause): Omit<ToldCause, 'examples' | 'sql'> {
+  return { cause, what, says, confidence, count, of, columns };
 }
 
 function differenceOf(table: CertificateTable): readonly TableDifference[] {

@@ -26,6 +26,7 @@ import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
 import { logTold, onceEach } from './log-budget.ts';
 import { deployStepId, receiveStepId } from '../stages/follow/follow-steps.ts';
+import { onlookersOf, type Onlookers } from './onlookers.ts';
 import { openPair } from './open-pair.ts';
 import { openJournalInTurn, runStarted } from './opening.ts';
 import type { Pair } from './pair.ts';
@@ -39,6 +40,8 @@ import { watchSchemas } from './watch-schemas.ts';
 export interface MigrationOptions {
   readonly loaded: LoadedSpec;
   readonly command: string;
+  /** Where the variables of OpenTelemetry are looked up. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly onEvent: (event: MigrationEvent) => void;
   readonly signal: AbortSignal;
   /** Who asks, for the journal. */
@@ -79,11 +82,14 @@ export class Migration implements AsyncDisposable {
   readonly #stages: readonly Stage[];
   readonly #comparison: Comparison;
   readonly #watch: AsyncDisposable;
+  readonly #onlookers: Onlookers;
   readonly #tellLog: ReturnType<typeof onceEach>;
 
-  private constructor(options: MigrationOptions, journal: Journal, pair: Pair, connected: ConnectedRouter) {
+  private constructor(options: MigrationOptions, onlookers: Onlookers, pair: Pair, connected: ConnectedRouter) {
+    const { journal } = onlookers;
     this.#options = options;
     this.#spec = options.loaded.spec;
+    this.#onlookers = onlookers;
     this.#journal = journal;
     this.#pair = pair;
     this.#carrier = options.connectCarrier(pair, options.loaded);
@@ -113,16 +119,18 @@ export class Migration implements AsyncDisposable {
    * Waits for the end of a recovery that the supervisor has begun. Errors: TEAL-JOURNAL-003 another controller, TEAL-APP-001 blockers, those of reaching the systems.
    */
   static async open(options: MigrationOptions): Promise<Migration> {
-    const journal = await openJournalInTurn(options);
+    const onlookers = onlookersOf(await openJournalInTurn(options), options.loaded, options.env, options.onEvent);
+    const { journal } = onlookers;
     try {
       const pair = await openPair(options, journal.state, options.tools);
       if (journal.state.life.phase !== 'finalised') journal.append(runStarted(options));
       const connected = await options.connectRouter(pair, options.loaded);
       // A proxy that starts after the end finds no owner row: a person decides whether it should.
       if (journal.state.life.phase === 'finalised') await connected.leave();
-      return new Migration(options, journal, pair, connected);
+      return new Migration(options, onlookers, pair, connected);
     } catch (error) {
       journal[Symbol.dispose]();
+      await onlookers[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -499,7 +507,9 @@ export class Migration implements AsyncDisposable {
     await this.#watch[Symbol.asyncDispose]();
     await this.#connected.close();
     await this.#pair[Symbol.asyncDispose]();
+    // Whoever comes next need not wait until all are told.
     this.#journal[Symbol.dispose]();
+    await this.#onlookers[Symbol.asyncDispose]();
   }
 }
 

@@ -41,6 +41,7 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
   return Migration.open({
     loaded,
     command: options.command,
+    env: options.env,
     signal: options.signal,
     onEvent: keepingProgress(stateDir, options.onEvent),
     by: options.by ?? whoAmI(),

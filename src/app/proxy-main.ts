@@ -18,7 +18,8 @@ try {
   const [blueUrl = '', greenUrl = ''] = [process.env[blueUrlVariable], process.env[greenUrlVariable]];
   const config = readProxyConfig(JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')));
   const workerEntry = fileURLToPath(programUrl('proxy-worker-main'));
-  const log = (event: string, facts: Readonly<Record<string, unknown>>): void => logger.info(facts, event);
+  const named = logger.child({ migration: config.migration });
+  const log = (event: string, facts: Readonly<Record<string, unknown>>): void => named.info(facts, event);
   const proxy = await startProxyOfPair({ config, blueUrl, greenUrl, workerEntry, log });
   process.on('SIGHUP', () => {});
   let asked = false;

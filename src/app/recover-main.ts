@@ -1,7 +1,6 @@
-import { isoNow } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError } from '../kernel/errors.ts';
-import { redact } from '../kernel/redact.ts';
 import { failureOf } from '../sync/receiver.ts';
+import { JsonLog } from './json-log.ts';
 import { loadSpec } from './load-spec.ts';
 import { recoverCommand } from './opening.ts';
 import { openMigration } from './open-migration.ts';
@@ -12,6 +11,7 @@ import { recoveryLimitMs } from './recover-cut.ts';
  * row says, begins no cut and asks no gate. A controller that is there does it instead. Standard error is its log; a failure is told on standard output as JSON.
  */
 const [, , file = '', stateDir = ''] = process.argv;
+const logger = new JsonLog('recovery', process.pid);
 const signal = AbortSignal.timeout(recoveryLimitMs);
 /** What is neither dumped nor restored needs no programs: a machine without them recovers too. */
 const tools = { major: 0, pgDump: '', pgRestore: '' };
@@ -19,6 +19,7 @@ const tools = { major: 0, pgDump: '', pgRestore: '' };
 async function recover(): Promise<void> {
   // An edit that names another folder would have another migration recovered.
   const loaded = loadSpec(file, process.env);
+  logger.of(loaded.spec.name);
   if (loaded.stateDir !== stateDir) {
     throw new TealError('TEAL-APP-005', `${file} names another state folder now`, { file, stateDir });
   }
@@ -41,7 +42,7 @@ try {
   await recover();
 } catch (error) {
   if (!isTealError(error, 'TEAL-JOURNAL-003')) {
-    process.stderr.write(`${isoNow()} recovery ${process.pid}: ${redact(describeError(error))}\n`);
+    logger.error(describeError(error));
     process.stdout.write(`${JSON.stringify(failureOf(error))}\n`);
     process.exitCode = 1;
   }

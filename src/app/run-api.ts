@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { pino } from 'pino';
+import { loadSpec } from './load-spec.ts';
 import { serveApi, type ServeApiOptions } from './serve-api.ts';
 
 /** Serves the API in this process until SIGTERM or SIGINT. Logs JSON lines to standard output. Errors: those of `serveApi`. */
 export async function runApi(options: Omit<ServeApiOptions, 'log'>): Promise<void> {
-  const logger = pino({ base: { process: 'api' } });
+  const logger = pino({ base: { process: 'api', migration: loadSpec(options.file, options.env).spec.name } });
   const told = new AbortController();
   const stop = (): void => told.abort();
   const hangUp = (): void => undefined;

@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
-import { isoNow, nowMs } from '../kernel/clock.ts';
+import { nowMs } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError } from '../kernel/errors.ts';
-import { redact } from '../kernel/redact.ts';
 import { openJournalReader } from '../journal/journal.ts';
 import { askSides } from './ask-sides.ts';
 import { healthOf } from './gates-of.ts';
 import { rollback } from './index.ts';
+import { JsonLog } from './json-log.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
 import { openJournalInTurn } from './opening.ts';
 import { takeLock } from './process-lock.ts';
@@ -23,9 +23,8 @@ const lockPatienceMs = 3_000;
 /** Who has rolled back, in the journal. */
 const by = 'soak.health';
 
-function log(text: string): void {
-  process.stderr.write(`${isoNow()} soak ${process.pid}: ${redact(text)}\n`);
-}
+const logger = new JsonLog('soak', process.pid);
+const log = logger.info;
 
 /** The file as it is now, unless it is another migration's now. */
 function load(): LoadedSpec {
@@ -41,6 +40,7 @@ async function isWanted(): Promise<boolean> {
 async function watch(signal: AbortSignal): Promise<void> {
   const loaded = load();
   const { spec } = loaded;
+  logger.of(spec.name);
   await using sides = askSides(spec);
   const soaking = async (): Promise<string | undefined> => {
     if (!(await isWanted())) return undefined;
@@ -82,7 +82,7 @@ try {
 } catch (error) {
   // Another has the lock: it does what this one would do.
   if (!isTealError(error, 'TEAL-KERNEL-002')) {
-    log(describeError(error));
+    logger.error(describeError(error));
     process.exitCode = 1;
   }
 }

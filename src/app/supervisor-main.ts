@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { isoNow } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError } from '../kernel/errors.ts';
-import { redact } from '../kernel/redact.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { ConnectSpec } from '../spec/spec.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
 import { connectCarrier } from './connect-carrier.ts';
+import { JsonLog } from './json-log.ts';
 import { takeLock, tryLock } from './process-lock.ts';
 import { isCutTended, runRecovery } from './recover-cut.ts';
 import { isSoakWatched, startSoakWatch } from './soak-process.ts';
@@ -26,9 +26,8 @@ import { startLock, wanted, type Thing } from './wanted.ts';
  * The supervisor of one migration: `supervisor-main.ts <state folder>`, addresses of both sides by the environment. It starts again what ought to run and died,
  * has a cut ended that has lost its controller, and ends when nothing ought to run, or by SIGTERM, which leaves alone what runs. A second one ends at once. Standard error is its log.
  */
-const log = (text: string): void => {
-  process.stderr.write(`${isoNow()} ${redact(text)}\n`);
-};
+const logger = new JsonLog('supervisor', process.pid);
+const log = logger.info;
 
 /** Of a flow by Kafka Connect a task may have failed: it is started again as a worker that has died. */
 const startsAgain: ReadonlySet<string> = new Set(['TEAL-CARRIERS-001', 'TEAL-CARRIERS-014']);
@@ -92,6 +91,7 @@ async function supervise(stateDir: string, signal: AbortSignal): Promise<void> {
   const { [supervisorBlueUrl]: blue = '', [supervisorGreenUrl]: green = '' } = process.env;
   const paths = supervisorPaths(stateDir);
   const ports = compose(stateDir, { blue, green });
+  logger.of((await readSupervisorConfig(paths.config)).carrier.migration);
   let lock: Disposable | undefined = await takeLock(paths.lock, 'the supervisor that was', lockPatienceMs);
   while (lock !== undefined && !signal.aborted) {
     log(`supervisor ${process.pid} runs`);
@@ -113,7 +113,7 @@ try {
 } catch (error) {
   // Another has the lock: it does what this one would do.
   if (!isTealError(error, 'TEAL-KERNEL-002')) {
-    log(describeError(error));
+    logger.error(describeError(error));
     process.exitCode = 1;
   }
 }

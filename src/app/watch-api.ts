@@ -18,6 +18,7 @@ import type { Certificate } from '../verify/certificate.ts';
 import { commandsOf } from './api-commands.ts';
 import { approve, personGates } from './approve.ts';
 import { certificateNames, readCertificate, tableDifferences } from './kept-certificates.ts';
+import { readDifferences } from './keep-differences.ts';
 import { readProgress } from './kept-progress.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { measure, proxySample } from './measure.ts';
@@ -64,6 +65,8 @@ export function watchedBy({ loaded, reload, env, feed, signal }: ApiOfMigration)
     const planned = await planMigration(loaded, AbortSignal.any([signal, AbortSignal.timeout(planLimitMs)]));
     return planned.plan;
   });
+  const differences = sharedAnswer(lookKeptMs, async () => newestDifferences(stateDir, false));
+  const differencesOfRows = sharedAnswer(lookKeptMs, async () => newestDifferences(stateDir, true));
   return {
     metrics,
     plan,
@@ -85,7 +88,7 @@ export function watchedBy({ loaded, reload, env, feed, signal }: ApiOfMigration)
     },
     certificates: sharedAnswer(lookKeptMs, async () => listed(stateDir)),
     certificate: async (name) => readCertificate(stateDir, name),
-    differences: sharedAnswer(lookKeptMs, async () => newestDifferences(stateDir)),
+    differences: async (withRows) => (withRows ? differencesOfRows() : differences()),
     commands: commandsOf({ reload, stateDir, env, signal, state: () => stateOrEmpty(feed) }),
     approvals: async () => personGates(reload(), stateOrEmpty(feed)),
     approve: async ({ gate, comment }, { name }) =>
@@ -141,14 +144,14 @@ function summaryOf(name: string, certificate: Certificate): CertificateSummary {
   };
 }
 
-async function newestDifferences(stateDir: string): Promise<DifferencesAnswer> {
+async function newestDifferences(stateDir: string, withRows: boolean): Promise<DifferencesAnswer> {
   const [newest] = await certificateNames(stateDir);
   const certificate = newest === undefined ? undefined : await readCertificate(stateDir, newest);
   if (newest === undefined || certificate === undefined) return { tables: [], objects: [] };
   return {
     certificate: newest,
     startedAt: certificate.startedAt,
-    tables: tableDifferences(certificate),
+    tables: tableDifferences(certificate, await readDifferences(stateDir, newest), withRows),
     objects: certificate.objects.differences,
   };
 }

@@ -1,5 +1,6 @@
 import type { ComparedTable, DifferentRow } from '../app/differences.ts';
 import type { Verification } from '../app/comparison.ts';
+import type { ToldCause } from '../app/told-causes.ts';
 import { wordsOf } from '../kernel/vocabulary.ts';
 import { tone, wrap } from './print.ts';
 
@@ -18,6 +19,7 @@ export interface Verified {
 }
 
 const rowsShown = 20;
+const causesShown = 3;
 const statementsShown = 40;
 
 export function renderVerified(verified: Verified): string {
@@ -63,7 +65,16 @@ function renderTable(table: ComparedTable): readonly string[] {
     `${tone('bold', table.table)}: ${told.join(', ')}`,
     ...shown.map(renderRow),
     ...(rest > 0 ? [`  … and ${rest} more`] : []),
+    ...table.causes.slice(0, causesShown).flatMap((cause) => renderCause(cause)),
   ];
+}
+
+/** What probably happened, and what to look at on either side to see it. */
+function renderCause({ cause, what, columns, says, count, of, confidence, sql }: ToldCause): readonly string[] {
+  const sure = `${Math.floor(confidence * 100)}%`;
+  const text = `probably ${cause} (${columns.join(', ')}): ${says}; ${count} of ${of} ${what}, ${sure} sure`;
+  const look = sql.blue === sql.green ? [sql.blue] : [`on blue: ${sql.blue}`, `on green: ${sql.green}`];
+  return [tone('yellow', wrap(text, 78, '  ')), ...look.map((line) => `      ${oneLine(line, 2_000)}`)];
 }
 
 /** On one line, to be searched for; keys are as long as they are. */
@@ -73,9 +84,9 @@ function renderRow({ key, what, columns }: DifferentRow): string {
 }
 
 /** A key may hold control characters: none of them reaches the terminal. */
-function oneLine(value: string): string {
+function oneLine(value: string, longest = 60): string {
   const plain = /[^\p{L}\p{N}\p{P}\p{S} ]/u.test(value) ? JSON.stringify(value).replaceAll(/\p{C}/gu, '?') : value;
-  return plain.length > 60 ? `${plain.slice(0, 59)}…` : plain;
+  return plain.length > longest ? `${plain.slice(0, longest - 1)}…` : plain;
 }
 
 const notRepaired = Object.freeze({

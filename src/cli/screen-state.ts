@@ -99,9 +99,16 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
     }
     case 'log':
       return withNote(state, event.text);
+    case 'notice lost':
+      return withNote(state, lostText(event));
     case 'schema':
       return { ...state, schema: event.differences };
   }
+}
+
+export function lostText({ to, why, code }: Extract<MigrationEvent, { kind: 'notice lost' }>): string {
+  const what = code === 'TEAL-APP-030' ? 'a notification' : 'traces';
+  return `${what} for ${to} given up: ${why} (${code})`;
 }
 
 /** What a cut has cost its clients; undefined when a crash lay between. */

@@ -2,7 +2,15 @@ import { createLogUpdate } from 'log-update';
 import { isoNow } from '../kernel/clock.ts';
 import type { MigrationEvent } from '../app/events.ts';
 import { jsonText, tone, type Tone } from './print.ts';
-import { advanceScreen, comparedText, emptyScreen, pauseText, track, type ScreenState } from './screen-state.ts';
+import {
+  advanceScreen,
+  comparedText,
+  emptyScreen,
+  lostText,
+  pauseText,
+  track,
+  type ScreenState,
+} from './screen-state.ts';
 
 export interface Screen extends Disposable {
   show(event: MigrationEvent): void;
@@ -117,6 +125,8 @@ export function plainLine(event: MigrationEvent): string | undefined {
       return `${event.migration}: ${event.live} is live${event.phase === event.live ? '' : ` (${event.phase})`}`;
     case 'log':
       return `log: ${event.text}`;
+    case 'notice lost':
+      return lostText(event);
     case 'schema':
       return event.differences.length === 0 ? 'schema: both sides fit' : `schema: ${event.differences.join('; ')}`;
     case 'step started':

@@ -27,7 +27,7 @@ export interface Journal extends Disposable {
    * As `append` of one, but for that it is synced with the next record that is appended, or when the journal is closed: for what follows from an earlier record and is asked again where
    * it is missing. Lost with the power it is what a crash a moment earlier had left.
    */
-  appendUnsynced(event: JournalEvent): void;
+  appendUnsynced(event: JournalEvent): readonly JournalRecord[];
   /** Records after a sequence number, oldest first. */
   records(afterSeq?: number): readonly JournalRecord[];
 }
@@ -119,11 +119,11 @@ class SqliteJournal implements Journal {
     return this.#chain.state;
   }
 
-  appendUnsynced(event: JournalEvent): void {
+  appendUnsynced(event: JournalEvent): readonly JournalRecord[] {
     // Of a log of SQLite that is synced at checkpoints only, what is synced at a commit is all that was written before it.
     this.#database.exec('PRAGMA synchronous = NORMAL');
     try {
-      this.append(event);
+      return this.append(event);
     } finally {
       this.#database.exec('PRAGMA synchronous = FULL');
     }

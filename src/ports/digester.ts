@@ -169,7 +169,22 @@ export interface TableRepair {
   readonly changes: readonly RowRepair[];
 }
 
+/** Which rows are to be shown. Nothing else than one of the two: rows by their keys, or those of a stretch or a value of one column. */
+export interface RowLook {
+  /** Shown beside the key. */
+  readonly columns: readonly string[];
+  /** In the order of the table's key. */
+  readonly keys?: readonly TextValues[];
+  readonly where?: RowCondition;
+}
+
+export type RowCondition =
+  | { readonly column: string; readonly is: string | null }
+  | { readonly column: string; readonly from: string; readonly to?: string };
+
 export interface Repairer {
+  /** A SELECT that shows these rows on this side. As `render`, it holds rows' values. */
+  show(table: DigestTable, look: RowLook): string;
   /** SQL with literals, for a file or a terminal that asked for it: it holds rows' values. Never for a log. */
   render(repairs: readonly TableRepair[]): readonly string[];
   /**

@@ -52,7 +52,8 @@ export interface Watched {
   readonly certificates: () => Promise<CertificatesAnswer>;
   /** Undefined when there is none of that name. */
   readonly certificate: (name: string) => Promise<CertificateAnswer | undefined>;
-  readonly differences: () => Promise<DifferencesAnswer>;
+  /** `withRows`: with keys of rows, and statements that show them. */
+  readonly differences: (withRows: boolean) => Promise<DifferencesAnswer>;
   readonly approvals: () => Promise<readonly Approval[]>;
   /** `added` is false where somebody had said yes already. */
   readonly approve: (
@@ -157,7 +158,9 @@ function readingRoutes(app: OpenAPIHono<ApiEnvironment>, { watched, journal, eve
     if (certificate === undefined) throw new TealError('TEAL-SERVER-009', 'no such certificate');
     return context.json(certificate, 200);
   });
-  app.openapi(routes.differencesRoute, async (context) => context.json(await watched.differences(), 200));
+  app.openapi(routes.differencesRoute, async (context) =>
+    context.json(await watched.differences(context.var.caller.roles.includes('operate')), 200),
+  );
   app.openapi(routes.approvalsRoute, async (context) => context.json({ approvals: await watched.approvals() }, 200));
   app.openapi(
     routes.metricsRoute,

@@ -1,10 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { journalEvent } from '../journal/events.ts';
+import { differenceCauses } from '../model/difference-causes.ts';
 import type { Role } from './tokens.ts';
 
 /**
- * What the API says, as schema values: the same ones check a request, type the code and make /openapi.json. Names, counts, positions and durations; never a row's
- * values, never a secret. Version 1 of them only grows: a client passes over what it does not know.
+ * What the API says, as schema values: the same ones check a request, type the code and make /openapi.json. Names, counts, positions and durations; never a
+ * secret, and of rows nothing but the keys that `operate` may see with the causes of differences. Version 1 of them only grows: a client passes over what it does not know.
  */
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();
@@ -223,6 +224,32 @@ export const certificateSchema = z
   })
   .openapi('Certificate');
 
+const causeSchema = z
+  .strictObject({
+    cause: z
+      .enum(differenceCauses)
+      .describe(
+        'of values; then of where rows stand: since a time or a number, in one stretch, with one value in common',
+      ),
+    what: z.enum(['missing on blue', 'missing on green', 'different']),
+    says: z.string().describe('in words, with no value of a row'),
+    confidence: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe(
+        'of values: how likely the next row that differs in this column shows the same, (count + 1) / (differing + 2); of where rows stand: 1 less the chance that they stand so by accident',
+      ),
+    count: count.describe('rows that it explains; one may be counted by several causes'),
+    of: count.describe('rows of this kind that were described, at most 10 000 a table'),
+    columns: list(z.string()),
+    examples: list(z.record(z.string(), z.string().nullable()).readonly())
+      .optional()
+      .describe('keys of some, by column; for the role `operate`'),
+    sql: perSide(z.string()).optional().describe('one SELECT a side that shows the rows; for the role `operate`'),
+  })
+  .readonly();
+
 export const differencesSchema = z
   .strictObject({
     certificate: z
@@ -238,6 +265,7 @@ export const differencesSchema = z
         missing: perSide(count).optional(),
         different: count.optional(),
         columns: z.record(z.string(), count).readonly().optional(),
+        causes: list(causeSchema).optional().describe('the surest and widest first; absent where none was found'),
       }),
     ),
     objects: list(z.strictObject({ kind: z.string(), name: z.string(), what: z.string() })),

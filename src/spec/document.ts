@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { gateDocument } from './gate-document.ts';
+import { notifyDocument } from './notify.ts';
 import { parseSize, sizePattern } from './units.ts';
 import { duration, share, text } from './words.ts';
 
@@ -419,6 +420,7 @@ export const specDocument = z.strictObject({
   shadow: shadow.optional(),
   cutover: cutover.prefault({}),
   soak: soak.prefault({}),
+  notify: notifyDocument.optional(),
   finalise: z
     .strictObject({
       after: duration.default(0),

@@ -5,6 +5,7 @@ import { expandEnvironment, type Environment } from './environment.ts';
 import type { Mistake } from './mistakes.ts';
 import { mistakesOfGates } from './gate-mistakes.ts';
 import { mistakesOfPair } from './pair-mistakes.ts';
+import { readWebhooks } from './notify.ts';
 import { placesOf, type Places } from './places.ts';
 import { schemaMistakes } from './schema-mistakes.ts';
 import { normalForm, type Spec } from './spec.ts';
@@ -66,9 +67,18 @@ function parseNested(text: string, options: ParseOptions): ParsedSpec {
   const pairMistakes = mistakesOfPair(plain, places);
   const told = parsed.success ? [] : schemaMistakes(parsed.error, plain, places);
   const gateMistakes = mistakesOfGates(before, places);
-  const mistakes = [...syntax, ...unset, ...told, ...urlMistakes, ...pairMistakes, ...gateMistakes];
+  const webhooks = readWebhooks(plain, before, options.readText, places);
+  const mistakes = [
+    ...syntax,
+    ...unset,
+    ...told,
+    ...urlMistakes,
+    ...pairMistakes,
+    ...gateMistakes,
+    ...webhooks.mistakes,
+  ];
   if (!parsed.success || mistakes.length > 0) return failed(mistakes);
-  return { ok: true, spec: normalForm(parsed.data, urls, options.folder) };
+  return { ok: true, spec: normalForm(parsed.data, { ...urls, notify: webhooks.urls }, options.folder) };
 }
 
 /** What would take the parser minutes; undefined for anybody's file. */

@@ -4,6 +4,7 @@ import type { FollowMethod, PollSettings } from '../model/follow-method.ts';
 import { dnsTypeOf, readDnsKey, readDnsServer, withoutDot, type DnsKeySpec } from './dns-words.ts';
 import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
+import { notifyOf, printableNotify, type NotifySpec } from './notify.ts';
 import { readPlace } from './place.ts';
 import type { Urls } from './urls.ts';
 import { gateOf, outsideGateOf, printableGate, type GateSpec, type OutsideGate } from './gates.ts';
@@ -189,6 +190,8 @@ export interface Spec {
     readonly gates: readonly GateSpec[];
     readonly sequenceHeadroom: number;
   };
+  /** Absent: nobody is told. */
+  readonly notify?: readonly NotifySpec[];
   readonly soak: {
     readonly forMs: number;
     /** What green must go on answering with yes. */
@@ -205,7 +208,11 @@ export interface Spec {
 }
 
 /** `urls` are read already: the environment and files are the caller's. */
-export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spec {
+export function normalForm(
+  document: SpecDocument,
+  urls: Urls & { readonly notify?: readonly string[] },
+  folder = '',
+): Spec {
   const { traffic, follow, cutover } = document;
   const families = { blue: familyOf(document.blue.system), green: familyOf(document.green.system) };
   const colon = traffic.listen.lastIndexOf(':');
@@ -263,6 +270,7 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
       failures: document.soak.failures,
       onFailure: document.soak.onFailure,
     },
+    ...notifyOf(document.notify, urls.notify ?? []),
     finalise: { afterMs: document.finalise.after, blue: document.finalise.blue },
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
@@ -427,6 +435,7 @@ export function printableSpec(spec: Spec): Spec {
     ...(spec.connect === undefined ? {} : { connect: printableConnect(spec.connect) }),
     cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate) },
     soak: { ...spec.soak, health: spec.soak.health.map(printableGate) },
+    ...(spec.notify === undefined ? {} : { notify: spec.notify.map(printableNotify) }),
   };
 }
 

@@ -50,6 +50,7 @@ const differs: TableOutcome = {
     different: 2,
     columns: { price: 2 },
     kept: [],
+    equal: [],
     truncated: false,
   },
 };

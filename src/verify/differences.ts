@@ -1,5 +1,6 @@
 import { must } from '../kernel/assert.ts';
 import type { DigestReader, DigestTable, EntryFilter, TextValues } from '../ports/digester.ts';
+import { evidenceOf, seenOf, type RowEvidence } from './causes/evidence.ts';
 import { mergeEntries, type KeyDifference } from './merge.ts';
 import type { TablePair } from './pair-tables.ts';
 
@@ -10,6 +11,7 @@ export type RowDifference =
       readonly on: 'live' | 'other';
       readonly key: TextValues;
       readonly values?: TextValues;
+      readonly evidence: RowEvidence;
     }
   | {
       readonly kind: 'different';
@@ -17,6 +19,7 @@ export type RowDifference =
       readonly columns: readonly string[];
       readonly live?: TextValues;
       readonly other?: TextValues;
+      readonly evidence: RowEvidence;
     };
 
 export interface TableDifferences {
@@ -26,6 +29,8 @@ export interface TableDifferences {
   /** How often each column differs, among the kept ones. */
   readonly columns: Readonly<Record<string, number>>;
   readonly kept: readonly RowDifference[];
+  /** Some rows of the table that are the same on both sides, as `seenOf`: what rows that differ have in common says little unless these have it not. */
+  readonly equal: readonly RowEvidence['seen'][];
   /** There are more than were kept. The counts are of all. */
   readonly truncated: boolean;
 }
@@ -45,6 +50,8 @@ interface Found {
 }
 
 const rowsAtOnce = 100;
+/** Hashes have no order of their own: the first of a bucket are drawn at random. */
+const equalLookedAt = 200;
 
 /** Reads the rows in question on both sides and says which of them differ, and how. Memory is bounded by `keep`. */
 export async function findDifferences(
@@ -55,11 +62,15 @@ export async function findDifferences(
 ): Promise<TableDifferences> {
   const counts = { missingOnLive: 0, missingOnOther: 0, different: 0 };
   const found: Found[] = [];
+  const equal: string[] = [];
   let all = 0;
   const entries = mergeEntries(
     live.entries(pair.live, options.filter),
     other.entries(pair.other, options.filter),
     options.keep,
+    ({ locator }) => {
+      if (equal.length < equalLookedAt) equal.push(locator);
+    },
   );
   for await (const difference of entries) {
     const both = Math.min(difference.live.count, difference.other.count);
@@ -74,7 +85,14 @@ export async function findDifferences(
   for (let start = 0; start < found.length; start += rowsAtOnce) {
     kept.push(...(await describe(pair, live, other, found.slice(start, start + rowsAtOnce), options.values)));
   }
-  return { ...counts, columns: countColumns(kept), kept, truncated: all > kept.length };
+  const beside = kept.length === 0 || equal.length === 0 ? [] : await live.rows(pair.live, equal);
+  return {
+    ...counts,
+    columns: countColumns(kept),
+    kept,
+    equal: beside.map((row) => seenOf(pair.live, row)),
+    truncated: all > kept.length,
+  };
 }
 
 /** Rows of one key, side by side as far as both have one. */
@@ -123,12 +141,13 @@ function describeRow(
   withValues: boolean,
 ): RowDifference {
   const key = keyValues(pair.live, must(live ?? other, 'a row that differs'));
+  const evidence = evidenceOf(pair.live, live, other);
   if (live === undefined || other === undefined) {
     const values = withValues ? { values: must(live ?? other, 'a row that differs') } : {};
-    return { kind: 'missing', on: live === undefined ? 'live' : 'other', key, ...values };
+    return { kind: 'missing', on: live === undefined ? 'live' : 'other', key, ...values, evidence };
   }
   const columns = pair.live.columns.flatMap(({ name }, index) => (live[index] === other[index] ? [] : [name]));
-  return { kind: 'different', key, columns, ...(withValues ? { live, other } : {}) };
+  return { kind: 'different', key, columns, ...(withValues ? { live, other } : {}), evidence };
 }
 
 /** The values of the key's columns; of all columns where there is no key. */

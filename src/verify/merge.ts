@@ -17,12 +17,14 @@ export type EntryPages = AsyncIterable<readonly DigestEntry[]>;
 
 /**
  * Walks two sides' entries, both in the order of (key, row), and yields the keys where they differ. Multisets: what stands twice on one side and once on
- * the other is a surplus of one. Memory: two pages, and the locators of one key.
+ * the other is a surplus of one. Memory: two pages, and the locators of one key. `onEqual` is told the live side's entry of each
+ * row that both have.
  */
 export async function* mergeEntries(
   live: EntryPages,
   other: EntryPages,
   maxLocators: number,
+  onEqual?: (entry: DigestEntry) => void,
 ): AsyncGenerator<KeyDifference, void, undefined> {
   await using a = new EntryCursor(live);
   await using b = new EntryCursor(other);
@@ -36,6 +38,7 @@ export async function* mergeEntries(
       open = undefined;
     }
     if (order === 0) {
+      if (entry !== undefined) onEqual?.(entry);
       await a.advance();
       await b.advance();
       continue;

@@ -44,7 +44,8 @@ async function settled(outcome: TableOutcome, options: VerifyMovingOptions): Pro
   const { kept } = outcome.differences;
   const again = await lookAgain(pair, kept, options);
   const different = kept.filter((_, index) => again[index] === 'different');
-  if (different.length > 0) return { ...told, outcome: 'differs', differences: differencesOf(different) };
+  if (different.length > 0)
+    return { ...told, outcome: 'differs', differences: differencesOf(different, outcome.differences) };
   const unsettled = again.filter((each) => each === 'unsettled').length;
   if (unsettled > 0)
     return {
@@ -111,7 +112,7 @@ function shared(wait: VerifyMovingOptions['waitApplied']): VerifyMovingOptions['
   };
 }
 
-function differencesOf(kept: readonly RowDifference[]): TableDifferences {
+function differencesOf(kept: readonly RowDifference[], { equal }: TableDifferences): TableDifferences {
   const missingOn = (side: 'live' | 'other'): number =>
     kept.filter((row) => row.kind === 'missing' && row.on === side).length;
   return {
@@ -120,6 +121,7 @@ function differencesOf(kept: readonly RowDifference[]): TableDifferences {
     different: kept.filter(({ kind }) => kind === 'different').length,
     columns: countColumns(kept),
     kept,
+    equal,
     truncated: false,
   };
 }

@@ -100,6 +100,7 @@ test('a row that was changed since is not overwritten: nothing is', async () => 
   await using sides = await spoilt();
   const repairer = postgresRepairer({ url: sides.green.url });
   const late: Repairer = {
+    show: () => '',
     render: () => [],
     apply: async (repairs, signal) => {
       await sides.green.query(`update keyed set n = 99 where id = 7`);

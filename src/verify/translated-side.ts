@@ -6,6 +6,7 @@ import type {
   DigestTable,
   HeldSnapshot,
   Repairer,
+  RowLook,
   RowRepair,
   SideAccess,
   TableRepair,
@@ -41,9 +42,20 @@ export function translatedRepairer(repairer: Repairer, { ofOther }: Pick<SideNam
       ),
     }));
   return Object.freeze({
+    show: (table: DigestTable, look: RowLook) =>
+      repairer.show(digestTable(table, ofOther), lookIn(ofOther, table, look)),
     render: (repairs: readonly TableRepair[]) => repairer.render(inNames(repairs)),
     apply: async (repairs: readonly TableRepair[], signal: AbortSignal) => repairer.apply(inNames(repairs), signal),
   });
+}
+
+function lookIn(names: Names, table: DigestTable, look: RowLook): RowLook {
+  const { columns, where } = look;
+  return {
+    ...look,
+    columns: columns.map((column) => columnIn(names, table, column)),
+    ...(where === undefined ? {} : { where: { ...where, column: columnIn(names, table, where.column) } }),
+  };
 }
 
 function translatedSnapshot(snapshot: HeldSnapshot, names: Names): HeldSnapshot {

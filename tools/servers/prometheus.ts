@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { waitFor } from '../../src/kernel/clock.ts';
 import { TealError } from '../../src/kernel/errors.ts';
 import { cachedFolder } from './cache.ts';
@@ -37,6 +37,11 @@ export async function installPrometheus(): Promise<string> {
     await runProgram(join(building, program), ['--version']);
   });
   return join(folder, program);
+}
+
+/** The program that checks rules, of the same package. */
+export function promtoolBeside(prometheus: string): string {
+  return join(dirname(prometheus), 'promtool');
 }
 
 /** A server of its own on loopback. It ends with this process, however that ends (see watcher.ts), and its data go with it. */

@@ -19,7 +19,7 @@ export function verifyCommand(program: Command): void {
     .command('verify')
     .summary('compare both sides at one position, and keep the certificate')
     .description(
-      'Compares every row of every table at one position of the live side while writes go on. Tells what differs by table, key and column, and prints the SQL that would make the other side equal to the live one.',
+      'Compares every row of every table at one position of the live side while writes go on. Tells what differs by table, key and column, and why, probably; and prints the SQL that would make the other side equal to the live one.',
     )
     .option('--fix', 'repair the side that is not live, then compare again', false)
     .option('--out <path>', "write the repair's SQL there (mode 0600) in place of printing it")

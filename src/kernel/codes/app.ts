@@ -66,4 +66,22 @@ export const appCodes = {
     retry: 'never',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-030': {
+    summary: 'A notification was given up',
+    happened:
+      'A webhook of `notify` in the file did not take what it was told: it could not be reached, or answered with an error, several times. The migration went on; the journal has what would have been told.',
+    doThis:
+      'The address (without its path) and the answer are in the message. Mend the URL, or ask whoever runs the service; the next notification is tried anew.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-031': {
+    summary: 'Traces were given up',
+    happened:
+      'The collector that the variables of OpenTelemetry name did not take spans: it could not be reached, answered with an error several times, or is asked for in a protocol that Teal does not speak. The migration went on; the journal has all that the spans are made of.',
+    doThis:
+      'The address (without its path) and the answer are in the message. Teal sends OTLP as JSON over HTTP: name an endpoint that takes it (port 4318 of a collector), or unset OTEL_EXPORTER_OTLP_ENDPOINT.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;

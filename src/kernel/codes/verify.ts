@@ -56,4 +56,12 @@ export const verifyCodes = {
     retry: 'never',
     dataMayDiffer: 'yes',
   },
+  'TEAL-VERIFY-010': {
+    summary: 'The kept causes of differences cannot be read',
+    happened:
+      'The file beside a certificate that says why rows differ (`differences/` of the state folder) is damaged, or of a newer Teal. The certificate is not touched by it.',
+    doThis: 'Verify again: the newest comparison is the one that counts. Or run the version of Teal that wrote it.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
 } as const satisfies Record<`TEAL-VERIFY-${number}`, ErrorEntry>;

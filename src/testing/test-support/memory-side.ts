@@ -170,6 +170,7 @@ function repairerOf(database: MemoryDatabase, fault: SideFault | undefined): Rep
   const each = (repairs: readonly TableRepair[]): readonly Rendered[] =>
     repairs.flatMap(({ table, changes }) => changes.map((change) => ({ table: table.name, change })));
   return {
+    show: ({ name }, look) => JSON.stringify({ table: name, look }),
     render: (repairs) => {
       const lines = each(repairs).map((one) => JSON.stringify(one));
       return fault === 'renders less' ? lines.slice(1) : lines;

@@ -1,7 +1,8 @@
 import { must } from '../../../kernel/assert.ts';
 import { TealError } from '../../../kernel/errors.ts';
 import { tableKey, type TableName } from '../../../model/catalog.ts';
-import type { DigestTable, Repairer, RowRepair, TableRepair, TextValues } from '../../../ports/digester.ts';
+import type { DigestTable, Repairer, RowLook, RowRepair, TableRepair, TextValues } from '../../../ports/digester.ts';
+import { selectRows } from '../../../ports/show-rows.ts';
 import { untilAborted } from '../../../kernel/kept-session.ts';
 import { connect, type MysqlConnection } from '../connection.ts';
 import { originVariable } from '../trigger-source/names.ts';
@@ -31,6 +32,12 @@ export interface MysqlRepairerOptions {
 /** Repairs rows of one server. Foreign keys stay out of it; triggers do not, and must not be there (the assessment looks). */
 export function mysqlRepairer(options: MysqlRepairerOptions): Repairer {
   return Object.freeze({
+    show: (table: DigestTable, look: RowLook) =>
+      selectRows(table, look, {
+        table: quoteTable,
+        name: quoteIdent,
+        literal: (column, text) => columnOf(options, table, column).literal(Buffer.from(text)),
+      }),
     render: (repairs: readonly TableRepair[]) => [
       'set names utf8mb4;',
       `set time_zone = '+00:00';`,

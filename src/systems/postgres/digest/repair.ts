@@ -1,7 +1,8 @@
 import { must } from '../../../kernel/assert.ts';
 import { TealError } from '../../../kernel/errors.ts';
 import { tableKey } from '../../../model/catalog.ts';
-import type { DigestTable, Repairer, RowRepair, TableRepair, TextValues } from '../../../ports/digester.ts';
+import type { DigestTable, Repairer, RowLook, RowRepair, TableRepair, TextValues } from '../../../ports/digester.ts';
+import { selectRows, type SqlWords } from '../../../ports/show-rows.ts';
 import { connect, type PgConnection } from '../connection.ts';
 import { quoteIdent, quoteLiteral, quoteTable } from '../quote.ts';
 import { originSetting } from '../trigger-source/recorder.ts';
@@ -20,10 +21,18 @@ export interface PostgresRepairerOptions {
  */
 export function postgresRepairer(options: PostgresRepairerOptions): Repairer {
   return Object.freeze({
+    show: (table: DigestTable, look: RowLook) => selectRows(table, look, words),
     render: (repairs: readonly TableRepair[]) => render(options.origin, repairs),
     apply: async (repairs: readonly TableRepair[], signal: AbortSignal) => apply(options, repairs, signal),
   });
 }
+
+/** A literal takes the type of the column that it is compared with. */
+const words: SqlWords = {
+  table: quoteTable,
+  name: quoteIdent,
+  literal: (_, text) => quoteLiteral(text).trim(),
+};
 
 /** The declared type of a column, for a cast of its text. */
 export function typeOf(table: DigestTable, name: string): string {
