@@ -4,6 +4,7 @@ import { TealError, isTealError } from '../kernel/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { isCutOpen, liveSide, unexplainedRollback, type MigrationState } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
+import type { Served } from '../model/served.ts';
 import { tellsAll } from '../model/follow-method.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
@@ -22,6 +23,7 @@ import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
 import { gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
+import { keepFigures } from './kept-figures.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
 import { logTold, onceEach } from './log-budget.ts';
@@ -58,6 +60,8 @@ export interface ConnectedRouter {
   readonly router: Router;
   /** Where reads of clients can be compared. */
   readonly shadow?: ShadowReads;
+  /** Where what clients meet is counted, by side. */
+  readonly figures?: () => Promise<Readonly<Record<Side, Served>>>;
   stop(): Promise<void>;
   /** It runs on, and is not started again should it die. */
   leave(): Promise<void>;
@@ -415,10 +419,18 @@ export class Migration implements AsyncDisposable {
       };
     }
     await this.#moveGroups('green');
+    await this.#keepFigures();
     const { noWayBack } = await this.#cutOver();
     if (noWayBack !== undefined) throw noWayBack;
     await this.#watchSoak();
     return this.#done();
+  }
+
+  /** Of blue, while it is live: beside them green is judged. */
+  async #keepFigures(): Promise<void> {
+    const { figures } = this.#connected;
+    if (figures === undefined || this.#spec.soak.rollBackOn.length === 0) return;
+    keepFigures(this.#journal, (await figures()).blue);
   }
 
   /** Before a cut, all that are not there yet: those who read go first. */

@@ -193,6 +193,8 @@ export interface Spec {
     readonly forMs: number;
     /** What green must go on answering with yes. */
     readonly health: readonly OutsideGate[];
+    /** What clients may meet on green, beside what they met on blue. */
+    readonly rollBackOn: readonly FigureSpec[];
     readonly everyMs: number;
     /** How often in a row one is answered with no before anything is done. */
     readonly failures: number;
@@ -203,6 +205,11 @@ export interface Spec {
   /** From MySQL or MariaDB to PostgreSQL; absent where the file says nothing of it. */
   readonly mapping?: NonNullable<SpecDocument['mapping']>;
 }
+
+/** `above`: a share of all, 0 to 1. */
+export type FigureSpec =
+  | { readonly kind: 'errors'; readonly above: number; readonly atLeast: number }
+  | { readonly kind: 'latency'; readonly percentile: number; readonly times: number; readonly atLeast: number };
 
 /** `urls` are read already: the environment and files are the caller's. */
 export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spec {
@@ -259,6 +266,7 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     soak: {
       forMs: document.soak.for,
       health: document.soak.health.map(outsideGateOf),
+      rollBackOn: document.soak.rollBackOn.map(figureOf),
       everyMs: document.soak.every,
       failures: document.soak.failures,
       onFailure: document.soak.onFailure,
@@ -267,6 +275,12 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
+}
+
+function figureOf({ errorRate, p50, p95, p99, atLeast }: SpecDocument['soak']['rollBackOn'][number]): FigureSpec {
+  if (errorRate !== undefined) return { kind: 'errors', above: errorRate, atLeast };
+  const [percentile, times] = p50 !== undefined ? [0.5, p50] : p95 !== undefined ? [0.95, p95] : [0.99, p99 ?? 1];
+  return { kind: 'latency', percentile, times, atLeast };
 }
 
 function shadowOf({ shadow }: SpecDocument): Pick<Spec, 'shadow'> {

@@ -8,6 +8,7 @@ import { waitFor } from '../../kernel/clock.ts';
 import { isTealError, TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
 import type { Side } from '../../model/catalog.ts';
+import type { Served } from '../../model/served.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import type { CaptureTally, Capturing } from '../../ports/capture.ts';
 import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
@@ -76,6 +77,11 @@ export class ProxyRouter implements Router {
 
   async stats(): Promise<ProxyStats> {
     return this.#ask<ProxyStats>({ op: 'stats' });
+  }
+
+  /** Beyond the port: what clients have met on each side since the proxy began. */
+  async figures(): Promise<Readonly<Record<Side, Served>>> {
+    return this.#ask<Readonly<Record<Side, Served>>>({ op: 'figures' });
   }
 
   /** Whose proxy it is. It may be another migration's: see `mismatchOf`. */

@@ -9,6 +9,7 @@ export const requestSchema = z.discriminatedUnion('op', [
   z.strictObject({ id: z.int(), op: z.literal('read') }),
   z.strictObject({ id: z.int(), op: z.literal('about') }),
   z.strictObject({ id: z.int(), op: z.literal('stats') }),
+  z.strictObject({ id: z.int(), op: z.literal('figures') }),
   z.strictObject({ id: z.int(), op: z.literal('look') }),
   z.strictObject({ id: z.int(), op: z.literal('warm') }),
   z.strictObject({

@@ -135,6 +135,8 @@ export async function direct(hub: Directing, words: DirectingWords): Promise<unk
       return hub.read();
     case 'stats':
       return hub.stats();
+    case 'figures':
+      return hub.figures();
     case 'look':
       return hub.look();
     case 'warm':

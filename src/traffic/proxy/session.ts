@@ -35,6 +35,9 @@ import { UnitCopy } from './unit-copy.ts';
 import { UnitDiscard } from './unit-discard.ts';
 import { telling, Units } from './units.ts';
 
+/** Messages with which a unit is whole, so that its answer can end. */
+const ending: ReadonlySet<number> = new Set([frontend.query, frontend.sync, frontend.functionCall]);
+
 /**
  * One client and its backend of the moment. While the gate is open, bytes pass in both directions as they come; only enough is looked at to know
  * where the session stands (`Units`) and which statements it has prepared (`Statements`). While the gate is closed a unit that has not begun
@@ -82,6 +85,10 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
   #tap: SessionTap | undefined;
   /** While what its client asks is recorded. */
   #recorder: SessionRecorder | undefined;
+  /** When the backend could begin with the unit that is answered next. */
+  #sentMs = 0;
+  /** The class of the first error of that unit. */
+  #failure: string | undefined;
 
   constructor(
     traffic: Traffic<Session>,
@@ -118,6 +125,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
           this.#mover.touch();
           if (bytes[start] === frontend.terminate) this.#leaving = true;
           if (this.#tap !== undefined) this.#tell(this.#tap, bytes.subarray(start, end), length);
+          if (this.#units.outstanding === 0 && ending.has(bytes[start] ?? 0)) this.#sentMs = monotonicMs();
           if (this.#recorder !== undefined) this.#tellRecorder(this.#recorder, bytes.subarray(start, end), length);
           return this.#messages.see(bytes, start, end, length);
         },
@@ -542,6 +550,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
     if (error === undefined) {
       this.#fencedSinceMs = undefined;
       this.#traffic.counters.queries += 1;
+      this.#count();
       return true;
     }
     if (transactionStatus !== status.idle) {
@@ -555,6 +564,16 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
     return false;
   }
 
+  /** What the client meets with the answer that ends here. One that comes unasked, or after what was asked while others were in flight, is counted from the answer before. */
+  #count(): void {
+    const nowMs = monotonicMs();
+    const served = this.#traffic.served[this.#lastSide];
+    served.answered(nowMs - this.#sentMs);
+    this.#sentMs = nowMs;
+    if (this.#failure !== undefined) served.failed(this.#failure);
+    this.#failure = undefined;
+  }
+
   #seeError(bytes: Buffer): boolean {
     const error = readError(bytes);
     this.#units.failed();
@@ -564,11 +583,13 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
       this.#leaving = true;
       return true;
     }
+    this.#failure ??= error.code.slice(0, 2);
     const fenced = error.code === fenceSigns.sqlState && error.message.startsWith(fenceSigns.message);
     const untouched = this.#unit.isUntouched && !this.#units.completed && this.#units.outstanding === 1;
     if (fenced && !untouched) this.#traffic.strayed();
     if (!fenced || !untouched || this.fencedForMs > this.#traffic.stragglerMs) return true;
     this.#fence = Buffer.from(bytes);
+    this.#failure = undefined;
     this.#fencedSinceMs ??= monotonicMs();
     this.#open = false;
     this.#backendTap.discard();
@@ -609,6 +630,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
   }
 
   #lose(because: unknown): void {
+    this.#traffic.served[this.#lastSide].failed('lost');
     const why = because === undefined ? 'the server closed the connection' : describeError(because);
     this.#traffic.log('a session is lost with its backend', { client: this.name, side: this.#lastSide, because: why });
     this.close(backendLost);

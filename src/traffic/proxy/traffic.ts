@@ -1,4 +1,5 @@
 import type { Side } from '../../model/catalog.ts';
+import type { ServedCounter } from '../../model/served.ts';
 import type { BackendLink } from './backend-link.ts';
 import type { Capture } from './capture/capture.ts';
 import type { BackendLogin, ConnectResult } from './connector.ts';
@@ -12,6 +13,8 @@ export interface Traffic<Session> {
   readonly holding: boolean;
   readonly settings: CustomSettings;
   readonly counters: Counters;
+  /** What clients meet on each side. */
+  readonly served: Readonly<Record<Side, ServedCounter>>;
   /** Compares what clients read with what the other side would have answered. */
   readonly shadow: Pick<Shadow, 'tap'> | undefined;
   /** Records what clients ask. */

@@ -3,6 +3,7 @@ import { monotonicMs, sleep } from '../../../kernel/clock.ts';
 import { describeError, isTealError, TealError } from '../../../kernel/errors.ts';
 import { deathsAllowed, deathsUpTo, deathWindowMs, pauseAfter } from '../../../kernel/restarts.ts';
 import type { Side } from '../../../model/catalog.ts';
+import { addServed, type Served } from '../../../model/served.ts';
 import type { HoldRequest, HoldResult, RouterState } from '../../../ports/router.ts';
 import { addCaptures, type CaptureOrder, type CaptureTally, type Capturing } from '../../../ports/capture.ts';
 import { addTallies, type ShadowReads, type ShadowTally } from '../../../ports/shadow.ts';
@@ -126,6 +127,11 @@ export class WorkerPool implements Directing {
       worker.counts = counts;
     });
     return mergeStats(stats, this.#countsBefore);
+  }
+
+  async figures(): Promise<Readonly<Record<Side, Served>>> {
+    const all = await this.#askAll<Readonly<Record<Side, Served>>>({ op: 'figures' });
+    return { blue: addServed(all.map(({ blue }) => blue)), green: addServed(all.map(({ green }) => green)) };
   }
 
   async look(): Promise<void> {
