@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { backupGate } from '../gates/command/backup-gate.ts';
 import { commandGate } from '../gates/command/command-gate.ts';
 import { datadogGate } from '../gates/datadog/datadog-gate.ts';
 import { figuresGate } from '../gates/figures/figures-gate.ts';
@@ -43,6 +44,17 @@ export function gatesOf(spec: Spec, ports: GatePorts): readonly Gate[] {
   return spec.cutover.gates.map((gate, index) =>
     gateOf(gate, gateId(index), { ...ports, moved: movedIn(familyOf(spec.blue.system)) }),
   );
+}
+
+/** The backup that is made before each attempt at a cut; undefined where the file asks for none. */
+export function backupOf(
+  { cutover: { backup } }: Pick<Spec, 'cutover'>,
+  { folder, stateDir }: { readonly folder: string; readonly stateDir: string },
+): Gate | undefined {
+  if (backup === undefined) return undefined;
+  const [program = '', ...args] = backup.command;
+  const log = join(stateDir, 'backup', 'log');
+  return backupGate({ id: 'cutover.backup', command: [program, ...args], folder, log, timeoutMs: backup.timeoutMs });
 }
 
 /** What green must go on answering with yes, in the order of the file: nothing in it asks the flow, a comparison or a person. */

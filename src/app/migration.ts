@@ -22,7 +22,7 @@ import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lif
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
-import { gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
+import { backupOf, gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
 import { keepFigures } from './kept-figures.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
@@ -464,14 +464,20 @@ export class Migration implements AsyncDisposable {
   }
 
   #gates(): readonly Gate[] {
-    return gatesOf(this.#spec, {
-      folder: dirname(resolve(this.#options.loaded.file)),
+    const { file, stateDir } = this.#options.loaded;
+    const folder = dirname(resolve(file));
+    const gates = gatesOf(this.#spec, {
+      folder,
       live: this.live,
       carrier: this.#carrier,
       ask: this.#pair.ask,
       verify: async () => (await this.verify()).verified,
       approval: (id) => this.state.approvals[id],
     });
+    const backup = backupOf(this.#spec, { folder, stateDir });
+    // While a person is awaited there is no cut: each run until then would make one.
+    const isAwaited = gates.some(({ id, person }) => person && this.state.approvals[id] === undefined);
+    return backup === undefined || isAwaited ? gates : [backup, ...gates];
   }
 
   #run(): StagesRun {

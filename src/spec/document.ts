@@ -192,6 +192,17 @@ const cutover = z
       .array(gateDocument)
       .default([{ lag: 1_000, for: 10_000 }, { verify: 'full' }, { person: 'operator' }])
       .describe('Questions that must all be answered yes before the cut.'),
+    backup: z
+      .strictObject({
+        command: program.describe(
+          'Program and arguments; no shell. Its output goes to backup/log of the state folder.',
+        ),
+        timeout: duration.default(3_600_000).describe('After this it is ended, and has failed.'),
+      })
+      .optional()
+      .describe(
+        'Makes a backup of yours before each attempt at the cut, once persons have said yes. Without it there is no cut.',
+      ),
     sequenceHeadroom: z
       .int()
       .min(0, 'a number from 0 to 1000000000')

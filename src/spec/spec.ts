@@ -187,6 +187,8 @@ export interface Spec {
     readonly drainMs: number;
     readonly lockTimeoutMs: number;
     readonly gates: readonly GateSpec[];
+    /** Made before each attempt. */
+    readonly backup?: { readonly command: readonly string[]; readonly timeoutMs: number };
     readonly sequenceHeadroom: number;
   };
   readonly soak: {
@@ -261,6 +263,7 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
       drainMs: cutover.drain ?? Math.round((cutover.maxPause * 2) / 3),
       lockTimeoutMs: cutover.lockTimeout,
       gates: cutover.gates.map(gateOf),
+      ...backupOf(cutover),
       sequenceHeadroom: cutover.sequenceHeadroom,
     },
     soak: {
@@ -275,6 +278,10 @@ export function normalForm(document: SpecDocument, urls: Urls, folder = ''): Spe
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
+}
+
+function backupOf({ backup }: SpecDocument['cutover']): Pick<Spec['cutover'], 'backup'> {
+  return backup === undefined ? {} : { backup: { command: backup.command, timeoutMs: backup.timeout } };
 }
 
 function figureOf({ errorRate, p50, p95, p99, atLeast }: SpecDocument['soak']['rollBackOn'][number]): FigureSpec {
@@ -439,9 +446,13 @@ export function printableSpec(spec: Spec): Spec {
       ...(spec.traffic.via === undefined ? {} : { via: printableVia(spec.traffic.via) }),
     },
     ...(spec.connect === undefined ? {} : { connect: printableConnect(spec.connect) }),
-    cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate) },
+    cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate), ...printableBackup(spec.cutover) },
     soak: { ...spec.soak, health: spec.soak.health.map(printableGate) },
   };
+}
+
+function printableBackup({ backup }: Spec['cutover']): Pick<Spec['cutover'], 'backup'> {
+  return backup === undefined ? {} : { backup: { ...backup, command: backup.command.map(redact) } };
 }
 
 function printableConnect(connect: ConnectSpec): ConnectSpec {
