@@ -1,6 +1,8 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { backupGate } from '../gates/command/backup-gate.ts';
 import { commandGate } from '../gates/command/command-gate.ts';
 import { datadogGate } from '../gates/datadog/datadog-gate.ts';
+import { figuresGate } from '../gates/figures/figures-gate.ts';
 import { freezeGate } from '../gates/freeze/freeze-gate.ts';
 import { httpGate } from '../gates/http/http-gate.ts';
 import { personGate, type PersonsAnswer } from '../gates/person/person-gate.ts';
@@ -10,6 +12,7 @@ import { sqlGate } from '../gates/sql/sql-gate.ts';
 import { windowGate } from '../gates/window/window-gate.ts';
 import { unreachable } from '../kernel/assert.ts';
 import type { Side } from '../model/catalog.ts';
+import type { Served } from '../model/served.ts';
 import type { Moved } from '../kernel/vocabulary.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
@@ -28,6 +31,7 @@ const gateCommandTimeoutMs = 5 * 60_000;
 export interface GatePorts {
   /** From which paths of the file lead. */
   readonly folder: string;
+
   readonly live: Side;
   readonly carrier: Carrier;
   readonly ask: AskValue;
@@ -42,9 +46,31 @@ export function gatesOf(spec: Spec, ports: GatePorts): readonly Gate[] {
   );
 }
 
+/** The backup that is made before each attempt at a cut; undefined where the file asks for none. */
+export function backupOf(
+  { cutover: { backup } }: Pick<Spec, 'cutover'>,
+  { folder, stateDir }: { readonly folder: string; readonly stateDir: string },
+): Gate | undefined {
+  if (backup === undefined) return undefined;
+  const [program = '', ...args] = backup.command;
+  const log = join(stateDir, 'backup', 'log');
+  return backupGate({ id: 'cutover.backup', command: [program, ...args], folder, log, timeoutMs: backup.timeoutMs });
+}
+
 /** What green must go on answering with yes, in the order of the file: nothing in it asks the flow, a comparison or a person. */
 export function healthOf({ soak }: Spec, ports: Pick<GatePorts, 'folder' | 'ask'>): readonly Gate[] {
   return soak.health.map((gate, index) => outsideGate(gate, `soak.health[${index}]`, ports));
+}
+
+/** What clients may meet on green, in the order of the file. `baseline`: what they met on blue; `look`: what green has served. */
+export function figuresOf(
+  { soak }: Spec,
+  baseline: Served | undefined,
+  look: () => Promise<Served | undefined>,
+): readonly Gate[] {
+  return soak.rollBackOn.map(({ atLeast, ...rule }, index) =>
+    figuresGate({ id: `soak.rollBackOn[${index}]`, rule, atLeast, baseline, look }),
+  );
 }
 
 function gateOf(gate: GateSpec, id: string, ports: GatePorts & { readonly moved: Moved }): Gate {

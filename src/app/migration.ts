@@ -4,6 +4,7 @@ import { TealError, isTealError } from '../kernel/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { isCutOpen, liveSide, unexplainedRollback, type MigrationState } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
+import type { Served } from '../model/served.ts';
 import { tellsAll } from '../model/follow-method.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
@@ -21,7 +22,8 @@ import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lif
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
-import { gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
+import { backupOf, gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
+import { keepFigures } from './kept-figures.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
 import { logTold, onceEach } from './log-budget.ts';
@@ -61,6 +63,8 @@ export interface ConnectedRouter {
   readonly router: Router;
   /** Where reads of clients can be compared. */
   readonly shadow?: ShadowReads;
+  /** Where what clients meet is counted, by side. */
+  readonly figures?: () => Promise<Readonly<Record<Side, Served>>>;
   stop(): Promise<void>;
   /** It runs on, and is not started again should it die. */
   leave(): Promise<void>;
@@ -423,10 +427,18 @@ export class Migration implements AsyncDisposable {
       };
     }
     await this.#moveGroups('green');
+    await this.#keepFigures();
     const { noWayBack } = await this.#cutOver();
     if (noWayBack !== undefined) throw noWayBack;
     await this.#watchSoak();
     return this.#done();
+  }
+
+  /** Of blue, while it is live: beside them green is judged. */
+  async #keepFigures(): Promise<void> {
+    const { figures } = this.#connected;
+    if (figures === undefined || this.#spec.soak.rollBackOn.length === 0) return;
+    keepFigures(this.#journal, (await figures()).blue);
   }
 
   /** Before a cut, all that are not there yet: those who read go first. */
@@ -460,14 +472,20 @@ export class Migration implements AsyncDisposable {
   }
 
   #gates(): readonly Gate[] {
-    return gatesOf(this.#spec, {
-      folder: dirname(resolve(this.#options.loaded.file)),
+    const { file, stateDir } = this.#options.loaded;
+    const folder = dirname(resolve(file));
+    const gates = gatesOf(this.#spec, {
+      folder,
       live: this.live,
       carrier: this.#carrier,
       ask: this.#pair.ask,
       verify: async () => (await this.verify()).verified,
       approval: (id) => this.state.approvals[id],
     });
+    const backup = backupOf(this.#spec, { folder, stateDir });
+    // While a person is awaited there is no cut: each run until then would make one.
+    const isAwaited = gates.some(({ id, person }) => person && this.state.approvals[id] === undefined);
+    return backup === undefined || isAwaited ? gates : [backup, ...gates];
   }
 
   #run(): StagesRun {

@@ -89,6 +89,7 @@ async function connectRouter(pair: Pair, loaded: LoadedSpec, supervision: Superv
   return {
     router,
     shadow: router.shadow,
+    figures: async () => router.figures(),
     stop: async () => supervision.end('proxy', async () => router.stop()),
     leave: async () => supervision.leave('proxy'),
     close: async () => undefined,

@@ -10,7 +10,7 @@ import { groupSteps } from '../stages/groups/group-steps.ts';
 import { addressOf } from './address.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import type { LoadedSpec } from './load-spec.ts';
-import { gatesOf } from './gates-of.ts';
+import { backupOf, gatesOf } from './gates-of.ts';
 import { flowBackMs } from './migration.ts';
 import { pairToPlan } from './open-pair.ts';
 import type { Pair } from './pair.ts';
@@ -42,6 +42,8 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     isUnordered: (from: Side) => spec.connect !== undefined && from === 'blue',
     equalizer: (from: Side) => (tellsAll(spec.follow.method, from) ? undefined : { compare: unasked, repair: unasked }),
   };
+  const folder = dirname(resolve(loaded.file));
+  const backup = backupOf(spec, { folder, stateDir: loaded.stateDir });
   const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;
   const stages: readonly PlannableStage[] = [
     ...pair.stages(carrier),
@@ -50,14 +52,10 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     {
       id: 'cut over',
       title: 'Cut over',
-      gates: gatesOf(spec, {
-        folder: dirname(resolve(loaded.file)),
-        live: 'blue',
-        carrier,
-        ask: pair.ask,
-        verify: unasked,
-        approval: () => undefined,
-      }),
+      gates: [
+        ...(backup === undefined ? [] : [backup]),
+        ...gatesOf(spec, { folder, live: 'blue', carrier, ask: pair.ask, verify: unasked, approval: () => undefined }),
+      ],
       steps: cutSteps(cut, ports, { ...spec.cutover, flowBackMs }),
     },
     {

@@ -41,7 +41,7 @@ function proxyConfigOf({ spec, file, stateDir }: LoadedSpec): ProxyConfigInput {
 }
 
 /** Once a migration is finalised its owner rows are gone, and without them a proxy would take blue for the owner: the journal knows better. */
-function knownOwner(stateDir: string): ProxyConfigInput['known'] {
+export function knownOwner(stateDir: string): ProxyConfigInput['known'] {
   try {
     using reader = openJournalReader(stateDir);
     const { life, epoch } = reader.refresh();

@@ -1,4 +1,5 @@
 import { isTealError } from '../kernel/errors.ts';
+import type { Served } from '../model/served.ts';
 import type { RouterState } from '../ports/router.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
 import type { ProxyStats } from '../traffic/proxy/director.ts';
@@ -17,6 +18,16 @@ export async function readProxy({ spec, stateDir }: LoadedSpec): Promise<ProxyLo
   try {
     const [state, stats] = await Promise.all([router.read(), router.stats()]);
     return { state, stats };
+  } catch (error) {
+    if (isTealError(error, 'TEAL-TRAFFIC-005')) return undefined;
+    throw error;
+  }
+}
+
+/** What clients have met on green since the proxy began; undefined where none answers. */
+export async function servedByGreen({ stateDir }: LoadedSpec): Promise<Served | undefined> {
+  try {
+    return (await new ProxyRouter(controlPath(stateDir, 'proxy')).figures()).green;
   } catch (error) {
     if (isTealError(error, 'TEAL-TRAFFIC-005')) return undefined;
     throw error;

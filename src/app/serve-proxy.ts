@@ -17,7 +17,7 @@ import { proxyOf } from './proxy-config.ts';
  * not. Logs JSON lines to standard output. Errors: TEAL-TRAFFIC-013 it runs already, -006 the file has none, those of its start.
  */
 export async function serveProxy(loaded: LoadedSpec): Promise<void> {
-  const { config: input, blueUrl, greenUrl } = ofFile(loaded);
+  const { config: input, blueUrl, greenUrl } = proxyOfFile(loaded);
   const config = readProxyConfig(input);
   const running = await aboutIfThere(new ProxyRouter(config.controlPath));
   if (running !== undefined) {
@@ -58,7 +58,7 @@ export type ProxyStatus =
 
 /** What the proxy of a migration file says of itself. Asks every idle session's backend for its state, so that sessions that cannot cross are told. */
 export async function proxyStatus(loaded: LoadedSpec): Promise<ProxyStatus> {
-  const options = ofFile(loaded);
+  const options = proxyOfFile(loaded);
   const router = new ProxyRouter(options.config.controlPath);
   const about = await aboutIfThere(router);
   const { listenHost, listenPort } = loaded.spec.traffic;
@@ -69,7 +69,8 @@ export async function proxyStatus(loaded: LoadedSpec): Promise<ProxyStatus> {
   return { running: true, ...(mismatch === undefined ? {} : { mismatch: mismatch.message }), about, state, stats };
 }
 
-function ofFile(loaded: LoadedSpec): ReturnType<typeof proxyOf> {
+/** The proxy of a migration file. Errors: TEAL-TRAFFIC-006 it has none. */
+export function proxyOfFile(loaded: LoadedSpec): ReturnType<typeof proxyOf> {
   const { traffic, blue, green } = loaded.spec;
   if (traffic.router === 'proxy') return proxyOf(loaded);
   const why = familyOf(blue.system) === familyOf(green.system) ? '' : `; ${noProxyBetween(blue.system, green.system)}`;

@@ -2,13 +2,16 @@ import { dirname } from 'node:path';
 import { nowMs } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError } from '../kernel/errors.ts';
 import { openJournalReader } from '../journal/journal.ts';
+import type { Served } from '../model/served.ts';
 import { askSides } from './ask-sides.ts';
-import { healthOf } from './gates-of.ts';
+import { figuresOf, healthOf } from './gates-of.ts';
 import { rollback } from './index.ts';
 import { JsonLog } from './json-log.ts';
+import { keptFigures } from './kept-figures.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
 import { openJournalInTurn } from './opening.ts';
 import { takeLock } from './process-lock.ts';
+import { servedByGreen } from './read-proxy.ts';
 import { soakingCut } from './soak.ts';
 import { keepSoak, soakLock } from './soak-process.ts';
 import { watchSoak } from './soak-watch.ts';
@@ -20,8 +23,8 @@ import { startLock, unwant, wanted } from './wanted.ts';
  */
 const [, , file = '', stateDir = ''] = process.argv;
 const lockPatienceMs = 3_000;
-/** Who has rolled back, in the journal. */
-const by = 'soak.health';
+/** Who has rolled back, in the journal: the word of the file. */
+const [byHealth, byFigures] = ['soak.health', 'soak.rollBackOn'];
 
 const logger = new JsonLog('soak', process.pid);
 const log = logger.info;
@@ -37,6 +40,11 @@ async function isWanted(): Promise<boolean> {
   return (await wanted(stateDir)).has('soak');
 }
 
+function baseline(): Served | undefined {
+  using reader = openJournalReader(stateDir);
+  return keptFigures(reader.refresh());
+}
+
 async function watch(signal: AbortSignal): Promise<void> {
   const loaded = load();
   const { spec } = loaded;
@@ -47,10 +55,13 @@ async function watch(signal: AbortSignal): Promise<void> {
     using reader = openJournalReader(stateDir);
     return soakingCut(reader.refresh(), spec, nowMs());
   };
-  log(`asks ${spec.soak.health.length} questions`);
+  const health = healthOf(spec, { folder: dirname(file), ask: sides.ask });
+  const figures = figuresOf(spec, baseline(), async () => servedByGreen(loaded));
+  const isFigure = (asks: string): boolean => figures.some((gate) => gate.asks === asks);
+  log(`asks ${health.length + figures.length} questions`);
   await watchSoak(
     {
-      gates: healthOf(spec, { folder: dirname(file), ask: sides.ask }),
+      gates: [...health, ...figures],
       rule: spec.soak,
       soaking,
       isWanted,
@@ -59,7 +70,8 @@ async function watch(signal: AbortSignal): Promise<void> {
         using journal = await openJournalInTurn({ loaded, command: 'soak', signal });
         journal.append({ type: 'note', text });
       },
-      rollBack: async (reason) => {
+      rollBack: async (reason, { asks }) => {
+        const by = isFigure(asks) ? byFigures : byHealth;
         const outcome = await rollback({ file, by, env: process.env, signal, reason }).outcome;
         log(`rollback: ${outcome.outcome}, ${outcome.live} is live`);
       },

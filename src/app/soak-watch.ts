@@ -29,7 +29,8 @@ export interface SoakPorts {
   readonly tell: (seen: SoakSeen) => Promise<void>;
   /** Into the journal. Rejects while a command has it. */
   readonly note: (text: string) => Promise<void>;
-  readonly rollBack: (reason: string) => Promise<void>;
+  /** Because of this check. */
+  readonly rollBack: (reason: string, ill: Check) => Promise<void>;
   readonly log: (text: string) => void;
 }
 
@@ -117,7 +118,7 @@ async function leave(ill: Check, done: Doings, { rollBack, log }: SoakPorts): Pr
   const reason = reasonOf(ill);
   log(`rolls back: ${reason}`);
   try {
-    await rollBack(reason);
+    await rollBack(reason, ill);
     return { attempts: done.attempts };
   } catch (error) {
     const failure = failureOf(error);

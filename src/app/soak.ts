@@ -17,7 +17,8 @@ export function soakingCut(
   nowMs: number,
 ): string | undefined {
   const soak = soakOf(state, spec, nowMs);
-  return soak === undefined || soak.over || spec.soak.health.length === 0 ? undefined : soak.cut;
+  const { health, rollBackOn } = spec.soak;
+  return soak === undefined || soak.over || health.length + rollBackOn.length === 0 ? undefined : soak.cut;
 }
 
 /** Undefined unless green is live and can still be left. Counts from the end of the last cut: a rollback begins it anew. */

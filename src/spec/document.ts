@@ -193,6 +193,17 @@ const cutover = z
       .array(gateDocument)
       .default([{ lag: 1_000, for: 10_000 }, { verify: 'full' }, { person: 'operator' }])
       .describe('Questions that must all be answered yes before the cut.'),
+    backup: z
+      .strictObject({
+        command: program.describe(
+          'Program and arguments; no shell. Its output goes to backup/log of the state folder.',
+        ),
+        timeout: duration.default(3_600_000).describe('After this it is ended, and has failed.'),
+      })
+      .optional()
+      .describe(
+        'Makes a backup of yours before each attempt at the cut, once persons have said yes. Without it there is no cut.',
+      ),
     sequenceHeadroom: z
       .int()
       .min(0, 'a number from 0 to 1000000000')
@@ -327,6 +338,30 @@ const healthCheck = gateDocument
   })
   .meta({ oneOf: healthKinds.map((kind) => ({ required: [kind] })) });
 
+const timesWords = 'how many times as much, such as 2x or 1.5x';
+const times = z
+  .string(timesWords)
+  .regex(/^\d{1,3}(?:\.\d{1,2})?x$/, timesWords)
+  .transform((given) => Number(given.slice(0, -1)))
+  .refine((given) => given >= 1, timesWords);
+
+const figures = ['errorRate', 'p50', 'p95', 'p99'] as const;
+const figureRule = z
+  .strictObject({
+    errorRate: share.optional().describe('How much more of all that clients ask may fail than before the cut.'),
+    p50: times.optional(),
+    p95: times.optional(),
+    p99: times.optional().describe('How many times as long as before the cut one in a hundred may take.'),
+    atLeast: natural(1_000_000)
+      .default(100)
+      .describe('Answers between two looks; fewer are counted together with those until the next look.'),
+  })
+  .superRefine((given, context) => {
+    if (figures.filter((figure) => given[figure] !== undefined).length !== 1)
+      context.addIssue({ code: 'custom', message: `exactly one of ${figures.join(', ')}` });
+  })
+  .meta({ oneOf: figures.map((figure) => ({ required: [figure] })) });
+
 const soak = z
   .strictObject({
     for: duration
@@ -337,6 +372,12 @@ const soak = z
       .default([])
       .describe(
         'Questions, as gates are, that green must go on answering with yes. Where one does not, blue is made live again.',
+      ),
+    rollBackOn: z
+      .array(figureRule)
+      .default([])
+      .describe(
+        "What clients of Teal's proxy meet on green, beside what they met on blue before the cut (PostgreSQL). Judged as `health` is.",
       ),
     every: duration.default(10_000).describe('The pause between two askings of all of them.'),
     failures: natural(1_000)
@@ -436,6 +477,6 @@ export type SpecDocument = z.infer<typeof specDocument>;
 
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
-  words: ['canary', 'console', 'revertOn', 'rollBackOn'],
+  words: ['canary', 'console', 'revertOn'],
   values: ['kubernetes', 'drop', 'sample'],
 });

@@ -31,9 +31,12 @@ const pair = z.object({
     .catch({ gates: [] })
     .default({ gates: [] }),
   soak: z
-    .object({ health: z.array(z.unknown()).catch([]).default([]) })
-    .catch({ health: [] })
-    .default({ health: [] }),
+    .object({
+      health: z.array(z.unknown()).catch([]).default([]),
+      rollBackOn: z.array(z.unknown()).catch([]).default([]),
+    })
+    .catch({ health: [], rollBackOn: [] })
+    .default({ health: [], rollBackOn: [] }),
   follow: z
     .object({
       method: z.unknown().optional(),
@@ -59,6 +62,7 @@ export function mistakesOfPair(plain: unknown, places: Places): readonly Mistake
   }
   return [
     ...mistakesOfShadow(parsed.data, given, places),
+    ...mistakesOfFigures(parsed.data, places),
     ...mistakesOfWord('topics', '`topics` is of Kafka: of databases there are `tables`', given, places),
     ...mistakesOfWord('groups', '`groups` is of Kafka', given, places),
     ...mistakesOfTraffic({ blue, green, traffic }, places),
@@ -85,6 +89,16 @@ function mistakesOfConnect(
       ? []
       : [at('follow.method', 'expected log: Debezium reads it')]),
   ];
+}
+
+/** What clients meet is counted where Teal reads what they say. */
+function mistakesOfFigures(document: PairOfDocument, places: Places): readonly Mistake[] {
+  const { blue, green, soak } = document;
+  if (soak.rollBackOn.length === 0) return [];
+  const between = familyOf(blue.system) === 'postgres' && familyOf(green.system) === 'postgres';
+  if (between && routerOf(document) === 'proxy') return [];
+  const message = "expected nothing: it is counted by Teal's proxy between two PostgreSQL (`traffic.router: proxy`)";
+  return [{ ...places.ofValue(['soak', 'rollBackOn']), path: 'soak.rollBackOn', message }];
 }
 
 /** Reads can be put to green where Teal reads what clients say, and can tell what green has applied. */
@@ -147,6 +161,7 @@ function mistakesOfKafka(document: PairOfDocument, given: ReadonlySet<string>, p
       .map((word) => at(['cutover', word], 'expected nothing: it is of databases')),
     ...mistakesOfSql(cutover.gates, ['cutover', 'gates'], places),
     ...mistakesOfSql(soak.health, ['soak', 'health'], places),
+    ...mistakesOfFigures(document, places),
   ];
 }
 

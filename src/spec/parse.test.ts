@@ -230,7 +230,6 @@ describe('what a careful engineer would not write', () => {
     ['traffic: { processes: 65 }', '5:23 traffic.processes: expected a number from 1 to 64'],
     ['traffic: { router: none, processes: many }', '5:37 traffic.processes: expected auto, or a number from 1 to 64'],
     ['traffic: { router: kubernetes }', '5:20 traffic.router: this version of Teal does not do this yet'],
-    ['soak: { for: 24h, rollBackOn: [] }', '5:19 soak.rollBackOn: this version of Teal does not do this yet'],
     ['stateDir: !odd here', '5:11 : Unresolved tag'],
     ['? [a, b]\n: c', '1:1 [ a, b ]: unknown word'],
     ['__proto__: { x: 1 }', '5:1 __proto__: unknown word'],

@@ -19,6 +19,7 @@ test('nothing is asked unless the file says what', () => {
   expect(parsed.ok && parsed.spec.soak).toEqual({
     forMs: 86_400_000,
     health: [],
+    rollBackOn: [],
     everyMs: 10_000,
     failures: 3,
     onFailure: 'rollBack',
@@ -41,6 +42,15 @@ test('questions are written as gates, and no secret of theirs is printed', () =>
   expect(parsed.ok && JSON.stringify(printableSpec(parsed.spec))).not.toContain('t0ken');
 });
 
+test('figures are a share that may fail more, or a percentile that may grow so many times', () => {
+  const parsed = parse('{ rollBackOn: [{ errorRate: 1% }, { p99: 2x }, { p50: 1.5x, atLeast: 20 }] }');
+  expect(parsed.ok && parsed.spec.soak.rollBackOn).toEqual([
+    { kind: 'errors', above: 0.01, atLeast: 100 },
+    { kind: 'latency', percentile: 0.99, times: 2, atLeast: 100 },
+    { kind: 'latency', percentile: 0.5, times: 1.5, atLeast: 20 },
+  ]);
+});
+
 test.each([
   [
     '{ health: [{ person: dba }] }',
@@ -54,6 +64,8 @@ test.each([
     '{ health: [{ prometheus: up, url: "http://p", above: 0, for: 1m }] }',
     'soak.health[0].for: expected nothing here: `failures` says how often it must fail',
   ],
+  ['{ rollBackOn: [{ p99: 0.5x }] }', 'soak.rollBackOn[0].p99: expected how many times as much, such as 2x or 1.5x'],
+  ['{ rollBackOn: [{ p99: 2x, p50: 2x }] }', 'soak.rollBackOn[0]: expected exactly one of errorRate, p50, p95, p99'],
   ['{ every: 10ms }', 'soak.every: expected a time from 500ms to 10m'],
   ['{ failures: 0 }', 'soak.failures: expected a number from 1 to 1000'],
   [
@@ -62,6 +74,14 @@ test.each([
   ],
 ])('of %s it is said what is wrong', (soak, what) => {
   expect(mistakes(soak)).toEqual([what]);
+});
+
+test('figures are of the proxy of PostgreSQL', () => {
+  const parsed = parseSpec(
+    'teal: 1\nname: shop\nblue: { url: "postgres://h/shop" }\ngreen: { url: "postgres://g/shop" }\ntraffic: { router: none }\nsoak: { rollBackOn: [{ errorRate: 1% }] }\n',
+    { env, readText: () => undefined },
+  );
+  expect(parsed.ok ? [] : parsed.mistakes).toMatchObject([{ path: 'soak.rollBackOn', line: 6 }]);
 });
 
 test('Kafka is asked nothing by SQL', () => {

@@ -188,6 +188,8 @@ export interface Spec {
     readonly drainMs: number;
     readonly lockTimeoutMs: number;
     readonly gates: readonly GateSpec[];
+    /** Made before each attempt. */
+    readonly backup?: { readonly command: readonly string[]; readonly timeoutMs: number };
     readonly sequenceHeadroom: number;
   };
   /** Absent: nobody is told. */
@@ -196,6 +198,8 @@ export interface Spec {
     readonly forMs: number;
     /** What green must go on answering with yes. */
     readonly health: readonly OutsideGate[];
+    /** What clients may meet on green, beside what they met on blue. */
+    readonly rollBackOn: readonly FigureSpec[];
     readonly everyMs: number;
     /** How often in a row one is answered with no before anything is done. */
     readonly failures: number;
@@ -206,6 +210,11 @@ export interface Spec {
   /** From MySQL or MariaDB to PostgreSQL; absent where the file says nothing of it. */
   readonly mapping?: NonNullable<SpecDocument['mapping']>;
 }
+
+/** `above`: a share of all, 0 to 1. */
+export type FigureSpec =
+  | { readonly kind: 'errors'; readonly above: number; readonly atLeast: number }
+  | { readonly kind: 'latency'; readonly percentile: number; readonly times: number; readonly atLeast: number };
 
 /** `urls` are read already: the environment and files are the caller's. */
 export function normalForm(
@@ -261,11 +270,13 @@ export function normalForm(
       drainMs: cutover.drain ?? Math.round((cutover.maxPause * 2) / 3),
       lockTimeoutMs: cutover.lockTimeout,
       gates: cutover.gates.map(gateOf),
+      ...backupOf(cutover),
       sequenceHeadroom: cutover.sequenceHeadroom,
     },
     soak: {
       forMs: document.soak.for,
       health: document.soak.health.map(outsideGateOf),
+      rollBackOn: document.soak.rollBackOn.map(figureOf),
       everyMs: document.soak.every,
       failures: document.soak.failures,
       onFailure: document.soak.onFailure,
@@ -275,6 +286,16 @@ export function normalForm(
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
+}
+
+function backupOf({ backup }: SpecDocument['cutover']): Pick<Spec['cutover'], 'backup'> {
+  return backup === undefined ? {} : { backup: { command: backup.command, timeoutMs: backup.timeout } };
+}
+
+function figureOf({ errorRate, p50, p95, p99, atLeast }: SpecDocument['soak']['rollBackOn'][number]): FigureSpec {
+  if (errorRate !== undefined) return { kind: 'errors', above: errorRate, atLeast };
+  const [percentile, times] = p50 !== undefined ? [0.5, p50] : p95 !== undefined ? [0.95, p95] : [0.99, p99 ?? 1];
+  return { kind: 'latency', percentile, times, atLeast };
 }
 
 function shadowOf({ shadow }: SpecDocument): Pick<Spec, 'shadow'> {
@@ -433,10 +454,14 @@ export function printableSpec(spec: Spec): Spec {
       ...(spec.traffic.via === undefined ? {} : { via: printableVia(spec.traffic.via) }),
     },
     ...(spec.connect === undefined ? {} : { connect: printableConnect(spec.connect) }),
-    cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate) },
+    cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate), ...printableBackup(spec.cutover) },
     soak: { ...spec.soak, health: spec.soak.health.map(printableGate) },
     ...(spec.notify === undefined ? {} : { notify: spec.notify.map(printableNotify) }),
   };
+}
+
+function printableBackup({ backup }: Spec['cutover']): Pick<Spec['cutover'], 'backup'> {
+  return backup === undefined ? {} : { backup: { ...backup, command: backup.command.map(redact) } };
 }
 
 function printableConnect(connect: ConnectSpec): ConnectSpec {

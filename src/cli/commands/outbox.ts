@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
+import { positive } from '../options.ts';
 import { expand } from '../../app/outbox/address.ts';
 import {
   deadLetters,
@@ -150,11 +151,6 @@ function letterCommands(outbox: Command): void {
     .action(async (ids: readonly string[], given: PlaceArguments) => {
       print(`${await discardLetters(placeOf(given), ids)} letters are thrown away.`);
     });
-}
-
-function positive(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 1.');
-  return Number(text);
 }
 
 function collect(text: string, before: readonly string[] = []): readonly string[] {

@@ -66,6 +66,37 @@ export const appCodes = {
     retry: 'never',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-020': {
+    summary: 'No proxy runs whose clients could be recorded',
+    happened:
+      'What clients ask is recorded by the proxy of the migration file, and none answers on its control socket.',
+    doThis: 'Start it with `teal proxy` or `teal up`, and point clients at it.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-021': {
+    summary: 'The load is not put to a side that may be live',
+    happened:
+      '`teal replay` was to put recorded load to the side that owns the data, or the owner cannot be told because a side does not answer; or that side became live while it ran. What was asked until then only read.',
+    doThis: 'Name the other side with --side, or a scratch copy with --to. `teal status` tells who is live.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-022': {
+    summary: 'Recorded writes are not put to a database that is followed',
+    happened:
+      '`--writes` was given for a database with schema `teal`: a flow writes there. Rows that a replayed transaction locks would hold it up, even where the transaction is rolled back, and sequences and what triggers do elsewhere are not rolled back. Nothing was asked.',
+    doThis: 'Restore a copy of green into a database of its own, and name it: `teal replay FILE --writes --to URL`.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-023': {
+    summary: 'There is no such baseline',
+    happened: 'No baseline of that name is kept in the state folder, it cannot be read, or the name is none.',
+    doThis: 'Keep one first: `teal baseline FILE --keep NAME`. The state folder has them in `baselines/`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-APP-030': {
     summary: 'A notification was given up',
     happened:

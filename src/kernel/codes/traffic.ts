@@ -203,4 +203,35 @@ export const trafficCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-035': {
+    summary: 'The proxy cannot write the capture',
+    happened:
+      'The process of the proxy that was told to record what clients ask could not open the file, or the file may be read by others than its user. Nothing was recorded, and no client noticed.',
+    doThis:
+      'Name a file with --out in a folder that the proxy sees too: it may run in a container, or with a temporary folder of its own (systemd, PrivateTmp).',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-036': {
+    summary: 'A capture cannot be read',
+    happened:
+      'The file is none of `teal capture`, was written by another version, or has a line in its middle that is no record. Nothing was replayed. (A capture that merely ends early is read up to there, and that is told.)',
+    doThis: 'Look at the line that is named; record anew if the file was changed or damaged.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-037': {
+    summary: 'What these clients ask cannot be recorded',
+    happened: 'A capture was asked of a proxy of MySQL or MariaDB. What clients ask is recorded of PostgreSQL only.',
+    doThis: 'Use a tool of your server to record its load.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-038': {
+    summary: 'A capture runs already',
+    happened: 'The proxy records what clients ask into one file at a time, and was told to begin another.',
+    doThis: 'Wait until it ends, or end it: Ctrl-C where `teal capture` runs, or `teal capture --stop`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

@@ -8,7 +8,9 @@ import { waitFor } from '../../kernel/clock.ts';
 import { isTealError, TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
 import type { Side } from '../../model/catalog.ts';
+import type { Served } from '../../model/served.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
+import type { CaptureTally, Capturing } from '../../ports/capture.ts';
 import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
 import { errorOf, lastWords, type ControlAnswer, type ControlWords } from './control-words.ts';
@@ -31,6 +33,16 @@ export class ProxyRouter implements Router {
       await this.#ask({ op: 'shadow', share: 0 });
     },
     tally: async () => this.#ask<ShadowTally>({ op: 'shadow' }),
+  };
+  /** Beyond the port. Errors of all: TEAL-TRAFFIC-037 where what clients ask is not recorded. */
+  readonly capture: Capturing = {
+    begin: async (begin) => {
+      await this.#ask({ op: 'capture', begin });
+    },
+    end: async () => {
+      await this.#ask({ op: 'capture', end: true });
+    },
+    tally: async () => this.#ask<CaptureTally>({ op: 'capture' }),
   };
 
   constructor(controlPath: string) {
@@ -65,6 +77,11 @@ export class ProxyRouter implements Router {
 
   async stats(): Promise<ProxyStats> {
     return this.#ask<ProxyStats>({ op: 'stats' });
+  }
+
+  /** Beyond the port: what clients have met on each side since the proxy began. */
+  async figures(): Promise<Readonly<Record<Side, Served>>> {
+    return this.#ask<Readonly<Record<Side, Served>>>({ op: 'figures' });
   }
 
   /** Whose proxy it is. It may be another migration's: see `mismatchOf`. */

@@ -9,6 +9,7 @@ export const requestSchema = z.discriminatedUnion('op', [
   z.strictObject({ id: z.int(), op: z.literal('read') }),
   z.strictObject({ id: z.int(), op: z.literal('about') }),
   z.strictObject({ id: z.int(), op: z.literal('stats') }),
+  z.strictObject({ id: z.int(), op: z.literal('figures') }),
   z.strictObject({ id: z.int(), op: z.literal('look') }),
   z.strictObject({ id: z.int(), op: z.literal('warm') }),
   z.strictObject({
@@ -23,6 +24,24 @@ export const requestSchema = z.discriminatedUnion('op', [
   z.strictObject({ id: z.int(), op: z.literal('release') }),
   /** With a share: begins shadow reads anew, or ends them (0). Answered with what was counted. */
   z.strictObject({ id: z.int(), op: z.literal('shadow'), share: z.number().min(0).max(1).optional() }),
+  /** Begins to record, ends it (`end`), or only tells. Answered with what was recorded; to `end` when all of it is in the file. */
+  z.strictObject({
+    id: z.int(),
+    op: z.literal('capture'),
+    begin: z
+      .strictObject({
+        path: z.string().min(1),
+        atMs: z.number(),
+        forMs: z.number().min(0),
+        limitBytes: z.number().min(0),
+        redactKey: z
+          .string()
+          .regex(/^[\da-f]{32,128}$/)
+          .optional(),
+      })
+      .optional(),
+    end: z.literal(true).optional(),
+  }),
   z.strictObject({ id: z.int(), op: z.literal('stop') }),
 ]);
 
@@ -31,9 +50,11 @@ type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 export type ControlWords = WithoutId<ControlRequest>;
 
 /** What is said to those who direct sessions, not to the process that they are in. */
-export type DirectingWords = Exclude<ControlWords, { op: 'about' | 'shadow' | 'stop' }>;
+export type DirectingWords = Exclude<ControlWords, { op: 'about' | 'shadow' | 'capture' | 'stop' }>;
 /** What is said to those who compare reads of clients. */
 export type ShadowWords = Extract<ControlWords, { op: 'shadow' }>;
+/** What is said to those who record what clients ask. */
+export type CaptureWords = Extract<ControlWords, { op: 'capture' }>;
 
 export type Outcome =
   | { readonly ok: true; readonly result: unknown }

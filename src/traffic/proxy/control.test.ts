@@ -40,10 +40,11 @@ test('is for its owner only, in a folder that is made so', async () => {
   expect(await new ProxyRouter(inside).read()).toEqual({ side: 'blue' });
 });
 
-test('where reads cannot be compared it says so', async () => {
+test('where reads cannot be compared, and asks not be recorded, it says so', async () => {
   const path = join(await folder(), 'proxy.sock');
   await listening(path);
   expect(await codeOf(new ProxyRouter(path).shadow.tally())).toBe('TEAL-TRAFFIC-022');
+  expect(await codeOf(new ProxyRouter(path).capture.tally())).toBe('TEAL-TRAFFIC-037');
 });
 
 test.each([0o777, 0o1777, 0o720])(

@@ -5,11 +5,13 @@ import { dirname } from 'node:path';
 import { unreachable } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
+import type { CaptureTally, Capturing } from '../../ports/capture.ts';
 import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import {
   lineLimitBytes,
   requestSchema,
   wordsOf,
+  type CaptureWords,
   type ControlAnswer,
   type ControlRequest,
   type DirectingWords,
@@ -22,6 +24,8 @@ export interface Controlled {
   readonly hub: Directing;
   /** Absent where reads of clients cannot be compared. */
   readonly shadow?: ShadowReads;
+  /** Absent where what clients ask cannot be recorded. */
+  readonly capture?: Capturing;
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
@@ -93,6 +97,8 @@ export class ControlServer {
         return about();
       case 'shadow':
         return compareReads(this.#controlled.shadow, request);
+      case 'capture':
+        return recordAsks(this.#controlled.capture, request);
       case 'stop':
         setImmediate(stop);
         return undefined;
@@ -111,6 +117,17 @@ export async function compareReads(shadow: ShadowReads | undefined, { share }: S
   return shadow.tally();
 }
 
+/** Begins, ends or only tells. Errors: TEAL-TRAFFIC-037 where what clients ask is not recorded, those of the beginning. */
+export async function recordAsks(
+  capture: Capturing | undefined,
+  { begin, end }: Omit<CaptureWords, 'op'>,
+): Promise<CaptureTally> {
+  if (capture === undefined) throw new TealError('TEAL-TRAFFIC-037', 'what these clients ask is not recorded');
+  if (begin !== undefined) await capture.begin(begin);
+  else if (end === true) await capture.end();
+  return capture.tally();
+}
+
 /** Has those who direct do what is said, and answers as they do. */
 export async function direct(hub: Directing, words: DirectingWords): Promise<unknown> {
   switch (words.op) {
@@ -118,6 +135,8 @@ export async function direct(hub: Directing, words: DirectingWords): Promise<unk
       return hub.read();
     case 'stats':
       return hub.stats();
+    case 'figures':
+      return hub.figures();
     case 'look':
       return hub.look();
     case 'warm':

@@ -1,6 +1,7 @@
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { describeError, TealError } from '../../kernel/errors.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
+import { ServedCounter, type Served } from '../../model/served.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import { Bell, endsWithin } from './bell.ts';
 import { letGo, usualLimits, type LetGoLimits } from './letting-go.ts';
@@ -82,6 +83,8 @@ export interface Directing extends Pick<Router, 'read' | 'hold' | 'point' | 'rel
   look(): Promise<void>;
   renew(leaseMs: number): Promise<void> | void;
   stats(): Promise<ProxyStats> | ProxyStats;
+  /** What clients have met on each side since this proxy began. */
+  figures(): Promise<Readonly<Record<Side, Served>>> | Readonly<Record<Side, Served>>;
 }
 
 /** Backends that are made ready at the same time. */
@@ -98,6 +101,7 @@ const lookLimitMs = 5_000;
  */
 export abstract class Director<Session extends DirectedSession> implements Directing {
   readonly counters: Counters = { queries: 0, bytesIn: 0, bytesOut: 0 };
+  readonly served = { blue: new ServedCounter(), green: new ServedCounter() } as const;
   readonly stragglerMs: number;
   readonly #options: DirectorOptions;
   readonly #sessions = new Map<number, Session>();
@@ -312,6 +316,10 @@ export abstract class Director<Session extends DirectedSession> implements Direc
     const { queries, bytesIn, bytesOut } = this.counters;
     const alarm = this.#alarm === undefined ? {} : { alarm: this.#alarm };
     return { clients: this.#sessions.size, inFlight: this.#inFlight(), queries, bytesIn, bytesOut, waits, ...alarm };
+  }
+
+  figures(): Readonly<Record<Side, Served>> {
+    return { blue: this.served.blue.counts, green: this.served.green.counts };
   }
 
   add(session: Session): void {

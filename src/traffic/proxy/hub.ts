@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { describeError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
+import { Capture } from './capture/capture.ts';
 import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } from './connector.ts';
 import { CustomSettings } from './custom-settings.ts';
 import { Director, type DirectorOptions } from './director.ts';
@@ -17,12 +18,15 @@ export interface HubOptions extends DirectorOptions {
   readonly connectTimeoutMs: number;
   /** What shadow reads ask of the databases. */
   readonly shadowDesk: ShadowDesk;
+  /** Among the processes of the proxy. Default: 0. */
+  readonly place?: number | undefined;
 }
 
 /** Directs the sessions of PostgreSQL. */
 export class Hub extends Director<Session> implements Traffic<Session> {
   readonly settings = new CustomSettings();
   readonly shadow: Shadow;
+  readonly capture: Capture;
   readonly #hubOptions: HubOptions;
   #types: Promise<TypeNumbers> | undefined;
 
@@ -37,11 +41,18 @@ export class Hub extends Director<Session> implements Traffic<Session> {
       learn: async () => this.learn('look'),
       log: (event, facts) => this.log(event, facts),
     });
+    this.capture = new Capture({
+      place: options.place ?? 0,
+      sessions: () => this.sessions,
+      learn: async () => this.learn('look'),
+      log: (event, facts) => this.log(event, facts),
+    });
   }
 
   override async stop(graceMs: number): Promise<void> {
     this.shadow.stop();
     await super.stop(graceMs);
+    await this.capture.end();
   }
 
   /** A CancelRequest with the key that the proxy gave to a client. An unknown key is ignored, as a server does. */

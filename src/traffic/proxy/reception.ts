@@ -198,10 +198,12 @@ export class Reception {
     signal: AbortSignal,
   ): Promise<BackendLink> {
     const { verifiers, config } = this.#options;
+    const { hub } = this.#options;
     const masked = config.clientAuth === 'verifier' ? unproven : undefined;
     try {
-      const result = await firstBackend(this.#options.hub, login, signal);
+      const result = await firstBackend(hub, login, signal);
       if ('link' in result) return result.link;
+      if (!readError(result.refused).code.startsWith('28')) hub.served[hub.side].failed('unreachable');
       verifiers.forget(login.user);
       // Of a role that nobody can log in as, a stranger must not learn whether it exists.
       if (masked !== undefined && readError(result.refused).code.startsWith('28')) {
@@ -209,6 +211,7 @@ export class Reception {
       }
       socket.end(result.refused);
     } catch (error) {
+      if (isTealError(error, 'TEAL-TRAFFIC-002')) hub.served[hub.side].failed('unreachable');
       if (masked === undefined || !isTealError(error, 'TEAL-TRAFFIC-003')) throw error;
       throw await this.#inVain(socket, login.user, masked);
     }

@@ -17,6 +17,8 @@ import { encodeQuery, frontend } from '../../wire/postgres/frontend.ts';
 import { isAdmitted } from './admission.ts';
 import type { BackendLink, LinkOwner } from './backend-link.ts';
 import { Backlog } from './backlog.ts';
+import type { RecordableSession } from './capture/capture.ts';
+import { recordedNeed, type SessionRecorder } from './capture/recorder.ts';
 import { ClientMessages } from './client-messages.ts';
 import type { BackendLogin } from './connector.ts';
 import { FrameTap } from './frame-tap.ts';
@@ -33,12 +35,15 @@ import { UnitCopy } from './unit-copy.ts';
 import { UnitDiscard } from './unit-discard.ts';
 import { telling, Units } from './units.ts';
 
+/** Messages with which a unit is whole, so that its answer can end. */
+const ending: ReadonlySet<number> = new Set([frontend.query, frontend.sync, frontend.functionCall]);
+
 /**
  * One client and its backend of the moment. While the gate is open, bytes pass in both directions as they come; only enough is looked at to know
  * where the session stands (`Units`) and which statements it has prepared (`Statements`). While the gate is closed a unit that has not begun
  * waits, a transaction that runs goes on to its end, and the session may be given another backend.
  */
-export class Session implements LinkOwner, DirectedSession, WatchableSession {
+export class Session implements LinkOwner, DirectedSession, WatchableSession, RecordableSession {
   readonly key: BackendKey;
   readonly name: string;
   readonly #traffic: Traffic<Session>;
@@ -78,6 +83,12 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
   #fencedSinceMs: number | undefined;
   /** While its reads are compared with those of the other side. */
   #tap: SessionTap | undefined;
+  /** While what its client asks is recorded. */
+  #recorder: SessionRecorder | undefined;
+  /** When the backend could begin with the unit that is answered next. */
+  #sentMs = 0;
+  /** The class of the first error of that unit. */
+  #failure: string | undefined;
 
   constructor(
     traffic: Traffic<Session>,
@@ -107,12 +118,15 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
         gate: (type, at) => this.#gate(type, at),
         need: (type, length) => {
           const need = this.#messages.need(type, length);
-          return this.#tap === undefined ? need : Math.max(need, tappedNeed(type, length));
+          if (this.#tap === undefined && this.#recorder === undefined) return need;
+          return Math.max(need, this.#watchedNeed(type, length));
         },
         see: (bytes, start, end, length) => {
           this.#mover.touch();
           if (bytes[start] === frontend.terminate) this.#leaving = true;
           if (this.#tap !== undefined) this.#tell(this.#tap, bytes.subarray(start, end), length);
+          if (this.#units.outstanding === 0 && ending.has(bytes[start] ?? 0)) this.#sentMs = monotonicMs();
+          if (this.#recorder !== undefined) this.#tellRecorder(this.#recorder, bytes.subarray(start, end), length);
           return this.#messages.see(bytes, start, end, length);
         },
       },
@@ -136,6 +150,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
     this.#link?.attach(this);
     this.refresh();
     this.#beginWatch();
+    this.#beginRecord();
     client.resume();
   }
 
@@ -271,6 +286,34 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
     if (tap.isOver) this.#tap = undefined;
   }
 
+  // ---- recording
+
+  get isRecorded(): boolean {
+    return this.#recorder?.isOver === false;
+  }
+
+  async record(): Promise<void> {
+    await this.look();
+    this.#beginRecord();
+  }
+
+  /** Only where all of its state is known: then it is at a boundary too. */
+  #beginRecord(): void {
+    const { dirty, pins, state } = this.#mover;
+    if (this.gone || this.isRecorded || dirty || pins.length > 0) return;
+    this.#recorder = this.#traffic.capture.recorder({ login: this.#login, state, shown: new Map(this.#shown) });
+  }
+
+  #tellRecorder(recorder: SessionRecorder, head: Buffer, length: number): void {
+    recorder.client(head, length, { parseOf: (name) => this.#statements.parseOf(name) });
+    if (recorder.isOver) this.#recorder = undefined;
+  }
+
+  #watchedNeed(type: number, length: number): number {
+    const tap = this.#tap === undefined ? 0 : tappedNeed(type, length);
+    return this.#recorder === undefined ? tap : Math.max(tap, recordedNeed(type, length));
+  }
+
   async #alone(work: () => Promise<void>): Promise<void> {
     this.#preparing ??= work().finally(() => {
       this.#preparing = undefined;
@@ -343,6 +386,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort(new Error('the client is gone'));
     this.#backlog.clear();
+    this.#recorder?.close();
     this.#link?.end();
     this.#mover.drop();
     this.#client.destroySoon();
@@ -487,6 +531,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
         return this.#seeError(bytes.subarray(start, end));
       case backend.parameterStatus:
         this.#shown.set(...readParameterStatus(bytes.subarray(start, end)));
+        this.#recorder?.shows(this.#shown);
         return true;
       default:
         // A notification among the answers: they can no longer be taken back whole.
@@ -499,10 +544,13 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
     for (const parse of this.#units.ready(transactionStatus)) this.#statements.failed(parse);
     this.#settled = true;
     const error = this.#fence;
-    this.#tap?.ready(transactionStatus, error !== undefined && transactionStatus === status.idle);
+    const isKept = error !== undefined && transactionStatus === status.idle;
+    this.#tap?.ready(transactionStatus, isKept);
+    this.#recorder?.ready(isKept);
     if (error === undefined) {
       this.#fencedSinceMs = undefined;
       this.#traffic.counters.queries += 1;
+      this.#count();
       return true;
     }
     if (transactionStatus !== status.idle) {
@@ -516,19 +564,32 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
     return false;
   }
 
+  /** What the client meets with the answer that ends here. One that comes unasked, or after what was asked while others were in flight, is counted from the answer before. */
+  #count(): void {
+    const nowMs = monotonicMs();
+    const served = this.#traffic.served[this.#lastSide];
+    served.answered(nowMs - this.#sentMs);
+    this.#sentMs = nowMs;
+    if (this.#failure !== undefined) served.failed(this.#failure);
+    this.#failure = undefined;
+  }
+
   #seeError(bytes: Buffer): boolean {
     const error = readError(bytes);
     this.#units.failed();
+    this.#recorder?.failed(error.code);
     if (error.severity === 'FATAL' || error.severity === 'PANIC') {
       if (this.#canReconnect) return false;
       this.#leaving = true;
       return true;
     }
+    this.#failure ??= error.code.slice(0, 2);
     const fenced = error.code === fenceSigns.sqlState && error.message.startsWith(fenceSigns.message);
     const untouched = this.#unit.isUntouched && !this.#units.completed && this.#units.outstanding === 1;
     if (fenced && !untouched) this.#traffic.strayed();
     if (!fenced || !untouched || this.fencedForMs > this.#traffic.stragglerMs) return true;
     this.#fence = Buffer.from(bytes);
+    this.#failure = undefined;
     this.#fencedSinceMs ??= monotonicMs();
     this.#open = false;
     this.#backendTap.discard();
@@ -569,6 +630,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
   }
 
   #lose(because: unknown): void {
+    this.#traffic.served[this.#lastSide].failed('lost');
     const why = because === undefined ? 'the server closed the connection' : describeError(because);
     this.#traffic.log('a session is lost with its backend', { client: this.name, side: this.#lastSide, because: why });
     this.close(backendLost);
@@ -681,6 +743,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession {
     this.#backendTap = this.#newBackendTap();
     this.#unit.drop();
     this.#tap?.restart();
+    this.#recorder?.restart();
     this.#leaving = false;
     this.#tellParameters(next.parameters);
     next.attach(this);

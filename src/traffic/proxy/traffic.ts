@@ -1,5 +1,7 @@
 import type { Side } from '../../model/catalog.ts';
+import type { ServedCounter } from '../../model/served.ts';
 import type { BackendLink } from './backend-link.ts';
+import type { Capture } from './capture/capture.ts';
 import type { BackendLogin, ConnectResult } from './connector.ts';
 import type { CustomSettings } from './custom-settings.ts';
 import type { Shadow } from './shadow/shadow.ts';
@@ -11,8 +13,12 @@ export interface Traffic<Session> {
   readonly holding: boolean;
   readonly settings: CustomSettings;
   readonly counters: Counters;
+  /** What clients meet on each side. */
+  readonly served: Readonly<Record<Side, ServedCounter>>;
   /** Compares what clients read with what the other side would have answered. */
   readonly shadow: Pick<Shadow, 'tap'> | undefined;
+  /** Records what clients ask. */
+  readonly capture: Pick<Capture, 'recorder'>;
   /** How long a statement that met the fence may wait for an owner. */
   readonly stragglerMs: number;
   connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult>;

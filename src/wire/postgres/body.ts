@@ -54,6 +54,15 @@ export class BodyReader {
     return text;
   }
 
+  /** A zero-terminated text, its bytes as they are: one character a byte. */
+  byteText(): string {
+    const end = this.#bytes.indexOf(0, this.#at);
+    if (end === -1) throw malformed(this.#what, 'a text is not terminated');
+    const text = this.#bytes.toString('latin1', this.#at, end);
+    this.#at = end + 1;
+    return text;
+  }
+
   /** The body must have been read whole. */
   end(): void {
     if (this.left > 0) throw malformed(this.#what, 'bytes are left over');

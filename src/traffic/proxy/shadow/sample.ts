@@ -10,6 +10,12 @@ export interface SessionFacts {
   readonly shown: ReadonlyMap<string, string>;
 }
 
+/** Its statements can be read without asking the server: texts end where they seem to. */
+export function isReadable({ shown }: Pick<SessionFacts, 'shown'>): boolean {
+  const encoding = shown.get('client_encoding') ?? '';
+  return shown.get('standard_conforming_strings') !== 'off' && /^(?:UTF8|SQL_ASCII|LATIN\d+|WIN125\d)$/i.test(encoding);
+}
+
 /** One read of a client, as blue has answered it. */
 export interface Sample {
   readonly session: SessionFacts;

@@ -9,7 +9,7 @@ import { differenceOf, hasForeignBytes, isPassing, isRefusedWrite, readAnswer, t
 import { ShadowBook } from './counts.ts';
 import { Judge, type Judged, type SkipReason, type VolatileFunctions } from './judge.ts';
 import { isTooLarge, ReaderLink } from './reader-link.ts';
-import { BoundedQueue, type Sample, type SessionFacts } from './sample.ts';
+import { BoundedQueue, isReadable, type Sample, type SessionFacts } from './sample.ts';
 import { settle, type Asking } from './settle.ts';
 import { answerLimitBytes, SessionTap, type TapDesk } from './tap.ts';
 
@@ -323,10 +323,4 @@ function blueAnswer(sample: Sample): Answer | undefined {
 
 function sizeOf({ message, answer }: Sample): number {
   return message.length + answer.reduce((sum, chunk) => sum + chunk.length, 0);
-}
-
-/** Its statements can be read without asking the server: texts end where they seem to. */
-function isReadable({ shown }: SessionFacts): boolean {
-  const encoding = shown.get('client_encoding') ?? '';
-  return shown.get('standard_conforming_strings') !== 'off' && /^(?:UTF8|SQL_ASCII|LATIN\d+|WIN125\d)$/i.test(encoding);
 }

@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import { monotonicMs, sleep } from '../../../kernel/clock.ts';
-import { describeError, TealError } from '../../../kernel/errors.ts';
+import { describeError, isTealError, TealError } from '../../../kernel/errors.ts';
 import { deathsAllowed, deathsUpTo, deathWindowMs, pauseAfter } from '../../../kernel/restarts.ts';
 import type { Side } from '../../../model/catalog.ts';
+import { addServed, type Served } from '../../../model/served.ts';
 import type { HoldRequest, HoldResult, RouterState } from '../../../ports/router.ts';
+import { addCaptures, type CaptureOrder, type CaptureTally, type Capturing } from '../../../ports/capture.ts';
 import { addTallies, type ShadowReads, type ShadowTally } from '../../../ports/shadow.ts';
 import { endsWithin } from '../bell.ts';
 import { placeOf } from '../client-numbers.ts';
@@ -107,6 +109,13 @@ export class WorkerPool implements Directing {
     tally: async () => addTallies(await this.#askAll<ShadowTally>({ op: 'shadow' })),
   };
 
+  /** Each records its own clients, into one file. */
+  readonly capture: Capturing = {
+    begin: async (order) => this.#record(order),
+    end: async () => this.#endRecord(),
+    tally: async () => addCaptures(await this.#askAll<CaptureTally>({ op: 'capture' })),
+  };
+
   // ---- what is asked of the proxy
 
   async read(): Promise<RouterState> {
@@ -118,6 +127,11 @@ export class WorkerPool implements Directing {
       worker.counts = counts;
     });
     return mergeStats(stats, this.#countsBefore);
+  }
+
+  async figures(): Promise<Readonly<Record<Side, Served>>> {
+    const all = await this.#askAll<Readonly<Record<Side, Served>>>({ op: 'figures' });
+    return { blue: addServed(all.map(({ blue }) => blue)), green: addServed(all.map(({ green }) => green)) };
   }
 
   async look(): Promise<void> {
@@ -170,6 +184,21 @@ export class WorkerPool implements Directing {
   async #compare(share: number): Promise<void> {
     this.#sharedReads = share;
     await this.#askAll({ op: 'shadow', share });
+  }
+
+  /** One that cannot has none record. A process that is started meanwhile does not record: the file has no beginning of it. */
+  async #record(order: CaptureOrder): Promise<void> {
+    const limitBytes = Math.floor(order.limitBytes / this.#serve().length);
+    try {
+      await this.#askAll({ op: 'capture', begin: { ...order, limitBytes } });
+    } catch (error) {
+      if (!isTealError(error, 'TEAL-TRAFFIC-038')) await this.#endRecord();
+      throw error;
+    }
+  }
+
+  async #endRecord(): Promise<void> {
+    await this.#askAll({ op: 'capture', end: true });
   }
 
   async #shut(worker: WorkerProcess, request: HoldRequest): Promise<HoldResult> {

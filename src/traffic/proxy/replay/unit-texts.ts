@@ -1,0 +1,62 @@
+import type { PlainMessage } from '../../../wire/postgres/plain-message.ts';
+import { normalised, tokensOf } from '../shadow/tokens.ts';
+
+/** Knows, of one session, which statement each portal and each prepared name is of. */
+export class UnitTexts {
+  readonly #statements = new Map<string, string>();
+  readonly #portals = new Map<string, string | undefined>();
+
+  /** The texts that a unit runs, in their order; undefined among them where nobody knows. Empty: it only prepares. */
+  run(messages: readonly PlainMessage[]): readonly (string | undefined)[] {
+    const texts: (string | undefined)[] = [];
+    for (const message of messages) {
+      switch (message[0]) {
+        case 'Q':
+          texts.push(message[1]);
+          break;
+        case 'P':
+          this.#statements.set(message[1], message[2]);
+          break;
+        case 'B':
+          this.#portals.set(message[1], this.#statements.get(message[2]));
+          break;
+        case 'E':
+          texts.push(this.#portals.get(message[1]));
+          break;
+        case 'C':
+          if (message[1] === 'S') this.#statements.delete(message[2]);
+          break;
+        default:
+      }
+    }
+    return texts;
+  }
+}
+
+const keptTexts = 1_000;
+const shownCharacters = 2_000;
+
+/** What a unit is counted under: its statements without their values. Each text is looked at once, as long as it is among the last thousand. */
+export class Labels {
+  readonly #known = new Map<string, string>();
+
+  /** Undefined for a unit that runs nothing. */
+  of(texts: readonly (string | undefined)[]): string | undefined {
+    if (texts.length === 0) return undefined;
+    const labels = texts.map((text) => (text === undefined ? unknown : this.#label(text)));
+    return labels.join('; ').slice(0, shownCharacters);
+  }
+
+  #label(text: string): string {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const tokens = tokensOf(text);
+    const label = tokens === undefined ? unknown : normalised(tokens);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size >= keptTexts && oldest !== undefined) this.#known.delete(oldest);
+    this.#known.set(text, label);
+    return label;
+  }
+}
+
+const unknown = '(not understood)';
