@@ -100,6 +100,7 @@ export class MysqlPair implements DatabasePair {
         readObjects: async (connection) =>
           comparedObjects(narrowed(await readShape(connection, database), selected), isMixed),
         policy: familyPolicy,
+        tables: catalog.tables,
         ...parts[side].snapshot,
       });
     this.access = { blue: access('blue'), green: access('green') };
@@ -114,6 +115,7 @@ export class MysqlPair implements DatabasePair {
       tables: catalog.tables,
       sessions: spec.copy.workers,
       policy: familyPolicy,
+      window: { side: 'blue', tables: catalog.tables, policy: familyPolicy },
       ...parts.blue.snapshot,
     });
   }

@@ -97,7 +97,7 @@ export function firstPositionStep(session: KeptSession, stateDir: string, flow: 
 /** What a snapshot locks on a blue of this family, and what it costs there (systems/mysql/snapshot-sessions.ts). */
 export const snapshotTold = Object.freeze({
   locks:
-    'the definitions of the tables of blue: reads and writes pass, DROP and ALTER wait. While the snapshot is taken on a server that never rests, commits (MariaDB) or writes (MySQL) wait for it, some milliseconds and 5 s at most',
+    'the definitions of the tables of blue: reads and writes pass, DROP and ALTER wait. While the snapshot is taken on a server that never rests, commits (MariaDB) or writes (MySQL) wait for it, some milliseconds and 5 s at most; nothing waits where the account may not lock: what is committed meanwhile is then read from the binlog',
   costs: 'blue cannot purge old versions of rows meanwhile',
 });
 

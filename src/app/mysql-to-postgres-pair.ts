@@ -146,6 +146,7 @@ export class MysqlToPostgresPair implements DatabasePair {
         policy: this.#mapping.policy,
         // Numbers on blue, truth values on green.
         isBoolean: columnsWith(this.#mapping, ({ type }) => isSameTarget(type, 'boolean')),
+        tables: this.#blueTables,
         ...parts.snapshot,
       }),
       green: {
@@ -160,6 +161,7 @@ export class MysqlToPostgresPair implements DatabasePair {
       tables: this.#blueTables,
       sessions: spec.copy.workers,
       policy: this.#mapping.policy,
+      window: { side: 'blue', tables: this.#blueTables, policy: this.#mapping.policy },
       ...parts.snapshot,
     });
   }

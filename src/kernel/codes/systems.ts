@@ -658,4 +658,22 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-670': {
+    summary: 'A snapshot can be taken neither under a lock nor without one',
+    happened:
+      'The account may not lock the server, or the lock was not had in time. Without one a snapshot needs a server that commits in the order of its binlog, and this one does not (binlog_order_commits is off). Nothing was read.',
+    doThis:
+      'SET GLOBAL binlog_order_commits = ON, or grant the account what `teal assess` names (RELOAD) where the server allows that; then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-671': {
+    summary: 'No moment was found for a snapshot without a lock',
+    happened:
+      'The account may not lock the server, or the lock was not had in time. Each time that the sessions of the snapshot were begun without one, a table was changed meanwhile in a way that the binlog does not tell whole: the message says how, the facts say which table. Nothing was read.',
+    doThis:
+      'Run the command again at a time when that table is written less; give a table without a primary key one; or grant the account what `teal assess` names (RELOAD) where the server allows that. A table that need not move is left out by `tables.exclude`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

@@ -38,6 +38,10 @@ export const mysqlFindingCodes = {
 
   'ASSESS-MYSQL-RIGHT-LOG': { severity: 'blocker', summary: 'The account may not read the log' },
   'ASSESS-MYSQL-RIGHT-LOCK': { severity: 'blocker', summary: 'The account may not hold all tables for a moment' },
+  'ASSESS-MYSQL-RIGHT-LOCK-AT-CUT': {
+    severity: 'warning',
+    summary: 'The account may not hold all tables for a moment, as a cut will have to',
+  },
   'ASSESS-MYSQL-RIGHT-READ-ONLY': { severity: 'blocker', summary: 'The account may not close the server to writes' },
   'ASSESS-MYSQL-RIGHT-TEAL': { severity: 'blocker', summary: 'The account has no database for Teal' },
   'ASSESS-MYSQL-RIGHT-SELECT': { severity: 'blocker', summary: 'The account may not read tables' },

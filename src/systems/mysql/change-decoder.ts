@@ -32,6 +32,8 @@ export interface BinlogDecoderOptions {
   readonly typeOf?: ColumnTypes;
   /** Columns of a table of which an update must tell the old values, beside those of its key: a foreign key that acts refers to them. Default: none. */
   readonly referenced?: (table: TableName) => readonly string[];
+  /** An update that changes anything tells both rows whole. Default: false. */
+  readonly isWhole?: boolean;
 }
 
 interface Known {
@@ -174,7 +176,8 @@ class RowsReader {
         : [],
     );
     const referenced = new Set(options.referenced?.(table));
-    const others = columns.flatMap(({ name = '' }, at) => (referenced.has(name) ? [at] : []));
+    const isTold = (name: string): boolean => options.isWhole === true || referenced.has(name);
+    const others = columns.flatMap(({ name = '' }, at) => (isTold(name) ? [at] : []));
     this.#told = primaryKey === undefined ? undefined : [...new Set([...primaryKey, ...others])];
     this.#before = new Int32Array(2 * columns.length);
     this.#after = new Int32Array(2 * columns.length);

@@ -17,7 +17,7 @@ import { serverNumberOf } from './errors.ts';
 import { cutByKey, numberedTable, stretchOf, type StretchBounds } from './key-stretches.ts';
 import { quoteTable } from './quote.ts';
 import type { SnapshotSessions } from './snapshot-sessions.ts';
-import { selectionOf } from './values/from-select.ts';
+import { selectionOf, type Cell } from './values/from-select.ts';
 import { strictPolicy, type ValuePolicy } from './values/policy.ts';
 
 export interface MysqlSourceOptions {
@@ -133,16 +133,26 @@ class Reader implements SnapshotReader {
     const list = selection.list.length === 0 ? '1' : selection.list.join(', ');
     const sql = `select ${list} from ${quoteTable(table)} ${this.#part(range)}`;
     const writer = new LineWriter();
+    const names = selected.columns.map(({ name }) => name);
+    const window = this.#options.sessions.taken.rows?.viewOf(table, names);
     let count = 0;
+    const add = (cells: readonly Cell[]): void => {
+      writer.add(cells);
+      count += 1;
+    };
     try {
       for await (const rows of this.#session.batches(sql)) {
-        for (const row of rows) writer.add(selection.canonical(row));
-        count += rows.length;
+        for (const row of rows) {
+          const cells = selection.canonical(row);
+          if (window?.isTouched(cells) !== true) add(cells);
+        }
         yield* writer.take();
       }
     } catch (error) {
       throw this.#reasonOf(error, table);
     }
+    // Wherever their keys lie: they are the affair of one range, and each table has one range without an end.
+    if (range.to === undefined) window?.rows.forEach(add);
     yield* writer.end();
     done(count);
   }

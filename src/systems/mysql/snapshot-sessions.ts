@@ -9,6 +9,9 @@ import { connect, type MysqlConnection, type MysqlFlavour } from './connection.t
 import { waitsForName } from './named-lock.ts';
 import { quoteTable } from './quote.ts';
 import { positionOf, type ToldPlace } from './position.ts';
+import { beginAll, placeNow } from './snapshot-moment.ts';
+import { beginInWindow, type WindowOptions } from './snapshot-window.ts';
+import type { WindowRows } from './window-rows.ts';
 
 export interface SnapshotSessionsOptions {
   readonly url: string;
@@ -23,6 +26,8 @@ export interface SnapshotSessionsOptions {
   readonly attemptsWithoutLock?: number;
   /** How it is known that they see the same; default: by the place in the binlog. */
   readonly meet?: OpenMeeting;
+  /** Where the lock is not to be had, they begin without one, and what was committed meanwhile is read from the log. Not with `meet`. Default: the lock's error. */
+  readonly window?: WindowOptions;
   /** Told once, when it is there. */
   readonly onTaken?: (taken: TakenSnapshot) => void;
 }
@@ -40,8 +45,10 @@ export type OpenMeeting = (looker: MysqlConnection, signal: AbortSignal) => Prom
 
 export interface TakenSnapshot {
   readonly position: Position;
-  /** How the sessions came to one place: without a lock, while commits waited, or while all writes waited. */
-  readonly how: 'agreed' | 'commits blocked' | 'writes blocked';
+  /** How the sessions came to one place: without a lock, while commits waited, while all writes waited, or each by itself, with `rows` for what lies between. */
+  readonly how: 'agreed' | 'commits blocked' | 'writes blocked' | 'window';
+  /** With it alone the sessions show one state, that of the position: what was committed while they were begun, of the tables of `WindowOptions`. */
+  readonly rows?: WindowRows;
   /** How long others had to wait; 0 without a lock. */
   readonly blockedMs: number;
   /** Of this way. */
@@ -65,10 +72,11 @@ const tablesPerStatement = 50;
  * are opened. On a server that commits all the time they are opened under a
  * brief lock: MariaDB's BACKUP STAGE BLOCK_COMMIT waits for no SELECT and lets all but commits go on. MySQL has FLUSH TABLES WITH READ LOCK alone, which is only tried while
  * no statement runs for long: where one does after all, who comes to its table later waits until its end, although the lock was given up (manual: "FLUSH Statement").
+ * Where no lock is to be had they begin without one, and are one snapshot only together with what was committed meanwhile (see snapshot-window.ts).
  *
  * A table that is replaced later (TRUNCATE, ALTER) can be read no more, and the server says so (error 1412). The tables given are locked against that before and after.
  *
- * Errors: TEAL-SYSTEMS-008 the lock, or a moment for it, was not had in time; -010 it is not permitted; TEAL-SYNC-132 the server keeps no log.
+ * Errors: without `window` TEAL-SYSTEMS-008 the lock, or a moment for it, was not had in time, -010 it is not permitted; with it those of `beginInWindow`; TEAL-SYNC-132 the server keeps no log.
  */
 export async function takeSnapshot(options: SnapshotSessionsOptions, signal: AbortSignal): Promise<SnapshotSessions> {
   const { url, tables = [] } = options;
@@ -135,7 +143,23 @@ async function beginTogether(
       return { position: await meeting.place(), how: 'agreed', blockedMs: 0, attempts };
     }
   }
-  return await beginUnderLock(options, meeting, looker, sessions, signal);
+  try {
+    return await beginUnderLock(options, meeting, looker, sessions, signal);
+  } catch (error) {
+    const { window } = options;
+    const isUsable = [looker, ...sessions].every(({ ended }) => !ended.aborted);
+    if (window === undefined || options.meet !== undefined || !isUsable || !isWithoutLock(error)) throw error;
+    return { ...(await beginInWindow(url, window, looker, sessions, signal)), how: 'window', blockedMs: 0 };
+  }
+}
+
+/** The lock is not permitted (managed servers say that the login was refused), or was not had in time. */
+function isWithoutLock(error: unknown): boolean {
+  return (
+    isTealError(error, 'TEAL-SYSTEMS-010') ||
+    isTealError(error, 'TEAL-SYSTEMS-008') ||
+    isTealError(error, 'TEAL-SYSTEMS-002')
+  );
 }
 
 async function meetInBinlog(looker: MysqlConnection): Promise<Meeting> {
@@ -185,17 +209,6 @@ async function isSeenUpTo(looker: MysqlConnection, place: ToldPlace): Promise<bo
   return (
     told.get('binlog_snapshot_file') === place.file && Number(told.get('binlog_snapshot_position')) === place.offset
   );
-}
-
-/** All of them see what had committed by now, each from its own moment. */
-export async function beginAll(sessions: readonly MysqlConnection[], signal: AbortSignal): Promise<void> {
-  const begin = 'start transaction with consistent snapshot, read only';
-  await Promise.all(sessions.map(async (each) => untilAborted(each, signal, async () => each.query(begin))));
-}
-
-function logFile(told: string | null | undefined): string {
-  if (told !== undefined && told !== null && told !== '') return told;
-  throw new TealError('TEAL-SYNC-132', 'the server writes no binlog');
 }
 
 async function beginUnderLock(
@@ -277,21 +290,6 @@ async function untilNoLongStatement(control: MysqlConnection, timeoutMs: number,
     if (!isTealError(error, 'TEAL-KERNEL-002')) throw error;
     throw new TealError('TEAL-SYSTEMS-008', `${what} are in the way of the snapshot's lock`, {}, error);
   }
-}
-
-/** The end of the binlog. */
-async function placeNow(looker: MysqlConnection): Promise<ToldPlace> {
-  const [major, minor] = looker.version;
-  const isNew = looker.flavour === 'mysql' && (major > 8 || (major === 8 && minor >= 2));
-  const { rows } = await looker.query(isNew ? 'show binary log status' : 'show master status');
-  const row = rows[0];
-  const place = { file: logFile(row?.['File']), offset: Number(row?.['Position']) };
-  if (looker.flavour === 'mariadb') {
-    const found = await looker.query('select binlog_gtid_pos(?, ?) as gtids', [place.file, place.offset]);
-    return { ...place, gtids: found.rows[0]?.['gtids'] ?? undefined };
-  }
-  const mode = await looker.query('select @@global.gtid_mode as mode');
-  return { ...place, gtids: mode.rows[0]?.['mode'] === 'ON' ? (row?.['Executed_Gtid_Set'] ?? '') : undefined };
 }
 
 /**

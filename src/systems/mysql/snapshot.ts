@@ -2,6 +2,7 @@ import type { TableName } from '../../model/catalog.ts';
 import type { HeldEpoch, SnapshotKeeper } from '../../ports/snapshot-source.ts';
 import { mysqlSnapshotSource } from './copy-source.ts';
 import { takeSnapshot, type OpenMeeting, type SnapshotSessions, type TakenSnapshot } from './snapshot-sessions.ts';
+import type { WindowOptions } from './snapshot-window.ts';
 import type { ValuePolicy } from './values/policy.ts';
 
 export interface MysqlSnapshotOptions {
@@ -13,7 +14,10 @@ export interface MysqlSnapshotOptions {
   readonly policy?: ValuePolicy;
   /** How its sessions come to one place; default: by the binlog. */
   readonly meet?: OpenMeeting;
+  /** What they do where no lock is to be had; see `takeSnapshot`. */
+  readonly window?: WindowOptions;
   readonly lockTimeoutMs?: number;
+  readonly attemptsWithoutLock?: number;
   readonly stretchBytes?: number;
   readonly onTaken?: (taken: TakenSnapshot) => void;
 }

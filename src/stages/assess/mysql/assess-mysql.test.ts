@@ -358,7 +358,8 @@ const cases: readonly Case[] = [
     finds: ['ASSESS-MYSQL-RIGHT-LOG'],
     says: ['GRANT BINLOG MONITOR, SLAVE MONITOR ON *.*'],
   },
-  { name: 'no right to lock', blue: rights({ flushTables: false }), finds: ['ASSESS-MYSQL-RIGHT-LOCK'] },
+  { name: 'no right to lock', blue: rights({ flushTables: false }), finds: ['ASSESS-MYSQL-RIGHT-LOCK-AT-CUT'] },
+  { name: 'no right to lock green', green: rights({ flushTables: false }), finds: ['ASSESS-MYSQL-RIGHT-LOCK'] },
   { name: 'no right to fence', green: rights({ setReadOnly: false }), finds: ['ASSESS-MYSQL-RIGHT-READ-ONLY'] },
   {
     name: 'no right to write behind the fence',

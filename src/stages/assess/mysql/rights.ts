@@ -59,7 +59,7 @@ interface Duty {
   readonly mariadb: string;
 }
 
-function dutiesOf(rights: MysqlRights): readonly Duty[] {
+function dutiesOf(rights: MysqlRights, isCopiedWithoutLock: boolean): readonly Duty[] {
   return [
     {
       has: rights.readLog,
@@ -79,9 +79,12 @@ function dutiesOf(rights: MysqlRights): readonly Duty[] {
     },
     {
       has: rights.flushTables,
-      code: 'ASSESS-MYSQL-RIGHT-LOCK',
+      // Of a blue whose log is read a snapshot needs no lock (systems/mysql/snapshot-window.ts).
+      code: isCopiedWithoutLock ? 'ASSESS-MYSQL-RIGHT-LOCK-AT-CUT' : 'ASSESS-MYSQL-RIGHT-LOCK',
       may: 'hold all tables for a moment',
-      why: 'The fence of a cut waits for open commits by FLUSH TABLES WITH READ LOCK, and so does a snapshot on MySQL.',
+      why: isCopiedWithoutLock
+        ? 'The copy, the flow and the comparison do without. The fence of a cut waits for open commits by FLUSH TABLES WITH READ LOCK: a cut is given up, with nothing changed, until the account may.'
+        : 'The fence of a cut waits for open commits by FLUSH TABLES WITH READ LOCK, and so does a snapshot where no log is read.',
       mysql: 'RELOAD, FLUSH_TABLES, BACKUP_ADMIN',
       mariadb: 'RELOAD',
     },
@@ -127,7 +130,7 @@ function checkServerRights(
   isLogRead: boolean,
 ): readonly Finding[] {
   const account = sqlAccount(rights.user);
-  return dutiesOf(rights)
+  return dutiesOf(rights, side === 'blue' && isLogRead)
     .filter(({ has, code }) => !has && (isLogRead || code !== 'ASSESS-MYSQL-RIGHT-LOG'))
     .map(({ code, may, why, mysql, mariadb }) =>
       finding(code, {

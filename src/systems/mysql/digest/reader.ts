@@ -18,9 +18,10 @@ import { numberedTable, stretchOf, type NumberedTable, type StretchBounds } from
 import { quoteTable } from '../quote.ts';
 import { selectionOf, type Cell } from '../values/from-select.ts';
 import type { ValuePolicy } from '../values/policy.ts';
+import type { WindowRows } from '../window-rows.ts';
 import { BucketSums } from './bucket-sums.ts';
 import { SmallestEntries } from './entry-pages.ts';
-import { conditionOf, locatingOf, locatorOf } from './locators.ts';
+import { conditionOf, locatingOf, locatorOf, type Locating } from './locators.ts';
 import { bucketOf, RowHasher } from './row-hash.ts';
 
 export interface DigestReaderOptions {
@@ -30,6 +31,8 @@ export interface DigestReaderOptions {
   readonly isBoolean: (table: TableName, column: string) => boolean;
   /** Where a table is cut for so many parts: the same answer for all readers of a snapshot. */
   readonly bounds: (table: NumberedTable, parts: number) => Promise<StretchBounds>;
+  /** What the session is to be read with; see `TakenSnapshot`. */
+  readonly window?: WindowRows | undefined;
   /** Entries that are sorted in memory; what is more costs another pass. Default 200 000. */
   readonly entriesInMemory?: number;
 }
@@ -46,6 +49,8 @@ interface ScannedRow {
   readonly cells: readonly Cell[];
   /** In the order of reading, 0-based. */
   readonly place: number;
+  /** Of one that is not read but known from the log: its number. */
+  readonly logged?: number;
 }
 
 /**
@@ -67,7 +72,8 @@ class Reader implements DigestReader {
   async digest(table: DigestTable, range: DigestRange, _form: DigestForm): Promise<readonly BucketSum[]> {
     const sums = new BucketSums();
     const hashes = new TableHashes(table);
-    for await (const { cells } of this.#scan(table, await this.#part(table, range))) {
+    const { part, parts } = partOf(range);
+    for await (const { cells } of this.#scan(table, await this.#part(table, range), part === parts - 1)) {
       const { row, bucket } = hashes.of(cells);
       sums.add(bucket, row);
     }
@@ -82,11 +88,11 @@ class Reader implements DigestReader {
     let from: Pick<DigestEntry, 'key' | 'row'> | undefined;
     do {
       const smallest = new SmallestEntries(from, most);
-      for await (const { raw, cells, place } of this.#scan(table, wholeInOrder)) {
-        const { row, key, bucket } = hashes.of(cells);
+      for await (const scanned of this.#scan(table, wholeInOrder, true)) {
+        const { row, key, bucket } = hashes.of(scanned.cells);
         if (!wanted.has(bucket)) continue;
         const hex = row.toString('hex');
-        smallest.add({ key: key?.toString('hex') ?? hex, row: hex, locator: locatorOf(locating, raw, place) });
+        smallest.add({ key: key?.toString('hex') ?? hex, row: hex, locator: placeOf(locating, scanned) });
       }
       const { entries, limit } = smallest.end();
       for (let at = 0; at < entries.length; at += entriesPerPage) yield entries.slice(at, at + entriesPerPage);
@@ -97,19 +103,22 @@ class Reader implements DigestReader {
   async rows(table: DigestTable, locators: readonly string[]): Promise<readonly TextValues[]> {
     const found = new Map<string, TextValues>();
     const locating = locatingOf(table);
+    const wanted = new Set(locators);
+    const take = async (part: string, hasLogged: boolean): Promise<void> => {
+      for await (const scanned of this.#scan(table, part, hasLogged)) {
+        const locator = placeOf(locating, scanned);
+        if (wanted.has(locator)) found.set(locator, scanned.cells.map(asText));
+      }
+    };
     if (locating.by === 'place') {
-      const wanted = new Set(locators);
-      for await (const { cells, place } of this.#scan(table, wholeInOrder)) {
-        if (wanted.has(String(place))) found.set(String(place), cells.map(asText));
-      }
+      await take(wholeInOrder, true);
     } else {
-      for (let at = 0; at < locators.length; at += rowsPerQuery) {
-        const some = locators.slice(at, at + rowsPerQuery);
-        const where = some.map((locator) => `(${conditionOf(locating, table, locator)})`).join(' or ');
-        for await (const { raw, cells, place } of this.#scan(table, `where ${where}`)) {
-          found.set(locatorOf(locating, raw, place), cells.map(asText));
-        }
+      const read = locators.filter((locator) => !locator.startsWith(loggedMark));
+      for (let at = 0; at < read.length; at += rowsPerQuery) {
+        const some = read.slice(at, at + rowsPerQuery);
+        await take(`where ${some.map((locator) => `(${conditionOf(locating, table, locator)})`).join(' or ')}`, false);
       }
+      if (read.length < locators.length) await take('where false', true);
     }
     return locators.map((locator) => must(found.get(locator), 'a row of the snapshot', { table: tableKey(table) }));
   }
@@ -123,21 +132,29 @@ class Reader implements DigestReader {
     await this.#options.session[Symbol.asyncDispose]();
   }
 
-  /** `part` is what stands behind the table's name. */
-  async *#scan(table: DigestTable, part: string): AsyncGenerator<ScannedRow, void, void> {
+  /** `part` is what stands behind the table's name. `hasLogged`: with the rows that are known from the log. */
+  async *#scan(table: DigestTable, part: string, hasLogged: boolean): AsyncGenerator<ScannedRow, void, void> {
     await this.#hold(table);
     const selection = selectionOf({ table, columns: table.columns, key: table.key }, this.#options.policy);
     const booleans = table.columns.map(({ name }) => this.#options.isBoolean(table, name));
     const list = selection.list.length === 0 ? '1' : selection.list.join(', ');
+    const compared = (cells: readonly Cell[]): readonly Cell[] =>
+      booleans.includes(true) ? cells.map((cell, index) => (booleans[index] === true ? asBoolean(cell) : cell)) : cells;
+    const window = this.#options.window?.viewOf(
+      table,
+      table.columns.map(({ name }) => name),
+    );
     let place = 0;
     try {
       for await (const raw of this.#options.session.rows(`select ${list} from ${quoteTable(table)} ${part}`)) {
         const cells = selection.canonical(raw);
-        booleans.forEach((isBoolean, index) => {
-          if (isBoolean) cells[index] = asBoolean(cells[index] ?? null);
-        });
-        yield { raw, cells, place };
+        if (window?.isTouched(cells) !== true) yield { raw, cells: compared(cells), place };
         place += 1;
+      }
+      if (hasLogged) {
+        for (const [logged, cells] of window?.rows.entries() ?? []) {
+          yield { raw: cells, cells: compared(cells), place, logged };
+        }
       }
     } catch (error) {
       if (serverNumberOf(error) !== definitionChanged) throw error;
@@ -162,6 +179,13 @@ class Reader implements DigestReader {
     // The last part is open, however many stretches there are.
     return stretchOf(numbered, bounds, part, part === parts - 1 ? undefined : part + 1);
   }
+}
+
+/** Begins the locator of a row that is known from the log: no other begins so. */
+const loggedMark = '+';
+
+function placeOf(locating: Locating, { raw, place, logged }: ScannedRow): string {
+  return logged === undefined ? locatorOf(locating, raw, place) : `${loggedMark}${logged}`;
 }
 
 type Columns = Parameters<typeof numberedTable>[0]['columns'];

@@ -15,6 +15,7 @@ import { connect, type MysqlConnection } from '../connection.ts';
 import { seriesOf } from '../schema-shape.ts';
 import { cutByKey, type NumberedTable, type StretchBounds } from '../key-stretches.ts';
 import { takeSnapshot, type OpenMeeting, type SnapshotSessions } from '../snapshot-sessions.ts';
+import type { WindowOptions } from '../snapshot-window.ts';
 import { strictPolicy, type ValuePolicy } from '../values/policy.ts';
 import { mysqlDigestReader, rangeOf } from './reader.ts';
 
@@ -32,6 +33,10 @@ export interface MysqlSideOptions {
   readonly isBoolean?: (table: TableName, column: string) => boolean;
   /** How its sessions come to one place; default: by the binlog. */
   readonly meet?: OpenMeeting;
+  /** Tables that are compared: with them a snapshot can do without a lock where none is to be had; see `takeSnapshot`. */
+  readonly tables?: WindowOptions['tables'];
+  /** How often a snapshot is tried before a lock is asked for; default as of `takeSnapshot`. */
+  readonly attemptsWithoutLock?: number;
   /** Readers that one snapshot can have: they must all be there when it is taken. Default 2. */
   readonly readers?: number;
 }
@@ -72,7 +77,7 @@ async function factsOf(session: MysqlConnection, options: MysqlSideOptions): Pro
 
 /** Both ways of opening one are the same here: a snapshot always knows its place in the log. */
 async function openSnapshot(options: MysqlSideOptions, snapshot: SnapshotOptions): Promise<HeldSnapshot> {
-  const { url, readers = defaultReaders } = options;
+  const { url, side, tables, policy = strictPolicy, readers = defaultReaders, attemptsWithoutLock } = options;
   const { signal, lockTimeoutMs } = snapshot;
   const sessions = await takeSnapshot(
     {
@@ -81,6 +86,8 @@ async function openSnapshot(options: MysqlSideOptions, snapshot: SnapshotOptions
       sessions: readers,
       lockTimeoutMs,
       ...(options.meet === undefined ? {} : { meet: options.meet }),
+      ...(tables === undefined ? {} : { window: { side, tables, policy } }),
+      ...(attemptsWithoutLock === undefined ? {} : { attemptsWithoutLock }),
     },
     signal,
   );
@@ -109,6 +116,7 @@ function heldSnapshot(options: MysqlSideOptions, sessions: SnapshotSessions): He
         policy: options.policy ?? strictPolicy,
         isBoolean: options.isBoolean ?? (() => false),
         bounds: boundsOf,
+        window: sessions.taken.rows,
       });
     },
     [Symbol.asyncDispose]: async () => sessions[Symbol.asyncDispose](),

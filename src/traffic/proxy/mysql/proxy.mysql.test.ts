@@ -39,7 +39,11 @@ describe.for(allSeries)('sessions by the proxy with $series', ({ series, tested 
 
   beforeAll(async () => {
     if (!tested) return;
-    const settings = { 'max-connections': '300', ...(series === 'mysql-8.0' ? { 'performance-schema': 'ON' } : {}) };
+    const settings = {
+      'max-connections': '300',
+      'local-infile': '1',
+      ...(series === 'mysql-8.0' ? { 'performance-schema': 'ON' } : {}),
+    };
     const [blue, green] = await Promise.all([
       startMysql({ series, settings: { ...settings, 'server-id': '11' } }),
       startMysql({ series, settings: { ...settings, 'server-id': '22' } }),
@@ -377,6 +381,25 @@ describe.for(allSeries)('sessions by the proxy with $series', ({ series, tested 
       expect(await kinds(encodeBare(command.ping))).toBe('ok');
     }
   });
+
+  test.skipIf(!tested)(
+    'a server cannot ask a client for a file, whatever both would do without the proxy',
+    async () => {
+      await using at = await proxiedMysql(servers);
+      const first = async (port: number): Promise<string | undefined> => {
+        await using client = await TestClient.connect({ port, capabilities: capability.localFiles });
+        const load = Buffer.from(`load data local infile '/etc/passwd' into table shop.t (v)`);
+        for await (const { part } of client.ask(Buffer.concat([Buffer.of(command.query), load]))) {
+          if (part.kind !== 'error') return part.kind;
+          expect((await client.query('select 1')).rows).toHaveLength(1);
+          return part.kind;
+        }
+        return undefined;
+      };
+      expect(await first(servers.blue.port)).toBe('localInfile');
+      expect(await first(at.proxy.port)).toBe('error');
+    },
+  );
 
   test.skipIf(!tested)('cursors and parts of parameters pass, and a session waits for their end', async () => {
     await using at = await proxiedMysql(servers);
