@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { isoNow } from '../kernel/clock.ts';
-import { describeError, isTealError } from '../kernel/errors.ts';
+import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { keepEnd, readRequest, type KeptRequest } from './command-folder.ts';
 import { cutover, migrate, rollback, verify } from './index.ts';
@@ -39,7 +39,8 @@ function log(text: string): void {
 
 using _held = await takeLock(join(folder, 'lock'), 'the lock of a command', lockPatienceMs);
 process.on('SIGHUP', () => undefined);
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort(new Error(signal)));
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.on(signal, () => stop.abort(new TealError('TEAL-SERVER-021', signal)));
 try {
   const request = await readRequest(folder);
   log(`${request.command} for ${request.by}`);
