@@ -61,7 +61,10 @@ function GateLine({
         {given === undefined
           ? evidence || 'No evidence yet.'
           : `${given.by} said yes at ${timeText(given.atIso, now)}.`}
-        {given === undefined && atIso !== undefined ? ` Since ${timeText(atIso, now)}.` : ''} <code>{gate.gate}</code>
+      </p>
+      <p className="quiet gate-more">
+        {given === undefined && atIso !== undefined ? `Since ${timeText(atIso, now)} · ` : ''}
+        <code>{gate.gate}</code>
       </p>
       {given?.comment === undefined ? null : (
         <blockquote>

@@ -13,7 +13,7 @@ interface Props {
   readonly lines: readonly ChartLine[];
   readonly columns: Columns;
   readonly format: (value: number) => string;
-  /** Where the drawing ends; it begins a quarter of an hour before. */
+  /** Where the drawing ends. */
   readonly nowMs: number;
 }
 
@@ -41,7 +41,7 @@ export function Chart({ title, lines, columns, format, nowMs }: Props): ReactNod
   useEffect(() => {
     plot.current?.batch(() => {
       plot.current?.setData(columns, false);
-      plot.current?.setScale('x', { min: (nowMs - windowMs) / 1_000, max: nowMs / 1_000 });
+      plot.current?.setScale('x', { min: beginOf(columns, nowMs), max: nowMs / 1_000 });
     });
   }, [columns, nowMs, look]);
   const newest = lines.map(({ label, tone }, at) => {
@@ -100,6 +100,12 @@ function optionsOf(
       })),
     ],
   };
+}
+
+/** Where the first point is, but neither less than two minutes ago nor more than is kept; in seconds. */
+function beginOf([[first]]: Columns, nowMs: number): number {
+  const now = nowMs / 1_000;
+  return Math.max(now - windowMs / 1_000, Math.min(first ?? now, now - 120));
 }
 
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });

@@ -53,7 +53,7 @@ function Pulse(): ReactNode {
   const { connection } = useConsole();
   const said =
     freshness.state === 'live'
-      ? 'Live'
+      ? 'Up to date'
       : freshness.state === 'waiting'
         ? 'Connecting'
         : `Silent since ${clockText(freshness.sinceMs)}`;

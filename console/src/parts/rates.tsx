@@ -9,7 +9,7 @@ const flows: readonly ChartLine[] = [
   { label: 'reverse', tone: 'green' },
 ];
 const queries: readonly ChartLine[] = [{ label: 'statements/s', tone: 'plain' }];
-const waits: readonly ChartLine[] = [{ label: 'longest wait', tone: 'plain' }];
+const waits: readonly ChartLine[] = [{ label: 'wait', tone: 'plain' }];
 
 /** Lag and rates of both flows, and what clients see of the proxy. */
 export function Rates(): ReactNode {
@@ -38,7 +38,13 @@ export function Rates(): ReactNode {
       {drawn.hasProxy ? (
         <>
           <Chart title="Clients' statements" lines={queries} columns={drawn.queries} format={whole} nowMs={now} />
-          <Chart title="Clients' wait in a cut" lines={waits} columns={drawn.waits} format={durationText} nowMs={now} />
+          <Chart
+            title="Clients' longest wait in a hold"
+            lines={waits}
+            columns={drawn.waits}
+            format={durationText}
+            nowMs={now}
+          />
         </>
       ) : null}
     </div>

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { bytesText, countText, durationText } from '../pure/format.ts';
+import { bytesText, countText, durationText, plural } from '../pure/format.ts';
 import type { Flow, MigrationAnswer, Rates } from '../types.ts';
 
 interface Props {
@@ -34,7 +34,7 @@ function Panel({ side, live, proxy }: PanelProps): ReactNode {
   const isLive = side === live;
   const clients =
     proxy?.pointsTo === side
-      ? `${countText(proxy.clients)} clients by the proxy${proxy.mode === 'holding' ? ', held' : ''}`
+      ? `${plural(proxy.clients, 'client')} by the proxy${proxy.mode === 'holding' ? ', held' : ''}`
       : isLive
         ? 'owns the data'
         : 'follows';
