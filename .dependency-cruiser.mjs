@@ -125,6 +125,31 @@ export default {
       to: { path: '^(test|examples)/' },
     },
     {
+      name: 'the-console-sees-what-the-api-says',
+      comment:
+        'The page knows the API by the types of its answers: anything else of the program would be sent to the browser, or would tie the two together.',
+      severity: 'error',
+      from: { path: '^console/' },
+      to: {
+        path: '^(src|tools|test|bench|demo|examples)/',
+        pathNot: '^src/server/(schemas|page-schemas|problems)\\.ts$',
+      },
+    },
+    {
+      name: 'the-console-takes-types-alone',
+      comment: 'An import of a value would bring the schemas, and zod with them, into the page.',
+      severity: 'error',
+      from: { path: '^console/' },
+      to: { path: '^src/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'nobody-needs-the-console',
+      comment: 'It is built by its own tools and served as files; tests read its pure functions.',
+      severity: 'error',
+      from: { path: '^(src|tools|bench|demo|examples)/' },
+      to: { path: '^console/' },
+    },
+    {
       name: 'source-needs-no-development-dependency',
       comment: 'What src imports must be installed with it.',
       severity: 'error',
@@ -145,7 +170,7 @@ export default {
     tsConfig: { fileName: 'tsconfig.json' },
     moduleSystems: ['es6'],
     enhancedResolveOptions: {
-      extensions: ['.ts', '.mjs', '.js'],
+      extensions: ['.ts', '.tsx', '.mjs', '.js'],
       conditionNames: ['import', 'node', 'types'],
       exportsFields: ['exports'],
     },

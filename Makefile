@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz mutants endure matrix many-tables bench generate format build demo demo-mysql demo-kafka clean
+.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz mutants endure matrix many-tables bench generate format console build demo demo-mysql demo-kafka clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,13 +40,15 @@ help: ## list the targets
 node_modules/.stamp: package-lock.json
 # dependency-cruiser reads TypeScript through the compiler's API, which TypeScript 7 has not yet: it stands in a folder with a TypeScript 6 of its own.
 tools/rooms/node_modules/.stamp: tools/rooms/package-lock.json
+# What builds the web console is no dependency of what is published.
+console/node_modules/.stamp: console/package-lock.json
 
-setup: node_modules/.stamp tools/rooms/node_modules/.stamp ## install Node 24 if needed, and the dependencies
+setup: node_modules/.stamp tools/rooms/node_modules/.stamp console/node_modules/.stamp ## install Node 24 if needed, and the dependencies
 
 check-fast: setup ## format, lint, types, import rules, generated pages: seconds
 	node tools/check-fast.ts
 
-test: setup ## every check and every test, on real servers; the last line counts them
+test: setup console ## every check and every test, on real servers; the last line counts them
 	node tools/run-tests.ts
 
 test-unit: setup ## the tests that need no server
@@ -61,7 +63,7 @@ test-mysql: setup ## the tests that need MariaDB or MySQL (TEAL_MYSQL=mariadb-10
 test-kafka: setup ## the tests that need Kafka, which needs Maven and Java 17 (TEAL_KAFKA= skips them)
 	vitest run --project kafka
 
-test-e2e: setup ## whole migrations
+test-e2e: setup console ## whole migrations
 	vitest run --project e2e
 
 fuzz: setup ## throw malformed input at every parser (MINUTES=5)
@@ -97,17 +99,22 @@ generate: setup ## write the pages that are made from code
 format: setup ## write the house format into the files
 	oxfmt
 
+console: setup console/dist/index.html ## build the web console that `teal serve` serves
+
+console/dist/index.html: console/node_modules/.stamp console/index.html console/vite.config.ts $(shell find console/src -type f)
+	node tools/build-console.ts
+
 build: setup ## write what is published into dist/ (npm pack ./dist)
 	node tools/build.ts
 
-demo: setup ## move a shop from PostgreSQL 14 to 18 under load, back, and again (ROWS=1000000)
+demo: setup console ## move a shop from PostgreSQL 14 to 18 under load, back, and again (ROWS=1000000)
 	node demo/main.ts
 
-demo-mysql: setup ## the same from MySQL 8.0 to PostgreSQL 18, with clients that follow the cut (ROWS=200000)
+demo-mysql: setup console ## the same from MySQL 8.0 to PostgreSQL 18, with clients that follow the cut (ROWS=200000)
 	node demo/mysql-main.ts
 
 demo-kafka: setup ## move a cluster of Kafka under producers and consumers, back, and again (PAUSE_MS=2)
 	node demo/kafka-main.ts
 
 clean: ## remove what setup, tests and the demo have made; nothing of yours
-	rm -rf node_modules tools/rooms/node_modules .toolchain .cache coverage dist
+	rm -rf node_modules tools/rooms/node_modules console/node_modules console/dist .toolchain .cache coverage dist

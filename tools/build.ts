@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { buildConsole, consoleDist } from './build-console.ts';
 
 /**
  * Builds what is published, as a package of its own in `dist/`: Node does not strip types below node_modules, so it holds JavaScript, file by file as in `src/`
@@ -46,6 +47,8 @@ function build(): void {
     mkdirSync(join(dist, name), { recursive: true });
     cpSync(join(top, name), join(dist, name), { recursive: true });
   }
+  buildConsole();
+  cpSync(consoleDist, join(dist, 'console'), { recursive: true });
   for (const path of Object.values(manifest['bin'] as Manifest['bin'])) chmodSync(join(dist, path), 0o755);
   process.stdout.write('built dist/; `npm pack ./dist` makes the tarball\n');
 }

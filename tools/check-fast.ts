@@ -6,11 +6,14 @@ export interface CheckResult {
   readonly passed: boolean;
 }
 
+const roots = ['src', 'tools', 'test', 'demo', 'bench', 'examples', 'console/src'];
+
 const checks: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
   ['format', 'oxfmt', '--check'],
   ['lint', 'oxlint', '--type-aware'],
   ['types', 'tsc', '--noEmit', '-p', '.'],
-  ['import rules', 'tools/rooms/node_modules/.bin/depcruise', 'src', 'tools', 'test', 'demo', 'bench', 'examples'],
+  ['types of the console', 'tsc', '--noEmit', '-p', 'console'],
+  ['import rules', 'tools/rooms/node_modules/.bin/depcruise', ...roots],
   ['error page', 'node', 'tools/errors-page.ts', '--check'],
   ['command page', 'node', 'tools/cli-page.ts', '--check'],
   ['cases page', 'node', 'tools/cases-page.ts'],

@@ -49,6 +49,13 @@ export function commandsOf(parts: CommandsOf): Commands {
     },
     dryRun: async (request) => dryRun(request, parts),
     start: async (request, key, caller) => start({ request, key, caller }, folders, parts),
+    stop: async (id) => {
+      const command = await folders.read(id);
+      const pid = command?.end === 'running' ? await folders.workerOf(id) : undefined;
+      if (command === undefined || pid === undefined) throw new TealError('TEAL-SERVER-020', `${id} does not run`);
+      tellToEnd(pid);
+      return answerOf(command);
+    },
   };
 }
 
@@ -112,6 +119,15 @@ async function launch(folder: string, env: CommandsOf['env']): Promise<void> {
   await once(child, 'spawn');
   await writeFile(join(folder, 'pid'), String(child.pid ?? ''), { mode: 0o600 });
   child.unref();
+}
+
+/** It may have ended by itself meanwhile. */
+function tellToEnd(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    throw new TealError('TEAL-SERVER-020', `process ${pid} has ended`, {}, error);
+  }
 }
 
 function answerOf({ request: { id, command, by, atIso }, end }: KeptCommand): CommandAnswer {

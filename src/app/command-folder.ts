@@ -98,6 +98,17 @@ export class CommandFolders {
     return all.sort((a, b) => (a.request.atIso < b.request.atIso ? 1 : -1)).slice(0, limit);
   }
 
+  /** The process that does its work, by the lock that it holds: its number cannot be another's. Undefined before it has begun and after its end. */
+  async workerOf(id: string): Promise<number | undefined> {
+    const free = tryLock(join(this.pathOf(id), 'lock'));
+    if (free !== undefined) {
+      free[Symbol.dispose]();
+      return undefined;
+    }
+    const pid = Number(await readFile(join(this.pathOf(id), 'pid'), 'utf8').catch(absent));
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  }
+
   async #endOf(id: string): Promise<KeptEnd | undefined> {
     const text = await readFile(join(this.pathOf(id), 'end.json'), 'utf8').catch(absent);
     return text === undefined ? undefined : keptEnd.parse(JSON.parse(text));

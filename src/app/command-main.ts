@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { describeError, isTealError } from '../kernel/errors.ts';
+import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import { keepEnd, readRequest, type KeptRequest } from './command-folder.ts';
 import { cutover, migrate, rollback, verify } from './index.ts';
 import { JsonLog } from './json-log.ts';
@@ -38,7 +38,8 @@ const log = logger.info;
 
 using _held = await takeLock(join(folder, 'lock'), 'the lock of a command', lockPatienceMs);
 process.on('SIGHUP', () => undefined);
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort(new Error(signal)));
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.on(signal, () => stop.abort(new TealError('TEAL-SERVER-021', signal)));
 try {
   const request = await readRequest(folder);
   logger.of(loadSpec(request.file, process.env).spec.name);

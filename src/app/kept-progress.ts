@@ -14,6 +14,8 @@ export interface Progress {
   readonly done?: number;
   readonly total?: number;
   readonly unit?: string;
+  readonly parts?: readonly { readonly name: string; readonly share: number }[];
+  readonly secondsLeft?: number;
   readonly atIso: string;
   readonly pid: number;
 }

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TealError } from '../kernel/errors.ts';
+import { isTealError, TealError } from '../kernel/errors.ts';
 import { buildApi } from '../server/api.ts';
 import { EventStreams } from '../server/event-streams.ts';
 import { JournalFeed } from '../server/journal-feed.ts';
 import { isLoopback, listen, parseListen } from '../server/listen.ts';
+import { RateHistory } from '../server/rate-history.ts';
 import { TokenFile } from '../server/tokens.ts';
+import { builtConsole } from './console-folder.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { loadSpec } from './load-spec.ts';
 import { watchedBy } from './watch-api.ts';
@@ -65,10 +67,16 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
     rates: watched.rates,
     signal: ended.signal,
   });
+  const history = new RateHistory({
+    rates: watched.rates,
+    onError: (error) => options.log('no rates', { code: isTealError(error) ? error.code : 'TEAL-SERVER-012' }),
+  });
   const app = buildApi({
     watched,
     journal: feed,
     events,
+    rateHistory: () => history.answer(),
+    console: builtConsole(),
     tokens,
     required: !isEmpty || !isLoopback(host),
     names: new Set(options.names.map((name) => name.toLowerCase())),
@@ -77,12 +85,14 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
   });
   const listening = await listen({ host, port, fetch: app.fetch, ...(tls === undefined ? {} : { tls }) });
   stack.defer(async () => listening.stop());
+  const kept = history.keep(ended.signal);
+  stack.defer(async () => kept);
   stack.defer(() => ended.abort(new TealError('TEAL-KERNEL-003', 'the API stops')));
   const place = host.includes(':') ? `[${host}]` : host;
   const url = `${tls === undefined ? 'http' : 'https'}://${place}:${listening.port}`;
   options.log('listening', { url, tokens: !isEmpty });
-  const kept = stack.move();
-  return { url, [Symbol.asyncDispose]: async () => kept.disposeAsync() };
+  const running = stack.move();
+  return { url, [Symbol.asyncDispose]: async () => running.disposeAsync() };
 }
 
 function readTls({

@@ -59,7 +59,7 @@ export function readStatus({ spec, stateDir }: LoadedSpec): Status {
 }
 
 /** What was seen of an earlier cut is of no interest. */
-function soakOfStatus({ soak }: Status, stateDir: string): Pick<Status, 'soak'> {
+export function soakOfStatus({ soak }: Status, stateDir: string): Pick<Status, 'soak'> {
   const seen = soak === undefined ? undefined : readSoak(stateDir);
   if (soak === undefined || seen?.cut !== soak.cut) return {};
   const { atIso, checks, wouldSinceIso, failure } = seen;

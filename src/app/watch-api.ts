@@ -26,8 +26,9 @@ import { planMigration } from './plan-migration.ts';
 import { readFlows } from './read-flows.ts';
 import { readProxy, type ProxyLook } from './read-proxy.ts';
 import { sharedAnswer } from './shared-answer.ts';
-import { statusOf } from './status.ts';
+import { soakOfStatus, statusOf } from './status.ts';
 import { readSupervisor } from './supervision.ts';
+import { gatesTold, shadowTold, tablesTold } from './watch-pages.ts';
 
 const planLimitMs = 60_000;
 /** A plan looks at both systems: many who ask at once must not. */
@@ -67,11 +68,17 @@ export function watchedBy({ loaded, reload, env, feed, signal }: ApiOfMigration)
   });
   const differences = sharedAnswer(lookKeptMs, async () => newestDifferences(stateDir, false));
   const differencesOfRows = sharedAnswer(lookKeptMs, async () => newestDifferences(stateDir, true));
+  const tables = sharedAnswer(lookKeptMs, async () => tablesTold(loaded, stateOrEmpty(feed)));
   return {
+    name: spec.name,
     metrics,
     plan,
+    tables,
+    gates: async () => gatesTold(reload(), stateOrEmpty(feed)),
+    shadow: sharedAnswer(lookKeptMs, async () => shadowTold(loaded)),
     migration: async () => {
-      const status = statusOf(spec, feed.state(), feed.holder);
+      const told = statusOf(spec, feed.state(), feed.holder);
+      const status = { ...told, ...soakOfStatus(told, stateDir) };
       const supervisor = readSupervisor(stateDir);
       const progress = readProgress(stateDir);
       return {
@@ -84,7 +91,13 @@ export function watchedBy({ loaded, reload, env, feed, signal }: ApiOfMigration)
     },
     rates: async () => {
       const look = await proxy();
-      return { atIso: isoNow(), flows: await flows(), ...(look === undefined ? {} : { proxy: proxyRates(look) }) };
+      const progress = readProgress(stateDir);
+      return {
+        atIso: isoNow(),
+        flows: await flows(),
+        ...(look === undefined ? {} : { proxy: proxyRates(look) }),
+        ...(progress === undefined ? {} : { progress }),
+      };
     },
     certificates: sharedAnswer(lookKeptMs, async () => listed(stateDir)),
     certificate: async (name) => readCertificate(stateDir, name),

@@ -18,6 +18,10 @@ export interface StepProgress {
   readonly done?: number;
   readonly total?: number;
   readonly unit?: 'rows' | 'bytes' | 'tables' | 'items';
+  /** What is worked on at this moment, each with how much of it is done, 0 to 1. As many as there are workers. */
+  readonly parts?: readonly { readonly name: string; readonly share: number }[];
+  /** Of the whole; absent until enough was seen to say. */
+  readonly secondsLeft?: number;
 }
 
 /** What `probe` found outside. */

@@ -19,9 +19,11 @@ export function strictHeaders(tls: boolean): Handler {
   return async (context, next) => {
     await next();
     const { headers } = context.res;
-    headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+    // The console's page and its assets say what they may do themselves.
+    if (!headers.has('Content-Security-Policy'))
+      headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
     headers.set('X-Content-Type-Options', 'nosniff');
-    headers.set('Cache-Control', 'no-store');
+    if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store');
     headers.set('Referrer-Policy', 'no-referrer');
     headers.set('Cross-Origin-Resource-Policy', 'same-origin');
     if (tls) headers.set('Strict-Transport-Security', 'max-age=31536000');
@@ -70,6 +72,13 @@ export function knownCaller({ tokens, required, limits = new FailureLimits() }: 
     context.set('caller', caller);
     await next();
   };
+}
+
+/** One of them will do. TEAL-SERVER-005. */
+export function requireOneOf(caller: Caller, roles: readonly Role[]): void {
+  if (roles.some((role) => caller.roles.includes(role))) return;
+  const wanted = roles.join(' or ');
+  throw new TealError('TEAL-SERVER-005', `${caller.name} has not the role ${wanted}`, { name: caller.name, wanted });
 }
 
 /** TEAL-SERVER-005. */

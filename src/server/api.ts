@@ -6,14 +6,17 @@ import { redact } from '../kernel/redact.ts';
 import { tealVersion } from '../kernel/version.ts';
 import {
   knownCaller,
+  requireOneOf,
   requireRole,
   sameOrigin,
   strictHeaders,
   type ApiEnvironment,
   type KnownCallers,
 } from './access.ts';
+import { consoleRoutes, type ConsoleFiles } from './console.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { JournalFeed } from './journal-feed.ts';
+import type { CallerAnswer, GatesAnswer, RateHistoryAnswer, ShadowAnswer, TablesAnswer } from './page-schemas.ts';
 import { problemOf, RequestMistakes } from './problems.ts';
 import * as routes from './routes.ts';
 import { commandRoles, ratesSchema } from './schemas.ts';
@@ -43,11 +46,18 @@ export interface Commands {
     key: string,
     caller: Caller,
   ) => Promise<{ readonly command: CommandAnswer; readonly started: boolean }>;
+  /** Tells its process to end between two steps. Errors: TEAL-SERVER-020 where none runs. */
+  readonly stop: (id: string) => Promise<CommandAnswer>;
 }
 
 /** What the API asks of the migration. Each may be called at any time, any number of times at once. */
 export interface Watched {
+  /** The name in the file. */
+  readonly name: string;
   readonly migration: () => Promise<MigrationAnswer>;
+  readonly tables: () => Promise<TablesAnswer>;
+  readonly gates: () => Promise<GatesAnswer>;
+  readonly shadow: () => Promise<ShadowAnswer>;
   readonly plan: () => Promise<PlanAnswer>;
   readonly certificates: () => Promise<CertificatesAnswer>;
   /** Undefined when there is none of that name. */
@@ -69,6 +79,9 @@ export interface ApiOptions extends KnownCallers {
   readonly watched: Watched;
   readonly journal: JournalFeed;
   readonly events: EventStreams;
+  readonly rateHistory: () => RateHistoryAnswer;
+  /** Undefined where it was not built. */
+  readonly console: ConsoleFiles | undefined;
   /** Names by which clients may ask, beside addresses and `localhost`. */
   readonly names: ReadonlySet<string>;
   readonly tls: boolean;
@@ -84,6 +97,7 @@ const apiVersion = '1.0.0';
 export function buildApi(options: ApiOptions): OpenAPIHono<ApiEnvironment> {
   const app = new OpenAPIHono<ApiEnvironment>({ defaultHook: tellMistakes });
   app.use(strictHeaders(options.tls));
+  consoleRoutes(app, options.console);
   app.use(sameOrigin(options.names));
   openRoutes(app);
   app.use(knownCaller(options));
@@ -137,7 +151,16 @@ function openRoutes(app: OpenAPIHono<ApiEnvironment>): void {
   app.get('/openapi.json', (context) => context.json(document));
 }
 
-function readingRoutes(app: OpenAPIHono<ApiEnvironment>, { watched, journal, events }: ApiOptions): void {
+function readingRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions): void {
+  const { watched, journal, events } = options;
+  app.openapi(routes.callerRoute, (context) => {
+    const { name, roles } = context.var.caller;
+    return context.json({ name, roles, version: tealVersion, migration: watched.name } satisfies CallerAnswer, 200);
+  });
+  app.openapi(routes.tablesRoute, async (context) => context.json(await watched.tables(), 200));
+  app.openapi(routes.gatesRoute, async (context) => context.json(await watched.gates(), 200));
+  app.openapi(routes.shadowRoute, async (context) => context.json(await watched.shadow(), 200));
+  app.openapi(routes.rateHistoryRoute, (context) => context.json(options.rateHistory(), 200));
   app.openapi(routes.migrationRoute, async (context) => context.json(await watched.migration(), 200));
   app.openapi(routes.planRoute, async (context) => context.json(await watched.plan(), 200));
   app.openapi(routes.journalRoute, (context) => {
@@ -197,6 +220,16 @@ function commandRoutes(app: OpenAPIHono<ApiEnvironment>, { watched: { commands }
     if (!started) return context.json(command, 200);
     log('started', { by: caller.name, command: command.command, id: command.id });
     context.header('Location', `/api/v1/commands/${command.id}`);
+    return context.json(command, 202);
+  });
+  app.openapi(routes.stopRoute, async (context) => {
+    const { caller } = context.var;
+    const { id } = context.req.valid('param');
+    const known = await commands.read(id);
+    requireOneOf(caller, known === undefined ? ['operate'] : ['operate', ...commandRoles[known.command]]);
+    if (known === undefined) throw new TealError('TEAL-SERVER-009', 'no such command');
+    const command = await commands.stop(id);
+    log('stopped', { by: caller.name, command: command.command, id });
     return context.json(command, 202);
   });
 }

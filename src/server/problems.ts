@@ -49,6 +49,7 @@ const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   'TEAL-SERVER-011': 413,
   'TEAL-SERVER-013': 409,
   'TEAL-SERVER-014': 409,
+  'TEAL-SERVER-020': 409,
 };
 
 /** Of a code that stands here for a state of the migration, not of the request or of this process: it is not there, it is held, a side does not answer. */

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { callerSchema, gatesSchema, rateHistorySchema, shadowSchema, tablesSchema } from './page-schemas.ts';
 import { problemSchema } from './problems.ts';
 import {
   approvalRequest,
@@ -43,6 +44,14 @@ export const healthRoute = createRoute({
   responses: { 200: json(healthSchema, 'It does') },
 });
 
+export const callerRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/caller',
+  summary: 'Who the token says you are, and what it is for',
+  security: bearer,
+  responses: { 200: json(callerSchema, 'Name, roles, and what is served'), ...problems },
+});
+
 export const migrationRoute = createRoute({
   method: 'get',
   path: '/api/v1/migration',
@@ -57,6 +66,38 @@ export const planRoute = createRoute({
   summary: 'Every step before anything runs: looks at both systems, changes nothing',
   security: bearer,
   responses: { 200: json(planSchema, 'What `teal plan --json` prints'), ...problems },
+});
+
+export const tablesRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/tables',
+  summary: 'What moves, with sizes, what is copied at this moment, and what the newest certificate says of each',
+  security: bearer,
+  responses: { 200: json(tablesSchema, 'Largest first'), ...problems },
+});
+
+export const gatesRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/gates',
+  summary: 'Every gate of the cut in the order of the file, with its last answer and the evidence of it',
+  security: bearer,
+  responses: { 200: json(gatesSchema, 'Also those that were not asked yet'), ...problems },
+});
+
+export const shadowRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/shadow',
+  summary: 'What reads of clients, put to green too, have found: by statement, without literals and values',
+  security: bearer,
+  responses: { 200: json(shadowSchema, 'Counts, an example, and the latency of both sides'), ...problems },
+});
+
+export const rateHistoryRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/rates',
+  summary: 'The rates of the last quarter of an hour, as far as this process was there',
+  security: bearer,
+  responses: { 200: json(rateHistorySchema, 'Points, oldest first'), ...problems },
 });
 
 export const journalRoute = createRoute({
@@ -165,6 +206,16 @@ export const startRoute = createRoute({
     202: json(commandSchema, 'Recorded in the journal and started: ask its path (Location) how it is'),
     ...problems,
   },
+});
+
+export const stopRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/commands/{id}/stop',
+  summary:
+    'Stops a command that runs, as Ctrl-C does: it ends between two steps, and what it did stays. Role `operate`, or a role of the command',
+  security: bearer,
+  request: { params: commandParam },
+  responses: { 202: json(commandSchema, 'It was told: ask its path how it is'), ...problems },
 });
 
 export const metricsRoute = createRoute({

@@ -73,6 +73,22 @@ const soakSchema = z
   })
   .readonly();
 
+const progressSchema = z
+  .strictObject({
+    step: z.string(),
+    text: z.string(),
+    done: count.optional(),
+    total: count.optional(),
+    unit: z.string().optional(),
+    parts: list(z.strictObject({ name: z.string(), share: z.number().min(0).max(1) }))
+      .optional()
+      .describe('what is worked on at this moment, each with how much of it is done'),
+    secondsLeft: count.optional().describe('an estimate'),
+    atIso: iso,
+    pid: z.int(),
+  })
+  .describe('how far what runs now is');
+
 export const migrationSchema = z
   .strictObject({
     name: z.string(),
@@ -125,18 +141,7 @@ export const migrationSchema = z
       .describe(
         'the last record of the journal: its hash, kept elsewhere, proves later that none before it was changed',
       ),
-    progress: z
-      .strictObject({
-        step: z.string(),
-        text: z.string(),
-        done: count.optional(),
-        total: count.optional(),
-        unit: z.string().optional(),
-        atIso: iso,
-        pid: z.int(),
-      })
-      .optional()
-      .describe('how far what runs now is'),
+    progress: progressSchema.optional(),
     flows: list(flowSchema),
   })
   .openapi('Migration');
@@ -155,7 +160,12 @@ const proxySchema = z.strictObject({
 });
 
 export const ratesSchema = z
-  .strictObject({ atIso: iso, flows: list(flowSchema), proxy: proxySchema.optional() })
+  .strictObject({
+    atIso: iso,
+    flows: list(flowSchema),
+    proxy: proxySchema.optional(),
+    progress: progressSchema.optional(),
+  })
   .openapi('Rates');
 
 export const planSchema = z

@@ -18,9 +18,9 @@ interface ServeArguments {
 export function serveCommand(program: Command): void {
   const command = program
     .command('serve')
-    .summary('serve the API and the metrics of the migration; or make a token for it')
+    .summary('serve the web console, the API and the metrics of the migration; or make a token for it')
     .description(
-      'Serves the HTTP API of the migration file in the foreground: where the migration is, its plan, journal, events, certificates and differences, approvals, commands, and /metrics for Prometheus. It reads beside whatever command runs, and the migration goes on when it ends. Without a token everybody on this machine may read and nobody may do anything; on another address than loopback it is refused until there is one. Logs JSON lines to standard output; SIGTERM and Ctrl-C end it.',
+      'Serves the web console and the HTTP API of the migration file in the foreground: where the migration is, its plan, journal, events, certificates and differences, approvals, commands, and /metrics for Prometheus. It reads beside whatever command runs, and the migration goes on when it ends. Without a token everybody on this machine may read and nobody may do anything; on another address than loopback it is refused until there is one. Logs JSON lines to standard output; SIGTERM and Ctrl-C end it.',
     )
     .argument('[name]', 'with --new-token: whose it is; it is in the journal with whatever it did')
     .option('-f, --file <path>', 'migration file', 'teal.yaml')
@@ -41,7 +41,7 @@ export function serveCommand(program: Command): void {
   explain(command, {
     exits: { 0: 'ended when told to; with --new-token: printed' },
     examples: [
-      ['teal serve', `serves on ${apiListenDefault}, for programs on this machine`],
+      ['teal serve', `serves on http://${apiListenDefault}/, for browsers and programs on this machine`],
       ['teal serve --new-token view prometheus > token', 'a token for the scraper; only its hash is kept here'],
       [
         'teal serve --listen 0.0.0.0:7480 --tls-cert s.crt --tls-key s.key',

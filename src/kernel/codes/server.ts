@@ -121,4 +121,19 @@ export const serverCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SERVER-020': {
+    summary: 'There is no command to stop',
+    happened: 'The command has ended, or its process has not begun its work yet. Nothing was stopped.',
+    doThis: 'Look how the command is (`GET /api/v1/commands/{id}`); while it is running, ask again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-021': {
+    summary: 'The command was stopped',
+    happened:
+      'Somebody asked for it, or its process was told to end. It ended between two steps; what it had done is in the journal and stays. Flows and proxy go on.',
+    doThis: 'Ask for the command again: it goes on from there.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SERVER-${number}`, ErrorEntry>;

@@ -1,9 +1,9 @@
 import { TealError } from '../../kernel/errors.ts';
-import { storedTables, type Catalog, type Table } from '../../model/catalog.ts';
+import { storedTables, tableKey, type Catalog, type Table } from '../../model/catalog.ts';
 import type { SchemaDriver, SchemaPart } from '../../ports/schema-driver.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { CopyRun, CopyTarget, SnapshotKeeper } from '../../ports/snapshot-source.ts';
-import type { Step, StepContext } from '../../ports/step.ts';
+import type { Step, StepContext, StepProgress } from '../../ports/step.ts';
 import { missingOf } from '../../sync/copy.ts';
 import { copyInEpochs } from '../../sync/epochs.ts';
 import type { CopyProgress } from '../../sync/copy-progress.ts';
@@ -129,7 +129,7 @@ function copied(catalog: Catalog): readonly Table[] {
   return storedTables(catalog).filter((table) => table.persistence === 'permanent');
 }
 
-function progressOf(progress: CopyProgress): { text: string; done: number; total: number; unit: 'items' } {
+function progressOf(progress: CopyProgress): StepProgress {
   const rate = progress.bytesPerSecond / 1e6;
   const left = progress.secondsLeft === undefined ? '' : `, ${Math.ceil(progress.secondsLeft)} s left`;
   return {
@@ -137,5 +137,7 @@ function progressOf(progress: CopyProgress): { text: string; done: number; total
     done: Math.round(progress.share * 1_000),
     total: 1_000,
     unit: 'items',
+    parts: progress.running.map((table) => ({ name: tableKey(table), share: table.share })),
+    ...(progress.secondsLeft === undefined ? {} : { secondsLeft: Math.ceil(progress.secondsLeft) }),
   };
 }

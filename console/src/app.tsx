@@ -1,0 +1,79 @@
+import { useEffect, useRef, type MouseEvent, type ReactNode } from 'react';
+import { DifferencesPage } from './pages/differences.tsx';
+import { GatesPage } from './pages/gates.tsx';
+import { JournalPage } from './pages/journal.tsx';
+import { OverviewPage } from './pages/overview.tsx';
+import { PlanPage } from './pages/plan.tsx';
+import { SettingsPage } from './pages/settings.tsx';
+import { ShadowPage } from './pages/shadow.tsx';
+import { SignIn } from './pages/sign-in.tsx';
+import { TablesPage } from './pages/tables.tsx';
+import { Header } from './parts/header.tsx';
+import { SilenceBanner } from './parts/silence.tsx';
+import { useConsole, useFreshness, useRoute } from './state/hooks.ts';
+
+interface Page {
+  readonly route: string;
+  readonly title: string;
+  readonly shows: () => ReactNode;
+}
+
+const overview: Page = { route: '', title: 'Overview', shows: OverviewPage };
+export const pages: readonly Page[] = [
+  overview,
+  { route: 'plan', title: 'Plan', shows: PlanPage },
+  { route: 'tables', title: 'Tables', shows: TablesPage },
+  { route: 'differences', title: 'Differences', shows: DifferencesPage },
+  { route: 'shadow', title: 'Shadow reads', shows: ShadowPage },
+  { route: 'gates', title: 'Gates', shows: GatesPage },
+  { route: 'journal', title: 'Journal', shows: JournalPage },
+  { route: 'settings', title: 'Settings', shows: SettingsPage },
+];
+
+export function App(): ReactNode {
+  const route = useRoute();
+  const { access, caller } = useConsole();
+  const freshness = useFreshness();
+  const page = pages.find((each) => each.route === route) ?? overview;
+  const name = caller?.migration ?? 'Teal';
+  useEffect(() => {
+    document.title = `${page.title} · ${name}`;
+  }, [page, name]);
+  if (access === 'token wanted') return <SignIn />;
+  const isStale = freshness.state === 'stale';
+  return (
+    <div className="shell" data-stale={isStale || undefined}>
+      <a className="skip" href="#main" onClick={skip}>
+        To the content
+      </a>
+      <Header pages={pages} route={page.route} />
+      <main id="main" tabIndex={-1}>
+        <SilenceBanner />
+        <Focused key={page.route} isFirst={route === ''}>
+          <h1 tabIndex={-1}>{page.title}</h1>
+          {access === 'open' ? <page.shows /> : <p className="quiet">Asking how the migration is …</p>}
+        </Focused>
+      </main>
+    </div>
+  );
+}
+
+/** The address is the page's: a skip link must not change it. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
+}
+
+/** Whoever goes to another page is told so by where the focus is: at its heading. */
+function Focused({ children, isFirst }: { readonly children: ReactNode; readonly isFirst: boolean }): ReactNode {
+  const place = useRef<HTMLDivElement>(null);
+  const wasShown = useRef(document.activeElement !== document.body && !isFirst);
+  useEffect(() => {
+    if (wasShown.current) place.current?.querySelector('h1')?.focus();
+  }, []);
+  return (
+    <div className="page" ref={place}>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,21 @@
+import { createRoot } from 'react-dom/client';
+import 'uplot/dist/uPlot.min.css';
+import './style/base.css';
+import './style/layout.css';
+import './style/parts.css';
+import './style/pages.css';
+import { App } from './app.tsx';
+import { StoreContext } from './state/hooks.ts';
+import { keptTheme, keptToken, showTheme } from './state/settings.ts';
+import { ConsoleStore } from './state/store.ts';
+
+showTheme(keptTheme());
+const store = new ConsoleStore();
+store.begin(keptToken());
+const root = document.getElementById('root');
+if (root === null) throw new Error('the page has no place for the console');
+createRoot(root).render(
+  <StoreContext value={store}>
+    <App />
+  </StoreContext>,
+);

@@ -1,0 +1,124 @@
+import type { ReactNode } from 'react';
+import { Answered } from '../parts/answered.tsx';
+import { Card, Quiet, Tag } from '../parts/card.tsx';
+import { DataTable } from '../parts/data-table.tsx';
+import { countText, durationText, percentText } from '../pure/format.ts';
+import { useAnswer, useConsole } from '../state/hooks.ts';
+import type { ShadowAnswer } from '../types.ts';
+
+type Found = NonNullable<ShadowAnswer['found']>;
+type Statement = Found['statements'][number];
+
+/** What green answers to what clients read. */
+export function ShadowPage(): ReactNode {
+  const { version, rates } = useConsole();
+  const watching = rates?.progress?.step === 'shadow:watch' ? Date.parse(rates.atIso) : 0;
+  const answer = useAnswer<ShadowAnswer>('api/v1/shadow', version + watching);
+  return (
+    <Answered answer={answer} what="the shadow reads">
+      {({ asked, found }) => {
+        if (!asked) {
+          return (
+            <Quiet>
+              The file asks for none. <code>{'shadow: { reads: 10%, for: 24h }'}</code> puts a share of what clients
+              read to green too, and compares the answers before the cut.
+            </Quiet>
+          );
+        }
+        return found === undefined ? (
+          <Quiet>No proxy answers: reads are compared where they pass.</Quiet>
+        ) : (
+          <Findings found={found} />
+        );
+      }}
+    </Answered>
+  );
+}
+
+function Findings({ found }: { readonly found: Found }): ReactNode {
+  const skipped = Object.entries(found.skipped);
+  return (
+    <>
+      <p className="verdict" data-tone={found.real > 0 ? 'bad' : 'good'}>
+        {found.compared === 0
+          ? 'Nothing was compared yet.'
+          : found.real > 0
+            ? `${countText(found.real)} of ${countText(found.compared)} reads have another answer on green.`
+            : `${countText(found.compared)} reads were compared, and none has another answer on green.`}
+      </p>
+      <dl className="tiles">
+        <Tile label="Share of reads" value={found.share === 0 ? 'ended' : percentText(found.share)} />
+        <Tile label="Watched for" value={durationText(found.watchedMs)} />
+        <Tile label="Equal" value={countText(found.equal)} />
+        <Tile label="Lag" value={countText(found.lag)} />
+        <Tile label="Volatile" value={countText(found.volatile)} />
+        <Tile label="No answer of green" value={countText(found.unanswered)} />
+        <Tile label="Left out, too many" value={countText(found.shed)} />
+      </dl>
+      <Card title="By statement">
+        {found.statements.length === 0 ? (
+          <Quiet>No statement yet.</Quiet>
+        ) : (
+          <DataTable
+            caption="Statements, real differences first"
+            rows={found.statements.slice(0, 100)}
+            keyOf={({ statement }) => statement}
+            columns={[
+              { title: 'Statement', isName: true, cell: (statement) => <Named statement={statement} /> },
+              { title: 'Compared', isNumber: true, cell: ({ compared }) => countText(compared) },
+              {
+                title: 'Differ',
+                isNumber: true,
+                cell: ({ real }) => (real > 0 ? <Tag tone="bad">{countText(real)}</Tag> : '0'),
+              },
+              { title: 'Blue p50 / p95', isNumber: true, cell: ({ blue }) => latencyText(blue) },
+              {
+                title: 'Green p50 / p95',
+                isNumber: true,
+                cell: ({ green, slower }) =>
+                  slower ? <Tag tone="waits">{latencyText(green)}</Tag> : latencyText(green),
+              },
+            ]}
+          />
+        )}
+      </Card>
+      {skipped.length === 0 ? null : (
+        <Card title="Not asked of green">
+          <ul className="lines">
+            {skipped.map(([why, count]) => (
+              <li key={why}>
+                <b>{countText(count)}</b> {why}
+              </li>
+            ))}
+          </ul>
+        </Card>
+      )}
+    </>
+  );
+}
+
+function Tile({ label, value }: { readonly label: string; readonly value: string }): ReactNode {
+  return (
+    <div className="tile">
+      <dt>{label}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+function Named({ statement: { statement, example } }: { readonly statement: Statement }): ReactNode {
+  return (
+    <>
+      <code className="statement">{statement}</code>
+      {example === undefined ? null : (
+        <span className="line-more">
+          Differs in {example.kind}: blue {example.blue}, green {example.green}
+        </span>
+      )}
+    </>
+  );
+}
+
+function latencyText({ p50Ms, p95Ms }: Statement['blue']): string {
+  return p50Ms === undefined || p95Ms === undefined ? '–' : `${durationText(p50Ms)} / ${durationText(p95Ms)}`;
+}

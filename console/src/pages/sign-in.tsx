@@ -1,0 +1,29 @@
+import type { ReactNode } from 'react';
+import { TokenForm } from '../parts/token-form.tsx';
+import { useConsole } from '../state/hooks.ts';
+
+/** Where nobody is let in without a token. */
+export function SignIn(): ReactNode {
+  const { refused } = useConsole();
+  return (
+    <main className="sign-in">
+      <div className="card">
+        <span className="logo" aria-hidden="true">
+          <i />
+          <i />
+        </span>
+        <h1>Who are you?</h1>
+        <p>
+          This migration is shown to who has a token. <code>teal serve --new-token view NAME</code> prints one, once, on
+          the machine that it runs on.
+        </p>
+        {refused === undefined ? null : (
+          <p className="banner" role="alert">
+            {refused}
+          </p>
+        )}
+        <TokenForm />
+      </div>
+    </main>
+  );
+}

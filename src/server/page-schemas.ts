@@ -1,0 +1,145 @@
+import { z } from '@hono/zod-openapi';
+import { roles } from './tokens.ts';
+
+/** What the web console reads beside the routes of `schemas.ts`, by the same rules: names, counts, positions and durations, never a row's values, never a secret. */
+
+const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();
+const iso = z.iso.datetime();
+const count = z.number().min(0);
+const answer = z.enum(['yes', 'no', 'not yet', 'cannot tell', 'not asked yet']);
+
+export const callerSchema = z
+  .strictObject({
+    name: z.string(),
+    roles: list(z.enum(roles)),
+    version: z.string().describe('of Teal'),
+    migration: z.string().describe('the name in the file'),
+  })
+  .openapi('Caller');
+
+export const gatesSchema = z
+  .strictObject({
+    gates: list(
+      z.strictObject({
+        gate: z.string().describe('as approvals name it'),
+        asks: z.string(),
+        person: z.string().optional().describe('whom the file names, of a gate that asks a person'),
+        answer,
+        evidence: z.string(),
+        atIso: iso.optional().describe('since when this is the answer'),
+        given: z
+          .strictObject({ by: z.string(), atIso: iso, comment: z.string().optional() })
+          .optional()
+          .describe('the yes of a person'),
+      }),
+    ).describe('in the order of the file'),
+  })
+  .openapi('Gates');
+
+const comparedTable = z.strictObject({
+  certificate: z.string(),
+  atIso: iso,
+  outcome: z.enum(['equal', 'differs', 'absent', 'unsettled']),
+  reason: z.string().optional(),
+  rows: z.strictObject({ blue: z.string(), green: z.string() }).optional(),
+});
+
+export const tablesSchema = z
+  .strictObject({
+    moves: z.enum(['tables', 'topics']),
+    copied: z.enum(['not yet', 'now', 'yes', 'undone']).describe('of all; `copying` tells what is read at this moment'),
+    copying: list(z.strictObject({ table: z.string(), share: z.number().min(0).max(1) })),
+    tables: list(
+      z.strictObject({
+        table: z.string(),
+        rows: count.optional().describe('an estimate, of when the migration began'),
+        bytes: count.optional().describe('with indexes, on blue, of when the migration began'),
+        columns: count.optional(),
+        toldApartBy: z
+          .string()
+          .optional()
+          .describe('columns of the key; `all columns` or `nothing` where there is none'),
+        compared: comparedTable.optional().describe('by the newest certificate'),
+      }),
+    ).describe('largest first; empty before the first `teal up`'),
+  })
+  .openapi('Tables');
+
+const latency = z.strictObject({ p50Ms: count.optional(), p95Ms: count.optional(), p99Ms: count.optional() });
+const shadowCounts = {
+  compared: count,
+  equal: count,
+  lag: count,
+  volatile: count,
+  real: count,
+  unsettled: count,
+  unanswered: count,
+};
+
+export const shadowSchema = z
+  .strictObject({
+    asked: z.boolean().describe('the file wants reads to be compared'),
+    found: z
+      .strictObject({
+        ...shadowCounts,
+        share: z.number().min(0).max(1),
+        watchedMs: count,
+        shed: count,
+        skipped: z.record(z.string(), count).readonly(),
+        sessionsLeftOut: count,
+        statements: list(
+          z.strictObject({
+            ...shadowCounts,
+            statement: z.string().describe('with `?` for every literal and parameter'),
+            example: z
+              .strictObject({
+                kind: z.enum(['error', 'columns', 'count', 'rows', 'order']),
+                blue: z.string(),
+                green: z.string(),
+                atIso: iso,
+              })
+              .optional(),
+            blue: latency,
+            green: latency,
+            slower: z.boolean(),
+          }),
+        ).describe('real differences first'),
+      })
+      .optional()
+      .describe('absent where no proxy answers'),
+  })
+  .openapi('Shadow');
+
+const ratesOfFlow = z.strictObject({
+  lagMs: count.optional().describe('absent until a heartbeat has come through'),
+  lagBytes: count,
+  changesPerSecond: count,
+});
+
+export const rateHistorySchema = z
+  .strictObject({
+    everyMs: count,
+    points: list(
+      z.strictObject({
+        atMs: z.int().describe('milliseconds since 1970'),
+        forward: ratesOfFlow.optional(),
+        reverse: ratesOfFlow.optional(),
+        proxy: z
+          .strictObject({
+            queries: count.describe('since the proxy began'),
+            clients: count,
+            inFlight: count,
+            longestWaitMs: count.optional(),
+          })
+          .optional(),
+      }),
+    ).describe('oldest first, of the last quarter of an hour at most; where nothing could be asked there is none'),
+  })
+  .openapi('RateHistory');
+
+export type CallerAnswer = z.infer<typeof callerSchema>;
+export type GatesAnswer = z.infer<typeof gatesSchema>;
+export type TablesAnswer = z.infer<typeof tablesSchema>;
+export type ShadowAnswer = z.infer<typeof shadowSchema>;
+export type RateHistoryAnswer = z.infer<typeof rateHistorySchema>;
+export type RatePoint = RateHistoryAnswer['points'][number];

@@ -1,0 +1,37 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { waitFor } from '../../src/kernel/clock.ts';
+import type { TealPlace } from './teal-place.ts';
+
+export interface Serving extends AsyncDisposable {
+  readonly url: string;
+  readonly child: ChildProcess;
+  readonly said: () => string;
+}
+
+/** `teal serve` as its user runs it, once it listens. */
+export async function serving({ folder, env }: TealPlace, listen = '127.0.0.1:0'): Promise<Serving> {
+  const args = [resolve('src/cli/main.ts'), 'serve', '--listen', listen];
+  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  const hear = (from: Readable): unknown => from.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
+  hear(child.stdout);
+  hear(child.stderr);
+  const url = await waitFor({ what: 'the API to listen', timeoutMs: 120_000 }, () => {
+    if (child.exitCode !== null) throw new Error(said);
+    return /"url":"([^"]+)"/.exec(said)?.[1];
+  });
+  return {
+    url,
+    child,
+    said: () => said,
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exit = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exit;
+    },
+  };
+}
