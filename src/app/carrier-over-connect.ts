@@ -37,6 +37,10 @@ export function carrierOverConnect(flow: ConnectFlow, embedded: Carrier): Carrie
     ...(kafka === undefined ? {} : { kafkaUrl: kafka }),
   });
   const catalog = keptCatalog(flow.stateDir);
+  const tables =
+    catalog === undefined
+      ? []
+      : storedTables(selectedCatalog(catalog, flow.tables)).filter(({ persistence }) => persistence === 'permanent');
   const names = flowNames(migration, 'forward');
   const path = new ConnectPath({
     rest: new ConnectRest({ url: connect.workers }),
@@ -49,12 +53,10 @@ export function carrierOverConnect(flow: ConnectFlow, embedded: Carrier): Carrie
       targetUrl: connect.green,
       publication: names.publication,
       slot,
-      tables:
-        catalog === undefined
-          ? []
-          : storedTables(selectedCatalog(catalog, flow.tables)).filter(
-              ({ persistence }) => persistence === 'permanent',
-            ),
+      tables,
+      computed: tables.flatMap(({ schema, name, columns }) =>
+        columns.flatMap((column) => (column.generated === 'no' ? [] : [{ schema, name, column: column.name }])),
+      ),
       signs: publishedTealTables.map((name) => ({ schema: 'teal', name })),
       // The lag is told by the age of the newest: it must not be much of what a cut may take.
       heartbeatEveryMs: Math.max(100, Math.round(flow.heartbeatEveryMs / 4)),

@@ -21,6 +21,8 @@ export interface PathPlan {
   readonly slot: string;
   /** Tables that hold rows. */
   readonly tables: readonly TableName[];
+  /** Of them, columns that the target computes itself. */
+  readonly computed: readonly (TableName & { readonly column: string })[];
   /** Those of Teal by which the stream tells who owns the data. Their rows of before are in no snapshot: a sign that comes through was written while the log was read. */
   readonly signs: readonly TableName[];
   readonly heartbeatEveryMs: number;
@@ -77,6 +79,7 @@ export function sourceConfig(plan: PathPlan): ConnectorConfig {
     'publication.name': plan.publication,
     'publication.autocreate.mode': 'disabled',
     'table.include.list': [...plan.tables, ...plan.signs].map(tablePattern).join(','),
+    ...(plan.computed.length === 0 ? {} : { 'column.exclude.list': plan.computed.map(columnPattern).join(',') }),
     'snapshot.mode': 'initial',
     'snapshot.include.collection.list': plan.tables.map(tablePattern).join(','),
     // Truncation comes too.
@@ -111,6 +114,8 @@ export function sinkConfig(plan: PathPlan): ConnectorConfig {
   const parameters = new URLSearchParams({
     ApplicationName: plan.sinkApplication,
     options: '-c session_replication_role=replica',
+    // A text without a type: the server takes it for that of the column, an enum of any schema or a domain.
+    stringtype: 'unspecified',
     ...(ssl === undefined ? {} : { sslmode: ssl }),
   });
   return {
@@ -179,6 +184,10 @@ function databaseOf(text: string): ConnectorConfig {
 /** A list of patterns that must match the whole name; a comma would end one. */
 function tablePattern({ schema, name }: TableName): string {
   return escaped(`${schema}.${name}`).replaceAll(',', '\\,');
+}
+
+function columnPattern({ schema, name, column }: PathPlan['computed'][number]): string {
+  return escaped(`${schema}.${name}.${column}`).replaceAll(',', '\\,');
 }
 
 function escaped(text: string): string {

@@ -32,7 +32,7 @@ export const findingCodes = Object.freeze({
   'ASSESS-POLLING-NULL': { severity: 'note', summary: 'Rows may have no time' },
   'ASSESS-POLLING-EQUAL': { severity: 'note', summary: 'Many rows have the same time' },
   'ASSESS-CONNECT-KEY': { severity: 'blocker', summary: 'Kafka Connect finds no row of a table without a primary key' },
-  'ASSESS-CONNECT-COLUMN': { severity: 'blocker', summary: 'Kafka Connect cannot write a generated column' },
+  'ASSESS-CONNECT-COLUMN': { severity: 'blocker', summary: 'Kafka Connect cannot fill a column that the server fills' },
   'ASSESS-CONNECT-VALUES': { severity: 'blocker', summary: 'Kafka Connect would change values' },
   'ASSESS-CONNECT-ACCEPTED': { severity: 'warning', summary: 'Kafka Connect may change values, which is accepted' },
   'ASSESS-CONNECT-POSSIBLE': { severity: 'note', summary: 'Values may come that Kafka Connect changes' },
