@@ -28,6 +28,8 @@ describe('the kit of sinks', () => {
       'what was open when the session was lost is not there, and progress says so',
     'abandons nothing': 'abandoned, nothing of the open transaction is left, and the sink goes on',
     'tells progress in an open transaction': 'progress that is asked for in an open transaction undoes it',
+    'keeps the beginning of a short transaction':
+      'nor is anything left of a short transaction, whole in one slice, that misses a row',
     'passes over rows that are missing':
       'a change of a row that is not there undoes all of the transaction, and the sink goes on',
     'writes over rows': 'a row that is there already is not written over',

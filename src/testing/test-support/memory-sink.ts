@@ -15,6 +15,7 @@ export type SinkFault =
   | 'abandons nothing'
   | 'tells progress in an open transaction'
   | 'passes over rows that are missing'
+  | 'keeps the beginning of a short transaction'
   | 'writes over rows'
   | 'loses the last of many'
   | 'writes NULL for what was not sent'
@@ -117,6 +118,7 @@ function memorySink(
     },
     async apply({ steps, commit: progress }) {
       alive();
+      const isWhole = open === undefined && progress !== undefined;
       try {
         for (const step of steps) {
           if (step.kind !== 'either') perform(plain(step));
@@ -124,6 +126,7 @@ function memorySink(
           else for (const each of step.ordered()) perform(plain(each));
         }
       } catch (error) {
+        if (isWhole && fault === 'keeps the beginning of a short transaction') commit();
         open = undefined;
         throw error;
       }
