@@ -2,6 +2,7 @@ import { apply } from './apply.ts';
 import type { Benchmark } from './benchmark.ts';
 import { copy } from './copy.ts';
 import { cut } from './cut.ts';
+import { follow } from './follow.ts';
 import { growth } from './growth.ts';
 import { kafkaMirror } from './kafka-mirror.ts';
 import { lag } from './lag.ts';
@@ -29,5 +30,6 @@ export const benchmarks: readonly Benchmark[] = [
   mysqlApply,
   mysqlToPostgres,
   mysqlProxy,
+  follow,
   kafkaMirror,
 ];

@@ -18,12 +18,13 @@ import { quieten, type Pair } from './pair.ts';
 
 const rate = 'rows/s';
 
-function contender(follower: Follower, { pair }: Followed, changes: number): Contender {
+/** From the moment when it is let go until the mark of the round, which lies behind `changes` rows, is on green. */
+export function applying(follower: Follower, { pair }: Pick<Followed, 'pair'>, changes: number): Contender {
   return {
     name: follower.name,
     role: follower.role,
     round: async (round) => {
-      const tool = (): readonly (number | undefined)[] => [follower.pid()];
+      const tool = (): readonly (number | undefined)[] => [follower.pid(), ...(follower.helpers?.() ?? [])];
       await quieten(pair.green);
       const reading = await measure(pair, tool, async () => {
         follower.release();
@@ -60,7 +61,7 @@ function variant(workload: Workload, targets: readonly Omit<Target, 'figure' | '
       const sizeIn = (round: number): ReturnType<typeof sizeOf> => sizeOf(workload, settings.scale, round);
       const followed = await openFollowers(settings, async (pair) => fillTable(pair, sizeIn(1).tableRows));
       return {
-        contenders: followed.followers.map((follower) => contender(follower, followed, sizeIn(1).changes)),
+        contenders: followed.followers.map((follower) => applying(follower, followed, sizeIn(1).changes)),
         beforeRound: async (round) => {
           await workload.write(followed.pair, sizeIn(round));
           await leaveMark(followed.pair, round);

@@ -12,6 +12,8 @@ export interface Follower {
   readonly url: string;
   /** Of its processes beside the servers'. */
   readonly pid: () => number | undefined;
+  /** Of others that it cannot do without: a broker. */
+  readonly helpers?: () => readonly (number | undefined)[];
   /** It takes nothing any more; what was sent to it before stays in its sockets. */
   readonly hold: () => void;
   readonly release: () => void;
@@ -41,7 +43,8 @@ export async function openFollowers(settings: Settings, fill: (pair: Pair) => Pr
   return { pair, followers, [Symbol.asyncDispose]: async () => kept.disposeAsync() };
 }
 
-async function followByTeal(pair: Pair, stack: AsyncDisposableStack): Promise<Follower> {
+/** Copied, and held. */
+export async function followByTeal(pair: Pair, stack: AsyncDisposableStack): Promise<Follower> {
   const url = await freshDatabase(pair.green, 'by_teal');
   const teal = stack.use(await Teal.start(pair, { blueUrl: pair.blue.url, greenUrl: url }));
   await teal.ask('up');
