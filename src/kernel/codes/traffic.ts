@@ -203,4 +203,12 @@ export const trafficCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-030': {
+    summary: 'The reads of these clients cannot be moved before the cut',
+    happened:
+      'A canary was asked of a proxy of MySQL or MariaDB. Reads are moved between two PostgreSQL databases only.',
+    doThis: 'Take `canary` out of the migration file.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

@@ -9,6 +9,7 @@ import { isTealError, TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
+import type { CanaryReads, CanaryTally } from '../../ports/canary.ts';
 import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
 import { errorOf, lastWords, type ControlAnswer, type ControlWords } from './control-words.ts';
@@ -31,6 +32,14 @@ export class ProxyRouter implements Router {
       await this.#ask({ op: 'shadow', share: 0 });
     },
     tally: async () => this.#ask<ShadowTally>({ op: 'shadow' }),
+  };
+  /** Beyond the port. Errors of all: TEAL-TRAFFIC-030 where reads cannot be moved. */
+  readonly canary: CanaryReads = {
+    set: async (share, leaseMs) => this.#ask<CanaryTally>({ op: 'canary', set: { share, leaseMs } }),
+    end: async () => {
+      await this.#ask({ op: 'canary', end: true });
+    },
+    tally: async () => this.#ask<CanaryTally>({ op: 'canary' }),
   };
 
   constructor(controlPath: string) {

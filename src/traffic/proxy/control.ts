@@ -5,11 +5,13 @@ import { dirname } from 'node:path';
 import { unreachable } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
+import type { CanaryReads, CanaryTally } from '../../ports/canary.ts';
 import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import {
   lineLimitBytes,
   requestSchema,
   wordsOf,
+  type CanaryWords,
   type ControlAnswer,
   type ControlRequest,
   type DirectingWords,
@@ -22,6 +24,8 @@ export interface Controlled {
   readonly hub: Directing;
   /** Absent where reads of clients cannot be compared. */
   readonly shadow?: ShadowReads;
+  /** Absent where the other side cannot answer reads of clients. */
+  readonly canary?: CanaryReads;
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
@@ -93,6 +97,8 @@ export class ControlServer {
         return about();
       case 'shadow':
         return compareReads(this.#controlled.shadow, request);
+      case 'canary':
+        return moveReads(this.#controlled.canary, request);
       case 'stop':
         setImmediate(stop);
         return undefined;
@@ -109,6 +115,15 @@ export async function compareReads(shadow: ShadowReads | undefined, { share }: S
   if (share === 0) await shadow.end();
   else if (share !== undefined) await shadow.begin(share);
   return shadow.tally();
+}
+
+/** Sets the share, ends it, or only tells. Errors: TEAL-TRAFFIC-030 where reads cannot be moved. */
+export async function moveReads(canary: CanaryReads | undefined, words: CanaryWords): Promise<CanaryTally> {
+  if (canary === undefined)
+    throw new TealError('TEAL-TRAFFIC-030', 'reads of this family of databases are answered by the live side alone');
+  if (words.set !== undefined) return canary.set(words.set.share, words.set.leaseMs);
+  if (words.end === true) await canary.end();
+  return canary.tally();
 }
 
 /** Has those who direct do what is said, and answers as they do. */

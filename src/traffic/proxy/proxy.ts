@@ -33,6 +33,7 @@ export async function startProxy(
     processes,
     log,
     shadowDesk: shadowDesk({ blue, green }, config.migration, connectTimeoutMs),
+    canaryDesk: shadowDesk({ blue, green }, config.migration, connectTimeoutMs),
   });
   const verifiers = new Verifiers(
     () => hub.side,
@@ -45,6 +46,7 @@ export async function startProxy(
   const running = await host.run(options, {
     hub,
     shadow: hub.shadow,
+    canary: hub.canary,
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => checkVerifiers(config, desks, log),

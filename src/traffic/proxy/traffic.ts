@@ -1,5 +1,6 @@
 import type { Side } from '../../model/catalog.ts';
 import type { BackendLink } from './backend-link.ts';
+import type { Canary } from './canary/canary.ts';
 import type { BackendLogin, ConnectResult } from './connector.ts';
 import type { CustomSettings } from './custom-settings.ts';
 import type { Shadow } from './shadow/shadow.ts';
@@ -13,6 +14,8 @@ export interface Traffic<Session> {
   readonly counters: Counters;
   /** Compares what clients read with what the other side would have answered. */
   readonly shadow: Pick<Shadow, 'tap'> | undefined;
+  /** Has the other side answer reads of clients. */
+  readonly canary: Pick<Canary, 'run'> | undefined;
   /** How long a statement that met the fence may wait for an owner. */
   readonly stragglerMs: number;
   connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult>;

@@ -326,7 +326,7 @@ function sizeOf({ message, answer }: Sample): number {
 }
 
 /** Its statements can be read without asking the server: texts end where they seem to. */
-function isReadable({ shown }: SessionFacts): boolean {
+export function isReadable({ shown }: SessionFacts): boolean {
   const encoding = shown.get('client_encoding') ?? '';
   return shown.get('standard_conforming_strings') !== 'off' && /^(?:UTF8|SQL_ASCII|LATIN\d+|WIN125\d)$/i.test(encoding);
 }

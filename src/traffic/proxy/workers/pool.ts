@@ -4,6 +4,7 @@ import { describeError, TealError } from '../../../kernel/errors.ts';
 import { deathsAllowed, deathsUpTo, deathWindowMs, pauseAfter } from '../../../kernel/restarts.ts';
 import type { Side } from '../../../model/catalog.ts';
 import type { HoldRequest, HoldResult, RouterState } from '../../../ports/router.ts';
+import { addCanaries, type CanaryReads, type CanaryTally } from '../../../ports/canary.ts';
 import { addTallies, type ShadowReads, type ShadowTally } from '../../../ports/shadow.ts';
 import { endsWithin } from '../bell.ts';
 import { placeOf } from '../client-numbers.ts';
@@ -55,6 +56,8 @@ export class WorkerPool implements Directing {
   #held: Held | undefined;
   /** Of the reads that are compared; one that begins later compares as many. */
   #sharedReads = 0;
+  /** Of the reads that green answers, and until when; the same for one that begins later. */
+  #canary: { readonly share: number; readonly untilMs: number } | undefined;
   #side: Side = 'blue';
   #countsBefore = noCounts;
 
@@ -105,6 +108,19 @@ export class WorkerPool implements Directing {
     begin: async (share) => this.#compare(share),
     end: async () => this.#compare(0),
     tally: async () => addTallies(await this.#askAll<ShadowTally>({ op: 'shadow' })),
+  };
+
+  /** Each has green answer reads of its own clients. */
+  readonly canary: CanaryReads = {
+    set: async (share, leaseMs) => {
+      this.#canary = { share, untilMs: monotonicMs() + leaseMs };
+      return addCanaries(await this.#askAll<CanaryTally>({ op: 'canary', set: { share, leaseMs } }));
+    },
+    end: async () => {
+      this.#canary = undefined;
+      await this.#askAll({ op: 'canary', end: true });
+    },
+    tally: async () => addCanaries(await this.#askAll<CanaryTally>({ op: 'canary' })),
   };
 
   // ---- what is asked of the proxy
@@ -276,6 +292,11 @@ export class WorkerPool implements Directing {
       if (this.#held === undefined) await worker.line.ask({ op: 'release' }, answerLimitMs);
     }
     if (this.#sharedReads > 0) await worker.line.ask({ op: 'shadow', share: this.#sharedReads }, answerLimitMs);
+    const leaseMs = this.#canary === undefined ? 0 : this.#canary.untilMs - monotonicMs();
+    if (this.#canary !== undefined && leaseMs > 0) {
+      const { share } = this.#canary;
+      await worker.line.ask({ op: 'canary', set: { share, leaseMs } }, answerLimitMs);
+    }
     this.#serving.add(worker);
   }
 
