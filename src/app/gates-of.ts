@@ -47,6 +47,11 @@ export function healthOf({ soak }: Spec, ports: Pick<GatePorts, 'folder' | 'ask'
   return soak.health.map((gate, index) => outsideGate(gate, `soak.health[${index}]`, ports));
 }
 
+/** What must go on being answered with yes while green answers reads of clients. */
+export function revertOnOf({ canary }: Spec, ports: Pick<GatePorts, 'folder' | 'ask'>): readonly Gate[] {
+  return (canary?.revertOn ?? []).map((gate, index) => outsideGate(gate, `canary.revertOn[${index}]`, ports));
+}
+
 function gateOf(gate: GateSpec, id: string, ports: GatePorts & { readonly moved: Moved }): Gate {
   switch (gate.kind) {
     case 'lag':

@@ -88,6 +88,7 @@ async function connectRouter(pair: Pair, loaded: LoadedSpec, supervision: Superv
   return {
     router,
     shadow: router.shadow,
+    canary: router.canary,
     stop: async () => supervision.end('proxy', async () => router.stop()),
     leave: async () => supervision.leave('proxy'),
     close: async () => undefined,

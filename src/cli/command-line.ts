@@ -2,6 +2,7 @@ import { Command, CommanderError, Help, type Option } from 'commander';
 import { isTealError } from '../kernel/errors.ts';
 import { tealVersion } from '../kernel/version.ts';
 import { assessCommand } from './commands/assess.ts';
+import { canaryCommand } from './commands/canary.ts';
 import { initCommand } from './commands/init.ts';
 import { journalCommands } from './commands/journal.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
@@ -30,6 +31,7 @@ export function buildProgram(): Command {
   assessCommand(program);
   planCommand(program);
   lifecycleCommands(program);
+  canaryCommand(program);
   verifyCommand(program);
   proxyCommand(program);
   serveCommand(program);
