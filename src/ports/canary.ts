@@ -30,7 +30,7 @@ export interface CanaryTally {
   readonly reads: number;
   readonly errors: number;
   readonly unanswered: number;
-  /** Answered by blue, for green had not applied yet all that blue had shown or done for the session. */
+  /** Answered by blue, for green had not applied yet what the session last wrote. */
   readonly behind: number;
   /** Answered by blue, for the session's state was not on green. */
   readonly notReady: number;

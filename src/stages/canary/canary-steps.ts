@@ -42,7 +42,7 @@ function holdStep(share: number, spec: CanarySpec, ports: CanaryPorts): Step {
   const asked = spec.revertOn.length === 0 ? '' : ` and ${spec.revertOn.length} questions are answered with yes`;
   return {
     id: `canary:${percentText(share)}`,
-    does: `has green answer what ${percentText(share)} of sessions read, once it has applied all that blue had shown them; goes on after ${formatDuration(spec.holdMs)} where green fails at most ${percentText(spec.maxErrors)} of the reads, is not slower than blue${asked}, and otherwise leaves every read to blue within seconds`,
+    does: `has green answer what ${percentText(share)} of sessions read, once it has applied what they last wrote; goes on after ${formatDuration(spec.holdMs)} where green fails at most ${percentText(spec.maxErrors)} of the reads, is not slower than blue${asked}, and otherwise leaves every read to blue within seconds`,
     locks: 'ACCESS SHARE on the tables of green while each read runs',
     costs: 'time; a connection to green for each of these sessions; green answers their reads in place of blue',
     undone: 'every read goes to blue',

@@ -354,7 +354,10 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
   /** Whether a unit that begins here may go to its own backend now: it may be green's, or there may be something to do before. */
   #isForBlue(at: number): boolean {
     const isAlone = this.#units.outstanding === 0 && this.#backendTap.atFrameEnd;
-    if (!isAlone && !this.lane.isInTransaction) return true;
+    if (!isAlone && !this.lane.isInTransaction) {
+      this.lane.pipelines();
+      return true;
+    }
     if (!this.#units.atBoundary) {
       this.lane.watches(this.#chunk, at);
       return true;

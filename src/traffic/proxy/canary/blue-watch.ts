@@ -14,22 +14,38 @@ interface Asked {
 
 /** What one session asks of blue though green could have been asked: how long it takes, and whether blue answers what green has not. */
 export class BlueWatch {
-  #seenMs = monotonicMs();
+  #wroteMs = monotonicMs();
+  /** Of all that is in flight: not every unit is known to be a read. */
+  #mayWrite = true;
   #asked: Asked | undefined;
   #hasFailed = false;
 
-  /** When blue last answered anything (monotonic time), as far as a canary was there. */
-  get seenMs(): number {
-    return this.#seenMs;
+  /** When blue last answered what may have written (monotonic time), as far as a canary was there. */
+  get wroteMs(): number {
+    return this.#wroteMs;
   }
 
   asks(run: CanaryRun, statement: string, refused?: string): void {
     this.#hasFailed = false;
+    this.#mayWrite = refused === readOnlySqlState;
     this.#asked = { run, statement, sentMs: monotonicMs(), ...(refused === undefined ? {} : { refused }) };
   }
 
-  asksOther(): void {
+  /** Begin or end of a transaction that only reads. */
+  asksNothing(): void {
+    this.#mayWrite = false;
     this.#asked = undefined;
+  }
+
+  /** Anything else: it may write. */
+  asksOther(): void {
+    this.#mayWrite = true;
+    this.#asked = undefined;
+  }
+
+  /** Another unit while one is in flight. */
+  asksMore(): void {
+    this.#mayWrite = true;
   }
 
   failed(): void {
@@ -37,12 +53,13 @@ export class BlueWatch {
   }
 
   ready(run: CanaryRun): void {
-    this.#seenMs = monotonicMs();
+    const nowMs = monotonicMs();
+    if (this.#mayWrite) this.#wroteMs = nowMs;
     const asked = this.#asked;
     this.#asked = undefined;
     if (asked === undefined || asked.run !== run || this.#hasFailed) return;
     const { statement, refused, sentMs } = asked;
-    if (refused === undefined) run.book.blue(statement, this.#seenMs - sentMs);
+    if (refused === undefined) run.book.blue(statement, nowMs - sentMs);
     // Without an answer it is counted already.
     else if (refused !== '' && refused !== readOnlySqlState) run.book.told(statement, refused);
   }

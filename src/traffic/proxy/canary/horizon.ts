@@ -12,8 +12,7 @@ export interface HorizonDesk {
 const marksAtMost = 1_000;
 
 /**
- * How far green is, in the proxy's own time: all that blue had committed by then, green has applied. A session whose last answer of blue is older than that sees on green whatever it has
- * written or been shown.
+ * How far green is, in the proxy's own time: all that blue had committed by then, green has applied. A session whose last write was answered before that sees it on green.
  */
 export class Horizon {
   readonly #desk: HorizonDesk;

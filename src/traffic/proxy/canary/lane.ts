@@ -45,7 +45,7 @@ export type Way = 'green' | 'blue' | 'begin first';
 
 /**
  * The way to green of one session's reads. A read is a unit of its own, sent where nothing is in flight and no transaction is open, and goes to green only where green has the session's whole
- * state and has applied all that blue had done for the session, or shown to it, before. Green's answer is kept back until it is whole or 64 KiB long; if green fails before, blue answers.
+ * state and has applied all that blue had committed when it last answered something of the session that may have written. Green's answer is kept back until it is whole or 64 KiB long; if green fails before, blue answers.
  * A transaction that is begun as READ ONLY goes to green as a whole where each of its statements sees what is committed by then; what green cannot do of it blue does, in such a transaction of its own.
  */
 export class Lane implements CanaryLane {
@@ -128,9 +128,20 @@ export class Lane implements CanaryLane {
       if (why === undefined) return this.#toGreen(unit, run, chunk, at);
       run.passed(why);
     }
-    if (unit.control === undefined) this.#blue.asks(run, unit.statement);
-    else this.#readsOnBlue = true;
+    this.#asksBlue(run, unit);
+    if (unit.control === 'begin') this.#readsOnBlue = true;
     return 'blue';
+  }
+
+  /** What is known to write on blue is no read there either. */
+  #asksBlue(run: CanaryRun, { statement, control }: ReadUnit): void {
+    if (control !== undefined) this.#blue.asksNothing();
+    else if (!run.isLeftOut(statement)) this.#blue.asks(run, statement);
+  }
+
+  /** Another unit begins while one is in flight on blue. */
+  pipelines(): void {
+    this.#blue.asksMore();
   }
 
   /** A unit begins in a transaction of blue, where nothing is in flight. */
@@ -143,7 +154,7 @@ export class Lane implements CanaryLane {
     if (again !== undefined) this.#blue.asks(run, again.statement, again.refused);
     if (again !== undefined || !this.#readsOnBlue) return;
     const unit = this.#read(run, chunk, at);
-    if (unit !== undefined && unit.control === undefined) this.#blue.asks(run, unit.statement);
+    if (unit !== undefined && unit.control !== 'begin') this.#asksBlue(run, unit);
   }
 
   #takesOfTransaction({ link }: OnGreen, run: CanaryRun | undefined, chunk: Buffer, at: number): Way {
@@ -287,7 +298,7 @@ export class Lane implements CanaryLane {
     if (run.isLeftOut(statement)) return 'leftOut';
     if (!this.isReady()) return 'notReady';
     if (control === 'begin' && !(this.#isReadCommitted && !this.wantsIsolation)) return 'leftOut';
-    return run.covers(this.#blue.seenMs) ? undefined : 'behind';
+    return run.covers(this.#blue.wroteMs) ? undefined : 'behind';
   }
 
   #ended(end: DetourEnd): void {
