@@ -73,6 +73,11 @@ export function figuresOf(
   );
 }
 
+/** What must go on being answered with yes while green answers reads of clients. */
+export function revertOnOf({ canary }: Spec, ports: Pick<GatePorts, 'folder' | 'ask'>): readonly Gate[] {
+  return (canary?.revertOn ?? []).map((gate, index) => outsideGate(gate, `canary.revertOn[${index}]`, ports));
+}
+
 function gateOf(gate: GateSpec, id: string, ports: GatePorts & { readonly moved: Moved }): Gate {
   switch (gate.kind) {
     case 'lag':

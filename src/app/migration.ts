@@ -9,6 +9,7 @@ import { tellsAll } from '../model/follow-method.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { Router } from '../ports/router.ts';
+import type { CanaryReads } from '../ports/canary.ts';
 import type { ShadowReads } from '../ports/shadow.ts';
 import type { StepFacts } from '../ports/step.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -17,12 +18,14 @@ import { askGates } from '../stages/gates/ask-gates.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
 import { groupsAwayFrom } from '../stages/groups/group-places.ts';
 import { moveGroups } from '../stages/groups/move-groups.ts';
+import { canaryStages, type CanaryPorts } from '../stages/canary/canary-steps.ts';
 import { shadowStages } from '../stages/shadow/shadow-steps.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
-import { backupOf, gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
+import { forgetOrder, readOrder } from './canary-order.ts';
+import { backupOf, gateId, gatePatienceMs, gatesOf, revertOnOf } from './gates-of.ts';
 import { keepFigures } from './kept-figures.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
@@ -65,6 +68,8 @@ export interface ConnectedRouter {
   readonly shadow?: ShadowReads;
   /** Where what clients meet is counted, by side. */
   readonly figures?: () => Promise<Readonly<Record<Side, Served>>>;
+  /** Where green can answer reads of clients. */
+  readonly canary?: CanaryReads;
   stop(): Promise<void>;
   /** It runs on, and is not started again should it die. */
   leave(): Promise<void>;
@@ -99,7 +104,11 @@ export class Migration implements AsyncDisposable {
     this.#carrier = options.connectCarrier(pair, options.loaded);
     this.#connected = connected;
     this.#router = connected.router;
-    this.#stages = [...pair.stages(this.#carrier), ...shadowStages(options.loaded.spec.shadow, connected.shadow)];
+    this.#stages = [
+      ...pair.stages(this.#carrier),
+      ...shadowStages(options.loaded.spec.shadow, connected.shadow),
+      ...canaryStages(options.loaded.spec.canary, canaryPorts(options.loaded, pair, connected)),
+    ];
     this.#comparison = pair.comparison({ ...options, journal, carrier: this.#carrier });
     const { onEvent } = options;
     onEvent(opened(options.loaded.spec, journal.state));
@@ -529,6 +538,20 @@ export class Migration implements AsyncDisposable {
     this.#journal[Symbol.dispose]();
     await this.#onlookers[Symbol.asyncDispose]();
   }
+}
+
+function canaryPorts(
+  { spec, file, stateDir }: LoadedSpec,
+  { ask }: Pair,
+  { canary }: ConnectedRouter,
+): CanaryPorts | undefined {
+  if (canary === undefined) return undefined;
+  return {
+    reads: canary,
+    questions: revertOnOf(spec, { folder: dirname(resolve(file)), ask }),
+    order: () => readOrder(stateDir),
+    obeyed: () => forgetOrder(stateDir),
+  };
 }
 
 function opened(spec: Spec, state: MigrationState): MigrationEvent {

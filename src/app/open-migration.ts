@@ -90,6 +90,7 @@ async function connectRouter(pair: Pair, loaded: LoadedSpec, supervision: Superv
     router,
     shadow: router.shadow,
     figures: async () => router.figures(),
+    canary: router.canary,
     stop: async () => supervision.end('proxy', async () => router.stop()),
     leave: async () => supervision.leave('proxy'),
     close: async () => undefined,

@@ -5,6 +5,7 @@ import type { Plan } from '../plan/plan.ts';
 import { renderPlan, renderPlanMarkdown } from '../plan/render.ts';
 import { planOf, type PlannableStage } from '../engine/plan-of.ts';
 import { cutSteps } from '../stages/cutover/cut-steps.ts';
+import { canaryStages } from '../stages/canary/canary-steps.ts';
 import { shadowStages } from '../stages/shadow/shadow-steps.ts';
 import { groupSteps } from '../stages/groups/group-steps.ts';
 import { addressOf } from './address.ts';
@@ -48,6 +49,12 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
   const stages: readonly PlannableStage[] = [
     ...pair.stages(carrier),
     ...shadowStages(spec.shadow, { begin: unasked, end: unasked, tally: unasked }),
+    ...canaryStages(spec.canary, {
+      reads: { set: unasked, end: unasked, tally: unasked },
+      questions: [],
+      order: () => undefined,
+      obeyed: () => undefined,
+    }),
     ...(await groupsStage(pair)),
     {
       id: 'cut over',

@@ -48,7 +48,8 @@ export function findingsOf(tally: ShadowTally): ShadowFindings {
 
 const comparedAtLeast = 20;
 
-function latencyOf(counts: Latencies): SideLatency {
+/** In milliseconds; nothing where nothing was measured. */
+export function latencyOf(counts: Latencies): SideLatency {
   const tell = (share: number): number | undefined => {
     const ms = percentileMs(counts, share);
     return ms === undefined ? undefined : Number(ms.toPrecision(3));

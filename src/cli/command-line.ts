@@ -3,6 +3,7 @@ import { isTealError } from '../kernel/errors.ts';
 import { tealVersion } from '../kernel/version.ts';
 import { assessCommand } from './commands/assess.ts';
 import { baselineCommand } from './commands/baseline.ts';
+import { canaryCommand } from './commands/canary.ts';
 import { captureCommand } from './commands/capture.ts';
 import { initCommand } from './commands/init.ts';
 import { journalCommands } from './commands/journal.ts';
@@ -33,6 +34,7 @@ export function buildProgram(): Command {
   assessCommand(program);
   planCommand(program);
   lifecycleCommands(program);
+  canaryCommand(program);
   verifyCommand(program);
   proxyCommand(program);
   captureCommand(program);

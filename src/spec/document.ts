@@ -393,6 +393,51 @@ const soak = z
       context.addIssue({ code: 'custom', path: ['every'], message: 'a time from 500ms to 10m' });
   });
 
+const canary = z
+  .strictObject({
+    reads: z
+      .union(
+        [share.transform((one) => [one]), z.array(share).min(1).max(20)],
+        'a share of sessions such as 10%, or a list of them',
+      )
+      .prefault(['1%', '10%', '50%', '100%'])
+      .describe('Of sessions: how many have their reads answered by green, step by step.'),
+    hold: duration.default(1_800_000).describe('How long each step is held and judged.'),
+    revertOn: z
+      .array(healthCheck)
+      .default([])
+      .describe(
+        'Questions, as gates are, that must go on being answered with yes. Where one is not, every read goes back to blue.',
+      ),
+    every: duration.default(10_000).describe('The pause between two askings of all of them.'),
+    failures: natural(1_000)
+      .default(3)
+      .describe('How often in a row one of them must be answered with no. No answer counts neither way.'),
+    by: z.literal('session').default('session').describe('A client connection goes as a whole.'),
+    maxErrors: share
+      .default(0.01)
+      .describe('Of the reads of a step: how many green may leave to blue, by an error or without an answer.'),
+    atLeast: natural(1e9)
+      .default(1)
+      .describe('Reads that green must have answered in each step, however long that takes.'),
+    writes: z
+      .never(
+        'nothing: writes stay on blue until the cut; moving those of some tenants is not done by this version of Teal',
+      )
+      .optional(),
+  })
+  .superRefine(({ reads, every }, context) => {
+    for (const [index, step] of reads.entries()) {
+      if (index > 0 && step <= (reads[index - 1] ?? 0))
+        context.addIssue({ code: 'custom', path: ['reads', index], message: 'more than the step before it' });
+    }
+    if (every < 500 || every > longestPauseMs)
+      context.addIssue({ code: 'custom', path: ['every'], message: 'a time from 500ms to 10m' });
+  })
+  .describe(
+    "PostgreSQL alone, through Teal's proxy: before the cut a growing share of sessions has its reads answered by green, and goes back by itself when green is slower or fails. docs/guide/canary.md.",
+  );
+
 export const specDocument = z.strictObject({
   teal: z.literal(1, 'the version of this format: 1').describe('The version of this format.'),
   name: z
@@ -459,6 +504,7 @@ export const specDocument = z.strictObject({
     })
     .prefault({}),
   shadow: shadow.optional(),
+  canary: canary.optional(),
   cutover: cutover.prefault({}),
   soak: soak.prefault({}),
   notify: notifyDocument.optional(),
@@ -477,6 +523,6 @@ export type SpecDocument = z.infer<typeof specDocument>;
 
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
-  words: ['canary', 'console', 'revertOn'],
+  words: ['console'],
   values: ['kubernetes', 'drop', 'sample'],
 });

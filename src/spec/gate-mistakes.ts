@@ -6,6 +6,7 @@ import { pathText, type Places } from './places.ts';
 const lists = [
   ['cutover', 'gates'],
   ['soak', 'health'],
+  ['canary', 'revertOn'],
 ] as const;
 const section = z.record(z.string(), z.unknown());
 const list = z.array(z.unknown());

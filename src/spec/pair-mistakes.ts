@@ -58,10 +58,10 @@ export function mistakesOfPair(plain: unknown, places: Places): readonly Mistake
   const { blue, green, traffic, follow } = parsed.data;
   const given = new Set(Object.keys(Object(plain)));
   if (blue.system === 'kafka' || green.system === 'kafka') {
-    return [...mistakesOfKafka(parsed.data, given, places), ...mistakesOfShadow(parsed.data, given, places)];
+    return [...mistakesOfKafka(parsed.data, given, places), ...mistakesOfReads(parsed.data, given, places)];
   }
   return [
-    ...mistakesOfShadow(parsed.data, given, places),
+    ...mistakesOfReads(parsed.data, given, places),
     ...mistakesOfFigures(parsed.data, places),
     ...mistakesOfWord('topics', '`topics` is of Kafka: of databases there are `tables`', given, places),
     ...mistakesOfWord('groups', '`groups` is of Kafka', given, places),
@@ -101,16 +101,23 @@ function mistakesOfFigures(document: PairOfDocument, places: Places): readonly M
   return [{ ...places.ofValue(['soak', 'rollBackOn']), path: 'soak.rollBackOn', message }];
 }
 
+const wordsOfReads = [
+  ['shadow', 'compared'],
+  ['canary', 'moved'],
+] as const;
+
 /** Reads can be put to green where Teal reads what clients say, and can tell what green has applied. */
-function mistakesOfShadow(document: PairOfDocument, given: ReadonlySet<string>, places: Places): readonly Mistake[] {
+function mistakesOfReads(document: PairOfDocument, given: ReadonlySet<string>, places: Places): readonly Mistake[] {
   const { blue, green, follow } = document;
   const between = familyOf(blue.system) === 'postgres' && familyOf(green.system) === 'postgres';
-  if (!between) return mistakesOfWord('shadow', 'reads are compared between two PostgreSQL databases', given, places);
-  if (routerOf(document) !== 'proxy') {
-    return mistakesOfWord('shadow', "reads are compared by Teal's proxy (`traffic.router: proxy`)", given, places);
-  }
-  if (follow.method === undefined || follow.method === 'log') return [];
-  return mistakesOfWord('shadow', 'how far green is can only be told of `follow.method: log`', given, places);
+  return wordsOfReads.flatMap(([word, done]) => {
+    if (!between) return mistakesOfWord(word, `reads are ${done} between two PostgreSQL databases`, given, places);
+    if (routerOf(document) !== 'proxy') {
+      return mistakesOfWord(word, `reads are ${done} by Teal's proxy (\`traffic.router: proxy\`)`, given, places);
+    }
+    if (follow.method === undefined || follow.method === 'log') return [];
+    return mistakesOfWord(word, 'how far green is can only be told of `follow.method: log`', given, places);
+  });
 }
 
 function routerOf({ blue, green, traffic }: PairOfDocument): string {

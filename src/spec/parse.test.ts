@@ -165,8 +165,8 @@ describe('every mistake is reported at once, at its place', () => {
   });
 
   test('what is planned is told apart from what is misspelt', () => {
-    expect(mistakes(`${minimal}canary: { reads: 10% }\n`)).toEqual([
-      '5:1 canary: this version of Teal does not do this yet',
+    expect(mistakes(`${minimal}console: { on: true }\n`)).toEqual([
+      '5:1 console: this version of Teal does not do this yet',
     ]);
   });
 

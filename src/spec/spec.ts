@@ -126,6 +126,20 @@ export interface ShadowSpec {
   readonly atLeast: number;
 }
 
+/** Reads of clients that green answers before the cut. */
+export interface CanarySpec {
+  /** Of sessions, each more than the one before, more than 0 and at most 1. */
+  readonly shares: readonly number[];
+  readonly holdMs: number;
+  /** What must go on being answered with yes. */
+  readonly revertOn: readonly OutsideGate[];
+  readonly everyMs: number;
+  readonly failures: number;
+  /** Of the reads of a step. */
+  readonly maxErrors: number;
+  readonly atLeast: number;
+}
+
 /** A cluster of Kafka Connect that carries blue to green. */
 export interface ConnectSpec {
   /** With logins, as the other addresses here. */
@@ -183,6 +197,8 @@ export interface Spec {
   };
   /** Absent: nothing is compared. */
   readonly shadow?: ShadowSpec;
+  /** Absent: green answers no client before the cut. */
+  readonly canary?: CanarySpec;
   readonly cutover: {
     readonly maxPauseMs: number;
     readonly drainMs: number;
@@ -265,6 +281,7 @@ export function normalForm(
       heartbeatMs: follow.heartbeat,
     },
     ...shadowOf(document),
+    ...canaryOf(document),
     cutover: {
       maxPauseMs: cutover.maxPause,
       drainMs: cutover.drain ?? Math.round((cutover.maxPause * 2) / 3),
@@ -302,6 +319,12 @@ function shadowOf({ shadow }: SpecDocument): Pick<Spec, 'shadow'> {
   if (shadow === undefined) return {};
   const { reads, for: forMs, maxDifferences, atLeast } = shadow;
   return { shadow: { share: reads, forMs, maxDifferences, atLeast } };
+}
+
+function canaryOf({ canary }: SpecDocument): Pick<Spec, 'canary'> {
+  if (canary === undefined) return {};
+  const { reads: shares, hold: holdMs, revertOn, every: everyMs, failures, maxErrors, atLeast } = canary;
+  return { canary: { shares, holdMs, revertOn: revertOn.map(outsideGateOf), everyMs, failures, maxErrors, atLeast } };
 }
 
 /** Of a document without mistakes: `connect` stands beside `carrier: connect`, and nowhere else. */
@@ -457,6 +480,9 @@ export function printableSpec(spec: Spec): Spec {
     cutover: { ...spec.cutover, gates: spec.cutover.gates.map(printableGate), ...printableBackup(spec.cutover) },
     soak: { ...spec.soak, health: spec.soak.health.map(printableGate) },
     ...(spec.notify === undefined ? {} : { notify: spec.notify.map(printableNotify) }),
+    ...(spec.canary === undefined
+      ? {}
+      : { canary: { ...spec.canary, revertOn: spec.canary.revertOn.map(printableGate) } }),
   };
 }
 

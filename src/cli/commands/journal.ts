@@ -4,6 +4,7 @@ import { loadSpec } from '../../app/load-spec.ts';
 import { logTold } from '../../app/log-budget.ts';
 import { proveJournalOf, readReport, renderReport, type ChainProof } from '../../app/report/read-report.ts';
 import { readFlows } from '../../app/read-flows.ts';
+import { readCanary } from '../../app/read-canary.ts';
 import { readShadow } from '../../app/read-shadow.ts';
 import { readStatus, type Status } from '../../app/status.ts';
 import { amountText } from '../../kernel/vocabulary.ts';
@@ -11,6 +12,7 @@ import { hang } from '../../plan/wrap.ts';
 import { explain } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { print, printJson, tone, wrap } from '../print.ts';
+import { canaryLines } from '../render-canary.ts';
 import { shadowLines } from '../render-shadow.ts';
 import { pauseText } from '../screen-state.ts';
 
@@ -32,16 +34,21 @@ export function journalCommands(program: Command): void {
     .command('status')
     .summary('tell where the migration is')
     .description(
-      'Tells where the migration is, from its journal, what its flows say and what shadow reads have found: also while another command runs, and when both systems are down.',
+      'Tells where the migration is, from its journal, what its flows say and what shadow reads and the canary have found: also while another command runs, and when both systems are down.',
     )
     .option('-f, --file <path>', 'migration file', 'teal.yaml')
     .option('--json', 'print JSON', false)
     .action(async (given: JournalArguments) => {
       const loaded = loadSpec(given.file, process.env);
       const status = readStatus(loaded);
-      const [flows, shadow] = await Promise.all([readFlows(loaded), readShadow(loaded)]);
-      if (given.json) printJson({ ...status, flows, ...(shadow === undefined ? {} : { shadow }) });
-      else print([renderStatus(status, flows), ...(shadow === undefined ? [] : shadowLines(shadow))].join('\n'));
+      const [flows, shadow, canary] = await Promise.all([readFlows(loaded), readShadow(loaded), readCanary(loaded)]);
+      const reads = { ...(shadow === undefined ? {} : { shadow }), ...(canary === undefined ? {} : { canary }) };
+      const lines = [
+        ...(shadow === undefined ? [] : shadowLines(shadow)),
+        ...(canary === undefined ? [] : canaryLines(canary)),
+      ];
+      if (given.json) printJson({ ...status, flows, ...reads });
+      else print([renderStatus(status, flows), ...lines].join('\n'));
     });
   explain(statusCommand, {
     exits: { 0: 'told' },

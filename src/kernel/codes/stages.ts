@@ -164,4 +164,37 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'unknown',
   },
+  'TEAL-STAGES-160': {
+    summary: 'Green answers reads of clients worse than blue',
+    happened:
+      'While green answered a share of what clients read it was slower than blue beyond doubt, or left more reads to blue (an error that blue does not have, no answer in its time) than `canary.maxErrors`. Every read goes to blue again; clients whose read failed on green had their answer from blue.',
+    doThis:
+      'The message names the statement. Mend green (a missing index, ANALYZE, a setting, a function), then run `teal up` again: the step begins anew. `teal status` tells all statements.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-161': {
+    summary: 'A question of the canary was answered with no',
+    happened:
+      'While green answered a share of what clients read, one of `canary.revertOn` was answered with no as often in a row as `canary.failures` says. Every read goes to blue again.',
+    doThis:
+      'The message has the question and its last answer. When it is answered with yes, run `teal up` again: the step begins anew.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-162': {
+    summary: 'The canary was ended by a person',
+    happened: '`teal canary abort` was run. Every read goes to blue again, and nothing else was undone.',
+    doThis: 'Run `teal up` when it may go on: the step begins anew.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-163': {
+    summary: 'There is no canary to say that to',
+    happened:
+      '`teal canary` speaks to the stage of that name while it runs. It has not begun, it is over, or the migration file has no `canary`.',
+    doThis: '`teal status` tells which stage runs.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-STAGES-${number}`, ErrorEntry>;

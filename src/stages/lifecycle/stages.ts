@@ -2,7 +2,7 @@ import type { Journal } from '../../journal/journal.ts';
 import type { Step } from '../../ports/step.ts';
 import { runSteps, undoSteps, type StepRun } from '../../engine/run-steps.ts';
 
-export type StageId = 'prepare' | 'copy' | 'follow' | 'shadow';
+export type StageId = 'prepare' | 'copy' | 'follow' | 'shadow' | 'canary';
 
 /** A part of the lifecycle that is done once and stands until it is undone. */
 export interface Stage {

@@ -10,6 +10,7 @@ import { LineSplitter } from '../../kernel/lines.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Served } from '../../model/served.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
+import type { CanaryReads, CanaryTally } from '../../ports/canary.ts';
 import type { CaptureTally, Capturing } from '../../ports/capture.ts';
 import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
@@ -43,6 +44,14 @@ export class ProxyRouter implements Router {
       await this.#ask({ op: 'capture', end: true });
     },
     tally: async () => this.#ask<CaptureTally>({ op: 'capture' }),
+  };
+  /** Beyond the port. Errors of all: TEAL-TRAFFIC-030 where reads cannot be moved. */
+  readonly canary: CanaryReads = {
+    set: async (share, leaseMs) => this.#ask<CanaryTally>({ op: 'canary', set: { share, leaseMs } }),
+    end: async () => {
+      await this.#ask({ op: 'canary', end: true });
+    },
+    tally: async () => this.#ask<CanaryTally>({ op: 'canary' }),
   };
 
   constructor(controlPath: string) {

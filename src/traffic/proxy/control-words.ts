@@ -42,6 +42,13 @@ export const requestSchema = z.discriminatedUnion('op', [
       .optional(),
     end: z.literal(true).optional(),
   }),
+  /** Sets the share of sessions whose reads green answers, for so long; ends it; or neither. Answered with what was counted. */
+  z.strictObject({
+    id: z.int(),
+    op: z.literal('canary'),
+    set: z.strictObject({ share: z.number().gt(0).max(1), leaseMs: z.number().min(0) }).optional(),
+    end: z.literal(true).optional(),
+  }),
   z.strictObject({ id: z.int(), op: z.literal('stop') }),
 ]);
 
@@ -50,9 +57,11 @@ type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 export type ControlWords = WithoutId<ControlRequest>;
 
 /** What is said to those who direct sessions, not to the process that they are in. */
-export type DirectingWords = Exclude<ControlWords, { op: 'about' | 'shadow' | 'capture' | 'stop' }>;
+export type DirectingWords = Exclude<ControlWords, { op: 'about' | 'shadow' | 'canary' | 'capture' | 'stop' }>;
 /** What is said to those who compare reads of clients. */
 export type ShadowWords = Extract<ControlWords, { op: 'shadow' }>;
+/** What is said of reads that green answers. */
+export type CanaryWords = Extract<ControlWords, { op: 'canary' }>;
 /** What is said to those who record what clients ask. */
 export type CaptureWords = Extract<ControlWords, { op: 'capture' }>;
 

@@ -5,12 +5,14 @@ import { dirname } from 'node:path';
 import { unreachable } from '../../kernel/assert.ts';
 import { TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
+import type { CanaryReads, CanaryTally } from '../../ports/canary.ts';
 import type { CaptureTally, Capturing } from '../../ports/capture.ts';
 import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import {
   lineLimitBytes,
   requestSchema,
   wordsOf,
+  type CanaryWords,
   type CaptureWords,
   type ControlAnswer,
   type ControlRequest,
@@ -26,6 +28,8 @@ export interface Controlled {
   readonly shadow?: ShadowReads;
   /** Absent where what clients ask cannot be recorded. */
   readonly capture?: Capturing;
+  /** Absent where the other side cannot answer reads of clients. */
+  readonly canary?: CanaryReads;
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
@@ -99,6 +103,8 @@ export class ControlServer {
         return compareReads(this.#controlled.shadow, request);
       case 'capture':
         return recordAsks(this.#controlled.capture, request);
+      case 'canary':
+        return moveReads(this.#controlled.canary, request);
       case 'stop':
         setImmediate(stop);
         return undefined;
@@ -126,6 +132,15 @@ export async function recordAsks(
   if (begin !== undefined) await capture.begin(begin);
   else if (end === true) await capture.end();
   return capture.tally();
+}
+
+/** Sets the share, ends it, or only tells. Errors: TEAL-TRAFFIC-030 where reads cannot be moved. */
+export async function moveReads(canary: CanaryReads | undefined, words: CanaryWords): Promise<CanaryTally> {
+  if (canary === undefined)
+    throw new TealError('TEAL-TRAFFIC-030', 'reads of this family of databases are answered by the live side alone');
+  if (words.set !== undefined) return canary.set(words.set.share, words.set.leaseMs);
+  if (words.end === true) await canary.end();
+  return canary.tally();
 }
 
 /** Has those who direct do what is said, and answers as they do. */

@@ -1,6 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { describeError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
+import type { BackendLink } from './backend-link.ts';
+import { Canary } from './canary/canary.ts';
 import { Capture } from './capture/capture.ts';
 import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } from './connector.ts';
 import { CustomSettings } from './custom-settings.ts';
@@ -20,6 +22,8 @@ export interface HubOptions extends DirectorOptions {
   readonly shadowDesk: ShadowDesk;
   /** Among the processes of the proxy. Default: 0. */
   readonly place?: number | undefined;
+  /** The same for a canary. */
+  readonly canaryDesk: ShadowDesk;
 }
 
 /** Directs the sessions of PostgreSQL. */
@@ -27,6 +31,7 @@ export class Hub extends Director<Session> implements Traffic<Session> {
   readonly settings = new CustomSettings();
   readonly shadow: Shadow;
   readonly capture: Capture;
+  readonly canary: Canary;
   readonly #hubOptions: HubOptions;
   #types: Promise<TypeNumbers> | undefined;
 
@@ -41,6 +46,17 @@ export class Hub extends Director<Session> implements Traffic<Session> {
       learn: async () => this.learn('look'),
       log: (event, facts) => this.log(event, facts),
     });
+    this.canary = new Canary({
+      desk: options.canaryDesk,
+      connect: async (login, signal) => this.connect('green', login, signal),
+      cancel: async (link) => this.#cancelOn(link),
+      isOpen: () => this.side === 'blue' && !this.holding,
+      isBlueLive: () => this.side === 'blue',
+      types: async () => new Map([...(await this.types('blue', 'green')).kept].map(([blue, green]) => [green, blue])),
+      sessions: () => this.sessions,
+      learn: async () => this.learn('look'),
+      log: (event, facts) => this.log(event, facts),
+    });
     this.capture = new Capture({
       place: options.place ?? 0,
       sessions: () => this.sessions,
@@ -50,7 +66,9 @@ export class Hub extends Director<Session> implements Traffic<Session> {
   }
 
   override async stop(graceMs: number): Promise<void> {
+    this.canary.stop();
     this.shadow.stop();
+    this.#hubOptions.canaryDesk.stop();
     await super.stop(graceMs);
     await this.capture.end();
   }
@@ -61,7 +79,10 @@ export class Hub extends Director<Session> implements Traffic<Session> {
     if (session === undefined || secret.length !== session.key.secret.length) return;
     if (!timingSafeEqual(secret, session.key.secret) || session.cancel()) return;
     const link = session.backend;
-    if (link === undefined) return;
+    if (link !== undefined) await this.#cancelOn(link);
+  }
+
+  async #cancelOn(link: BackendLink): Promise<void> {
     await sendCancel(this.#hubOptions.desks[link.side].target, link.key, this.#hubOptions.connectTimeoutMs);
   }
 

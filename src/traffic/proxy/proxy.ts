@@ -33,6 +33,7 @@ export async function startProxy(
     processes,
     log,
     shadowDesk: shadowDesk({ blue, green }, config.migration, connectTimeoutMs),
+    canaryDesk: shadowDesk({ blue, green }, config.migration, connectTimeoutMs),
     place: peers?.place,
   });
   const verifiers = new Verifiers(
@@ -46,6 +47,7 @@ export async function startProxy(
   const running = await host.run(options, {
     hub,
     shadow: hub.shadow,
+    canary: hub.canary,
     capture: hub.capture,
     targets: { blue: blue.target, green: green.target },
     reception,

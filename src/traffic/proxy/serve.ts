@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { describeError, isTealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { HoldRequest, HoldResult } from '../../ports/router.ts';
+import type { CanaryReads } from '../../ports/canary.ts';
 import type { Capturing } from '../../ports/capture.ts';
 import type { ShadowReads } from '../../ports/shadow.ts';
 import type { ProxyConfig } from './config.ts';
@@ -33,6 +34,8 @@ export interface ProxyParts {
   readonly hub: Directing & { readonly side: Side; start(): Promise<void>; stop(graceMs: number): Promise<void> };
   /** Where reads of clients can be compared. */
   readonly shadow?: ShadowReads;
+  /** Where the other side can answer reads of clients. */
+  readonly canary?: CanaryReads;
   /** Where what clients ask can be recorded. */
   readonly capture?: Capturing;
   readonly targets: Readonly<Record<Side, IdentifiedTarget>>;
@@ -69,13 +72,14 @@ export const alone: Host = Object.freeze({ run: serve });
 /** Runs the proxy in this process: first it learns who owns the data, then it takes clients and orders. */
 export async function serve(options: ProxyOptions, parts: ProxyParts): Promise<RunningProxy> {
   const { config, log } = options;
-  const { hub, shadow, capture, targets, reception } = parts;
+  const { hub, shadow, canary, capture, targets, reception } = parts;
   const identity = identityOf(config, targets.blue, targets.green);
   const ended = Promise.withResolvers<void>();
   let port = 0;
   const control = new ControlServer(config.controlPath, {
     hub,
     ...(shadow === undefined ? {} : { shadow }),
+    ...(canary === undefined ? {} : { canary }),
     ...(capture === undefined ? {} : { capture }),
     about: () => ({
       pid: process.pid,

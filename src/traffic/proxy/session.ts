@@ -17,6 +17,8 @@ import { encodeQuery, frontend } from '../../wire/postgres/frontend.ts';
 import { isAdmitted } from './admission.ts';
 import type { BackendLink, LinkOwner } from './backend-link.ts';
 import { Backlog } from './backlog.ts';
+import type { CanarySession } from './canary/canary.ts';
+import { Lane } from './canary/lane.ts';
 import type { RecordableSession } from './capture/capture.ts';
 import { recordedNeed, type SessionRecorder } from './capture/recorder.ts';
 import { ClientMessages } from './client-messages.ts';
@@ -37,15 +39,18 @@ import { telling, Units } from './units.ts';
 
 /** Messages with which a unit is whole, so that its answer can end. */
 const ending: ReadonlySet<number> = new Set([frontend.query, frontend.sync, frontend.functionCall]);
+const nobody: readonly SessionTap[] = Object.freeze([]);
 
 /**
  * One client and its backend of the moment. While the gate is open, bytes pass in both directions as they come; only enough is looked at to know
  * where the session stands (`Units`) and which statements it has prepared (`Statements`). While the gate is closed a unit that has not begun
  * waits, a transaction that runs goes on to its end, and the session may be given another backend.
  */
-export class Session implements LinkOwner, DirectedSession, WatchableSession, RecordableSession {
+export class Session implements LinkOwner, DirectedSession, WatchableSession, CanarySession, RecordableSession {
   readonly key: BackendKey;
   readonly name: string;
+  /** Its reads that green answers. */
+  readonly lane: Lane;
   readonly #traffic: Traffic<Session>;
   readonly #client: Socket;
   readonly #login: BackendLogin;
@@ -118,13 +123,13 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
         gate: (type, at) => this.#gate(type, at),
         need: (type, length) => {
           const need = this.#messages.need(type, length);
-          if (this.#tap === undefined && this.#recorder === undefined) return need;
+          if (this.#taps.length === 0 && this.#recorder === undefined) return need;
           return Math.max(need, this.#watchedNeed(type, length));
         },
         see: (bytes, start, end, length) => {
           this.#mover.touch();
           if (bytes[start] === frontend.terminate) this.#leaving = true;
-          if (this.#tap !== undefined) this.#tell(this.#tap, bytes.subarray(start, end), length);
+          for (const tap of this.#taps) this.#tell(tap, bytes.subarray(start, end), length);
           if (this.#units.outstanding === 0 && ending.has(bytes[start] ?? 0)) this.#sentMs = monotonicMs();
           if (this.#recorder !== undefined) this.#tellRecorder(this.#recorder, bytes.subarray(start, end), length);
           return this.#messages.see(bytes, start, end, length);
@@ -133,6 +138,24 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
       (bytes) => this.#toBackend(bytes),
     );
     this.#backendTap = this.#newBackendTap();
+    this.lane = new Lane(() => traffic.canary?.run, {
+      key,
+      statements: this.#statements,
+      pass: (bytes, isLast) => this.#passFromGreen(bytes, isLast),
+      done: () => {
+        traffic.counters.queries += 1;
+        this.#afterGreen();
+      },
+      redo: (unit) => {
+        this.#backlog.putBack([unit]);
+        this.#afterGreen();
+      },
+      broken: () => {
+        traffic.log('a session is lost in the middle of an answer of green', { client: name });
+        client.destroy();
+        this.end();
+      },
+    });
   }
 
   /** Begins to pass bytes. The client's start-up is over. */
@@ -144,7 +167,10 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
       return;
     }
     client.on('data', (chunk: Buffer) => this.#onClient(chunk));
-    client.on('drain', () => this.#link?.socket.resume());
+    client.on('drain', () => {
+      if (this.lane.isBusy) this.lane.drain();
+      else this.#link?.socket.resume();
+    });
     client.on('close', () => this.end());
     client.on('end', () => this.end());
     this.#link?.attach(this);
@@ -162,12 +188,13 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
 
   get atBoundary(): boolean {
     if (this.#asking || this.#leaving || this.#fence !== undefined) return false;
+    if (this.lane.isBusy || this.lane.isInTransaction) return false;
     return this.#units.atBoundary && this.#backendTap.atFrameEnd && this.#clientTap.atFrameEnd;
   }
 
   /** In flight as the Router port counts: something has begun and not ended. A statement that met the fence has not begun. */
   get inFlight(): boolean {
-    return !this.#units.atBoundary;
+    return !this.#units.atBoundary || this.lane.isBusy || this.lane.isInTransaction;
   }
 
   get busyForMs(): number {
@@ -243,6 +270,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
       !this.#asking &&
       this.#fence === undefined &&
       this.#discard === undefined &&
+      !this.lane.isBusy &&
       !this.#moving;
     if (misplaced && this.atBoundary && (link !== undefined || !this.#backlog.isEmpty)) void this.#move();
     if (!this.#backlog.isEmpty) this.#resume();
@@ -275,15 +303,98 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
   /** Only where all of its state is known. */
   #beginWatch(): void {
     const { dirty, pins, state } = this.#mover;
-    if (this.gone || this.isWatched || dirty || pins.length > 0) return;
-    this.#tap = this.#traffic.shadow?.tap({ login: this.#login, state, shown: new Map(this.#shown) });
+    if (this.gone || dirty || pins.length > 0) return;
+    const facts = { login: this.#login, state, shown: new Map(this.#shown) };
+    this.lane.track(facts);
+    if (!this.isWatched) this.#tap = this.#traffic.shadow?.tap(facts);
+  }
+
+  // ---- reads that green answers
+
+  async enterCanary(): Promise<string | undefined> {
+    if (this.lane.tracker === undefined) await this.watch();
+    if (this.lane.wantsIsolation) await this.#alone(async () => this.#askIsolation());
+    return this.lane.prepare();
+  }
+
+  async #askIsolation(): Promise<void> {
+    const link = this.#link;
+    if (link === undefined || !this.atBoundary) return;
+    await this.#askWith(async () => {
+      const { rows } = await link.ask(encodeQuery('show default_transaction_isolation'));
+      this.lane.isolated(rows[0]?.[0]?.toString('latin1') ?? '');
+    });
+    this.#statements.unnamedLost();
+  }
+
+  /** The transaction of the client that ran on green goes on here. */
+  async #beginOnBlue(): Promise<void> {
+    const link = this.#link;
+    if (link === undefined) return this.#lose(new Error('a transaction on green cannot go on'));
+    const begin = this.lane.leaveTransaction();
+    this.#mover.touch();
+    let isBegun = false;
+    await this.#askWith(async () => {
+      isBegun = (await link.ask(begin)).error === undefined;
+    });
+    if (this.gone) return;
+    if (!isBegun) return this.#lose(new Error('a transaction on green cannot go on'));
+    this.#statements.unnamedLost();
+    this.#units.ready(status.inTransaction);
+    this.refresh();
+  }
+
+  #passFromGreen(bytes: Buffer, isLast: boolean): boolean {
+    this.#traffic.counters.bytesOut += bytes.length;
+    // Nothing that its own backend says unasked may come between two parts of an answer.
+    if (!isLast) this.#link?.socket.pause();
+    return this.#client.write(bytes);
+  }
+
+  #afterGreen(): void {
+    if (this.gone) return;
+    this.#link?.socket.resume();
+    this.refresh();
+    if (this.#open) {
+      if (this.#owed) this.#paid();
+      return;
+    }
+    this.#owed = false;
+    if (!this.atBoundary) return;
+    this.#busySinceMs = undefined;
+    this.#traffic.changed(this);
+  }
+
+  /** Whether a unit that begins here may go to its own backend now: it may be green's, or there may be something to do before. */
+  #isForBlue(at: number): boolean {
+    const isAlone = this.#units.outstanding === 0 && this.#backendTap.atFrameEnd;
+    if (!isAlone && !this.lane.isInTransaction) {
+      this.lane.pipelines();
+      return true;
+    }
+    if (!this.#units.atBoundary) {
+      this.lane.watches(this.#chunk, at);
+      return true;
+    }
+    const way = this.lane.takes(this.#chunk, at);
+    if (way === 'blue') return true;
+    this.#open = false;
+    if (way === 'begin first') void this.#beginOnBlue();
+    return false;
+  }
+
+  /** Who watches what its client says. */
+  get #taps(): readonly SessionTap[] {
+    const [tap, tracker] = [this.#tap, this.lane.tracker];
+    if (tap?.isOver === true) this.#tap = undefined;
+    if (tap === undefined) return tracker === undefined ? nobody : [tracker];
+    return tracker === undefined ? [tap] : [tap, tracker];
   }
 
   #tell(tap: SessionTap, head: Buffer, length: number): void {
     const units = this.#units;
     const alone = units.outstanding === 0 && !units.midUnit && this.#backendTap.atFrameEnd;
     tap.client(head, length, { alone, status: units.status, parseOf: (name) => this.#statements.parseOf(name) });
-    if (tap.isOver) this.#tap = undefined;
   }
 
   // ---- recording
@@ -310,7 +421,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
   }
 
   #watchedNeed(type: number, length: number): number {
-    const tap = this.#tap === undefined ? 0 : tappedNeed(type, length);
+    const tap = this.#taps.length === 0 ? 0 : tappedNeed(type, length);
     return this.#recorder === undefined ? tap : Math.max(tap, recordedNeed(type, length));
   }
 
@@ -335,6 +446,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
 
   /** CancelRequest for this session: true when it was for a held statement and is answered; false when the backend must be asked. */
   cancel(): boolean {
+    if (this.lane.cancel()) return false;
     if (this.#open || this.#units.outstanding > 0 || this.#units.midUnit) return false;
     if (this.#units.status !== status.idle || this.#backlog.isEmpty || this.#discard !== undefined) return true;
     this.#fence = undefined;
@@ -345,7 +457,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
   }
 
   get backend(): BackendLink | undefined {
-    return this.#link;
+    return this.lane.link ?? this.#link;
   }
 
   /** Passes the fence's error on after all: nobody became the owner in time. */
@@ -373,7 +485,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
   }
 
   close(message: Buffer = movingAway): void {
-    if (this.#backendTap.atFrameEnd) this.#client.end(message);
+    if (this.#backendTap.atFrameEnd && !this.lane.isMidAnswer) this.#client.end(message);
     else this.#client.destroy();
     this.end();
   }
@@ -387,6 +499,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
     this.#ended.abort(new Error('the client is gone'));
     this.#backlog.clear();
     this.#recorder?.close();
+    this.lane.end();
     this.#link?.end();
     this.#mover.drop();
     this.#client.destroySoon();
@@ -426,7 +539,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
     try {
       const taken = this.#clientTap.push(chunk);
       this.#unit.passed(chunk, taken);
-      return taken;
+      return taken + this.lane.begin();
     } catch (error) {
       this.#traffic.log('a client is not understood', { client: this.name, because: describeError(error) });
       this.close(notUnderstood);
@@ -448,8 +561,13 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
   #gate(type: number, at: number): boolean {
     const units = this.#units;
     const isFree = !this.#asking && this.#link !== undefined && this.#fence === undefined;
+    // A transaction on green goes on to its end like one on its own backend.
+    if (this.lane.isInTransaction && !units.midUnit && type !== frontend.terminate)
+      return isFree && !this.lane.isBusy && this.#isForBlue(at);
     if (!isAdmitted(units, this.#open, isFree, type)) return false;
-    if (this.#open && !units.midUnit) this.#unit.begin(this.#chunk, at, units.atBoundary);
+    if (!this.#open || units.midUnit) return true;
+    if (!this.#isForBlue(at)) return false;
+    this.#unit.begin(this.#chunk, at, units.atBoundary);
     return true;
   }
 
@@ -547,6 +665,8 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
     const isKept = error !== undefined && transactionStatus === status.idle;
     this.#tap?.ready(transactionStatus, isKept);
     this.#recorder?.ready(isKept);
+    this.lane.tracker?.ready(transactionStatus, isKept);
+    this.lane.blueReady(transactionStatus);
     if (error === undefined) {
       this.#fencedSinceMs = undefined;
       this.#traffic.counters.queries += 1;
@@ -578,6 +698,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
     const error = readError(bytes);
     this.#units.failed();
     this.#recorder?.failed(error.code);
+    this.lane.blueFailed();
     if (error.severity === 'FATAL' || error.severity === 'PANIC') {
       if (this.#canReconnect) return false;
       this.#leaving = true;
@@ -613,7 +734,8 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
   /** Nothing of the session is lost with its backend. One that listens would miss what is notified until it has another, and its client would never know. */
   get #canReconnect(): boolean {
     const { dirty, pins, state } = this.#mover;
-    return this.#units.atBoundary && !dirty && pins.length === 0 && !state.listens && !this.#asking;
+    const isAlone = this.#units.atBoundary && !this.lane.isInTransaction;
+    return isAlone && !dirty && pins.length === 0 && !state.listens && !this.#asking;
   }
 
   closed(because?: unknown): void {
@@ -744,6 +866,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Re
     this.#unit.drop();
     this.#tap?.restart();
     this.#recorder?.restart();
+    this.lane.leave();
     this.#leaving = false;
     this.#tellParameters(next.parameters);
     next.attach(this);

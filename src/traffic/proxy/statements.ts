@@ -65,6 +65,15 @@ export class Statements {
     this.#bytes += bytes?.length ?? 0;
   }
 
+  /** Prepared on another connection than the session's own, which is told before it is asked for it. */
+  parsedElsewhere(name: string, bytes: Buffer): void {
+    this.#forget(name);
+    const isKept = this.#bytes + bytes.length <= allStatementsLimitBytes;
+    this.#byName.set(name, { bytes: isKept ? bytes : undefined, knownOn: undefined, toldIn: undefined });
+    this.#bytes += isKept ? bytes.length : 0;
+    this.#moved = true;
+  }
+
   /** The server refused it, or never looked at it. A named one is then what it was before; the unnamed one is gone. */
   failed(parse: ExpectedParse): void {
     const known = this.#byName.get(parse.name);

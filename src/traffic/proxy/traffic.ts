@@ -1,6 +1,7 @@
 import type { Side } from '../../model/catalog.ts';
 import type { ServedCounter } from '../../model/served.ts';
 import type { BackendLink } from './backend-link.ts';
+import type { Canary } from './canary/canary.ts';
 import type { Capture } from './capture/capture.ts';
 import type { BackendLogin, ConnectResult } from './connector.ts';
 import type { CustomSettings } from './custom-settings.ts';
@@ -17,6 +18,8 @@ export interface Traffic<Session> {
   readonly served: Readonly<Record<Side, ServedCounter>>;
   /** Compares what clients read with what the other side would have answered. */
   readonly shadow: Pick<Shadow, 'tap'> | undefined;
+  /** Has the other side answer reads of clients. */
+  readonly canary: Pick<Canary, 'run'> | undefined;
   /** Records what clients ask. */
   readonly capture: Pick<Capture, 'recorder'>;
   /** How long a statement that met the fence may wait for an owner. */

@@ -161,7 +161,8 @@ export function isTooLarge(error: unknown): boolean {
   return isTealError(error, 'TEAL-WIRE-002');
 }
 
-function isSameSession(a: SessionFacts, b: SessionFacts): boolean {
+/** Logged in alike, and with the same state: a read is answered alike. */
+export function isSameSession(a: SessionFacts, b: SessionFacts): boolean {
   if (a === b) return true;
   return isSameLogin(a.login, b.login) && sameState(a.state, b.state) && isSameMap(a.shown, b.shown);
 }

@@ -5,6 +5,7 @@ import { deathsAllowed, deathsUpTo, deathWindowMs, pauseAfter } from '../../../k
 import type { Side } from '../../../model/catalog.ts';
 import { addServed, type Served } from '../../../model/served.ts';
 import type { HoldRequest, HoldResult, RouterState } from '../../../ports/router.ts';
+import { addCanaries, type CanaryReads, type CanaryTally } from '../../../ports/canary.ts';
 import { addCaptures, type CaptureOrder, type CaptureTally, type Capturing } from '../../../ports/capture.ts';
 import { addTallies, type ShadowReads, type ShadowTally } from '../../../ports/shadow.ts';
 import { endsWithin } from '../bell.ts';
@@ -57,6 +58,8 @@ export class WorkerPool implements Directing {
   #held: Held | undefined;
   /** Of the reads that are compared; one that begins later compares as many. */
   #sharedReads = 0;
+  /** Of the reads that green answers, and until when; the same for one that begins later. */
+  #canary: { readonly share: number; readonly untilMs: number } | undefined;
   #side: Side = 'blue';
   #countsBefore = noCounts;
 
@@ -107,6 +110,19 @@ export class WorkerPool implements Directing {
     begin: async (share) => this.#compare(share),
     end: async () => this.#compare(0),
     tally: async () => addTallies(await this.#askAll<ShadowTally>({ op: 'shadow' })),
+  };
+
+  /** Each has green answer reads of its own clients. */
+  readonly canary: CanaryReads = {
+    set: async (share, leaseMs) => {
+      this.#canary = { share, untilMs: monotonicMs() + leaseMs };
+      return addCanaries(await this.#askAll<CanaryTally>({ op: 'canary', set: { share, leaseMs } }));
+    },
+    end: async () => {
+      this.#canary = undefined;
+      await this.#askAll({ op: 'canary', end: true });
+    },
+    tally: async () => addCanaries(await this.#askAll<CanaryTally>({ op: 'canary' })),
   };
 
   /** Each records its own clients, into one file. */
@@ -305,6 +321,11 @@ export class WorkerPool implements Directing {
       if (this.#held === undefined) await worker.line.ask({ op: 'release' }, answerLimitMs);
     }
     if (this.#sharedReads > 0) await worker.line.ask({ op: 'shadow', share: this.#sharedReads }, answerLimitMs);
+    const leaseMs = this.#canary === undefined ? 0 : this.#canary.untilMs - monotonicMs();
+    if (this.#canary !== undefined && leaseMs > 0) {
+      const { share } = this.#canary;
+      await worker.line.ask({ op: 'canary', set: { share, leaseMs } }, answerLimitMs);
+    }
     this.#serving.add(worker);
   }
 

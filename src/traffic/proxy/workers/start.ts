@@ -28,6 +28,7 @@ export async function startWorkers(options: WorkersOptions, count: number): Prom
   return serve(options, {
     hub: pool,
     shadow: pool.shadow,
+    canary: pool.canary,
     capture: pool.capture,
     targets,
     reception,

@@ -1,7 +1,7 @@
 import type { Side } from '../../../model/catalog.ts';
 import type { HoldRequest } from '../../../ports/router.ts';
 import type { ProxyConfig } from '../config.ts';
-import type { CaptureWords, DirectingWords, ShadowWords } from '../control-words.ts';
+import type { CanaryWords, CaptureWords, DirectingWords, ShadowWords } from '../control-words.ts';
 import type { Talk } from './line.ts';
 
 /** Somebody gave a wrong password to another process. */
@@ -36,6 +36,7 @@ export interface ParentTalk extends Talk {
     | BeginWords
     | PeerWords
     | ShadowWords
+    | CanaryWords
     | CaptureWords
     | ({ readonly op: 'shut' } & HoldRequest)
     | Exclude<DirectingWords, { readonly op: 'hold' }>;

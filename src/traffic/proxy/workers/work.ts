@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { TealError } from '../../../kernel/errors.ts';
 import type { HoldRequest } from '../../../ports/router.ts';
-import { compareReads, direct, recordAsks } from '../control.ts';
+import { compareReads, direct, moveReads, recordAsks } from '../control.ts';
 import type { Peers } from '../peers.ts';
 import type { Host, ProxyOptions, RunningProxy, SessionParts } from '../serve.ts';
 import { Line } from './line.ts';
@@ -59,7 +59,7 @@ class Worker {
 
   async #answer(words: ParentTalk['asks']): Promise<unknown> {
     if (words.op === 'begin') return this.#begin(words);
-    const { hub, shadow, capture, forPeers } = this.#begun();
+    const { hub, shadow, canary, capture, forPeers } = this.#begun();
     switch (words.op) {
       case 'shut': {
         const { op: _, ...request } = words;
@@ -71,6 +71,8 @@ class Worker {
         return forPeers.backendOn(words.side, words.number, words.isKilled);
       case 'shadow':
         return compareReads(shadow, words);
+      case 'canary':
+        return moveReads(canary, words);
       case 'capture':
         return recordAsks(capture, words);
       default:

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { parseSpec, type ParsedSpec } from './parse.ts';
+import { printableSpec } from './spec.ts';
+
+const env = { BLUE_URL: 'postgres://app@blue:5432/shop', GREEN_URL: 'postgres://app@green:5432/shop', TOKEN: 'hidden' };
+const parse = (canary: string, more = ''): ParsedSpec =>
+  parseSpec(
+    `teal: 1\nname: shop\nblue: { url: "\${BLUE_URL}" }\ngreen: { url: "\${GREEN_URL}" }\ncanary: ${canary}\n${more}`,
+    { env, readText: () => undefined },
+  );
+
+function mistakes(canary: string, more?: string): readonly string[] {
+  const parsed = parse(canary, more);
+  return parsed.ok ? [] : parsed.mistakes.map(({ path, message }) => `${path}: ${message}`);
+}
+
+test('every default is in', () => {
+  const parsed = parse('{}');
+  expect(parsed.ok && parsed.spec.canary).toEqual({
+    shares: [0.01, 0.1, 0.5, 1],
+    holdMs: 1_800_000,
+    revertOn: [],
+    everyMs: 10_000,
+    failures: 3,
+    maxErrors: 0.01,
+    atLeast: 1,
+  });
+  const given = parse('{ reads: 5%, hold: 1m, by: session, revertOn: [{ sql: select 1, equals: 1 }] }');
+  expect(given.ok && given.spec.canary).toMatchObject({
+    shares: [0.05],
+    holdMs: 60_000,
+    revertOn: [{ kind: 'sql', on: 'green' }],
+  });
+});
+
+test('no secret of its questions is printed', () => {
+  const parsed = parse('{ revertOn: [{ http: "https://h/?key=hidden", headers: { Authorization: "${TOKEN}" } }] }');
+  if (!parsed.ok) throw new Error('mistakes');
+  expect(JSON.stringify(printableSpec(parsed.spec))).not.toContain('hidden');
+});
+
+test.each([
+  ['{ reads: 0% }', 'canary.reads: expected a share of sessions such as 10%, or a list of them'],
+  ['{ reads: [10%, 10%] }', 'canary.reads[1]: expected more than the step before it'],
+  ['{ every: 1ms }', 'canary.every: expected a time from 500ms to 10m'],
+  ['{ by: tenant_id }', 'canary.by: expected session'],
+  [
+    '{ writes: { by: tenant_id } }',
+    'canary.writes: expected nothing: writes stay on blue until the cut; moving those of some tenants is not done by this version of Teal',
+  ],
+  [
+    '{ revertOn: [{ person: dba }] }',
+    'canary.revertOn[0]: expected one of http, command, sql, prometheus, datadog: what can be asked at any time',
+  ],
+  [
+    '{ revertOn: [{ http: "https://h", headers: { Authorization: secret } }] }',
+    'canary.revertOn[0].headers.Authorization: a secret stands in the file: take it from the environment ("${TOKEN}")',
+  ],
+])('of %s it is said what is wrong', (canary, what) => {
+  expect(mistakes(canary)).toEqual([what]);
+});
+
+test('it is of PostgreSQL, of the proxy and of the log', () => {
+  expect(mistakes('{}', 'traffic: { router: none }\n')).toEqual([
+    "canary: expected nothing: reads are moved by Teal's proxy (`traffic.router: proxy`)",
+  ]);
+  expect(mistakes('{}', 'follow: { method: triggers }\n')).toEqual([
+    'canary: expected nothing: how far green is can only be told of `follow.method: log`',
+  ]);
+});
