@@ -1,3 +1,5 @@
+import type { DifferencesAnswer } from '../../src/server/schemas.ts';
+
 /** What the API says. Types alone: nothing of the server is in the page. */
 export type {
   Approval,
@@ -31,19 +33,5 @@ export interface JournalRecord {
   readonly event: { readonly type: string; readonly [field: string]: unknown };
 }
 
-/** A probable reason of differences. A server that does not look for them tells none. */
-export interface Cause {
-  readonly cause: string;
-  readonly what: string;
-  /** In words, with no value of a row. */
-  readonly says: string;
-  /** 0 to 1. */
-  readonly confidence: number;
-  readonly count: number;
-  readonly of: number;
-  readonly columns: readonly string[];
-  /** Keys of some rows, for the role `operate`. */
-  readonly examples?: readonly Readonly<Record<string, string | null>>[];
-  /** A SELECT a side that shows the rows, for the role `operate`. */
-  readonly sql?: { readonly blue: string; readonly green: string };
-}
+/** A probable reason of differences; with examples and SQL for the role `operate` alone. */
+export type Cause = NonNullable<DifferencesAnswer['tables'][number]['causes']>[number];

@@ -8,7 +8,7 @@ import { DataTable } from '../parts/data-table.tsx';
 import { countText, plural, timeText } from '../pure/format.ts';
 import { shapesOf, type Shape } from '../pure/shapes.ts';
 import { useAnswer, useConsole, useNow } from '../state/hooks.ts';
-import type { Cause, CertificatesAnswer, DifferencesAnswer } from '../types.ts';
+import type { CertificatesAnswer, DifferencesAnswer } from '../types.ts';
 
 /** What the newest comparison found, by what the tables have in common. */
 export function DifferencesPage(): ReactNode {
@@ -100,15 +100,11 @@ function ShapeCard({ shape }: { readonly shape: Shape }): ReactNode {
         ]}
       />
       {shape.tables.map((table) => {
-        const causes = causesOf(table);
+        const { causes = [] } = table;
         return causes.length === 0 ? null : <Causes key={table.table} table={table.table} causes={causes} />;
       })}
     </Card>
   );
-}
-
-function causesOf(table: Shape['tables'][number] & { readonly causes?: readonly Cause[] }): readonly Cause[] {
-  return table.causes ?? [];
 }
 
 function columnsText(columns: Readonly<Record<string, number>> = {}): string {
