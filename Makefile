@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz mutants endure matrix many-tables bench generate format console build demo demo-mysql demo-kafka clean
+.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz mutants endure matrix many-tables bench generate format console build demo demo-canary demo-mysql demo-kafka clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ build: setup ## write what is published into dist/ (npm pack ./dist)
 
 demo: setup console ## move a shop from PostgreSQL 14 to 18 under load, back, and again (ROWS=1000000)
 	node demo/main.ts
+
+demo-canary: setup console ## reads moved to green step by step, an index missing there caught, a slow green left by itself (ROWS=400000)
+	node demo/canary-main.ts
 
 demo-mysql: setup console ## the same from MySQL 8.0 to PostgreSQL 18, with clients that follow the cut (ROWS=200000)
 	node demo/mysql-main.ts

@@ -8,7 +8,7 @@ export interface ProxiedOptions extends CrowdOptions {
   readonly url: string;
 }
 
-class ProxiedClient implements ShopClient {
+export class ProxiedClient implements ShopClient {
   readonly keeper: BookKeeper;
   readonly #client: Client;
   readonly #number: number;

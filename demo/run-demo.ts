@@ -57,7 +57,8 @@ export interface Demo {
 
 const started = monotonicMs();
 
-function say(text: string): void {
+/** With the time since the demo began. */
+export function say(text: string): void {
   process.stdout.write(`${((monotonicMs() - started) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
 }
 
@@ -159,7 +160,7 @@ async function persisting(attempts: number, attempt: () => Promise<Outcome>): Pr
   }
 }
 
-function expectOutcome(outcome: Outcome, wanted: Outcome['outcome'], what: string): void {
+export function expectOutcome(outcome: Outcome, wanted: Outcome['outcome'], what: string): void {
   if (outcome.outcome === wanted) return;
   throw new Error(`${what}: ${outcome.outcome === 'no' ? outcome.what : outcome.outcome}`);
 }
@@ -180,9 +181,10 @@ soak: { for: ${sizes.soakMs}ms }
   return file;
 }
 
-async function startCrowd(
+/** Clients in a process of their own, until they are told to stop. */
+export async function startCrowd(
   folder: string,
-  { clients }: Stage,
+  { clients }: Pick<Stage, 'clients'>,
   sizes: Sizes,
 ): Promise<{ stop(): Promise<void>; report(): ClientsReport }> {
   const report = join(folder, 'clients.json');
