@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './check-fast.ts';
 import { describeError } from '../src/kernel/errors.ts';
+import { whyNoChromium } from './servers/chromium.ts';
 import { installConnect, installPlugin } from './servers/install-connect.ts';
 import { installKafka } from './servers/install-kafka.ts';
 import { installMysql, mysqlSeries } from './servers/install-mysql.ts';
@@ -39,6 +40,8 @@ async function installServers(): Promise<void> {
   await installKafkaIfPossible();
   await installConnectIfPossible();
   await installPromtoolIfPossible();
+  // Where there is none it says so, and the console's test is skipped.
+  await whyNoChromium();
 }
 
 /** Half a gigabyte in all: where one cannot be had, its tests are skipped, which is said here and counted in the last line. */

@@ -64,7 +64,7 @@ function Found({ found }: { readonly found: DifferencesAnswer }): ReactNode {
         </Card>
       )}
       <p className="quiet">
-        Keys and values are told at a terminal alone: <code>teal verify</code> prints them, and{' '}
+        All rows are told at a terminal alone: <code>teal verify</code> prints their keys, and{' '}
         <code>teal verify --fix</code> repairs what it finds.
       </p>
     </>
@@ -76,7 +76,7 @@ function ShapeCard({ shape }: { readonly shape: Shape }): ReactNode {
     <Card title={shape.title} more={<span className="quiet">{plural(shape.tables.length, 'table')}</span>}>
       <p className="quiet">Often: {shape.often}</p>
       <DataTable
-        caption={shape.title}
+        caption={`${shape.title}: the tables`}
         rows={shape.tables}
         keyOf={({ table }) => table}
         columns={[

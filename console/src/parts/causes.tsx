@@ -16,13 +16,19 @@ export function Causes({ table, causes }: Props): ReactNode {
         <li key={`${cause.cause} ${cause.what} ${cause.columns.join()}`}>
           <Tag tone="waits">{cause.cause}</Tag> <b>{table}</b>: {cause.says}
           <span className="line-more">
-            {countText(cause.count)} of {countText(cause.of)} rows, {cause.what}; {percentText(cause.confidence)} sure
+            {countText(cause.count)} of {countText(cause.of)} rows, {cause.what}
+            {cause.columns.length === 0 ? '' : `, by ${cause.columns.join(', ')}`}; {sureText(cause.confidence)} sure
           </span>
           {cause.sql === undefined && cause.examples === undefined ? null : <Evidence cause={cause} />}
         </li>
       ))}
     </ul>
   );
+}
+
+/** Nothing that is found by looking at rows is quite sure. */
+function sureText(confidence: number): string {
+  return confidence > 0.99 ? 'over 99%' : percentText(confidence);
 }
 
 function Evidence({ cause: { sql, examples } }: { readonly cause: Cause }): ReactNode {

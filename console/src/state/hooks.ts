@@ -3,6 +3,7 @@ import { freshnessOf, type Freshness } from '../pure/freshness.ts';
 import type { ConsoleState } from './console-state.ts';
 import { whyOf } from './http.ts';
 import type { ConsoleStore } from './store.ts';
+import { wallClock } from './wall-clock.ts';
 
 export const StoreContext = createContext<ConsoleStore | undefined>(undefined);
 
@@ -17,21 +18,8 @@ export function useConsole(): ConsoleState {
   return useSyncExternalStore(store.subscribe, store.state);
 }
 
-/** The wall clock, each second, and at once when the page is looked at again. */
 export function useNow(): number {
-  const [, tick] = useState(Date.now);
-  useEffect(() => {
-    const look = (): void => tick(Date.now());
-    const timer = window.setInterval(look, 1_000);
-    document.addEventListener('visibilitychange', look);
-    window.addEventListener('pageshow', look);
-    return () => {
-      clearInterval(timer);
-      document.removeEventListener('visibilitychange', look);
-      window.removeEventListener('pageshow', look);
-    };
-  }, []);
-  return Date.now();
+  return useSyncExternalStore(wallClock.subscribe, wallClock.now);
 }
 
 export function useFreshness(): Freshness {
