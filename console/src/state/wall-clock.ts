@@ -13,7 +13,7 @@ function look(): void {
  */
 export const wallClock = {
   now: (): number => nowMs,
-  subscribe(listener: () => void): () => void {
+  subscribe: (listener: () => void): (() => void) => {
     listeners.add(listener);
     if (timer === undefined) {
       nowMs = Date.now();
