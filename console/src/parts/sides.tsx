@@ -68,7 +68,10 @@ function flowText(flow: Flow | undefined): { readonly tone: string; readonly tex
   if (flow === undefined) return { tone: 'off', text: 'does not run' };
   const { now, mode, lagMs, lagBytes, changesPerSecond, rogueTransactions } = flow;
   if (now.state !== 'running') return { tone: now.state === 'paused' ? 'off' : 'bad', text: now.state };
-  if (rogueTransactions > 0) return { tone: 'bad', text: `${countText(rogueTransactions)} writes that are not Teal's` };
+  if (rogueTransactions > 0) {
+    const many = rogueTransactions === 1 ? 'a write that is' : `${countText(rogueTransactions)} writes that are`;
+    return { tone: 'bad', text: `${many} not Teal's` };
+  }
   const lag = lagMs === undefined ? `${bytesText(lagBytes)} behind` : `${durationText(lagMs)} behind`;
   if (mode === 'shadow') return { tone: 'shadow', text: `in shadow, ${lag}` };
   return { tone: 'live', text: `${lag}, ${countText(changesPerSecond)} changes/s` };
