@@ -84,7 +84,7 @@ describe.for(allSeries)('what an assessment says mends it, $series', ({ series, 
       'SQL-MODE',
       'CONNECTIONS',
       'RIGHT-LOG',
-      'RIGHT-LOCK',
+      'RIGHT-LOCK-AT-CUT',
     ].concat(
       ['RIGHT-READ-ONLY', 'RIGHT-TEAL', 'RIGHT-WRITE', 'RIGHT-TRIGGER', 'RIGHT-EVENT', 'RIGHT-SESSIONS', 'ENGINE'],
       ['TRIGGER', 'CASCADE', 'NO-KEY', 'EVENT', 'CODE', 'VIEW'],
