@@ -9,6 +9,7 @@ const longest = [
   'test/migration/mysql-twins.e2e.test.ts',
   'test/checker/run/mysql.e2e.test.ts',
   'test/checker/endure/endure.e2e.test.ts',
+  'src/testing/relational.mysql.test.ts',
 ];
 
 const kinds = ['e2e', 'kafka', 'mysql', 'pg'];

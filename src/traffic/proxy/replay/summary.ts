@@ -32,6 +32,17 @@ export async function summarise(path: string): Promise<CaptureSummary> {
   return { header, ...summary.told };
 }
 
+/** By their times: several processes write one file, each a part of its own at a time. One that ends in the moment in which another begins counts beside it. Pure. */
+export function mostAtOnce(opened: readonly number[], closed: readonly number[]): number {
+  const ends = closed.toSorted((a, b) => a - b);
+  let [most, ended] = [0, 0];
+  for (const [at, begins] of opened.toSorted((a, b) => a - b).entries()) {
+    while (ended < ends.length && (ends[ended] ?? 0) < begins) ended += 1;
+    most = Math.max(most, at + 1 - ended);
+  }
+  return most;
+}
+
 class Summary {
   readonly #load = new LoadCounter();
   readonly #labels = new Labels();
@@ -40,13 +51,17 @@ class Summary {
   #first = Infinity;
   #last = 0;
   #disorder = 0;
-  #counts = { sessions: 0, sessionsAtMost: 0, asks: 0, dropped: 0, begun: 0, ended: 0 };
+  /** When sessions began and ended, in the order of the file. */
+  readonly #opened: number[] = [];
+  readonly #closed: number[] = [];
+  #counts = { sessions: 0, asks: 0, dropped: 0, begun: 0, ended: 0 };
 
   get told(): Omit<CaptureSummary, 'header'> {
     const { begun, ended, ...counts } = this.#counts;
     const firstMs = Math.min(this.#first, this.#last);
     return {
       ...counts,
+      sessionsAtMost: mostAtOnce(this.#opened, this.#closed),
       firstMs,
       lastedMs: this.#last - firstMs,
       leftOut: Object.fromEntries(this.#leftOut),
@@ -68,7 +83,7 @@ class Summary {
       case 'open':
         counts.sessions += 1;
         this.#open.set(record.s, { texts: new UnitTexts(), asked: new Map() });
-        counts.sessionsAtMost = Math.max(counts.sessionsAtMost, this.#open.size);
+        this.#opened.push(record.t);
         return;
       case 'ask':
         this.#asked(record);
@@ -82,6 +97,7 @@ class Summary {
       }
       case 'close':
         this.#open.delete(record.s);
+        this.#closed.push(record.t);
         return;
       case 'end':
         counts.ended += 1;
