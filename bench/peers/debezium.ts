@@ -29,10 +29,11 @@ const patience = '1800000';
  */
 export async function startDebezium(stack: AsyncDisposableStack, options: DebeziumOptions): Promise<Debezium> {
   const { sourceUrl, targetUrl, tables } = options;
-  const kafka = stack.use(await startKafka());
+  const kafka = stack.use(await startKafka({ isMeasured: true }));
   const connect = stack.use(
     await startConnect({
       bootstrap: kafka.bootstrap,
+      isMeasured: true,
       plugins: ['debezium-postgres', 'debezium-jdbc'],
       settings: { 'session.timeout.ms': patience },
     }),

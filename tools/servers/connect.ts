@@ -16,6 +16,8 @@ export interface ConnectOptions {
   readonly workers?: number;
   /** More lines of `worker.properties`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** What it is started for: a test's minute (a small heap, only the compiler that is ready first), or being measured. Default: a test. */
+  readonly isMeasured?: boolean;
 }
 
 export interface ConnectWorker {
@@ -79,8 +81,10 @@ logger.ready.level=INFO
 const ready = /REST resources initialized/;
 const portTaken = /Address already in use|Failed to bind/;
 
-/** A small heap, and the compiler that is ready first. */
-const javaFlags = Object.freeze(['-Xms64m', '-Xmx1g', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']);
+const javaFlags = Object.freeze({
+  test: ['-Xms64m', '-Xmx1g', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'],
+  measured: ['-Xms256m', '-Xmx2g', '-XX:+UseG1GC'],
+});
 
 async function startWorker(
   installed: InstalledConnect,
@@ -143,7 +147,15 @@ async function commandOf(
   if (user !== undefined) await chown(file, user.uid, user.gid);
   const logTo = `-Dlog4j2.configurationFile=${join(dataDir, 'log4j2.properties')}`;
   const main = 'org.apache.kafka.connect.cli.ConnectDistributed';
-  return [installed.program, ...javaFlags, logTo, '-cp', installed.classPath, main, file];
+  return [
+    installed.program,
+    ...javaFlags[options.isMeasured === true ? 'measured' : 'test'],
+    logTo,
+    '-cp',
+    installed.classPath,
+    main,
+    file,
+  ];
 }
 
 function propertiesOf(port: number, { bootstrap, group, pluginPath, settings }: WorkerOptions): string {

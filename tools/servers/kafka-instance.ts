@@ -19,6 +19,8 @@ export interface KafkaOptions {
   readonly users?: Readonly<Record<string, string>>;
   /** PEM texts. With it clients must speak TLS; the authority is whom the server itself trusts, for it is a client of its own. */
   readonly tls?: { readonly certificate: string; readonly key: string; readonly authority: string };
+  /** What it is started for: a test's minute (a small heap, only the compiler that is ready first), or being measured. Default: a test. */
+  readonly isMeasured?: boolean;
 }
 
 export const kafkaPidFile = 'teal.pid';
@@ -67,8 +69,10 @@ export function kafkaEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
 }
 
-/** A small heap, and the compiler that is ready first: a test's broker lives for a minute. */
-const javaFlags = Object.freeze(['-Xms64m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']);
+const javaFlags = Object.freeze({
+  test: ['-Xms64m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'],
+  measured: ['-Xms256m', '-Xmx1g', '-XX:+UseG1GC'],
+});
 
 /** A data folder of its own with an identity of its own; a copy of one that was formatted once on this machine, for formatting starts a Java of its own. */
 export async function makeKafkaDataDir(server: InstalledKafka): Promise<string> {
@@ -102,7 +106,15 @@ export async function kafkaCommand(
   const user = serverUser();
   if (user !== undefined) await chown(file, user.uid, user.gid);
   const logTo = `-Dlog4j2.configurationFile=${join(dataDir, 'log4j2.properties')}`;
-  return [server.program, ...javaFlags, logTo, '-cp', server.classPath, 'kafka.Kafka', file];
+  return [
+    server.program,
+    ...javaFlags[options.isMeasured === true ? 'measured' : 'test'],
+    logTo,
+    '-cp',
+    server.classPath,
+    'kafka.Kafka',
+    file,
+  ];
 }
 
 async function formattedKafka(server: InstalledKafka): Promise<string> {
@@ -115,7 +127,11 @@ async function formattedKafka(server: InstalledKafka): Promise<string> {
     const settings = { ...testSettings, ...placeSettings(building, { client: 1, controller: 2 }, 'PLAINTEXT') };
     await writeFile(file, propertiesText(settings));
     const tool = ['-cp', server.classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', file];
-    await runProgram(server.program, [...javaFlags, ...tool], { cwd: '/', env: kafkaEnvironment(), ...serverUser() });
+    await runProgram(server.program, [...javaFlags.test, ...tool], {
+      cwd: '/',
+      env: kafkaEnvironment(),
+      ...serverUser(),
+    });
   });
   return join(folder, 'logs');
 }
