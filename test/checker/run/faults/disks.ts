@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { must } from '../../../../src/kernel/assert.ts';
 import { waitFor } from '../../../../src/kernel/clock.ts';
 import { setFull, type Disk } from '../../seams/disk-full.ts';
 import { flagsOf, ledgerOf } from '../../seams/index.ts';
@@ -21,12 +20,16 @@ function full(disk: Disk): Injector {
 /** The worker's successor finds what the disk had: it takes longer to start than this takes. */
 const powerCutWorker: Injector = async (world) => {
   const flow = (await world.live()) === 'blue' ? 'forward' : 'reverse';
-  const pid = must(world.pids(`worker ${flow}`)[0], `a worker of the ${flow} flow`);
+  const spool = join(world.stateDir, `carrier-${flow}`, 'spool');
+  // Rows are copied while it comes up.
+  const pid = await waitFor({ what: `a worker of the ${flow} flow`, timeoutMs: 60_000, everyMs: 5 }, () =>
+    existsSync(spool) ? world.pids(`worker ${flow}`)[0] : undefined,
+  );
   process.kill(pid, 'SIGKILL');
   await waitFor({ what: `worker ${pid} to be gone`, timeoutMs: 60_000, everyMs: 1 }, () =>
     isGone(pid) ? true : undefined,
   );
-  const lost = loseUnsynced(ledgerOf(world.folder), join(world.stateDir, `carrier-${flow}`, 'spool'));
+  const lost = loseUnsynced(ledgerOf(world.folder), spool);
   const bytes = lost.reduce((sum, each) => sum + each.bytes, 0);
   return { what: `kill -9 of worker ${flow} ${pid}, ${bytes} bytes of its spool lost`, heal: async () => undefined };
 };
