@@ -3,6 +3,7 @@ import { adviceOf } from '../state/http.ts';
 import { useStore } from '../state/hooks.ts';
 import type { GatesAnswer } from '../types.ts';
 import { Dialog } from './dialog.tsx';
+import { Failure } from './failure.tsx';
 
 type Gate = GatesAnswer['gates'][number];
 
@@ -31,11 +32,7 @@ export function ApproveDialog({ gate, onClose }: { readonly gate: Gate; readonly
           <label htmlFor={id}>A word about it, if you like</label>
           <input id={id} value={comment} maxLength={1_000} onChange={(event) => setComment(event.target.value)} />
         </div>
-        {failure === undefined ? null : (
-          <p className="banner" role="alert">
-            {failure}
-          </p>
-        )}
+        <Failure text={failure} />
         <div className="buttons">
           <button type="button" onClick={onClose}>
             Leave it

@@ -3,6 +3,7 @@ import { adviceOf, newKey } from '../state/http.ts';
 import { useConsole, useStore } from '../state/hooks.ts';
 import type { CommandName, DryRun } from '../types.ts';
 import { Dialog } from './dialog.tsx';
+import { Failure } from './failure.tsx';
 
 interface Text {
   readonly title: string;
@@ -129,11 +130,7 @@ export function CommandDialog({
             />
           </div>
         ) : null}
-        {failure === undefined ? null : (
-          <p className="banner" role="alert">
-            {failure}
-          </p>
-        )}
+        <Failure text={failure} />
         <div className="buttons">
           <button type="button" onClick={onClose}>
             Leave it

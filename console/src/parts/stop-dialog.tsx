@@ -3,6 +3,7 @@ import { adviceOf } from '../state/http.ts';
 import { useStore } from '../state/hooks.ts';
 import type { CommandAnswer } from '../types.ts';
 import { Dialog } from './dialog.tsx';
+import { Failure } from './failure.tsx';
 
 export function StopDialog({
   command,
@@ -24,11 +25,7 @@ export function StopDialog({
         It ends between two steps, as Ctrl-C would end it in a terminal. What it did stays, flows and proxy go on, and
         the next run goes on from there.
       </p>
-      {failure === undefined ? null : (
-        <p className="banner" role="alert">
-          {failure}
-        </p>
-      )}
+      <Failure text={failure} />
       <div className="buttons">
         <button type="button" onClick={onClose}>
           Let it run

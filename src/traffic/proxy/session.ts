@@ -385,7 +385,8 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
 
   /** Who watches what its client says. */
   get #taps(): readonly SessionTap[] {
-    const [tap, tracker] = [this.#tap, this.lane.tracker];
+    const tap = this.#tap;
+    const { tracker } = this.lane;
     if (tap?.isOver === true) this.#tap = undefined;
     if (tap === undefined) return tracker === undefined ? nobody : [tracker];
     return tracker === undefined ? [tap] : [tap, tracker];
