@@ -14,12 +14,13 @@ import { monotonicMs, waitFor } from '../src/kernel/clock.ts';
 import { describeError, isTealError } from '../src/kernel/errors.ts';
 import { freePort } from '../tools/servers/free-port.ts';
 import { pgTools } from '../tools/servers/pg-tools.ts';
-import { startPostgres, type PostgresServer } from '../tools/servers/postgres.ts';
 import { execute, withClient } from '../tools/servers/with-client.ts';
 import { quickestMs } from './canary-health.ts';
 import { fillShop } from './fill.ts';
 import { countShop, judge, type Ask } from './judge.ts';
 import { expectOutcome, say, startCrowd } from './run-demo.ts';
+import type { PostgresServer } from '../tools/servers/postgres.ts';
+import { startServers } from './servers.ts';
 
 /**
  * `make demo-canary`: shadow reads, a canary that catches an index that is missing on green and goes back by itself, the cut once it is mended, a regression after the cut that
@@ -153,16 +154,7 @@ async function runCanary(): Promise<boolean> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error('interrupted')));
   await using stack = new AsyncDisposableStack();
   say('starting PostgreSQL 14 (blue) and 18 (green)');
-  const server = async (major: 14 | 18): Promise<PostgresServer> =>
-    stack.use(
-      await startPostgres({
-        major,
-        superuserPassword: 'demo-superuser',
-        auth: 'scram-sha-256',
-        settings: { max_wal_size: '4GB' },
-      }),
-    );
-  const [blue, green] = await Promise.all([server(14), server(18)]);
+  const { blue, green } = await startServers(stack);
   say(`filling blue with ${sizes.rows.toLocaleString('en')} rows`);
   await fillShop(blue.url, sizes.rows);
   const port = await freePort();

@@ -1,23 +1,14 @@
 import { freePort } from '../tools/servers/free-port.ts';
 import { pgTools } from '../tools/servers/pg-tools.ts';
-import { startPostgres, type PostgresServer } from '../tools/servers/postgres.ts';
 import { withClient } from '../tools/servers/with-client.ts';
 import type { ProxiedOptions } from './clients.ts';
 import { fillShop } from './fill.ts';
 import { runDemo, type Sizes, type Stage } from './run-demo.ts';
+import { startServers } from './servers.ts';
 
 /** `make demo`: from PostgreSQL 14 to 18, through Teal's proxy. */
 async function set(stack: AsyncDisposableStack, sizes: Sizes): Promise<Stage> {
-  const server = async (major: 14 | 18): Promise<PostgresServer> =>
-    stack.use(
-      await startPostgres({
-        major,
-        superuserPassword: 'demo-superuser',
-        auth: 'scram-sha-256',
-        settings: { max_wal_size: '4GB' },
-      }),
-    );
-  const [blue, green] = await Promise.all([server(14), server(18)]);
+  const { blue, green } = await startServers(stack);
   const port = await freePort();
   const clients = {
     url: `postgres://shop_app:shop-app-demo@127.0.0.1:${port}/postgres`,
