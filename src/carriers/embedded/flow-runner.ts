@@ -1,6 +1,6 @@
 import { orAborted } from '../../kernel/abort.ts';
 import { monotonicMs, sleep, waitFor } from '../../kernel/clock.ts';
-import { TealError, isTealError } from '../../kernel/errors.ts';
+import { TealError, isErrorCode, isTealError } from '../../kernel/errors.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { SourceLook } from '../../ports/change-source.ts';
 import type { FlowMode, FlowState } from '../../ports/carrier.ts';
@@ -366,8 +366,8 @@ export class FlowRunner {
     if (this.#state === 'failed' && failure !== undefined) return { state: 'failed', ...failure };
     if (this.#state === 'running' && applier !== undefined) {
       const broken = this.#receiver?.failure;
-      if (applier.now.state !== 'running' || broken === undefined) return applier.now;
-      return { state: 'waiting', ...broken, position };
+      if (applier.now.state === 'running' && broken !== undefined) return { state: 'waiting', ...broken, position };
+      return beforeItIsJudged(applier.now, position);
     }
     if (this.#state === 'receiving') return this.#onlyReceives(position);
     const reason = failure ?? { code: 'TEAL-CARRIERS-005', reason: 'the worker connects' };
@@ -402,6 +402,13 @@ export class FlowRunner {
     const error = errorOfFailure(failure);
     return error.entry.retry === 'never' ? error : new TealError('TEAL-CARRIERS-005', failure.reason, {}, error);
   }
+}
+
+/** What an applier that has just failed says, until what it held is closed and the attempt is over: whether the flow has failed is whether it is tried again. */
+function beforeItIsJudged(now: FlowState, position: Position): FlowState {
+  if (now.state !== 'failed' || !isErrorCode(now.code)) return now;
+  const { code, reason } = now;
+  return errorOfFailure({ code, reason }).entry.retry === 'auto' ? { state: 'waiting', code, reason, position } : now;
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {
