@@ -1,6 +1,6 @@
 import { orAborted } from '../../kernel/abort.ts';
 import { monotonicMs, sleep, waitFor } from '../../kernel/clock.ts';
-import { TealError, isErrorCode, isTealError } from '../../kernel/errors.ts';
+import { TealError, describeError, isErrorCode, isTealError } from '../../kernel/errors.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { SourceLook } from '../../ports/change-source.ts';
 import type { FlowMode, FlowState } from '../../ports/carrier.ts';
@@ -116,7 +116,18 @@ export class FlowRunner {
       if (this.#state === 'failed' || this.#givenUp !== undefined) throw this.#notNow();
       return this.#applier;
     });
-    return applier.stopAt(position, Math.max(1, untilMs - monotonicMs()));
+    const arrived = applier.stopAt(position, Math.max(1, untilMs - monotonicMs()));
+    await Promise.race([arrived, this.#writeOn()]);
+    return arrived;
+  }
+
+  /** A source that nobody writes tells that it has passed a position with its next heartbeat, up to a second later: something is written behind it instead. */
+  async #writeOn(): Promise<void> {
+    try {
+      await this.#deps.probe.mark();
+    } catch (error) {
+      this.#deps.log(`the heartbeat has to do: ${describeError(error)}`);
+    }
   }
 
   /** The status when everything has been read that the source had committed; at once where nothing is read now. Errors: TEAL-KERNEL-002 after ten seconds. */
