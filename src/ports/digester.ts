@@ -32,11 +32,11 @@ export interface DigestTable extends TableName {
 /** A part of one side's own physical order, opaque to all but the side that made it. */
 export type DigestRange = string & { readonly __digestRange: unique symbol };
 
-/** Rows whose hash falls into one bucket: how many, and the sums of the four 32-bit words of their hashes (signed, unbounded). */
+/** Rows whose hash falls into one bucket: how many, and the sums of the two 64-bit halves of their hashes (signed, unbounded). */
 export interface BucketSum {
   readonly bucket: number;
   readonly rows: bigint;
-  readonly words: readonly [bigint, bigint, bigint, bigint];
+  readonly sums: readonly [bigint, bigint];
 }
 
 /** One row as (hash of its key, hash of its whole text); `locator` finds it again in this snapshot. No values. */

@@ -372,9 +372,9 @@ async function sumsOf(
 
 function added(one: BucketSum | undefined, other: BucketSum): BucketSum {
   if (one === undefined) return other;
-  const [a, b, c, d] = one.words;
-  const [e, f, g, h] = other.words;
-  return { bucket: other.bucket, rows: one.rows + other.rows, words: [a + e, b + f, c + g, d + h] };
+  const [a, b] = one.sums;
+  const [c, d] = other.sums;
+  return { bucket: other.bucket, rows: one.rows + other.rows, sums: [a + c, b + d] };
 }
 
 function rowsOf(sums: readonly BucketSum[]): bigint {
@@ -382,8 +382,8 @@ function rowsOf(sums: readonly BucketSum[]): bigint {
 }
 
 function differing(one: readonly BucketSum[], other: readonly BucketSum[]): readonly number[] {
-  const text = ({ rows, words }: BucketSum): string => [rows, ...words].join(' ');
-  const of = (sums: readonly BucketSum[]) => new Map(sums.map((sum) => [sum.bucket, text(sum)]));
+  const text = ({ rows, sums }: BucketSum): string => [rows, ...sums].join(' ');
+  const of = (all: readonly BucketSum[]) => new Map(all.map((sum) => [sum.bucket, text(sum)]));
   const [a, b] = [of(one), of(other)];
   return [...new Set([...a.keys(), ...b.keys()])].filter((bucket) => a.get(bucket) !== b.get(bucket));
 }
@@ -409,7 +409,7 @@ async function assertTold(
         const table = among(tables, world, { ...shape, name: nameOf(place, which) });
         const sums = await sumsOf(reader, snapshot, table, form, 1);
         // Which bucket a row falls into is not what tells rows apart.
-        texts.push(sums.map((sum) => [sum.rows, ...sum.words].join(' ')).join('; '));
+        texts.push(sums.map((sum) => [sum.rows, ...sum.sums].join(' ')).join('; '));
       }
       assert.notEqual(texts[0], texts[1], `${form}: ${JSON.stringify(rows)}`);
     }

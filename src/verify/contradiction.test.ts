@@ -35,7 +35,7 @@ function side(sum: BucketSum): HeldSnapshot {
   };
 }
 
-const sum = (rows: bigint, word: bigint): BucketSum => ({ bucket: 0, rows, words: [word, 0n, 0n, 0n] });
+const sum = (rows: bigint, half: bigint): BucketSum => ({ bucket: 0, rows, sums: [half, 0n] });
 
 test.each([
   ['texts are the same where only the compact form differs', true, sum(3n, 1n), sum(3n, 2n), 'equal'],

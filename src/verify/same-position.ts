@@ -11,7 +11,6 @@ import { openSnapshotPair, type HoldOptions } from './hold.ts';
 import { compareObjects } from './objects.ts';
 import { pairTables, type TablePair } from './pair-tables.ts';
 import { scanTables, type ScannedSide, type ScanResult } from './scan.ts';
-import { differingBuckets, totalOf } from './sums.ts';
 
 export interface VerifyOptions extends Omit<HoldOptions, 'leaseMs' | 'lockTimeoutMs'> {
   readonly migration: string;
@@ -62,7 +61,7 @@ const fewBuckets = 64;
 /**
  * Compares both sides at one position of the live side's log (correctness.md §5.1), table by table, and says exactly which rows differ.
  *
- * A difference is only reported after the texts of the rows differed; a table is only called equal when the count and four sums of 128-bit hashes of all its
+ * A difference is only reported after the texts of the rows differed; a table is only called equal when the count and two sums of 128-bit hashes of all its
  * rows agree, in every bucket. Rejects with TEAL-VERIFY-002 when the position could not be held, with the abort's reason, or with an error of a side; then
  * nothing is left behind, and the carrier was told to go on.
  */
@@ -185,7 +184,7 @@ async function compareAll(
 }
 
 function differsWidely(result: ScanResult | undefined): boolean {
-  return result?.state === 'read' && differingBuckets(result.live, result.other).length > fewBuckets;
+  return result?.state === 'read' && result.differing.length > fewBuckets;
 }
 
 async function scan(
@@ -213,8 +212,8 @@ async function outcomeOf(
   if (result?.state !== 'read') {
     return { name, pair, form, outcome: 'unsettled', reason: result?.reason ?? 'not read' };
   }
-  const totals = { live: totalOf(result.live), other: totalOf(result.other) };
-  const buckets = differingBuckets(result.live, result.other);
+  const { live: ofLive, other: ofOther, differing: buckets } = result;
+  const totals = { live: ofLive, other: ofOther };
   if (buckets.length === 0) return { name, pair, form, ...totals, outcome: 'equal' };
   const [live, other] = [sides.live.readers[0], sides.other.readers[0]];
   if (live === undefined || other === undefined) {

@@ -1,55 +1,54 @@
 import type { BucketSum } from '../ports/digester.ts';
 
-/**
- * What one side of a table sums to, bucket by bucket. Sums are additive and know no order: the parts of a table may be read in any split, and the two sides
- * in different ones. A count and four sums, never XOR: two equal rows that are both missing cancel there (sync-diff-inspector, pt-table-checksum).
- */
-export type TableSums = ReadonlyMap<number, BucketSum>;
+/** Of a bucket: its rows, and the two sums. */
+const perBucket = 3;
 
-export class SumsBuilder {
-  readonly #byBucket = new Map<number, BucketSum>();
+/**
+ * What one side of a table sums to, bucket by bucket, modulo 2^64. Sums are additive and know no order: the parts of a table may be read in any split, and the two sides in different ones. A count and two
+ * sums of 64 bits, never XOR: two equal rows that are both missing cancel there (sync-diff-inspector, pt-table-checksum). 24 bytes a bucket: many tables are on the way at a time.
+ */
+export class TableSums {
+  readonly #all: BigInt64Array;
+
+  constructor(buckets: number) {
+    this.#all = new BigInt64Array(buckets * perBucket);
+  }
 
   add(parts: readonly BucketSum[]): void {
-    for (const part of parts) {
-      const before = this.#byBucket.get(part.bucket);
-      this.#byBucket.set(part.bucket, before === undefined ? part : plus(before, part));
+    for (const { bucket, rows, sums } of parts) {
+      const at = bucket * perBucket;
+      this.#plus(at, rows);
+      this.#plus(at + 1, sums[0]);
+      this.#plus(at + 2, sums[1]);
     }
   }
 
-  get sums(): TableSums {
-    return this.#byBucket;
+  /** Buckets whose count or any sum differs, ascending. */
+  differingBuckets(other: TableSums): readonly number[] {
+    const differing = new Set<number>();
+    this.#all.forEach((sum, at) => {
+      if (sum !== other.#all[at]) differing.add(Math.floor(at / perBucket));
+    });
+    return [...differing];
   }
-}
 
-function plus(a: BucketSum, b: BucketSum): BucketSum {
-  const [a0, a1, a2, a3] = a.words;
-  const [b0, b1, b2, b3] = b.words;
-  return { bucket: a.bucket, rows: a.rows + b.rows, words: [a0 + b0, a1 + b1, a2 + b2, a3 + b3] };
-}
+  total(): TotalSum {
+    const sums = new BigUint64Array(perBucket);
+    this.#all.forEach((sum, at) => (sums[at % perBucket] = (sums[at % perBucket] ?? 0n) + sum));
+    const [rows = 0n, ...halves] = sums;
+    return { rows, digest: halves.map((half) => half.toString(16).padStart(16, '0')).join('') };
+  }
 
-/** Buckets whose count or any sum differs, ascending. */
-export function differingBuckets(a: TableSums, b: TableSums): readonly number[] {
-  const all = new Set([...a.keys(), ...b.keys()]);
-  return [...all].filter((bucket) => !isSame(a.get(bucket), b.get(bucket))).sort((x, y) => x - y);
-}
-
-function isSame(a: BucketSum | undefined, b: BucketSum | undefined): boolean {
-  if (a === undefined || b === undefined) return (a ?? b)?.rows === 0n;
-  return a.rows === b.rows && a.words.every((word, index) => word === b.words[index]);
+  #plus(at: number, value: bigint): void {
+    const before = this.#all[at];
+    // An array ignores what is written behind its end.
+    if (before === undefined) throw new RangeError(`no bucket at ${at} of ${this.#all.length}`);
+    this.#all[at] = before + value;
+  }
 }
 
 export interface TotalSum {
   readonly rows: bigint;
-  /** 64 hexadecimal digits: the four sums modulo 2^64. */
+  /** 32 hexadecimal digits: the two sums modulo 2^64. */
   readonly digest: string;
-}
-
-export function totalOf(sums: TableSums): TotalSum {
-  let rows = 0n;
-  const words = [0n, 0n, 0n, 0n];
-  for (const part of sums.values()) {
-    rows += part.rows;
-    part.words.forEach((word, index) => (words[index] = (words[index] ?? 0n) + word));
-  }
-  return { rows, digest: words.map((word) => BigInt.asUintN(64, word).toString(16).padStart(16, '0')).join('') };
 }

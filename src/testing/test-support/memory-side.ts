@@ -108,7 +108,7 @@ function readerOf(rowsOf: (table: DigestTable) => readonly TextValues[], fault: 
         if (place % parts !== part) continue;
         const [key, whole] = hashes(table, row, place);
         const bucket = key.readUInt32BE(0) % table.buckets;
-        sums.set(bucket, summed(sums.get(bucket) ?? { bucket, rows: 0n, words: [0n, 0n, 0n, 0n] }, whole, fault));
+        sums.set(bucket, summed(sums.get(bucket) ?? { bucket, rows: 0n, sums: [0n, 0n] }, whole, fault));
       }
       return [...sums.values()];
     },
@@ -137,13 +137,14 @@ function hashOf(row: TextValues, fault: SideFault | undefined): Buffer {
   return createHash('sha256').update(JSON.stringify(text)).digest();
 }
 
-function summed({ bucket, rows, words }: BucketSum, hash: Buffer, fault: SideFault | undefined): BucketSum {
-  const join = (sum: bigint, place: number): bigint => {
-    const word = BigInt(hash.readInt32BE(4 * place));
-    return fault === 'adds by XOR' ? sum ^ word : sum + word;
+function summed({ bucket, rows, sums }: BucketSum, hash: Buffer, fault: SideFault | undefined): BucketSum {
+  const join = (sum: bigint, half: bigint): bigint => (fault === 'adds by XOR' ? sum ^ half : sum + half);
+  const [first, second] = sums;
+  return {
+    bucket,
+    rows: rows + 1n,
+    sums: [join(first, hash.readBigInt64BE(0)), join(second, hash.readBigInt64BE(8))],
   };
-  const [a, b, c, d] = words;
-  return { bucket, rows: rows + 1n, words: [join(a, 0), join(b, 1), join(c, 2), join(d, 3)] };
 }
 
 function probeOf(database: MemoryDatabase, fault: SideFault | undefined): RowProbe {

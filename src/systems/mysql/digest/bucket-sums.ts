@@ -1,10 +1,11 @@
 import type { BucketSum } from '../../../ports/digester.ts';
 
-/** Sums of so many signed 32-bit words are exact as numbers. */
+/** Sums of so many 32-bit words are exact as numbers. */
 const exactRows = 1 << 20;
 
 interface Bucket {
   rows: number;
+  /** Of each half of the hash its upper word, signed, and its lower one. */
   readonly words: [number, number, number, number];
 }
 
@@ -21,9 +22,9 @@ export class BucketSums {
     }
     sum.rows += 1;
     sum.words[0] += rowHash.readInt32BE(0);
-    sum.words[1] += rowHash.readInt32BE(4);
+    sum.words[1] += rowHash.readUInt32BE(4);
     sum.words[2] += rowHash.readInt32BE(8);
-    sum.words[3] += rowHash.readInt32BE(12);
+    sum.words[3] += rowHash.readUInt32BE(12);
     if (sum.rows === exactRows) this.#close(bucket, sum);
   }
 
@@ -34,12 +35,16 @@ export class BucketSums {
 
   #close(bucket: number, { rows, words }: Bucket): void {
     this.#open.delete(bucket);
-    const before = this.#closed.get(bucket) ?? { bucket, rows: 0n, words: [0n, 0n, 0n, 0n] };
-    const [w0, w1, w2, w3] = before.words;
+    const before = this.#closed.get(bucket) ?? { bucket, rows: 0n, sums: [0n, 0n] };
+    const [first, second] = before.sums;
     this.#closed.set(bucket, {
       bucket,
       rows: before.rows + BigInt(rows),
-      words: [w0 + BigInt(words[0]), w1 + BigInt(words[1]), w2 + BigInt(words[2]), w3 + BigInt(words[3])],
+      sums: [first + joined(words[0], words[1]), second + joined(words[2], words[3])],
     });
   }
+}
+
+function joined(upper: number, lower: number): bigint {
+  return (BigInt(upper) << 32n) + BigInt(lower);
 }

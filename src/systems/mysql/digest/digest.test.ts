@@ -33,7 +33,7 @@ test('sums are exact and signed', () => {
   for (let n = 0; n < (1 << 20) + 3; n += 1) sums.add(4, least);
   const rows = BigInt((1 << 20) + 3);
   expect(sums.sums()).toEqual([
-    { bucket: 4, rows, words: [rows * -(2n ** 31n), -rows, rows * (2n ** 31n - 1n), rows] },
+    { bucket: 4, rows, sums: [rows * -(2n ** 63n - (2n ** 32n - 1n)), rows * ((2n ** 31n - 1n) * 2n ** 32n + 1n)] },
   ]);
 });
 

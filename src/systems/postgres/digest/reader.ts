@@ -13,7 +13,7 @@ import type {
 } from '../../../ports/digester.ts';
 import { connect, type PgConnection, type PgRow } from '../connection.ts';
 import { quoteIdent, quoteLiteral, quoteTable } from '../quote.ts';
-import { bucketOf, hashedRows, textHash, wordSums } from './row-hash.ts';
+import { bucketOf, bucketSums, hashedRows, textHash } from './row-hash.ts';
 
 /** Where a table's rows are stored: TRUNCATE and rewrites give it a new file (pg_relation_filenode). */
 export type FileNodes = ReadonlyMap<string, string>;
@@ -80,10 +80,7 @@ class SnapshotReader implements DigestReader {
   }
 
   async digest(table: DigestTable, range: DigestRange, form: DigestForm): Promise<readonly BucketSum[]> {
-    const { ofKey, ofRow } = bucketOf(table, form);
-    const hashed = hashedRows(table, form, ofKey === undefined ? [] : [`${ofKey} as b`], `where ${range}`);
-    const sums = `select ${ofRow ?? 'b'} as bucket, count(*) as n, ${wordSums.map((sum, index) => `${sum} as w${index}`).join(', ')}
-      from (${hashed}) hashed group by 1`;
+    const sums = bucketSums(table, form, `where ${range}`);
     const { rows } = await this.#query(`rollback to savepoint before_table;
       select ${fileNode(table)} as node, s.* from (values (1)) one left join (${sums}) s on true`);
     this.#checkStorage(table, rows);
@@ -158,7 +155,7 @@ function sumOf(row: PgRow): BucketSum {
   return {
     bucket: Number(must(row['bucket'], 'bucket')),
     rows: number('n'),
-    words: [number('w0'), number('w1'), number('w2'), number('w3')],
+    sums: [number('s0'), number('s1')],
   };
 }
 

@@ -27,27 +27,60 @@ export function textHash(columns: readonly string[]): string {
   return `md5(textsend(row(${columns.join(', ')})::text))`;
 }
 
-/** A subquery with columns `h0` and `h1` beside `extra`. OFFSET 0 keeps the planner from writing the row's form twice, and computing it twice. */
-export function hashedRows(table: DigestTable, form: DigestForm, extra: readonly string[], where = ''): string {
-  const names = table.columns.map(({ name }) => quoteIdent(name));
-  const source = (value: string): string =>
-    `select ${[value, ...extra].join(', ')} from only ${quoteTable(table)} ${where} offset 0`;
-  const rest = extra.map((one) => one.replace(/^.* as /, ''));
-  const select = (h0: string, h1: string, from: string): string =>
-    `select ${[`${h0} as h0`, `${h1} as h1`, ...rest].join(', ')} from (${from}) form offset 0`;
+interface RowForm {
+  /** Of the table's columns. */
+  readonly value: string;
+  /** Both halves of its hash, of `v`. */
+  readonly halves: readonly [string, string];
+}
+
+function formOf(table: DigestTable, form: DigestForm): RowForm {
   switch (form) {
     case 'quick':
-      return select(
-        'hash_array_extended(v, 0)',
-        'hash_array_extended(v, 1)',
-        source(`array[${compactRow(table.columns)}] as v`),
-      );
+      return {
+        value: `array[${compactRow(table.columns)}]`,
+        halves: ['hash_array_extended(v, 0)', 'hash_array_extended(v, 1)'],
+      };
     case 'text': {
       const half = (from: number): string => `('x' || substr(v, ${from}, 16))::bit(64)::int8`;
-      return select(half(1), half(17), source(`${textHash(names)} as v`));
+      return { value: textHash(table.columns.map(({ name }) => quoteIdent(name))), halves: [half(1), half(17)] };
     }
   }
 }
+
+/** `v` beside `extra`. OFFSET 0 keeps the planner from writing the row's form twice, and computing it twice. */
+function formedRows(table: DigestTable, value: string, extra: readonly string[], where: string): string {
+  return `select ${[`${value} as v`, ...extra].join(', ')} from only ${quoteTable(table)} ${where} offset 0`;
+}
+
+/** A subquery with columns `h0` and `h1` beside `extra`. */
+export function hashedRows(table: DigestTable, form: DigestForm, extra: readonly string[], where = ''): string {
+  const { value, halves } = formOf(table, form);
+  const rest = extra.map((one) => one.replace(/^.* as /, ''));
+  const select = [`${halves[0]} as h0`, `${halves[1]} as h1`, ...rest].join(', ');
+  return `select ${select} from (${formedRows(table, value, extra, where)}) form offset 0`;
+}
+
+/**
+ * Rows of a table by bucket: `bucket`, `n`, and `s0` and `s1`, the exact sums of both halves. With a key each half is asked for once, so that rows need not pass through one more subquery: a sixth of
+ * the time of narrow rows.
+ */
+export function bucketSums(table: DigestTable, form: DigestForm, where: string): string {
+  const { ofKey, ofRow = '' } = bucketOf(table, form);
+  const sums = (bucket: string, h0: string, h1: string, from: string): string =>
+    `select ${bucket} as bucket, count(*) as n, sum(${h0}) as s0, sum(${h1}) as s1 from (${from}) rows group by 1`;
+  if (ofKey === undefined) return sums(ofRow, 'h0', 'h1', hashedRows(table, form, [], where));
+  const { value, halves } = formOf(table, form);
+  return sums('b', ...halves, formedRows(table, value, [`${ofKey} as b`], where));
+}
+
+/** Keys of one column of these types have a hash of their own, in every server that has `hash_array_extended`. */
+const keyHashes: Readonly<Record<string, string>> = Object.freeze({
+  smallint: 'hashint2extended',
+  integer: 'hashint4extended',
+  bigint: 'hashint8extended',
+  uuid: 'uuid_hash_extended',
+});
 
 /** Keys of these types hash quickly and alike on every server; others go through their compact form. */
 const quickKeyTypes = /^(smallint|integer|bigint|uuid|date|timestamp with(out)? time zone)$/;
@@ -63,19 +96,14 @@ export function bucketOf(table: DigestTable, form: DigestForm): { readonly ofKey
   if (form === 'text') return { ofKey: masked(`('x' || substr(${textHash(names)}, 1, 8))::bit(32)::int4`) };
   const columns = table.columns.filter(({ name }) => table.key.includes(name));
   const isQuick = columns.every(({ type, sameType }) => sameType && quickKeyTypes.test(type));
+  const [first, ...more] = columns;
+  const own = isQuick && first !== undefined && more.length === 0 ? keyHashes[first.type] : undefined;
+  if (own !== undefined) return { ofKey: masked(`${own}(${names.join('')}, 0)`) };
   const hash = isQuick
     ? `hash_record_extended(row(${names.join(', ')}), 0)`
     : `hash_array_extended(array[${compactRow(columns)}], 0)`;
   return { ofKey: masked(hash) };
 }
-
-/** Signed halves of both hashes, as int4 so that their sums stay in int8: 2^31 × 2^32 rows. */
-export const wordSums = [
-  'sum((h0 >> 32)::int4)',
-  'sum(((h0 << 32) >> 32)::int4)',
-  'sum((h1 >> 32)::int4)',
-  'sum(((h1 << 32) >> 32)::int4)',
-] as const;
 
 /** What the quick form's functions say of fixed inputs of several lengths: two servers that answer alike hash alike. */
 export const hashProbeSql = `
