@@ -33,8 +33,8 @@ const tableSchema = z.strictObject({
   /** Why there is no answer; the side where it is absent. */
   reason: z.string().optional(),
   rows: perSide(count).optional(),
-  /** Count-free sums of row hashes, 32 hexadecimal digits (earlier versions: 64); comparable only inside one certificate. */
-  digest: perSide(z.string().regex(/^([0-9a-f]{32}){1,2}$/)).optional(),
+  /** Count-free sums of row hashes, 64 hexadecimal digits; comparable only inside one certificate. */
+  digest: perSide(z.string().regex(/^[0-9a-f]{64}$/)).optional(),
   form: z.enum(['quick', 'text']).optional(),
   keyed: z.boolean().optional(),
   leftOut: z.array(z.strictObject({ column: z.string(), why: z.string() })),

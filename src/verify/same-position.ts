@@ -2,7 +2,7 @@ import { isoNow, monotonicMs } from '../kernel/clock.ts';
 import { isTealError } from '../kernel/errors.ts';
 import type { Side, TableName } from '../model/catalog.ts';
 import type { Flow } from '../ports/carrier.ts';
-import type { DigestForm, DigestReader, HeldSnapshot, SideFacts } from '../ports/digester.ts';
+import type { DigestForm, DigestReader, HeldSnapshot, SideAccess, SideFacts } from '../ports/digester.ts';
 import { certificateOf, outcomeOfAbsent } from './certify.ts';
 import type { Certificate } from './certificate.ts';
 import { findDifferences } from './differences.ts';
@@ -98,15 +98,16 @@ export async function certifying(
   const startedAt = isoNow();
   const began = monotonicMs();
   const { live, other, excludeColumns = {} } = options;
-  const [liveFacts, otherFacts] = await Promise.all([live.facts(), other.facts()]);
-  const [liveCatalog, otherCatalog] = await Promise.all([live.describe(), other.describe()]);
-  const pairing = pairTables(liveCatalog, otherCatalog, options.tables, { liveSide: live.side, excludeColumns });
-  const [liveObjects, otherObjects] = await Promise.all([live.objects(), other.objects()]);
+  const [ofLive, ofOther] = await Promise.all([readSide(live), readSide(other)]);
+  const pairing = pairTables(ofLive.catalog, ofOther.catalog, options.tables, {
+    liveSide: live.side,
+    excludeColumns,
+  });
 
   options.onProgress?.({ phase: 'snapshot' });
   const compared = await compare({
     pairs: pairing.pairs,
-    quickIsComparable: sameHashes(liveFacts, otherFacts),
+    quickIsComparable: sameHashes(ofLive.facts, ofOther.facts),
   });
   const tables = [...compared.tables, ...pairing.absent.map((table) => outcomeOfAbsent(table, live.side))];
   return {
@@ -117,15 +118,24 @@ export async function certifying(
       startedAt,
       durationMs: Math.round(monotonicMs() - began),
       heldMs: compared.heldMs,
-      live: { side: live.side, facts: liveFacts, snapshot: compared.live },
-      other: { side: other.side, facts: otherFacts, snapshot: compared.other },
+      live: { side: live.side, facts: ofLive.facts, snapshot: compared.live },
+      other: { side: other.side, facts: ofOther.facts, snapshot: compared.other },
       tables,
       objects: compareObjects(
-        { side: live.side, major: liveFacts.major, objects: liveObjects },
-        { side: other.side, major: otherFacts.major, objects: otherObjects },
+        { side: live.side, major: ofLive.facts.major, objects: ofLive.objects },
+        { side: other.side, major: ofOther.facts.major, objects: ofOther.objects },
       ),
     }),
   };
+}
+
+async function readSide(side: SideAccess): Promise<{
+  readonly facts: SideFacts;
+  readonly catalog: Awaited<ReturnType<SideAccess['describe']>>;
+  readonly objects: Awaited<ReturnType<SideAccess['objects']>>;
+}> {
+  const [facts, catalog, objects] = await Promise.all([side.facts(), side.describe(), side.objects()]);
+  return { facts, catalog, objects };
 }
 
 export function sameHashes(live: SideFacts, other: SideFacts): boolean {
@@ -149,13 +159,15 @@ export async function comparePairs(
   const signal = AbortSignal.any([options.signal, failing.signal]);
   await using opened = new AsyncDisposableStack();
   const open = async (snapshot: HeldSnapshot): Promise<Readers> => {
-    const readers: DigestReader[] = [];
-    for (let index = 0; index < (options.readers ?? 2); index += 1) {
-      readers.push(opened.use(await snapshot.reader(signal)));
-    }
-    return { snapshot, readers };
+    const opening = Array.from({ length: options.readers ?? 2 }, async () => opened.use(await snapshot.reader(signal)));
+    // Each is there or has failed before any error ends what is opened.
+    await Promise.allSettled(opening);
+    return { snapshot, readers: await Promise.all(opening) };
   };
-  const sides = { live: await open(snapshots.live), other: await open(snapshots.other) };
+  const opening = [open(snapshots.live), open(snapshots.other)] as const;
+  await Promise.allSettled(opening);
+  const [live, other] = await Promise.all(opening);
+  const sides = { live, other };
   const onFailure = (error: unknown): void => failing.abort(error);
   return await compareAll(pairs, sides, quickIsComparable ? 'quick' : 'text', { ...options, onFailure });
 }

@@ -51,7 +51,7 @@ test('sums stay exact beyond what a JavaScript number holds', () => {
   sums.add([big, big, { bucket: 0, rows: 1n, sums: [1n, 0n] }]);
   expect(sums.total()).toEqual({
     rows: 2n ** 61n + 1n,
-    digest: ['8000000000000001', '8000000000000000'].join(''),
+    digest: `${'0'.repeat(16)}8000000000000001${'0'.repeat(16)}8000000000000000`,
   });
 });
 

@@ -36,7 +36,7 @@ export class TableSums {
     const sums = new BigUint64Array(perBucket);
     this.#all.forEach((sum, at) => (sums[at % perBucket] = (sums[at % perBucket] ?? 0n) + sum));
     const [rows = 0n, ...halves] = sums;
-    return { rows, digest: halves.map((half) => half.toString(16).padStart(16, '0')).join('') };
+    return { rows, digest: halves.map((half) => half.toString(16).padStart(32, '0')).join('') };
   }
 
   #plus(at: number, value: bigint): void {
@@ -49,6 +49,6 @@ export class TableSums {
 
 export interface TotalSum {
   readonly rows: bigint;
-  /** 32 hexadecimal digits: the two sums modulo 2^64. */
+  /** 64 hexadecimal digits: the two sums modulo 2^64, 32 for each. */
   readonly digest: string;
 }
