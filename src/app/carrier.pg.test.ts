@@ -4,7 +4,7 @@ import { blueMajor, greenMajor, ownServer, type TestDatabase } from '../../test/
 import { carrierPaths } from '../carriers/embedded/config.ts';
 import { sleep, waitFor } from '../kernel/clock.ts';
 import { isTealError } from '../kernel/errors.ts';
-import { carrierPair, caughtUp, contents, head, pidOf, killWorker } from './test-support/carrier-pair.ts';
+import { carrierPair, caughtUp, contents, head, pidOf, killWorker, received } from './test-support/carrier-pair.ts';
 
 /** Transfers, inserts, deletes, key moves and a table without a key, in transactions of several statements, until told to stop. */
 async function writeUntil(db: TestDatabase, client: number, stop: AbortSignal): Promise<number> {
@@ -105,31 +105,32 @@ describe('the embedded carrier', () => {
     await both.carrier.deploy('forward');
     await both.blue.query('insert into account values (1, 10)');
     const at = await head(both.blue);
-    await both.blue.query('insert into account values (2, 20)');
+    // Nobody has written behind it: something of Teal's own tells the flow that it is there.
     const reached = await both.carrier.stopAt('forward', at, 30_000, AbortSignal.timeout(30_000));
-    expect(reached).toBe(at);
+    expect(reached >= at).toBe(true);
+    await both.blue.query('insert into account values (2, 20)');
+    await received(both);
     const ids = async () => (await both.green.query('select id from account order by id')).map((row) => row['id']);
     expect(await ids()).toEqual(['1']);
-    expect((await both.status('forward')).now.state).toBe('paused');
+    expect((await both.status('forward')).now).toEqual({ state: 'paused', at: reached });
     await both.carrier.resume('forward');
     await caughtUp(both, 'forward');
     expect(await ids()).toEqual(['1', '2']);
 
-    const next = await head(both.blue);
+    await both.carrier.stopAt('forward', await head(both.blue), 500, AbortSignal.timeout(30_000));
     await both.blue.query('insert into account values (3, 30)');
-    await both.carrier.stopAt('forward', next, 500, AbortSignal.timeout(30_000));
     await caughtUp(both, 'forward');
     expect(await ids()).toEqual(['1', '2', '3']);
 
     // A worker that takes the place of one that was killed stands where it was told to stand.
-    const third = await head(both.blue);
+    await both.carrier.stopAt('forward', await head(both.blue), 60_000, AbortSignal.timeout(30_000));
     await both.blue.query('insert into account values (4, 40)');
-    await both.carrier.stopAt('forward', third, 60_000, AbortSignal.timeout(30_000));
     await killWorker(both, 'forward');
     await both.carrier.deploy('forward');
     await waitFor({ what: 'the new worker to stand still', timeoutMs: 60_000 }, async () =>
       (await both.status('forward')).now.state === 'paused' ? true : undefined,
     );
+    await received(both);
     expect(await ids()).toEqual(['1', '2', '3']);
     await both.carrier.resume('forward');
     await caughtUp(both, 'forward');

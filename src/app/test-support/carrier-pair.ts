@@ -108,6 +108,14 @@ export async function head(db: TestDatabase): Promise<Position> {
   return positionOfLsnText(row?.['lsn'] ?? '');
 }
 
+/** Until the forward flow has on its disk what is on blue now, whether it applies it or not. */
+export async function received(pair: CarrierPair): Promise<void> {
+  const wanted = await head(pair.blue);
+  await waitFor({ what: 'the flow to receive', timeoutMs: 60_000 }, async () =>
+    (await pair.status('forward')).received >= wanted ? true : undefined,
+  );
+}
+
 /** Until the flow has applied all that is on its source now; fails at once when it fails. */
 export async function caughtUp(pair: CarrierPair, flow: Flow): Promise<CarrierStatus> {
   const wanted = await head(flow === 'forward' ? pair.blue : pair.green);
