@@ -6,10 +6,11 @@ import './style/parts.css';
 import './style/pages.css';
 import { App } from './app.tsx';
 import { StoreContext } from './state/hooks.ts';
-import { keptTheme, keptToken, showTheme } from './state/settings.ts';
+import { goToKeptPlace, keptTheme, keptToken, showTheme } from './state/settings.ts';
 import { ConsoleStore } from './state/store.ts';
 
 showTheme(keptTheme());
+goToKeptPlace();
 const store = new ConsoleStore();
 store.begin(keptToken());
 const root = document.getElementById('root');

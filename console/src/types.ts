@@ -21,6 +21,7 @@ export type {
   RateHistoryAnswer,
   RatePoint,
   ShadowAnswer,
+  SignInAnswer,
   TablesAnswer,
 } from '../../src/server/page-schemas.ts';
 export type { Problem } from '../../src/server/problems.ts';

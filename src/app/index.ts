@@ -23,6 +23,7 @@ import { proveJournalOf, readReport, renderReport, type ChainProof } from './rep
 import type { Report } from './report/report.ts';
 import { startRun, type Run } from './run.ts';
 import { readFlows } from './read-flows.ts';
+import type { SignInOptions } from '../server/sign-in/settings.ts';
 import type { ServedApi } from './serve-api.ts';
 import { readStatus, type Status } from './status.ts';
 
@@ -32,7 +33,7 @@ export { SpecMistakes } from './load-spec.ts';
 export { initFile, type InitOptions } from './init.ts';
 export type { Assessed, ChainProof, FlowStatus, MigrationEvent, Outcome, Planned, Report, Run, Status };
 export { renderReport };
-export type { ServedApi };
+export type { ServedApi, SignInOptions };
 
 export interface FileOptions {
   /** The migration file; its `stateDir` is taken from the file's own folder. */
@@ -156,6 +157,10 @@ export interface ServeOptions extends FileOptions {
   readonly tlsKey?: string;
   /** Names by which clients may ask, beside addresses and `localhost`. */
   readonly names?: readonly string[];
+  /** Where browsers find the console, where that is not `listen`. */
+  readonly publicUrl?: string;
+  /** How people sign in by a provider of OpenID Connect, beside tokens. */
+  readonly oidc?: SignInOptions;
   /** Hears what `teal serve` logs: names, counts and codes. */
   readonly onLog?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }

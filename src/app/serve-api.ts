@@ -1,28 +1,25 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isTealError, TealError } from '../kernel/errors.ts';
+import { describeError, isTealError, TealError } from '../kernel/errors.ts';
+import { FailureLimits } from '../kernel/failure-limits.ts';
+import { redact } from '../kernel/redact.ts';
 import { buildApi } from '../server/api.ts';
 import { EventStreams } from '../server/event-streams.ts';
 import { JournalFeed } from '../server/journal-feed.ts';
 import { isLoopback, listen, parseListen } from '../server/listen.ts';
 import { RateHistory } from '../server/rate-history.ts';
+import type { SignIn } from '../server/sign-in/sign-in.ts';
 import { TokenFile } from '../server/tokens.ts';
+import { mustNotBeOpenToAll, namesOf, readTls, signInOf, type AccessOptions } from './api-access.ts';
 import { builtConsole } from './console-folder.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { loadSpec } from './load-spec.ts';
 import { watchedBy } from './watch-api.ts';
 
-export interface ServeApiOptions {
+export interface ServeApiOptions extends AccessOptions {
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** `host:port`; port 0 is one that is free. */
-  readonly listen: string;
   /** Default: `api-tokens` in the state folder. */
   readonly tokensFile?: string | undefined;
-  readonly tlsCert?: string | undefined;
-  readonly tlsKey?: string | undefined;
-  /** Names by which clients may ask, beside addresses and `localhost`. */
-  readonly names: readonly string[];
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -42,7 +39,7 @@ export function newToken(loaded: LoadedSpec, name: string, roles: readonly strin
 
 /**
  * Serves the API of a migration file until it is disposed of. It reads the journal beside whatever command runs, and the migration goes on when it ends. Errors:
- * TEAL-SERVER-001 open to everybody, -002 tokens, -003 address or certificate; those of the file.
+ * TEAL-SERVER-001 open to everybody, -002 tokens, -003 address or certificate, -036 sign-in; those of the file.
  */
 export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
   const reload = (): LoadedSpec => loadSpec(options.file, options.env);
@@ -50,12 +47,9 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
   const { host, port } = parseListen(options.listen);
   const tokens = tokenFileOf(loaded, options.tokensFile);
   const tls = readTls(options);
+  const signIn = signInOf(options);
   const isEmpty = tokens.isEmpty;
-  if (isEmpty && !isLoopback(host)) {
-    throw new TealError('TEAL-SERVER-001', `${options.listen} is not loopback, and ${tokens.path} has no token`, {
-      host,
-    });
-  }
+  mustNotBeOpenToAll(options, { path: tokens.path, isEmpty });
   if (tls === undefined && !isLoopback(host))
     options.log('tokens travel in clear text: no certificate was given', { host });
   await using stack = new AsyncDisposableStack();
@@ -78,8 +72,10 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
     rateHistory: () => history.answer(),
     console: builtConsole(),
     tokens,
-    required: !isEmpty || !isLoopback(host),
-    names: new Set(options.names.map((name) => name.toLowerCase())),
+    signIn,
+    limits: new FailureLimits(),
+    required: !isEmpty || signIn !== undefined || !isLoopback(host),
+    names: namesOf(options),
     tls: tls !== undefined,
     log: options.log,
   });
@@ -87,6 +83,8 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
   stack.defer(async () => listening.stop());
   const kept = history.keep(ended.signal);
   stack.defer(async () => kept);
+  const looked = lookForProvider(signIn, ended.signal, options.log);
+  stack.defer(async () => looked);
   stack.defer(() => ended.abort(new TealError('TEAL-KERNEL-003', 'the API stops')));
   const place = host.includes(':') ? `[${host}]` : host;
   const url = `${tls === undefined ? 'http' : 'https'}://${place}:${listening.port}`;
@@ -95,17 +93,16 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
   return { url, [Symbol.asyncDispose]: async () => running.disposeAsync() };
 }
 
-function readTls({
-  tlsCert,
-  tlsKey,
-}: ServeApiOptions): { readonly certificate: string; readonly key: string } | undefined {
-  if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined) {
-    throw new TealError('TEAL-SERVER-003', 'a certificate and its key belong together: --tls-cert and --tls-key');
-  }
+/** Whoever starts the API learns at once that nobody could sign in; it is served all the same, and asks again when somebody does. */
+async function lookForProvider(
+  signIn: SignIn | undefined,
+  signal: AbortSignal,
+  log: ServeApiOptions['log'],
+): Promise<void> {
   try {
-    return { certificate: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') };
+    await signIn?.provider.find(signal);
   } catch (error) {
-    throw new TealError('TEAL-SERVER-003', 'the certificate or its key cannot be read', { tlsCert, tlsKey }, error);
+    const code = isTealError(error) ? error.code : 'TEAL-SERVER-031';
+    if (!signal.aborted) log('nobody can sign in', { code, because: redact(describeError(error)) });
   }
 }

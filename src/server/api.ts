@@ -4,16 +4,9 @@ import { HTTPException } from 'hono/http-exception';
 import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { tealVersion } from '../kernel/version.ts';
-import {
-  knownCaller,
-  requireOneOf,
-  requireRole,
-  sameOrigin,
-  strictHeaders,
-  type ApiEnvironment,
-  type KnownCallers,
-} from './access.ts';
+import { knownCaller, requireOneOf, requireRole, sameOrigin, strictHeaders, type KnownCallers } from './access.ts';
 import { consoleRoutes, type ConsoleFiles } from './console.ts';
+import type { ApiEnvironment } from './environment.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { JournalFeed } from './journal-feed.ts';
 import type { CallerAnswer, GatesAnswer, RateHistoryAnswer, ShadowAnswer, TablesAnswer } from './page-schemas.ts';
@@ -32,6 +25,7 @@ import type {
   MigrationAnswer,
   PlanAnswer,
 } from './schemas.ts';
+import { beginRoute, callbackRoute, type SignIn } from './sign-in/sign-in.ts';
 import type { Caller } from './tokens.ts';
 
 /** How commands are run. */
@@ -98,10 +92,14 @@ export function buildApi(options: ApiOptions): OpenAPIHono<ApiEnvironment> {
   const app = new OpenAPIHono<ApiEnvironment>({ defaultHook: tellMistakes });
   app.use(strictHeaders(options.tls));
   consoleRoutes(app, options.console);
+  const { signIn } = options;
+  if (signIn !== undefined) callbackRoute(app, { ...options, signIn });
   app.use(sameOrigin(options.names));
-  openRoutes(app);
+  openRoutes(app, signIn);
+  if (signIn !== undefined) beginRoute(app, { ...options, signIn });
   app.use(knownCaller(options));
   app.use(bodyLimit({ maxSize: bodyLimitBytes, onError: tooLarge }));
+  callerRoutes(app, options);
   readingRoutes(app, options);
   approvalRoutes(app, options);
   commandRoutes(app, options);
@@ -129,7 +127,7 @@ export function describedApi(): object {
     type: 'http',
     scheme: 'bearer',
     description:
-      'A token made by `teal serve --new-token`. Where there is none, and the API listens on loopback, everybody may read.',
+      'A token made by `teal serve --new-token`. Where there is none, and the API listens on loopback, everybody may read. Browsers of people who have signed in send a cookie instead, which is of no use to programs.',
   });
   // Told in events alone, which a document cannot describe.
   app.openAPIRegistry.register('Rates', ratesSchema);
@@ -145,18 +143,34 @@ export function describedApi(): object {
 }
 
 /** For load balancers and for programs that make clients: nothing of the migration. */
-function openRoutes(app: OpenAPIHono<ApiEnvironment>): void {
+function openRoutes(app: OpenAPIHono<ApiEnvironment>, signIn: SignIn | undefined): void {
   const document = describedApi();
+  const provider = signIn?.settings.issuer.host;
+  app.openapi(routes.signInRoute, (context) => context.json(provider === undefined ? {} : { provider }, 200));
   app.openapi(routes.healthRoute, (context) => context.json({ status: 'ok' } as const, 200));
   app.get('/openapi.json', (context) => context.json(document));
 }
 
+function callerRoutes(app: OpenAPIHono<ApiEnvironment>, { watched, signIn, log }: ApiOptions): void {
+  app.openapi(routes.callerRoute, (context) => {
+    const { caller, session } = context.var;
+    const { name, roles } = caller;
+    const until = session === undefined ? {} : { session: { untilIso: new Date(session.untilMs).toISOString() } };
+    const answer = { name, roles, version: tealVersion, migration: watched.name, ...until };
+    return context.json(answer satisfies CallerAnswer, 200);
+  });
+  app.openapi(routes.signOutRoute, (context) => {
+    const { caller, session } = context.var;
+    if (signIn === undefined || session === undefined) return context.json({ ended: false }, 200);
+    const ended = signIn.sessions.end(signIn.cookies.session(context) ?? '');
+    signIn.cookies.dropSession(context);
+    log('signed out', { by: caller.name });
+    return context.json({ ended }, 200);
+  });
+}
+
 function readingRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions): void {
   const { watched, journal, events } = options;
-  app.openapi(routes.callerRoute, (context) => {
-    const { name, roles } = context.var.caller;
-    return context.json({ name, roles, version: tealVersion, migration: watched.name } satisfies CallerAnswer, 200);
-  });
   app.openapi(routes.tablesRoute, async (context) => context.json(await watched.tables(), 200));
   app.openapi(routes.gatesRoute, async (context) => context.json(await watched.gates(), 200));
   app.openapi(routes.shadowRoute, async (context) => context.json(await watched.shadow(), 200));
@@ -172,7 +186,7 @@ function readingRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions): v
   app.openapi(routes.eventsRoute, (context) => {
     const { after } = context.req.valid('query');
     const { 'last-event-id': last } = context.req.valid('header');
-    const stream = events.follow(last ?? after ?? newest(journal));
+    const stream = events.follow(last ?? after ?? newest(journal), context.var.isLetIn);
     return context.body(stream, 200, { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }) as never;
   });
   app.openapi(routes.certificatesRoute, async (context) => context.json(await watched.certificates(), 200));

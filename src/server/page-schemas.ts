@@ -14,8 +14,25 @@ export const callerSchema = z
     roles: list(z.enum(roles)),
     version: z.string().describe('of Teal'),
     migration: z.string().describe('the name in the file'),
+    session: z
+      .strictObject({ untilIso: iso.describe('when it ends, whatever is done in it') })
+      .optional()
+      .describe('of a person who has signed in; absent where a token says who asks'),
   })
   .openapi('Caller');
+
+export const signInSchema = z
+  .strictObject({
+    provider: z
+      .string()
+      .optional()
+      .describe('host of the provider; `/auth/sign-in` sends a browser there. Absent: tokens alone let in'),
+  })
+  .openapi('SignIn');
+
+export const signOutSchema = z
+  .strictObject({ ended: z.boolean().describe('false: there was no session, as where a token says who asks') })
+  .openapi('SignOut');
 
 export const gatesSchema = z
   .strictObject({
@@ -138,6 +155,7 @@ export const rateHistorySchema = z
   .openapi('RateHistory');
 
 export type CallerAnswer = z.infer<typeof callerSchema>;
+export type SignInAnswer = z.infer<typeof signInSchema>;
 export type GatesAnswer = z.infer<typeof gatesSchema>;
 export type TablesAnswer = z.infer<typeof tablesSchema>;
 export type ShadowAnswer = z.infer<typeof shadowSchema>;

@@ -22,7 +22,7 @@ const kinds: Readonly<Record<Action, Kind>> = {
   stop: { label: 'Stop it', roles: [] },
 };
 
-/** What can be done now; a token that is not for it is told what it lacks. */
+/** What can be done now; whoever may not is told what is lacking. */
 export function Actions({ actions }: { readonly actions: readonly Action[] }): ReactNode {
   const { caller, commands, gates } = useConsole();
   const freshness = useFreshness();
@@ -49,8 +49,9 @@ export function Actions({ actions }: { readonly actions: readonly Action[] }): R
       </div>
       {lacking.length === 0 ? null : (
         <p className="quiet">
-          Your token has not the role {lacking.join(', ')}: <code>teal serve --new-token {lacking.join(',')} NAME</code>{' '}
-          makes one, and <a href="#/settings">Settings</a> takes it.
+          {caller?.session === undefined ? 'Your token has not' : 'You have not'} the role {lacking.join(', ')}:{' '}
+          <code>teal serve --new-token {lacking.join(',')} NAME</code> makes a token that has, and{' '}
+          <a href="#/settings">Settings</a> takes it.
         </p>
       )}
       {open !== undefined && isCommand(open) ? <CommandDialog command={open} onClose={close} /> : null}

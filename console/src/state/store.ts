@@ -74,6 +74,12 @@ export class ConsoleStore {
     return this.#post('api/v1/approvals', { gate, ...(comment === '' ? {} : { comment }) });
   }
 
+  /** Ends the session of this browser, and begins anew without one. */
+  async signOut(): Promise<void> {
+    await ask('api/v1/sign-out', { token: undefined, method: 'POST' }).catch(orNobody);
+    this.begin(undefined);
+  }
+
   async #post<T>(path: string, body: unknown, headers: Request['headers'] = {}): Promise<T> {
     const answer = await ask<T>(path, { token: this.#token, method: 'POST', body, headers });
     this.#look();
@@ -95,17 +101,19 @@ export class ConsoleStore {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Refused && error.status === 401) {
-          const refused =
-            this.#token === undefined
-              ? undefined
-              : 'This token is not let in: it was revoked, or is of another migration.';
-          this.#set({ access: 'token wanted', connection: 'lost', refused });
+          this.#set({ access: 'token wanted', connection: 'lost', refused: this.#whyRefused(error) });
           return;
         }
         this.#set({ connection: 'lost', lostBecause: whyOf(error) });
       }
       await this.#waker.wait(backoffMs(this.#attempt), signal);
     }
+  }
+
+  /** Undefined where nobody said who it is. */
+  #whyRefused({ code }: Refused): string | undefined {
+    if (this.#token !== undefined) return 'This token is not let in: it was revoked, or is of another migration.';
+    return code === 'TEAL-SERVER-030' ? 'Your session is over: sign in again.' : undefined;
   }
 
   async #askAll(signal: AbortSignal): Promise<void> {
@@ -189,6 +197,12 @@ export class ConsoleStore {
     this.#state = Object.freeze({ ...this.#state, ...change });
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** A session that is over needs no end. */
+function orNobody(error: unknown): undefined {
+  if (error instanceof Refused && error.status === 401) return undefined;
+  throw error;
 }
 
 /** Before the first `teal up` there is nothing to tell. */

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import type { SignInOptions } from '../../app/index.ts';
 import { loadSpec } from '../../app/load-spec.ts';
 import { apiListenDefault } from '../../app/api-listen.ts';
 import { explain } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { duration } from '../options.ts';
 import { print } from '../print.ts';
 
 interface ServeArguments {
@@ -13,6 +15,15 @@ interface ServeArguments {
   readonly tlsKey?: string;
   readonly allowHost?: readonly string[];
   readonly newToken?: string;
+  readonly publicUrl?: string;
+  readonly oidcIssuer?: string;
+  readonly oidcClientId?: string;
+  readonly oidcSecretFile?: string;
+  readonly oidcRole?: readonly string[];
+  readonly oidcRolesClaim?: string;
+  readonly oidcNameClaim?: string;
+  readonly oidcScope?: string;
+  readonly oidcSession?: number;
 }
 
 export function serveCommand(program: Command): void {
@@ -37,6 +48,22 @@ export function serveCommand(program: Command): void {
       '--new-token <roles>',
       'print a new token, once, and end: view, operate, approve, cut, or several with commas',
     )
+    .option('--public-url <url>', 'where browsers find the console, where that is not the address to listen on')
+    .option('--oidc-issuer <url>', 'people sign in on the console by this provider of OpenID Connect')
+    .option('--oidc-client-id <id>', 'what the provider knows the console by')
+    .option(
+      '--oidc-secret-file <path>',
+      'file with the secret of the client; default: TEAL_OIDC_SECRET; none: PKCE alone',
+    )
+    .option(
+      '--oidc-role <role=value>',
+      'whoever has this value in the claim has this role, as cut=dba-leads; may be repeated',
+      collect,
+    )
+    .option('--oidc-roles-claim <claim>', 'claim with these values; dots lead into one (default: groups)')
+    .option('--oidc-name-claim <claim>', 'claim that names a person in the journal (default: email, or else sub)')
+    .option('--oidc-scope <scope>', 'what is asked of the provider (default: "openid profile email")')
+    .option('--oidc-session <duration>', 'when a person has to sign in again (default: 8h)', duration)
     .action(async (name: string | undefined, given: ServeArguments) => serve(name, given));
   explain(command, {
     exits: { 0: 'ended when told to; with --new-token: printed' },
@@ -47,15 +74,20 @@ export function serveCommand(program: Command): void {
         'teal serve --listen 0.0.0.0:7480 --tls-cert s.crt --tls-key s.key',
         'serves to others too, once there is a token',
       ],
+      [
+        'teal serve --oidc-issuer https://login.example.org/ --oidc-client-id teal --oidc-role view=engineering --oidc-role cut=dba-leads',
+        'people sign in by a provider; docs/guide/console.md',
+      ],
     ],
   });
 }
 
 async function serve(name: string | undefined, given: ServeArguments): Promise<void> {
   // Of all commands this one alone needs a server of HTTP: the others do not wait for it to be read.
-  const [{ runApi }, { newToken }] = await Promise.all([
+  const [{ runApi }, { newToken }, { clientSecretOf }] = await Promise.all([
     import('../../app/run-api.ts'),
     import('../../app/serve-api.ts'),
+    import('../../app/api-access.ts'),
   ]);
   if (given.newToken !== undefined) {
     print(newToken(loadSpec(given.file, process.env), name ?? '', given.newToken.split(','), given.tokens));
@@ -66,8 +98,35 @@ async function serve(name: string | undefined, given: ServeArguments): Promise<v
     process.exitCode = exitCodes.usage;
     return;
   }
-  const { file, listen, tokens, tlsCert, tlsKey, allowHost } = given;
-  await runApi({ file, env: process.env, listen, tokensFile: tokens, tlsCert, tlsKey, names: allowHost ?? [] });
+  const { file, listen, tokens, tlsCert, tlsKey, allowHost, publicUrl } = given;
+  await runApi({
+    file,
+    env: process.env,
+    listen,
+    tokensFile: tokens,
+    tlsCert,
+    tlsKey,
+    names: allowHost ?? [],
+    publicUrl,
+    oidc: oidcOf(given, clientSecretOf(given.oidcSecretFile, process.env)),
+  });
+}
+
+/** Undefined where nothing of it was given; what is missing of it is told by whoever uses it. */
+function oidcOf(given: ServeArguments, clientSecret: string | undefined): SignInOptions | undefined {
+  const { oidcIssuer, oidcClientId, oidcRole, oidcRolesClaim, oidcNameClaim, oidcScope, oidcSession } = given;
+  const asked = [oidcIssuer, oidcClientId, given.oidcSecretFile, oidcRole, oidcRolesClaim, oidcNameClaim, oidcScope];
+  if ([...asked, oidcSession].every((each) => each === undefined)) return undefined;
+  return {
+    issuer: oidcIssuer ?? '',
+    clientId: oidcClientId ?? '',
+    clientSecret,
+    roles: oidcRole ?? [],
+    rolesClaim: oidcRolesClaim,
+    nameClaim: oidcNameClaim,
+    scope: oidcScope,
+    sessionMs: oidcSession,
+  };
 }
 
 function collect(name: string, before: readonly string[] = []): readonly string[] {
