@@ -18,6 +18,7 @@ export type {
 export type {
   CallerAnswer,
   GatesAnswer,
+  MigrationsAnswer,
   RateHistoryAnswer,
   RatePoint,
   ShadowAnswer,

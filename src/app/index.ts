@@ -147,7 +147,9 @@ export function proveJournal(options: FileOptions & { readonly keptHash?: string
   return proveJournalOf(load(options), options.keptHash);
 }
 
-export interface ServeOptions extends FileOptions {
+export interface ServeOptions extends Omit<FileOptions, 'file'> {
+  /** Migration files, or folders of them: of several each is asked for by its name. */
+  readonly file: string | readonly string[];
   /** `host:port`, port 0 for one that is free. Default `127.0.0.1:7480`; another address than loopback needs a token (TEAL-SERVER-001). */
   readonly listen?: string;
   /** File of the hashes of tokens; default: `api-tokens` in the state folder. */

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CookieBrowser, type Visited } from '../../test/support/cookie-browser.ts';
 import { makeCertificates } from '../../test/support/certificates.ts';
 import { startProvider, type TestProvider, type TestProviderOptions } from '../../test/support/oidc-provider.ts';
@@ -94,7 +94,7 @@ async function signIn({ api, browser }: Place, sub: string, meddle: (at: URL) =>
   const picking = await browser.go(`${api.url}/auth/sign-in`);
   expect(picking.text, picking.text).toContain('<h1>Sign in</h1>');
   const own = new URL(api.url).host;
-  const back = await browser.go(picking.url.href.replace('/pick/', '/as/') + `/${sub}`, (at) => at.host === own);
+  const back = await browser.go(`${picking.url.href}/${sub}`, (at) => at.host === own);
   return browser.go(meddle(back.url));
 }
 
@@ -246,7 +246,7 @@ describe('nobody is signed in', () => {
     await using here = await place();
     const own = new URL(here.api.url).host;
     const picking = await here.browser.go(`${here.api.url}/auth/sign-in`);
-    const back = await here.browser.go(picking.url.href.replace('/pick/', '/as/') + '/u-ada', (at) => at.host === own);
+    const back = await here.browser.go(`${picking.url.href}/u-ada`, (at) => at.host === own);
     const victim = { ...here, browser: new CookieBrowser() };
     await refused(victim, await victim.browser.go(back.url), 'TEAL-SERVER-033');
     // And a code is good once.
@@ -303,7 +303,7 @@ describe('nobody is signed in', () => {
     const other = { ...here, browser: new CookieBrowser() };
     const picking = await other.browser.go(`${here.api.url}/auth/sign-in`);
     const own = new URL(here.api.url).host;
-    const back = await other.browser.go(picking.url.href.replace('/pick/', '/as/') + '/u-bob', (at) => at.host === own);
+    const back = await other.browser.go(`${picking.url.href}/u-bob`, (at) => at.host === own);
     await here.provider.stop();
     await refused(other, await other.browser.go(back.url), 'TEAL-SERVER-031');
     expect((await here.browser.ask(`${here.api.url}/api/v1/caller`)).status).toBe(200);
@@ -324,6 +324,31 @@ test('the API is served without its provider, says so, and takes people once it 
   await expect.poll(() => logged.join('\n')).toContain('nobody can sign in');
   const begun = await here.browser.go(`${here.api.url}/auth/sign-in`);
   expect([begun.status, codeOnPage(begun)]).toEqual([503, 'TEAL-SERVER-031']);
+  await using late = await startProvider({ redirectUri: `${here.api.url}/auth/callback`, port });
+  late.accounts.set('u-bob', { email: 'bob@example.org', groups: ['all'] });
+  await signIn({ ...here, provider: late }, 'u-bob');
+  expect((await here.browser.ask(`${here.api.url}/api/v1/caller`)).json).toMatchObject({ roles: ['view'] });
+});
+
+test('a session is over after its time, whatever is done in it', async () => {
+  await using here = await place({ oidc: { sessionMs: 90 * 60_000 } });
+  await signIn(here, 'u-ada');
+  const codeNow = async (): Promise<string | number> => {
+    const answer = await here.browser.ask(`${here.api.url}/api/v1/caller`);
+    return answer.status === 200 ? 200 : codeOf(answer);
+  };
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    const began = Date.now();
+    for (const minutes of [50, 89]) {
+      vi.setSystemTime(began + minutes * 60_000);
+      expect(await codeNow()).toBe(200);
+    }
+    vi.setSystemTime(began + 90 * 60_000);
+    expect(await codeNow()).toBe('TEAL-SERVER-030');
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('one that calls itself by another name is not the one that was asked for', async () => {
@@ -368,6 +393,15 @@ describe('a page of another site', () => {
     const codes = new Set((await Promise.all(tries)).map(codeOnPage));
     expect(codes).toEqual(new Set(['TEAL-SERVER-033', 'TEAL-SERVER-007']));
   });
+});
+
+test('a program that asks with an old token does not lock out who signs in from there', async () => {
+  await using here = await place();
+  const { api, browser } = here;
+  const tries = Array.from({ length: 40 }, async () => browser.ask(`${api.url}/api/v1/caller`, { token: 'teal_old' }));
+  expect((await Promise.all(tries)).map(codeOf)).toContain('TEAL-SERVER-007');
+  await signIn(here, 'u-ada');
+  expect((await browser.ask(`${api.url}/api/v1/caller`)).status).toBe(200);
 });
 
 test('what cannot be kept apart from others is not served', async () => {

@@ -56,6 +56,7 @@ const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   'TEAL-SERVER-033': 400,
   'TEAL-SERVER-034': 403,
   'TEAL-SERVER-035': 403,
+  'TEAL-SERVER-040': 400,
 };
 
 /** Of a code that stands here for a state of the migration, not of the request or of this process: it is not there, it is held, a side does not answer. */

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import {
   callerSchema,
   gatesSchema,
+  migrationsSchema,
   rateHistorySchema,
   shadowSchema,
   signInSchema,
@@ -73,6 +74,15 @@ export const callerRoute = createRoute({
   summary: 'Who the token or the session says you are, and what it is for',
   security: bearer,
   responses: { 200: json(callerSchema, 'Name, roles, and what is served'), ...problems },
+});
+
+export const migrationsRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/migrations',
+  summary:
+    'Every migration that is served here, where it is and what it waits for; one that cannot be told says why, and hides no other',
+  security: bearer,
+  responses: { 200: json(migrationsSchema, 'In the order in which `teal serve` was given their files'), ...problems },
 });
 
 export const migrationRoute = createRoute({

@@ -25,19 +25,25 @@ export interface TestProvider extends AsyncDisposable {
 
 export interface TestProviderOptions {
   readonly redirectUri: string;
+  /** Default: one that is free. */
+  readonly port?: number;
   /** Claims of people are in the token itself, not at the userinfo endpoint alone. */
   readonly isTokenWhole?: boolean;
 }
 
 const [clientId, clientSecret] = ['teal', 'a-secret-of-the-client'];
 
-/** A certified provider of OpenID Connect on a free port. Who comes to sign in picks an account from a page: `/as/UID/SUB`. */
-export async function startProvider({ redirectUri, isTokenWhole = true }: TestProviderOptions): Promise<TestProvider> {
+/** A certified provider of OpenID Connect on a free port. Who comes to sign in picks an account from a page: `/pick/UID/SUB`. */
+export async function startProvider({
+  redirectUri,
+  port = 0,
+  isTokenWhole = true,
+}: TestProviderOptions): Promise<TestProvider> {
   const [own, foreign] = [newKey(), newKey()];
   const accounts = new Map<string, Account>();
   let answer: (request: IncomingMessage, response: ServerResponse) => void = () => undefined;
   const server = createServer((request, response) => answer(request, response));
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
   const provider = new Provider(issuer, {
@@ -91,13 +97,17 @@ export async function startProvider({ redirectUri, isTokenWhole = true }: TestPr
   const callback = provider.callback();
   answer = (request, response) => {
     const [, what, uid = '', sub = ''] = (request.url ?? '').split('/');
-    if (what === 'pick') {
+    if (what === 'pick' && sub === '') {
       response.setHeader('content-type', 'text/html; charset=utf-8');
-      const links = [...accounts.keys()].map((each) => `<li><a href="/as/${uid}/${each}">${each}</a>`);
+      const links = [...accounts.keys()].map((each) => `<li><a href="/pick/${uid}/${each}">${each}</a>`);
       response.end(`<!doctype html><html lang="en"><title>Provider</title><h1>Sign in</h1><ul>${links.join('')}</ul>`);
-    } else if (what === 'as') {
+    } else if (what === 'pick') {
       const result = sub === 'nobody' ? { error: 'access_denied' } : { login: { accountId: sub }, consent: {} };
-      void provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+      const merged = { mergeWithLastSubmission: false };
+      provider.interactionFinished(request, response, result, merged).catch((error: unknown) => {
+        response.statusCode = 500;
+        response.end(String(error));
+      });
     } else {
       void callback(request, response);
     }

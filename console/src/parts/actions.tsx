@@ -1,4 +1,5 @@
 import { useState, type ReactNode } from 'react';
+import { hrefOf } from '../pure/place.ts';
 import type { Action } from '../pure/situation.ts';
 import { useConsole, useFreshness } from '../state/hooks.ts';
 import type { CallerAnswer, CommandName } from '../types.ts';
@@ -24,7 +25,7 @@ const kinds: Readonly<Record<Action, Kind>> = {
 
 /** What can be done now; whoever may not is told what is lacking. */
 export function Actions({ actions }: { readonly actions: readonly Action[] }): ReactNode {
-  const { caller, commands, gates } = useConsole();
+  const { caller, chosen, commands, gates } = useConsole();
   const freshness = useFreshness();
   const [open, setOpen] = useState<Action>();
   const close = (): void => setOpen(undefined);
@@ -51,7 +52,7 @@ export function Actions({ actions }: { readonly actions: readonly Action[] }): R
         <p className="quiet">
           {caller?.session === undefined ? 'Your token has not' : 'You have not'} the role {lacking.join(', ')}:{' '}
           <code>teal serve --new-token {lacking.join(',')} NAME</code> makes a token that has, and{' '}
-          <a href="#/settings">Settings</a> takes it.
+          <a href={hrefOf({ migration: chosen, route: 'settings' })}>Settings</a> takes it.
         </p>
       )}
       {open !== undefined && isCommand(open) ? <CommandDialog command={open} onClose={close} /> : null}

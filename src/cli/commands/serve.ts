@@ -8,7 +8,7 @@ import { duration } from '../options.ts';
 import { print } from '../print.ts';
 
 interface ServeArguments {
-  readonly file: string;
+  readonly file?: readonly string[];
   readonly listen: string;
   readonly tokens?: string;
   readonly tlsCert?: string;
@@ -31,12 +31,19 @@ export function serveCommand(program: Command): void {
     .command('serve')
     .summary('serve the web console, the API and the metrics of the migration; or make a token for it')
     .description(
-      'Serves the web console and the HTTP API of the migration file in the foreground: where the migration is, its plan, journal, events, certificates and differences, approvals, commands, and /metrics for Prometheus. It reads beside whatever command runs, and the migration goes on when it ends. Without a token everybody on this machine may read and nobody may do anything; on another address than loopback it is refused until there is one. Logs JSON lines to standard output; SIGTERM and Ctrl-C end it.',
+      'Serves the web console and the HTTP API of the migration file, or of several, in the foreground: where the migration is, its plan, journal, events, certificates and differences, approvals, commands, and /metrics for Prometheus. It reads beside whatever command runs, and the migration goes on when it ends. Without a token everybody on this machine may read and nobody may do anything; on another address than loopback it is refused until there is one. Logs JSON lines to standard output; SIGTERM and Ctrl-C end it.',
     )
     .argument('[name]', 'with --new-token: whose it is; it is in the journal with whatever it did')
-    .option('-f, --file <path>', 'migration file', 'teal.yaml')
+    .option(
+      '-f, --file <path>',
+      'migration file, or folder of them; may be repeated: then all are served (default: teal.yaml)',
+      collect,
+    )
     .option('--listen <host:port>', 'address to listen on', apiListenDefault)
-    .option('--tokens <path>', 'file of the hashes of tokens; default: api-tokens in the state folder')
+    .option(
+      '--tokens <path>',
+      'file of the hashes of tokens; default: api-tokens in the state folder (of the first file)',
+    )
     .option('--tls-cert <path>', 'certificate that clients see, PEM')
     .option('--tls-key <path>', 'its key, PEM')
     .option(
@@ -74,6 +81,7 @@ export function serveCommand(program: Command): void {
         'teal serve --listen 0.0.0.0:7480 --tls-cert s.crt --tls-key s.key',
         'serves to others too, once there is a token',
       ],
+      ['teal serve -f shop.yaml -f stock.yaml', 'serves both at one address, with a page of all'],
       [
         'teal serve --oidc-issuer https://login.example.org/ --oidc-client-id teal --oidc-role view=engineering --oidc-role cut=dba-leads',
         'people sign in by a provider; docs/guide/console.md',
@@ -84,13 +92,16 @@ export function serveCommand(program: Command): void {
 
 async function serve(name: string | undefined, given: ServeArguments): Promise<void> {
   // Of all commands this one alone needs a server of HTTP: the others do not wait for it to be read.
-  const [{ runApi }, { newToken }, { clientSecretOf }] = await Promise.all([
+  const [{ runApi }, { newToken }, { clientSecretOf }, { filesIn }] = await Promise.all([
     import('../../app/run-api.ts'),
     import('../../app/serve-api.ts'),
     import('../../app/api-access.ts'),
+    import('../../app/served-migrations.ts'),
   ]);
+  const files = filesIn(given.file ?? ['teal.yaml']);
   if (given.newToken !== undefined) {
-    print(newToken(loadSpec(given.file, process.env), name ?? '', given.newToken.split(','), given.tokens));
+    const [first = ''] = files;
+    print(newToken(loadSpec(first, process.env), name ?? '', given.newToken.split(','), given.tokens));
     return;
   }
   if (name !== undefined) {
@@ -98,9 +109,9 @@ async function serve(name: string | undefined, given: ServeArguments): Promise<v
     process.exitCode = exitCodes.usage;
     return;
   }
-  const { file, listen, tokens, tlsCert, tlsKey, allowHost, publicUrl } = given;
+  const { listen, tokens, tlsCert, tlsKey, allowHost, publicUrl } = given;
   await runApi({
-    file,
+    file: files,
     env: process.env,
     listen,
     tokensFile: tokens,

@@ -199,4 +199,29 @@ export const serverCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SERVER-040': {
+    summary: 'Several migrations are served here, and the path names none',
+    happened:
+      'The path means the only migration of a `teal serve`, and this one was given several files. Nothing was done.',
+    doThis:
+      'Ask /api/v1/migrations for their names, and then by /api/v1/migrations/NAME/ in place of /api/v1/; metrics too.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-041': {
+    summary: 'Two files name one migration',
+    happened:
+      'Of the files that `teal serve` was given two have the same `name`: a path could mean either, and what is asked of one must not be done to the other. The first of them is served.',
+    doThis: 'Give one of them another `name`, or leave it away; it is looked at again every few seconds.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-042': {
+    summary: 'A migration does not say in time where it is',
+    happened:
+      'Among several that were asked at once one did not answer within three seconds: its processes or its disk are very busy. The others are told; what it does goes on.',
+    doThis: 'Look at it by itself, or with `teal status` on its machine.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SERVER-${number}`, ErrorEntry>;

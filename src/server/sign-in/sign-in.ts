@@ -50,7 +50,8 @@ export interface SignInRoutes {
 export function callbackRoute(app: OpenAPIHono<ApiEnvironment>, { signIn, names, limits, log }: SignInRoutes): void {
   const { provider, sessions, cookies, seal, settings } = signIn;
   app.get(`/${callbackPath}`, async (context) => {
-    const network = networkOf(context.env?.incoming?.socket?.remoteAddress ?? 'unknown');
+    // Not those that fail for their tokens: a program with an old one must not lock out who signs in from there.
+    const network = `sign-in ${networkOf(context.env?.incoming?.socket?.remoteAddress ?? 'unknown')}`;
     try {
       if (limits.isExhausted(network, refusals)) throw new TealError('TEAL-SERVER-007', 'more than are answered');
       mustBeNavigation(context, names);
