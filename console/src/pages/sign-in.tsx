@@ -15,7 +15,7 @@ export function SignIn(): ReactNode {
         </span>
         <h1>Who are you?</h1>
         <p>
-          This migration is shown to people who are known. A token is one way:{' '}
+          What is here is shown to people who are known. A token is one way:{' '}
           <code>teal serve --new-token view NAME</code> prints one, once, on the machine that it runs on.
         </p>
         {refused === undefined ? null : (

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Problem } from '../problems.ts';
 
-const style = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:10vh auto;padding:0 1.5em}a{color:light-dark(#0b5c57,#7fd6cf)}code{font-family:ui-monospace,monospace}`;
+const style = `:root{color-scheme:light dark;background:light-dark(#fff,#10201f);color:light-dark(#10201f,#e6efee)}body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:10vh auto;padding:0 1.5em}a{color:light-dark(#0b5c57,#7fd6cf)}code{font-family:ui-monospace,monospace}`;
 const sum = createHash('sha256').update(style, 'utf8').digest('base64');
 
 /** Nothing runs here, and nothing is asked for. */
