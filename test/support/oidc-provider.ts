@@ -60,7 +60,7 @@ export async function startProvider({
     adapter: createMemoryAdapter(),
     cookies: { keys: ['a key of the cookies of a test'] },
     scopes: ['openid', 'profile', 'email'],
-    claims: { openid: ['sub', 'groups'], email: ['email', 'email_verified'], profile: ['name'] },
+    claims: { openid: ['sub', 'groups', 'people'], email: ['email', 'email_verified'], profile: ['name'] },
     ttl: { Interaction: 600, Grant: 600, Session: 600, AccessToken: 600, IdToken: 600, AuthorizationCode: 60 },
     conformIdTokenClaims: !isTokenWhole,
     features: { devInteractions: { enabled: false } },

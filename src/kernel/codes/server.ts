@@ -167,7 +167,7 @@ export const serverCodes = {
   'TEAL-SERVER-033': {
     summary: 'This is not the answer to a sign-in of this browser',
     happened:
-      'What came back from the provider belongs to no sign-in that this browser has begun within ten minutes: another one was begun meanwhile, the page was loaded again, `teal serve` was started anew, or somebody wanted this browser to be signed in as somebody else. Nobody was signed in.',
+      'What came back from the provider belongs to no sign-in that this browser has begun within ten minutes: another one was begun meanwhile, the page was loaded again, the console was opened by another address than --public-url says, `teal serve` was started anew, or somebody wanted this browser to be signed in as somebody else. Nobody was signed in.',
     doThis: 'Go back to the console and sign in from there.',
     retry: 'operator',
     dataMayDiffer: 'no',

@@ -25,7 +25,18 @@ test.each<[string, Claims, Partial<SignInOptions>, readonly string[]]>([
     ['view'],
   ],
   ['what every object has', {}, { rolesClaim: 'constructor.name', roles: ['cut=Object'] }, []],
-  ['an address', { email: 'ada@example.org' }, { rolesClaim: 'email', roles: ['cut=ada@example.org'] }, ['cut']],
+  [
+    'a verified address',
+    { email: 'ada@example.org', email_verified: true },
+    { rolesClaim: 'email', roles: ['cut=ada@example.org'] },
+    ['cut'],
+  ],
+  [
+    'an address of which nothing is said',
+    { email: 'ada@example.org' },
+    { rolesClaim: 'email', roles: ['cut=ada@example.org'] },
+    [],
+  ],
   [
     'an address that nobody has verified',
     { email: 'ada@example.org', email_verified: false },
@@ -41,6 +52,11 @@ test.each<[string, Claims, string]>([
   [
     'the subject where nobody has verified the address',
     { email: 'ada@x', email_verified: false },
+    'u-1 via login.example.org',
+  ],
+  [
+    'the subject where that is said as a text',
+    { email: 'ada@x', email_verified: 'false' },
     'u-1 via login.example.org',
   ],
   ['the subject where there is no address', {}, 'u-1 via login.example.org'],

@@ -22,18 +22,19 @@ const saidLimit = 20;
 /** The person of these claims, with the roles that the rules give: none where none names a value. Pure. */
 export function personOf(claims: Claims, settings: SignInSettings): Person {
   const subject = String(claims['sub']);
-  const said = valuesOf(claimOf(claims, settings.rolesClaim));
+  const said = valuesOf(roleClaimOf(claims, settings.rolesClaim));
   return {
     name: `${nameOf(claims, settings.nameClaim, subject)} via ${settings.issuer.host.slice(0, hostLimit)}`,
     subject,
     roles: rolesOf(said, settings.rules),
-    said: said.slice(0, saidLimit),
+    said: said.slice(0, saidLimit).map((each) => each.slice(0, nameLimit)),
   };
 }
 
 /** A claim by its whole name (some are URLs), else by a path with dots, as `realm_access.roles`. An address that nobody has verified is not told. Pure. */
 export function claimOf(claims: Claims, name: string): unknown {
-  if (name === 'email' && claims['email_verified'] === false) return undefined;
+  // Some write it as a text.
+  if (name === 'email' && String(claims['email_verified']) === 'false') return undefined;
   if (Object.hasOwn(claims, name)) return claims[name];
   let found: unknown = claims;
   for (const part of name.split('.')) {
@@ -41,6 +42,12 @@ export function claimOf(claims: Claims, name: string): unknown {
     found = Reflect.get(found, part);
   }
   return found;
+}
+
+/** An address gives a role only where the provider has verified it: elsewhere people may write there whose they like. */
+function roleClaimOf(claims: Claims, name: string): unknown {
+  if (name === 'email' && String(claims['email_verified']) !== 'true') return undefined;
+  return claimOf(claims, name);
 }
 
 function valuesOf(claim: unknown): readonly string[] {
