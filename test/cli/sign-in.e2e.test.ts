@@ -34,13 +34,8 @@ test('`teal serve` as a user starts it: two files, a provider, and a person who 
   const files = ['-f', 'shop.yaml', '-f', 'stock.yaml'];
   const oidc = ['--oidc-issuer', provider.issuer, '--oidc-client-id', provider.clientId];
   const roles = ['--oidc-role', 'view=all', '--oidc-role', 'operate=dba', '--oidc-roles-claim', 'people.teams'];
-  const api = stack.use(
-    await serving(
-      { folder, env },
-      `127.0.0.1:${port}`,
-      ...[...files, ...oidc, ...roles, '--oidc-name-claim', 'name', '--oidc-session', '30m'],
-    ),
-  );
+  const options = [...files, ...oidc, ...roles, '--oidc-name-claim', 'name', '--oidc-session', '30m'];
+  const api = stack.use(await serving({ folder, env }, `127.0.0.1:${port}`, ...options));
 
   const browser = new CookieBrowser();
   const picking = await browser.go(`${api.url}/auth/sign-in`);
