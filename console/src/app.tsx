@@ -3,6 +3,7 @@ import { DifferencesPage } from './pages/differences.tsx';
 import { GatesPage } from './pages/gates.tsx';
 import { JournalPage } from './pages/journal.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { MigrationsPage } from './pages/migrations.tsx';
 import { PlanPage } from './pages/plan.tsx';
 import { SettingsPage } from './pages/settings.tsx';
 import { ShadowPage } from './pages/shadow.tsx';
@@ -10,7 +11,8 @@ import { SignIn } from './pages/sign-in.tsx';
 import { TablesPage } from './pages/tables.tsx';
 import { Header } from './parts/header.tsx';
 import { SilenceBanner } from './parts/silence.tsx';
-import { useConsole, useFreshness, useRoute } from './state/hooks.ts';
+import { nameOf } from './state/console-state.ts';
+import { useConsole, useFreshness, usePlace } from './state/hooks.ts';
 
 interface Page {
   readonly route: string;
@@ -18,8 +20,9 @@ interface Page {
   readonly shows: () => ReactNode;
 }
 
+const settings: Page = { route: 'settings', title: 'Settings', shows: SettingsPage };
 const overview: Page = { route: '', title: 'Overview', shows: OverviewPage };
-export const pages: readonly Page[] = [
+const pages: readonly Page[] = [
   overview,
   { route: 'plan', title: 'Plan', shows: PlanPage },
   { route: 'tables', title: 'Tables', shows: TablesPage },
@@ -27,15 +30,21 @@ export const pages: readonly Page[] = [
   { route: 'shadow', title: 'Shadow reads', shows: ShadowPage },
   { route: 'gates', title: 'Gates', shows: GatesPage },
   { route: 'journal', title: 'Journal', shows: JournalPage },
-  { route: 'settings', title: 'Settings', shows: SettingsPage },
+  settings,
 ];
+/** Where several are served, and none of them is looked at. */
+const migrations: Page = { route: '', title: 'Migrations', shows: MigrationsPage };
+const pagesOfAll: readonly Page[] = [migrations, settings];
 
 export function App(): ReactNode {
-  const route = useRoute();
-  const { access, caller } = useConsole();
+  const { route } = usePlace();
+  const state = useConsole();
+  const { access, caller, chosen } = state;
   const freshness = useFreshness();
-  const page = pages.find((each) => each.route === route) ?? overview;
-  const name = caller?.migration ?? 'Teal';
+  const ofAll = caller?.migrations !== undefined && chosen === undefined;
+  const shown = ofAll ? pagesOfAll : pages;
+  const page = shown.find((each) => each.route === route) ?? shown[0] ?? overview;
+  const name = nameOf(state);
   useEffect(() => {
     document.title = `${page.title} · ${name}`;
   }, [page, name]);
@@ -46,10 +55,10 @@ export function App(): ReactNode {
       <a className="skip" href="#main" onClick={skip}>
         To the content
       </a>
-      <Header pages={pages} route={page.route} />
+      <Header pages={shown} route={page.route} />
       <main id="main" tabIndex={-1}>
         <SilenceBanner />
-        <Focused key={page.route} isFirst={route === ''}>
+        <Focused key={`${chosen ?? ''}/${page.title}`} isFirst={route === ''}>
           <h1 tabIndex={-1}>{page.title}</h1>
           {access === 'open' ? <page.shows /> : <p className="quiet">Asking how the migration is …</p>}
         </Focused>

@@ -18,9 +18,11 @@ export type {
 export type {
   CallerAnswer,
   GatesAnswer,
+  MigrationsAnswer,
   RateHistoryAnswer,
   RatePoint,
   ShadowAnswer,
+  SignInAnswer,
   TablesAnswer,
 } from '../../src/server/page-schemas.ts';
 export type { Problem } from '../../src/server/problems.ts';

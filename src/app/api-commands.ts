@@ -10,7 +10,7 @@ import { canonicalJson, type Json } from '../journal/canonical.ts';
 import { openJournalReader } from '../journal/journal.ts';
 import { hasWriter } from '../journal/lock.ts';
 import { liveSide, type MigrationState } from '../journal/state.ts';
-import type { Commands } from '../server/api.ts';
+import type { Commands } from '../server/served.ts';
 import {
   commandRoles,
   commandSchema,

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../kernel/clock.ts';
@@ -20,7 +21,7 @@ import { makeCertificates } from '../../test/support/certificates.ts';
 import { sealCertificate } from '../verify/certificate.ts';
 import { keepCertificate } from './keep-certificate.ts';
 import { keepDifferences } from './keep-differences.ts';
-import { newToken, serveApi, type ServeApiOptions, type ServedApi } from './serve-api.ts';
+import { newToken, serveApi, tokenFileOf, type ServeApiOptions, type ServedApi } from './serve-api.ts';
 import { loadSpec } from './load-spec.ts';
 import { askApi, openApiAnswer, type ApiAnswer, type ApiRequest } from './test-support/ask-api.ts';
 
@@ -111,6 +112,21 @@ describe('who may ask', () => {
       });
     }
     expect((await askApi(api.url, { path: '/healthz' })).json).toEqual({ status: 'ok' });
+  });
+
+  test('a token that is revoked hears no more, also in a stream that is open', async () => {
+    write(runStarted);
+    const ada = token('ada', 'view');
+    token('bob', 'view');
+    await using api = await served();
+    const stream = await openApiAnswer(api.url, { path: '/api/v1/events', token: ada });
+    const heard = text(stream);
+    const { path } = tokenFileOf(loadSpec(file, env));
+    const lines = readFileSync(path, 'utf8').split('\n');
+    writeFileSync(path, lines.filter((line) => !line.includes('"ada"')).join('\n'), { mode: 0o600 });
+    // It ends by itself.
+    expect(await heard).toContain('retry: 2000');
+    expect((await askApi(api.url, { path: '/api/v1/events', token: ada })).status).toBe(401);
   });
 
   test('a path that is none says so only to who may come in', async () => {

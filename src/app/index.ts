@@ -23,6 +23,7 @@ import { proveJournalOf, readReport, renderReport, type ChainProof } from './rep
 import type { Report } from './report/report.ts';
 import { startRun, type Run } from './run.ts';
 import { readFlows } from './read-flows.ts';
+import type { SignInOptions } from '../server/sign-in/settings.ts';
 import type { ServedApi } from './serve-api.ts';
 import { readStatus, type Status } from './status.ts';
 
@@ -32,7 +33,7 @@ export { SpecMistakes } from './load-spec.ts';
 export { initFile, type InitOptions } from './init.ts';
 export type { Assessed, ChainProof, FlowStatus, MigrationEvent, Outcome, Planned, Report, Run, Status };
 export { renderReport };
-export type { ServedApi };
+export type { ServedApi, SignInOptions };
 
 export interface FileOptions {
   /** The migration file; its `stateDir` is taken from the file's own folder. */
@@ -146,7 +147,9 @@ export function proveJournal(options: FileOptions & { readonly keptHash?: string
   return proveJournalOf(load(options), options.keptHash);
 }
 
-export interface ServeOptions extends FileOptions {
+export interface ServeOptions extends Omit<FileOptions, 'file'> {
+  /** Migration files, or folders of them: of several each is asked for by its name. */
+  readonly file: string | readonly string[];
   /** `host:port`, port 0 for one that is free. Default `127.0.0.1:7480`; another address than loopback needs a token (TEAL-SERVER-001). */
   readonly listen?: string;
   /** File of the hashes of tokens; default: `api-tokens` in the state folder. */
@@ -156,6 +159,10 @@ export interface ServeOptions extends FileOptions {
   readonly tlsKey?: string;
   /** Names by which clients may ask, beside addresses and `localhost`. */
   readonly names?: readonly string[];
+  /** Where browsers find the console, where that is not `listen`. */
+  readonly publicUrl?: string;
+  /** How people sign in by a provider of OpenID Connect, beside tokens. */
+  readonly oidc?: SignInOptions;
   /** Hears what `teal serve` logs: names, counts and codes. */
   readonly onLog?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }

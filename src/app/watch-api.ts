@@ -3,7 +3,7 @@ import { isTealError } from '../kernel/errors.ts';
 import { emptyState } from '../journal/fold.ts';
 import type { MigrationState } from '../journal/state.ts';
 import { expose } from '../observe/exposition.ts';
-import type { Watched } from '../server/api.ts';
+import type { Watched } from '../server/served.ts';
 import type { JournalFeed } from '../server/journal-feed.ts';
 import {
   flowSchema,

@@ -1,18 +1,13 @@
-import type { HttpBindings } from '@hono/node-server';
-import type { MiddlewareHandler } from 'hono';
-import { FailureLimits, networkOf, type FailureRate } from '../kernel/failure-limits.ts';
+import type { HonoRequest, MiddlewareHandler } from 'hono';
 import { TealError } from '../kernel/errors.ts';
+import { networkOf, type FailureLimits } from '../kernel/failure-limits.ts';
+import { refusals, type ApiEnvironment } from './environment.ts';
 import { refusedOrigin } from './origin.ts';
+import type { Session } from './sign-in/sessions.ts';
+import type { SignIn } from './sign-in/sign-in.ts';
 import type { Caller, Role, TokenFile } from './tokens.ts';
 
-export interface ApiEnvironment {
-  Bindings: Partial<HttpBindings>;
-  Variables: { caller: Caller };
-}
 type Handler = MiddlewareHandler<ApiEnvironment>;
-
-/** Requests of one address that fail for their token. */
-const refusals: FailureRate = { burst: 20, everyMs: 2_000 };
 
 /** On every answer, also on a refusal: nothing of this may be framed, guessed at, kept, or run as a page. */
 export function strictHeaders(tls: boolean): Handler {
@@ -43,35 +38,68 @@ export function sameOrigin(names: ReadonlySet<string>): Handler {
 
 export interface KnownCallers {
   readonly tokens: TokenFile;
-  /** There were tokens when the API started, or it can be reached from elsewhere: an empty file lets nobody in. */
+  /** There were tokens or a way to sign in when the API started, or it can be reached from elsewhere: an empty file lets nobody in. */
   readonly required: boolean;
-  readonly limits?: FailureLimits;
+  readonly limits: FailureLimits;
+  /** Undefined where tokens alone let in. */
+  readonly signIn: SignIn | undefined;
 }
 
 /**
- * Who asks, by `Authorization: Bearer` alone: no cookie that a browser would add by itself. Where there are no tokens and none are required, everybody may view. A valid
- * token is let in whatever else came from its address: guessing 256 bits is hopeless, so that a limit protects the log and the disk, and must not lock out whoever has to
- * act. TEAL-SERVER-004, -007.
+ * Who asks: by `Authorization: Bearer`, which counts alone where it is given, or by the cookie of a session. Where there are no tokens and none are required, everybody may
+ * view. What is valid is let in whatever else came from its address: guessing 256 bits is hopeless, so that a limit protects the log and the disk, and must not lock out
+ * whoever has to act. TEAL-SERVER-004, -006, -007, -030.
  */
-export function knownCaller({ tokens, required, limits = new FailureLimits() }: KnownCallers): Handler {
+export function knownCaller({ tokens, required, limits, signIn }: KnownCallers): Handler {
   return async (context, next) => {
     const said = context.req.header('authorization');
-    if (said === undefined && !required && tokens.isEmpty) {
-      context.set('caller', { name: 'anybody on this machine', roles: ['view'] });
-      await next();
-      return;
-    }
-    const [, token] = /^Bearer +([\w.~+/=-]+) *$/i.exec(said ?? '') ?? [];
-    const caller = token === undefined ? undefined : tokens.callerOf(token);
-    if (caller === undefined) {
+    const secret = said === undefined ? signIn?.cookies.session(context) : undefined;
+    const found =
+      signIn !== undefined && secret !== undefined ? bySession(signIn, secret) : byToken({ tokens, required }, said);
+    if ('refused' in found) {
       const network = networkOf(context.env?.incoming?.socket?.remoteAddress ?? 'unknown');
       if (limits.isExhausted(network, refusals)) throw new TealError('TEAL-SERVER-007', 'more than are answered');
       limits.count(network, refusals);
-      throw new TealError('TEAL-SERVER-004', said === undefined ? 'no token' : 'not a token of this file');
+      throw found.refused;
     }
-    context.set('caller', caller);
+    if (found.session !== undefined) mustBeOfThePage(context.req);
+    context.set('caller', found.caller);
+    context.set('session', found.session);
+    context.set('isLetIn', found.isLetIn);
     await next();
   };
+}
+
+type Found =
+  | { readonly caller: Caller; readonly session?: Session; readonly isLetIn: () => boolean }
+  | { readonly refused: TealError };
+
+function bySession({ sessions }: SignIn, secret: string): Found {
+  const session = sessions.use(secret);
+  if (session === undefined) return { refused: new TealError('TEAL-SERVER-030', 'the session is over, or is none') };
+  return { caller: session.caller, session, isLetIn: () => sessions.lives(secret) };
+}
+
+function byToken({ tokens, required }: Pick<KnownCallers, 'tokens' | 'required'>, said: string | undefined): Found {
+  if (said === undefined && !required && tokens.isEmpty) {
+    return { caller: { name: 'anybody on this machine', roles: ['view'] }, isLetIn: () => tokens.isEmpty };
+  }
+  const [, token = ''] = /^Bearer +([\w.~+/=-]+) *$/i.exec(said ?? '') ?? [];
+  const caller = token === '' ? undefined : tokens.callerOf(token);
+  if (caller === undefined) {
+    return { refused: new TealError('TEAL-SERVER-004', said === undefined ? 'no token' : 'not a token of this file') };
+  }
+  return { caller, isLetIn: () => tokens.callerOf(token) !== undefined };
+}
+
+/**
+ * A browser adds cookies by itself, so that whatever changes something must say that a page of this very site asks: every browser does. What it says was judged before
+ * (`sameOrigin`). TEAL-SERVER-006.
+ */
+function mustBeOfThePage(request: HonoRequest): void {
+  if (request.method === 'GET' || request.method === 'HEAD') return;
+  if (request.header('origin') !== undefined || request.header('sec-fetch-site') === 'same-origin') return;
+  throw new TealError('TEAL-SERVER-006', 'it does not say that a page of this site asks');
 }
 
 /** One of them will do. TEAL-SERVER-005. */

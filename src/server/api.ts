@@ -1,85 +1,24 @@
-import { OpenAPIHono, type Hook } from '@hono/zod-openapi';
+import { OpenAPIHono, type Hook, type RouteConfig } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { tealVersion } from '../kernel/version.ts';
-import {
-  knownCaller,
-  requireOneOf,
-  requireRole,
-  sameOrigin,
-  strictHeaders,
-  type ApiEnvironment,
-  type KnownCallers,
-} from './access.ts';
+import { knownCaller, requireOneOf, requireRole, sameOrigin, strictHeaders, type KnownCallers } from './access.ts';
 import { consoleRoutes, type ConsoleFiles } from './console.ts';
-import type { EventStreams } from './event-streams.ts';
+import type { ApiEnvironment } from './environment.ts';
 import type { JournalFeed } from './journal-feed.ts';
-import type { CallerAnswer, GatesAnswer, RateHistoryAnswer, ShadowAnswer, TablesAnswer } from './page-schemas.ts';
+import { describedRoutes, ofOne } from './named-routes.ts';
+import type { CallerAnswer } from './page-schemas.ts';
 import { problemOf, RequestMistakes } from './problems.ts';
 import * as routes from './routes.ts';
 import { commandRoles, ratesSchema } from './schemas.ts';
-import type {
-  Approval,
-  ApprovalRequest,
-  CertificateAnswer,
-  CertificatesAnswer,
-  CommandAnswer,
-  CommandRequest,
-  DifferencesAnswer,
-  DryRun,
-  MigrationAnswer,
-  PlanAnswer,
-} from './schemas.ts';
-import type { Caller } from './tokens.ts';
-
-/** How commands are run. */
-export interface Commands {
-  readonly list: () => Promise<readonly CommandAnswer[]>;
-  /** Undefined when there is none of that id. */
-  readonly read: (id: string) => Promise<CommandAnswer | undefined>;
-  readonly dryRun: (request: CommandRequest) => Promise<DryRun>;
-  /** `started` is false where the same key of the same caller has started it before. Errors: TEAL-SERVER-014, TEAL-JOURNAL-003, -008. */
-  readonly start: (
-    request: CommandRequest,
-    key: string,
-    caller: Caller,
-  ) => Promise<{ readonly command: CommandAnswer; readonly started: boolean }>;
-  /** Tells its process to end between two steps. Errors: TEAL-SERVER-020 where none runs. */
-  readonly stop: (id: string) => Promise<CommandAnswer>;
-}
-
-/** What the API asks of the migration. Each may be called at any time, any number of times at once. */
-export interface Watched {
-  /** The name in the file. */
-  readonly name: string;
-  readonly migration: () => Promise<MigrationAnswer>;
-  readonly tables: () => Promise<TablesAnswer>;
-  readonly gates: () => Promise<GatesAnswer>;
-  readonly shadow: () => Promise<ShadowAnswer>;
-  readonly plan: () => Promise<PlanAnswer>;
-  readonly certificates: () => Promise<CertificatesAnswer>;
-  /** Undefined when there is none of that name. */
-  readonly certificate: (name: string) => Promise<CertificateAnswer | undefined>;
-  /** `withRows`: with keys of rows, and statements that show them. */
-  readonly differences: (withRows: boolean) => Promise<DifferencesAnswer>;
-  readonly approvals: () => Promise<readonly Approval[]>;
-  /** `added` is false where somebody had said yes already. */
-  readonly approve: (
-    request: ApprovalRequest,
-    caller: Caller,
-  ) => Promise<{ readonly approval: Approval; readonly added: boolean }>;
-  readonly commands: Commands;
-  /** In the text format of Prometheus. */
-  readonly metrics: () => Promise<string>;
-}
+import type { Migrations, ServedMigration } from './served.ts';
+import { beginRoute, callbackRoute, type SignIn } from './sign-in/sign-in.ts';
 
 export interface ApiOptions extends KnownCallers {
-  readonly watched: Watched;
-  readonly journal: JournalFeed;
-  readonly events: EventStreams;
-  readonly rateHistory: () => RateHistoryAnswer;
+  readonly migrations: Migrations;
   /** Undefined where it was not built. */
   readonly console: ConsoleFiles | undefined;
   /** Names by which clients may ask, beside addresses and `localhost`. */
@@ -98,13 +37,19 @@ export function buildApi(options: ApiOptions): OpenAPIHono<ApiEnvironment> {
   const app = new OpenAPIHono<ApiEnvironment>({ defaultHook: tellMistakes });
   app.use(strictHeaders(options.tls));
   consoleRoutes(app, options.console);
+  const { signIn } = options;
+  if (signIn !== undefined) callbackRoute(app, { ...options, signIn });
   app.use(sameOrigin(options.names));
-  openRoutes(app);
+  openRoutes(app, signIn);
+  if (signIn !== undefined) beginRoute(app, { ...options, signIn });
   app.use(knownCaller(options));
   app.use(bodyLimit({ maxSize: bodyLimitBytes, onError: tooLarge }));
-  readingRoutes(app, options);
-  approvalRoutes(app, options);
-  commandRoutes(app, options);
+  callerRoutes(app, options);
+  for (const placed of [asItIs, ofOne]) {
+    readingRoutes(app, options, placed);
+    approvalRoutes(app, options, placed);
+    commandRoutes(app, options, placed);
+  }
   app.notFound(() => {
     throw new TealError('TEAL-SERVER-009', 'no such path');
   });
@@ -129,11 +74,11 @@ export function describedApi(): object {
     type: 'http',
     scheme: 'bearer',
     description:
-      'A token made by `teal serve --new-token`. Where there is none, and the API listens on loopback, everybody may read.',
+      'A token made by `teal serve --new-token`. Where there is none, and the API listens on loopback, everybody may read. Browsers of people who have signed in send a cookie instead, which is of no use to programs.',
   });
   // Told in events alone, which a document cannot describe.
   app.openAPIRegistry.register('Rates', ratesSchema);
-  for (const route of Object.values(routes)) app.openAPIRegistry.registerPath(route);
+  for (const route of describedRoutes()) app.openAPIRegistry.registerPath(route);
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -145,91 +90,144 @@ export function describedApi(): object {
 }
 
 /** For load balancers and for programs that make clients: nothing of the migration. */
-function openRoutes(app: OpenAPIHono<ApiEnvironment>): void {
+function openRoutes(app: OpenAPIHono<ApiEnvironment>, signIn: SignIn | undefined): void {
   const document = describedApi();
+  const provider = signIn?.settings.issuer.host;
+  app.openapi(routes.signInRoute, (context) => context.json(provider === undefined ? {} : { provider }, 200));
   app.openapi(routes.healthRoute, (context) => context.json({ status: 'ok' } as const, 200));
   app.get('/openapi.json', (context) => context.json(document));
 }
 
-function readingRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions): void {
-  const { watched, journal, events } = options;
+function callerRoutes(app: OpenAPIHono<ApiEnvironment>, { migrations, signIn, log }: ApiOptions): void {
   app.openapi(routes.callerRoute, (context) => {
-    const { name, roles } = context.var.caller;
-    return context.json({ name, roles, version: tealVersion, migration: watched.name } satisfies CallerAnswer, 200);
+    const { caller, session } = context.var;
+    const { name, roles } = caller;
+    const until = session === undefined ? {} : { session: { untilIso: new Date(session.untilMs).toISOString() } };
+    const migration = migrations.names.join(', ');
+    const several = migrations.areSeveral ? { migrations: migrations.names } : {};
+    const answer = { name, roles, version: tealVersion, migration, ...several, ...until };
+    return context.json(answer satisfies CallerAnswer, 200);
   });
-  app.openapi(routes.tablesRoute, async (context) => context.json(await watched.tables(), 200));
-  app.openapi(routes.gatesRoute, async (context) => context.json(await watched.gates(), 200));
-  app.openapi(routes.shadowRoute, async (context) => context.json(await watched.shadow(), 200));
-  app.openapi(routes.rateHistoryRoute, (context) => context.json(options.rateHistory(), 200));
-  app.openapi(routes.migrationRoute, async (context) => context.json(await watched.migration(), 200));
-  app.openapi(routes.planRoute, async (context) => context.json(await watched.plan(), 200));
-  app.openapi(routes.journalRoute, (context) => {
+  app.openapi(routes.migrationsRoute, async (context) => context.json(await migrations.list(), 200));
+  app.openapi(routes.signOutRoute, (context) => {
+    const { caller, session } = context.var;
+    if (signIn === undefined || session === undefined) return context.json({ ended: false }, 200);
+    const ended = signIn.sessions.end(signIn.cookies.session(context) ?? '');
+    signIn.cookies.dropSession(context);
+    log('signed out', { by: caller.name });
+    return context.json({ ended }, 200);
+  });
+}
+
+type Placed = <R extends RouteConfig>(route: R) => R;
+type Asked = Context<ApiEnvironment>;
+
+/** Of the only migration there is. */
+const asItIs: Placed = (route) => route;
+
+/** Which migration the path of a request means. */
+function servedBy({ migrations }: ApiOptions): (context: Asked) => ServedMigration {
+  return ({ req }) => {
+    const name = req.param('migration');
+    return name === undefined ? migrations.only() : migrations.named(name);
+  };
+}
+
+/** Of several each says which it is of. */
+function toldOf({ migrations, log }: ApiOptions, name: string): ApiOptions['log'] {
+  return (event, facts) => log(event, migrations.areSeveral ? { migration: name, ...facts } : facts);
+}
+
+function readingRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, placed: Placed): void {
+  const served = servedBy(options);
+  app.openapi(placed(routes.tablesRoute), async (context) => context.json(await served(context).watched.tables(), 200));
+  app.openapi(placed(routes.gatesRoute), async (context) => context.json(await served(context).watched.gates(), 200));
+  app.openapi(placed(routes.shadowRoute), async (context) => context.json(await served(context).watched.shadow(), 200));
+  app.openapi(placed(routes.rateHistoryRoute), (context) => context.json(served(context).rateHistory(), 200));
+  app.openapi(placed(routes.migrationRoute), async (context) =>
+    context.json(await served(context).watched.migration(), 200),
+  );
+  app.openapi(placed(routes.planRoute), async (context) => context.json(await served(context).watched.plan(), 200));
+  app.openapi(placed(routes.journalRoute), (context) => {
     const { after, limit } = context.req.valid('query');
+    const { journal } = served(context);
     const records = journal.records(after, limit).map(({ seq, at, hash, event }) => ({ seq, at, hash, event }));
     const last = records.at(-1)?.seq;
     return context.json({ records, ...(records.length < limit || last === undefined ? {} : { next: last }) }, 200);
   });
-  app.openapi(routes.eventsRoute, (context) => {
+  app.openapi(placed(routes.eventsRoute), (context) => {
     const { after } = context.req.valid('query');
     const { 'last-event-id': last } = context.req.valid('header');
-    const stream = events.follow(last ?? after ?? newest(journal));
+    const { journal, events } = served(context);
+    const stream = events.follow(last ?? after ?? newest(journal), context.var.isLetIn);
     return context.body(stream, 200, { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }) as never;
   });
-  app.openapi(routes.certificatesRoute, async (context) => context.json(await watched.certificates(), 200));
-  app.openapi(routes.certificateRoute, async (context) => {
-    const certificate = await watched.certificate(context.req.valid('param').name);
+  app.openapi(placed(routes.certificatesRoute), async (context) =>
+    context.json(await served(context).watched.certificates(), 200),
+  );
+  app.openapi(placed(routes.certificateRoute), async (context) => {
+    const certificate = await served(context).watched.certificate(context.req.valid('param').name);
     if (certificate === undefined) throw new TealError('TEAL-SERVER-009', 'no such certificate');
     return context.json(certificate, 200);
   });
-  app.openapi(routes.differencesRoute, async (context) =>
-    context.json(await watched.differences(context.var.caller.roles.includes('operate')), 200),
+  app.openapi(placed(routes.differencesRoute), async (context) =>
+    context.json(await served(context).watched.differences(context.var.caller.roles.includes('operate')), 200),
   );
-  app.openapi(routes.approvalsRoute, async (context) => context.json({ approvals: await watched.approvals() }, 200));
+  app.openapi(placed(routes.approvalsRoute), async (context) =>
+    context.json({ approvals: await served(context).watched.approvals() }, 200),
+  );
   app.openapi(
-    routes.metricsRoute,
+    placed(routes.metricsRoute),
     async (context) =>
-      context.body(await watched.metrics(), 200, {
+      context.body(await served(context).watched.metrics(), 200, {
         'Content-Type': 'text/plain; version=0.0.4; charset=utf-8',
       }) as never,
   );
 }
 
-function approvalRoutes(app: OpenAPIHono<ApiEnvironment>, { watched, log }: ApiOptions): void {
-  app.openapi(routes.approveRoute, async (context) => {
+function approvalRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, placed: Placed): void {
+  const served = servedBy(options);
+  app.openapi(placed(routes.approveRoute), async (context) => {
     const { caller } = context.var;
     requireRole(caller, 'approve');
+    const { watched } = served(context);
     const { approval, added } = await watched.approve(context.req.valid('json'), caller);
-    log('approved', { by: caller.name, gate: approval.gate, added });
+    toldOf(options, watched.name)('approved', { by: caller.name, gate: approval.gate, added });
     return added ? context.json(approval, 201) : context.json(approval, 200);
   });
 }
 
-function commandRoutes(app: OpenAPIHono<ApiEnvironment>, { watched: { commands }, log }: ApiOptions): void {
-  app.openapi(routes.commandsRoute, async (context) => context.json({ commands: await commands.list() }, 200));
-  app.openapi(routes.commandRoute, async (context) => {
-    const command = await commands.read(context.req.valid('param').id);
+function commandRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, placed: Placed): void {
+  const served = servedBy(options);
+  app.openapi(placed(routes.commandsRoute), async (context) =>
+    context.json({ commands: await served(context).watched.commands.list() }, 200),
+  );
+  app.openapi(placed(routes.commandRoute), async (context) => {
+    const command = await served(context).watched.commands.read(context.req.valid('param').id);
     if (command === undefined) throw new TealError('TEAL-SERVER-009', 'no such command');
     return context.json(command, 200);
   });
-  app.openapi(routes.startRoute, async (context) => {
+  app.openapi(placed(routes.startRoute), async (context) => {
     const { caller } = context.var;
     const request = context.req.valid('json');
     for (const role of commandRoles[request.command]) requireRole(caller, role);
+    const { name, commands } = served(context).watched;
     if (request.dryRun) return context.json(await commands.dryRun(request), 200);
     const { command, started } = await commands.start(request, context.req.valid('header')['idempotency-key'], caller);
     if (!started) return context.json(command, 200);
-    log('started', { by: caller.name, command: command.command, id: command.id });
-    context.header('Location', `/api/v1/commands/${command.id}`);
+    toldOf(options, name)('started', { by: caller.name, command: command.command, id: command.id });
+    context.header('Location', `${context.req.path}/${command.id}`);
     return context.json(command, 202);
   });
-  app.openapi(routes.stopRoute, async (context) => {
+  app.openapi(placed(routes.stopRoute), async (context) => {
     const { caller } = context.var;
     const { id } = context.req.valid('param');
+    const { name, commands } = served(context).watched;
     const known = await commands.read(id);
     requireOneOf(caller, known === undefined ? ['operate'] : ['operate', ...commandRoles[known.command]]);
     if (known === undefined) throw new TealError('TEAL-SERVER-009', 'no such command');
     const command = await commands.stop(id);
-    log('stopped', { by: caller.name, command: command.command, id });
+    toldOf(options, name)('stopped', { by: caller.name, command: command.command, id });
     return context.json(command, 202);
   });
 }

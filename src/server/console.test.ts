@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { strictHeaders, type ApiEnvironment } from './access.ts';
+import { strictHeaders } from './access.ts';
 import { consoleRoutes, readConsole, type ConsoleFiles } from './console.ts';
+import type { ApiEnvironment } from './environment.ts';
 
 function appWith(files: ConsoleFiles | undefined): OpenAPIHono<ApiEnvironment> {
   const app = new OpenAPIHono<ApiEnvironment>();

@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants } from 'node:zlib';
-import type { ApiEnvironment } from './access.ts';
+import type { ApiEnvironment } from './environment.ts';
 
 /** The web console as it was built: one page, and what it asks for. It holds nothing of a migration. */
 export interface ConsoleFiles {

@@ -49,14 +49,14 @@ export class EventStreams {
     return this.#open;
   }
 
-  /** The events after a record of the journal. TEAL-SERVER-010. */
-  follow(after: number): ReadableStream<Uint8Array> {
+  /** The events after a record of the journal, for as long as whoever follows is let in. TEAL-SERVER-010. */
+  follow(after: number, isLetIn: () => boolean = () => true): ReadableStream<Uint8Array> {
     if (this.#open >= this.#limits.clients) {
       throw new TealError('TEAL-SERVER-010', `${this.#open} streams are open`, { streams: this.#open });
     }
     this.#open += 1;
     const ended = new AbortController();
-    const pieces = this.#pieces(after, AbortSignal.any([ended.signal, this.#sources.signal]));
+    const pieces = this.#pieces(after, isLetIn, AbortSignal.any([ended.signal, this.#sources.signal]));
     const encoder = new TextEncoder();
     let unread: NodeJS.Timeout | undefined;
     const end = (): void => {
@@ -99,13 +99,13 @@ export class EventStreams {
     );
   }
 
-  async *#pieces(from: number, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+  async *#pieces(from: number, isLetIn: () => boolean, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
     const { recordsAtOnce, lookEveryMs, ratesEveryMs, heartbeatMs } = this.#limits;
     let after = from;
     let ratesAtMs = monotonicMs();
     let wroteAtMs = monotonicMs();
     yield 'retry: 2000\n\n';
-    while (!signal.aborted) {
+    while (!signal.aborted && isLetIn()) {
       const records = this.#records(after, recordsAtOnce);
       let piece = records.map(recordText).join('');
       after = records.at(-1)?.seq ?? after;

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { migrationSchema } from './schemas.ts';
 import { roles } from './tokens.ts';
 
 /** What the web console reads beside the routes of `schemas.ts`, by the same rules: names, counts, positions and durations, never a row's values, never a secret. */
@@ -13,9 +14,29 @@ export const callerSchema = z
     name: z.string(),
     roles: list(z.enum(roles)),
     version: z.string().describe('of Teal'),
-    migration: z.string().describe('the name in the file'),
+    migration: z.string().describe('the name in the file; where several are served all names, with commas'),
+    migrations: list(z.string())
+      .optional()
+      .describe('the names, where several are served; absent where paths need none'),
+    session: z
+      .strictObject({ untilIso: iso.describe('when it ends, whatever is done in it') })
+      .optional()
+      .describe('of a person who has signed in; absent where a token says who asks'),
   })
   .openapi('Caller');
+
+export const signInSchema = z
+  .strictObject({
+    provider: z
+      .string()
+      .optional()
+      .describe('host of the provider; `/auth/sign-in` sends a browser there. Absent: tokens alone let in'),
+  })
+  .openapi('SignIn');
+
+export const signOutSchema = z
+  .strictObject({ ended: z.boolean().describe('false: there was no session, as where a token says who asks') })
+  .openapi('SignOut');
 
 export const gatesSchema = z
   .strictObject({
@@ -43,6 +64,25 @@ const comparedTable = z.strictObject({
   reason: z.string().optional(),
   rows: z.strictObject({ blue: z.string(), green: z.string() }).optional(),
 });
+
+export const migrationsSchema = z
+  .strictObject({
+    migrations: list(
+      z.strictObject({
+        name: z.string().describe('in the file, and in its paths; of a file that cannot be read the name of that'),
+        begun: z.boolean().describe('false before the first `teal up`'),
+        migration: migrationSchema
+          .optional()
+          .describe('absent before the first `teal up`, and where it cannot be told'),
+        gates: gatesSchema.optional(),
+        problem: z
+          .strictObject({ code: z.string(), title: z.string(), doThis: z.string() })
+          .optional()
+          .describe('why something of it cannot be told'),
+      }),
+    ),
+  })
+  .openapi('Migrations');
 
 export const tablesSchema = z
   .strictObject({
@@ -138,6 +178,8 @@ export const rateHistorySchema = z
   .openapi('RateHistory');
 
 export type CallerAnswer = z.infer<typeof callerSchema>;
+export type MigrationsAnswer = z.infer<typeof migrationsSchema>;
+export type SignInAnswer = z.infer<typeof signInSchema>;
 export type GatesAnswer = z.infer<typeof gatesSchema>;
 export type TablesAnswer = z.infer<typeof tablesSchema>;
 export type ShadowAnswer = z.infer<typeof shadowSchema>;

@@ -50,6 +50,13 @@ const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   'TEAL-SERVER-013': 409,
   'TEAL-SERVER-014': 409,
   'TEAL-SERVER-020': 409,
+  'TEAL-SERVER-030': 401,
+  'TEAL-SERVER-031': 503,
+  'TEAL-SERVER-032': 403,
+  'TEAL-SERVER-033': 400,
+  'TEAL-SERVER-034': 403,
+  'TEAL-SERVER-035': 403,
+  'TEAL-SERVER-040': 400,
 };
 
 /** Of a code that stands here for a state of the migration, not of the request or of this process: it is not there, it is held, a side does not answer. */

@@ -1,5 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { callerSchema, gatesSchema, rateHistorySchema, shadowSchema, tablesSchema } from './page-schemas.ts';
+import {
+  callerSchema,
+  gatesSchema,
+  migrationsSchema,
+  rateHistorySchema,
+  shadowSchema,
+  signInSchema,
+  signOutSchema,
+  tablesSchema,
+} from './page-schemas.ts';
 import { problemSchema } from './problems.ts';
 import {
   approvalRequest,
@@ -44,12 +53,36 @@ export const healthRoute = createRoute({
   responses: { 200: json(healthSchema, 'It does') },
 });
 
+export const signInRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/sign-in',
+  summary: 'How a person can sign in beside a token. Asks for no token',
+  responses: { 200: json(signInSchema, 'The provider, where there is one'), ...problems },
+});
+
+export const signOutRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/sign-out',
+  summary: 'Ends the session of this browser. A token is not ended by it',
+  security: bearer,
+  responses: { 200: json(signOutSchema, 'Whether there was one'), ...problems },
+});
+
 export const callerRoute = createRoute({
   method: 'get',
   path: '/api/v1/caller',
-  summary: 'Who the token says you are, and what it is for',
+  summary: 'Who the token or the session says you are, and what it is for',
   security: bearer,
   responses: { 200: json(callerSchema, 'Name, roles, and what is served'), ...problems },
+});
+
+export const migrationsRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/migrations',
+  summary:
+    'Every migration that is served here, where it is and what it waits for; one that cannot be told says why, and hides no other',
+  security: bearer,
+  responses: { 200: json(migrationsSchema, 'In the order in which `teal serve` was given their files'), ...problems },
 });
 
 export const migrationRoute = createRoute({

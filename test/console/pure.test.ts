@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { EventParser } from '../../console/src/pure/event-parser.ts';
 import { backoffMs, freshnessOf, staleAfterMs } from '../../console/src/pure/freshness.ts';
 import { bytesText, countText, durationText, leftText } from '../../console/src/pure/format.ts';
+import { hrefOf, pathOf, placeOf } from '../../console/src/pure/place.ts';
 import { columnsOf, queryRates, withPoint } from '../../console/src/pure/series.ts';
 import { shapesOf } from '../../console/src/pure/shapes.ts';
 import { situationOf } from '../../console/src/pure/situation.ts';
@@ -168,4 +169,25 @@ test('tables that differ are grouped by what they have in common', () => {
     'only missing on blue: c',
     'mixed: d',
   ]);
+});
+
+test('an address names a page, of one of several migrations where it says so', () => {
+  for (const place of [
+    { migration: undefined, route: '' },
+    { migration: undefined, route: 'gates' },
+    { migration: 'shop-14-to-18', route: '' },
+    { migration: 'a/b c%?', route: 'journal' },
+  ]) {
+    expect(placeOf(hrefOf(place))).toEqual(place);
+  }
+  expect(placeOf('')).toEqual({ migration: undefined, route: '' });
+  expect(placeOf('#/of/shop')).toEqual({ migration: 'shop', route: '' });
+  // Typed by hand: none has such a name, and nothing fails.
+  expect(placeOf('#/of/%zz/gates')).toEqual({ migration: '%zz', route: 'gates' });
+});
+
+test('what is of all is asked of all, everything else of the migration that is looked at', () => {
+  expect(pathOf('api/v1/journal?after=0', undefined)).toBe('api/v1/journal?after=0');
+  expect(pathOf('api/v1/journal?after=0', 'a b')).toBe('api/v1/migrations/a%20b/journal?after=0');
+  for (const path of ['api/v1/caller', 'api/v1/sign-in', 'api/v1/migrations']) expect(pathOf(path, 'shop')).toBe(path);
 });

@@ -12,8 +12,12 @@ export interface Serving extends AsyncDisposable {
 }
 
 /** `teal serve` as its user runs it, once it listens. */
-export async function serving({ folder, env }: TealPlace, listen = '127.0.0.1:0'): Promise<Serving> {
-  const args = [resolve('src/cli/main.ts'), 'serve', '--listen', listen];
+export async function serving(
+  { folder, env }: Pick<TealPlace, 'folder' | 'env'>,
+  listen = '127.0.0.1:0',
+  ...options: readonly string[]
+): Promise<Serving> {
+  const args = [resolve('src/cli/main.ts'), 'serve', '--listen', listen, ...options];
   const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const hear = (from: Readable): unknown => from.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));

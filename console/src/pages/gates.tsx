@@ -76,7 +76,7 @@ function GateLine({
           <button type="button" className="primary" disabled={cannot || freshness.state !== 'live'} onClick={onApprove}>
             Say yes
           </button>
-          {cannot ? <span className="quiet">It takes a token with the role approve.</span> : null}
+          {cannot ? <span className="quiet">It takes the role approve.</span> : null}
         </div>
       ) : null}
     </>

@@ -1,5 +1,7 @@
 import { useState, type ReactNode } from 'react';
 import { Card } from '../parts/card.tsx';
+import { ProviderSignIn } from '../parts/provider-sign-in.tsx';
+import { Session } from '../parts/session.tsx';
 import { TokenForm } from '../parts/token-form.tsx';
 import { clockText } from '../pure/format.ts';
 import { useConsole, useStore } from '../state/hooks.ts';
@@ -48,6 +50,7 @@ export function SettingsPage(): ReactNode {
           <dt>Roles</dt>
           <dd>{caller?.roles.join(', ') ?? '–'}</dd>
         </dl>
+        {caller?.session === undefined ? <ProviderSignIn /> : <Session untilIso={caller.session.untilIso} />}
         <TokenForm />
         {keptToken() === undefined ? null : (
           <div className="buttons">

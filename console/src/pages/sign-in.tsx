@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react';
+import { ProviderSignIn } from '../parts/provider-sign-in.tsx';
 import { TokenForm } from '../parts/token-form.tsx';
 import { useConsole } from '../state/hooks.ts';
 
-/** Where nobody is let in without a token. */
+/** Where nobody is let in who has not said who it is. */
 export function SignIn(): ReactNode {
   const { refused } = useConsole();
   return (
@@ -14,14 +15,15 @@ export function SignIn(): ReactNode {
         </span>
         <h1>Who are you?</h1>
         <p>
-          This migration is shown to who has a token. <code>teal serve --new-token view NAME</code> prints one, once, on
-          the machine that it runs on.
+          What is here is shown to people who are known. A token is one way:{' '}
+          <code>teal serve --new-token view NAME</code> prints one, once, on the machine that it runs on.
         </p>
         {refused === undefined ? null : (
           <p className="banner" role="alert">
             {refused}
           </p>
         )}
+        <ProviderSignIn />
         <TokenForm />
       </div>
     </main>

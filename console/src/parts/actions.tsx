@@ -1,4 +1,5 @@
 import { useState, type ReactNode } from 'react';
+import { hrefOf } from '../pure/place.ts';
 import type { Action } from '../pure/situation.ts';
 import { useConsole, useFreshness } from '../state/hooks.ts';
 import type { CallerAnswer, CommandName } from '../types.ts';
@@ -22,9 +23,9 @@ const kinds: Readonly<Record<Action, Kind>> = {
   stop: { label: 'Stop it', roles: [] },
 };
 
-/** What can be done now; a token that is not for it is told what it lacks. */
+/** What can be done now; whoever may not is told what is lacking. */
 export function Actions({ actions }: { readonly actions: readonly Action[] }): ReactNode {
-  const { caller, commands, gates } = useConsole();
+  const { caller, chosen, commands, gates } = useConsole();
   const freshness = useFreshness();
   const [open, setOpen] = useState<Action>();
   const close = (): void => setOpen(undefined);
@@ -49,8 +50,9 @@ export function Actions({ actions }: { readonly actions: readonly Action[] }): R
       </div>
       {lacking.length === 0 ? null : (
         <p className="quiet">
-          Your token has not the role {lacking.join(', ')}: <code>teal serve --new-token {lacking.join(',')} NAME</code>{' '}
-          makes one, and <a href="#/settings">Settings</a> takes it.
+          {caller?.session === undefined ? 'Your token has not' : 'You have not'} the role {lacking.join(', ')}:{' '}
+          <code>teal serve --new-token {lacking.join(',')} NAME</code> makes a token that has, and{' '}
+          <a href={hrefOf({ migration: chosen, route: 'settings' })}>Settings</a> takes it.
         </p>
       )}
       {open !== undefined && isCommand(open) ? <CommandDialog command={open} onClose={close} /> : null}

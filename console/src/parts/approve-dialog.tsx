@@ -25,8 +25,8 @@ export function ApproveDialog({ gate, onClose }: { readonly gate: Gate; readonly
     <Dialog title={`Say yes for ${gate.person ?? gate.gate}`} onClose={onClose}>
       <form onSubmit={submit}>
         <p>
-          <q>{gate.asks}</q> Your yes is kept in the journal under the name of your token. It holds for one cut to
-          green, and starts nothing: the next run cuts over once all other gates say yes too.
+          <q>{gate.asks}</q> Your yes is kept in the journal under your name. It holds for one cut to green, and starts
+          nothing: the next run cuts over once all other gates say yes too.
         </p>
         <div className="field">
           <label htmlFor={id}>A word about it, if you like</label>

@@ -1,4 +1,5 @@
 import { useEffect, useId, useState, type FormEvent, type ReactNode } from 'react';
+import { nameOf } from '../state/console-state.ts';
 import { adviceOf, newKey } from '../state/http.ts';
 import { useConsole, useStore } from '../state/hooks.ts';
 import type { CommandName, DryRun } from '../types.ts';
@@ -46,7 +47,7 @@ export function CommandDialog({
   readonly onClose: () => void;
 }): ReactNode {
   const store = useStore();
-  const { caller } = useConsole();
+  const state = useConsole();
   const [key] = useState(newKey);
   const [dry, setDry] = useState<DryRun>();
   const [name, setName] = useState('');
@@ -56,7 +57,7 @@ export function CommandDialog({
   const [isAsking, setAsking] = useState(false);
   const ids = { name: useId(), reason: useId(), accept: useId() };
   const { title, does, button } = texts[command];
-  const wanted = caller?.migration ?? '';
+  const wanted = nameOf(state);
   useEffect(() => {
     store.dryRun(command).then(setDry, (error: unknown) => setFailure(adviceOf(error)));
   }, [store, command]);

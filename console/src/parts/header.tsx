@@ -1,5 +1,7 @@
 import type { ReactNode } from 'react';
 import { clockText } from '../pure/format.ts';
+import { hrefOf } from '../pure/place.ts';
+import { nameOf } from '../state/console-state.ts';
 import { useConsole, useFreshness } from '../state/hooks.ts';
 import { Side } from './side.tsx';
 
@@ -9,7 +11,8 @@ interface Props {
 }
 
 export function Header({ pages, route }: Props): ReactNode {
-  const { caller, migration, begun, commands } = useConsole();
+  const state = useConsole();
+  const { caller, chosen, migration, begun, commands } = state;
   const hasBadNews = migration?.open.some(({ state }) => state === 'failed') ?? false;
   const marks: Readonly<Record<string, string | undefined>> = {
     '': hasBadNews || commands[0]?.state === 'failed' ? '!' : undefined,
@@ -21,7 +24,7 @@ export function Header({ pages, route }: Props): ReactNode {
           <i />
           <i />
         </span>
-        <span className="brand-name">{caller?.migration ?? 'Teal'}</span>
+        <span className="brand-name">{nameOf(state)}</span>
         {begun === true && migration !== undefined ? (
           <span className="brand-live">
             <Side side={migration.live} /> is live
@@ -31,9 +34,17 @@ export function Header({ pages, route }: Props): ReactNode {
       </div>
       <nav aria-label="Pages">
         <ul>
+          {caller?.migrations === undefined || chosen === undefined ? null : (
+            <li>
+              <a href="#/">All migrations</a>
+            </li>
+          )}
           {pages.map((page) => (
             <li key={page.route}>
-              <a href={`#/${page.route}`} aria-current={page.route === route ? 'page' : undefined}>
+              <a
+                href={hrefOf({ migration: chosen, route: page.route })}
+                aria-current={page.route === route ? 'page' : undefined}
+              >
                 {page.title}
                 {marks[page.route] === undefined ? null : (
                   <span className="nav-mark" aria-label="needs a look" role="img" />

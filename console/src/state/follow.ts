@@ -3,6 +3,8 @@ import { deadAfterMs } from '../pure/freshness.ts';
 import { open } from './http.ts';
 
 export interface Following {
+  /** Of the stream. */
+  readonly path: string;
   readonly token: string | undefined;
   /** The record that was heard last: the stream goes on after it. */
   readonly after: number;
@@ -12,7 +14,7 @@ export interface Following {
 }
 
 /** Follows the stream of events until it ends, is silent for too long, or the signal is aborted. `EventSource` cannot send a token: this can. */
-export async function followEvents({ token, after, signal, onPiece }: Following): Promise<void> {
+export async function followEvents({ path, token, after, signal, onPiece }: Following): Promise<void> {
   const silent = new AbortController();
   let watchdog: number | undefined;
   const heard = (): void => {
@@ -23,7 +25,7 @@ export async function followEvents({ token, after, signal, onPiece }: Following)
   try {
     heard();
     const headers = { 'last-event-id': String(after), accept: 'text/event-stream' };
-    const answer = await open('api/v1/events', { token, signal: either, headers });
+    const answer = await open(path, { token, signal: either, headers });
     const parser = new EventParser();
     const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {

@@ -1,5 +1,6 @@
 import { createContext, use, useEffect, useState, useSyncExternalStore } from 'react';
 import { freshnessOf, type Freshness } from '../pure/freshness.ts';
+import { placeOf, type Place } from '../pure/place.ts';
 import type { ConsoleState } from './console-state.ts';
 import { whyOf } from './http.ts';
 import type { ConsoleStore } from './store.ts';
@@ -57,14 +58,13 @@ export function useAnswer<T>(path: string, version: number): Answer<T> {
   return { ...answer, again: () => setRound((before) => before + 1) };
 }
 
-/** The page that the address names, behind `#/`. */
-export function useRoute(): string {
-  const read = (): string => location.hash.replace(/^#\/?/, '');
-  const [route, setRoute] = useState(read);
+/** What the address names, behind `#/`. */
+export function usePlace(): Place {
+  const [hash, setHash] = useState(() => location.hash);
   useEffect(() => {
-    const follow = (): void => setRoute(read());
+    const follow = (): void => setHash(location.hash);
     window.addEventListener('hashchange', follow);
     return () => window.removeEventListener('hashchange', follow);
   }, []);
-  return route;
+  return placeOf(hash);
 }

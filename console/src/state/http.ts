@@ -39,7 +39,8 @@ export async function open(path: string, { token, signal, method, body, headers 
   const answer = await fetch(path, {
     method: method ?? 'GET',
     cache: 'no-store',
-    credentials: 'omit',
+    // The cookie of a session, where somebody has signed in; a token counts alone where there is one.
+    credentials: 'same-origin',
     headers: {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),

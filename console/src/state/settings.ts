@@ -3,6 +3,7 @@ export type Theme = 'system' | 'light' | 'dark';
 
 const themeKey = 'teal.theme';
 const tokenKey = 'teal.token';
+const placeKey = 'teal.place';
 
 export function keptTheme(): Theme {
   const kept = localStorage.getItem(themeKey);
@@ -37,4 +38,16 @@ export function keepToken(token: string, remember: boolean): void {
 export function forgetToken(): void {
   sessionStorage.removeItem(tokenKey);
   localStorage.removeItem(tokenKey);
+}
+
+/** Before the browser goes to the provider: the page that is looked at, for when it comes back. */
+export function keepPlace(): void {
+  sessionStorage.setItem(placeKey, location.hash);
+}
+
+/** Once, after it has come back. */
+export function goToKeptPlace(): void {
+  const place = sessionStorage.getItem(placeKey);
+  sessionStorage.removeItem(placeKey);
+  if (place?.startsWith('#/') === true && location.hash === '') history.replaceState(null, '', place);
 }

@@ -1,4 +1,5 @@
 import { backoffMs, staleAfterMs } from '../pure/freshness.ts';
+import { pathOf } from '../pure/place.ts';
 import { pointOf, withPoint } from '../pure/series.ts';
 import type { ServerEvent } from '../pure/event-parser.ts';
 import type {
@@ -8,6 +9,7 @@ import type {
   DryRun,
   GatesAnswer,
   MigrationAnswer,
+  MigrationsAnswer,
   RateHistoryAnswer,
   Rates,
 } from '../types.ts';
@@ -18,11 +20,16 @@ import { Waker } from './waker.ts';
 
 /** Every so many rates what the journal does not tell (who holds it) is asked again. */
 const ratesBetweenLooks = 5;
+/** Where all are looked at, each is asked for so often. */
+const listEveryMs = 2_500;
 
-/** What the page knows of the migration, kept up by the stream of events for as long as the page is there. */
+/** What the page knows of the migration that it looks at, kept up by the stream of events for as long as the page is there; of all of several by asking again and again. */
 export class ConsoleStore {
   #state: ConsoleState = emptyState;
   #token: string | undefined;
+  /** Of several. */
+  #chosen: string | undefined;
+  #isBegun = false;
   #session = new AbortController();
   readonly #listeners = new Set<() => void>();
   readonly #waker = new Waker();
@@ -43,18 +50,33 @@ export class ConsoleStore {
 
   /** Begins anew with this token, or with none. */
   begin(token: string | undefined): void {
+    this.#token = token;
+    this.#begin({});
+  }
+
+  /** Looks at this one of several, or at all. What was known of another is forgotten at once. */
+  choose(migration: string | undefined): void {
+    if (migration === this.#chosen) return;
+    this.#chosen = migration;
+    const { caller, access } = this.#state;
+    // Nothing was begun yet, or nobody is let in: there is nothing to begin anew.
+    if (!this.#isBegun || access === 'token wanted') this.#set({ chosen: migration });
+    else this.#begin({ caller });
+  }
+
+  #begin(known: Partial<ConsoleState>): void {
+    this.#isBegun = true;
     this.#session.abort(new Error('another session begins'));
     this.#session = new AbortController();
-    this.#token = token;
     this.#lastSeq = 0;
     this.#skewMs = Number.POSITIVE_INFINITY;
     this.#state = emptyState;
-    this.#set({});
+    this.#set({ ...known, chosen: this.#chosen });
     void this.#live(this.#session.signal);
   }
 
   async get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    return ask<T>(path, { token: this.#token, signal });
+    return ask<T>(pathOf(path, this.#chosen), { token: this.#token, signal });
   }
 
   async dryRun(command: CommandRequest['command']): Promise<DryRun> {
@@ -74,8 +96,14 @@ export class ConsoleStore {
     return this.#post('api/v1/approvals', { gate, ...(comment === '' ? {} : { comment }) });
   }
 
+  /** Ends the session of this browser, and begins anew without one. */
+  async signOut(): Promise<void> {
+    await ask('api/v1/sign-out', { token: undefined, method: 'POST' }).catch(orNobody);
+    this.begin(undefined);
+  }
+
   async #post<T>(path: string, body: unknown, headers: Request['headers'] = {}): Promise<T> {
-    const answer = await ask<T>(path, { token: this.#token, method: 'POST', body, headers });
+    const answer = await ask<T>(pathOf(path, this.#chosen), { token: this.#token, method: 'POST', body, headers });
     this.#look();
     return answer;
   }
@@ -84,8 +112,11 @@ export class ConsoleStore {
   async #live(signal: AbortSignal): Promise<void> {
     for (this.#attempt = 0; !signal.aborted; this.#attempt += 1) {
       try {
-        await this.#askAll(signal);
+        const caller = await this.get<CallerAnswer>('api/v1/caller', signal);
+        if (caller.migrations !== undefined && this.#chosen === undefined) await this.#watchAll(caller, signal);
+        await this.#askAll(caller, signal);
         await followEvents({
+          path: pathOf('api/v1/events', this.#chosen),
           token: this.#token,
           after: this.#lastSeq,
           signal,
@@ -95,11 +126,7 @@ export class ConsoleStore {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Refused && error.status === 401) {
-          const refused =
-            this.#token === undefined
-              ? undefined
-              : 'This token is not let in: it was revoked, or is of another migration.';
-          this.#set({ access: 'token wanted', connection: 'lost', refused });
+          this.#set({ access: 'token wanted', connection: 'lost', refused: this.#whyRefused(error) });
           return;
         }
         this.#set({ connection: 'lost', lostBecause: whyOf(error) });
@@ -108,8 +135,32 @@ export class ConsoleStore {
     }
   }
 
-  async #askAll(signal: AbortSignal): Promise<void> {
-    const caller = await this.get<CallerAnswer>('api/v1/caller', signal);
+  /** Undefined where nobody said who it is. */
+  #whyRefused({ code }: Refused): string | undefined {
+    if (this.#token !== undefined) return 'This token is not let in: it was revoked, or is of another migration.';
+    return code === 'TEAL-SERVER-030' ? 'Your session is over: sign in again.' : undefined;
+  }
+
+  /** Until the session ends, or asking fails. */
+  async #watchAll(caller: CallerAnswer, signal: AbortSignal): Promise<never> {
+    for (;;) {
+      const { migrations } = await this.get<MigrationsAnswer>('api/v1/migrations', signal);
+      signal.throwIfAborted();
+      this.#attempt = 0;
+      this.#set({
+        access: 'open',
+        connection: 'open',
+        caller,
+        all: migrations,
+        refused: undefined,
+        lostBecause: undefined,
+        heardMs: Date.now(),
+      });
+      await this.#waker.wait(listEveryMs, signal);
+    }
+  }
+
+  async #askAll(caller: CallerAnswer, signal: AbortSignal): Promise<void> {
     const [history] = await Promise.all([this.get<RateHistoryAnswer>('api/v1/rates', signal), this.#askNow(signal)]);
     signal.throwIfAborted();
     const { migration } = this.#state;
@@ -189,6 +240,12 @@ export class ConsoleStore {
     this.#state = Object.freeze({ ...this.#state, ...change });
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** A session that is over needs no end. */
+function orNobody(error: unknown): undefined {
+  if (error instanceof Refused && error.status === 401) return undefined;
+  throw error;
 }
 
 /** Before the first `teal up` there is nothing to tell. */

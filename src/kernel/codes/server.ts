@@ -29,16 +29,18 @@ export const serverCodes = {
   },
   'TEAL-SERVER-004': {
     summary: 'No valid token',
-    happened: 'The request has no `Authorization: Bearer` header, or the token in it is not in the file of tokens.',
-    doThis: 'Send a token that `teal serve --new-token` has made for this migration.',
+    happened:
+      'The request has no `Authorization: Bearer` header and comes from no browser that is signed in, or the token in it is not in the file of tokens.',
+    doThis:
+      'Send a token that `teal serve --new-token` has made for this migration; a person can sign in on the page of the console where there is a provider.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
   'TEAL-SERVER-005': {
     summary: 'The token has not the role',
-    happened: 'The token is valid, and is not for what was asked. Nothing was done.',
+    happened: 'The token or the session is valid, and is not for what was asked. Nothing was done.',
     doThis:
-      'Use a token with the role that the document of the API names for the route. Where there are no tokens the API only reads: make some.',
+      'Use a token with the role that the document of the API names for the route; of a person who signs in the roles are what --oidc-role gives. Where there are no tokens the API only reads: make some.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -134,6 +136,92 @@ export const serverCodes = {
       'Somebody asked for it, or its process was told to end. It ended between two steps; what it had done is in the journal and stays. Flows and proxy go on.',
     doThis: 'Ask for the command again: it goes on from there.',
     retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-030': {
+    summary: 'The session is over',
+    happened:
+      'The browser was signed in, and its session has ended: its time is over, nothing was asked in it for an hour, somebody signed out, the person signed in elsewhere too often, or `teal serve` was started anew, which knows no session from before. Nothing was done.',
+    doThis: 'Sign in again on the page of the console.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-031': {
+    summary: 'The provider of sign-ins does not answer',
+    happened:
+      'The address given with --oidc-issuer could not be reached from the machine of `teal serve`, did not answer in time, or does not answer as a provider of OpenID Connect of that very name does. Nobody can sign in by it meanwhile; tokens and sessions that there are go on.',
+    doThis:
+      'Use a token, or ask whoever runs the provider. `teal serve` looks for ISSUER/.well-known/openid-configuration, whose `issuer` must be the one given; for an authority of your own set NODE_EXTRA_CA_CERTS. The cause is in its log.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-032': {
+    summary: 'The provider has refused the sign-in',
+    happened:
+      'The provider said no: the person gave up or may not use this application, or the provider does not take the id or the secret of the client, the address to come back to, or the scope. Nobody was signed in.',
+    doThis:
+      'Try again. If it stays, compare --oidc-client-id, the secret, --oidc-scope and the address of the console with what the provider has registered; what it said is in the log of `teal serve`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-033': {
+    summary: 'This is not the answer to a sign-in of this browser',
+    happened:
+      'What came back from the provider belongs to no sign-in that this browser has begun within ten minutes: another one was begun meanwhile, the page was loaded again, the console was opened by another address than --public-url says, `teal serve` was started anew, or somebody wanted this browser to be signed in as somebody else. Nobody was signed in.',
+    doThis: 'Go back to the console and sign in from there.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-034': {
+    summary: 'What the provider says of the person does not hold',
+    happened:
+      'The token of who it is was not signed by a key of the provider, is for another application, of another issuer or of another sign-in, or its time is over by more than a minute. Nobody was signed in.',
+    doThis:
+      'Compare the clocks of both machines, and --oidc-issuer and --oidc-client-id with what the provider has registered. What did not hold is in the log of `teal serve`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-035': {
+    summary: 'The person has no role here',
+    happened:
+      'The provider knows who it is, and nothing that it says of the person stands for a role of Teal. Nobody has a role that was not given with --oidc-role.',
+    doThis:
+      'Ask whoever runs `teal serve`: its log has what the provider said, and where it says nothing --oidc-roles-claim or --oidc-scope wants to be another one.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-036': {
+    summary: 'Signing in by a provider cannot be set up as it was asked',
+    happened:
+      'Something of it is missing or none: the issuer, the id of the client, its secret, a role, the address of the console; or issuer or console are reached without TLS from another machine, where others could read who signs in. The API was not started.',
+    doThis:
+      'Look at the message, and at docs/guide/console.md. To be reached from elsewhere give --tls-cert and --tls-key and, with --public-url, the https address that browsers use.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-040': {
+    summary: 'Several migrations are served here, and the path names none',
+    happened:
+      'The path means the only migration of a `teal serve`, and this one was given several files. Nothing was done.',
+    doThis:
+      'Ask /api/v1/migrations for their names, and then by /api/v1/migrations/NAME/ in place of /api/v1/; metrics too.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-041': {
+    summary: 'Two files name one migration',
+    happened:
+      'Of the files that `teal serve` was given two have the same `name`: a path could mean either, and what is asked of one must not be done to the other. The first of them is served.',
+    doThis: 'Give one of them another `name`, or leave it away; it is looked at again every few seconds.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-042': {
+    summary: 'A migration does not say in time where it is',
+    happened:
+      'Among several that were asked at once one did not answer within three seconds: its processes or its disk are very busy. The others are told; what it does goes on.',
+    doThis: 'Look at it by itself, or with `teal status` on its machine.',
+    retry: 'auto',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-SERVER-${number}`, ErrorEntry>;
