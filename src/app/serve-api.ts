@@ -7,6 +7,7 @@ import { JournalFeed } from '../server/journal-feed.ts';
 import { isLoopback, listen, parseListen } from '../server/listen.ts';
 import { RateHistory } from '../server/rate-history.ts';
 import { TokenFile } from '../server/tokens.ts';
+import { NotesOfCalls } from './call-notes.ts';
 import { builtConsole } from './console-folder.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { loadSpec } from './load-spec.ts';
@@ -67,6 +68,7 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
     rates: watched.rates,
     signal: ended.signal,
   });
+  const calls = new NotesOfCalls({ loaded, state: () => feed.state(), log: options.log });
   const history = new RateHistory({
     rates: watched.rates,
     onError: (error) => options.log('no rates', { code: isTealError(error) ? error.code : 'TEAL-SERVER-012' }),
@@ -76,6 +78,7 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
     journal: feed,
     events,
     rateHistory: () => history.answer(),
+    calls,
     console: builtConsole(),
     tokens,
     required: !isEmpty || !isLoopback(host),
@@ -85,8 +88,8 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
   });
   const listening = await listen({ host, port, fetch: app.fetch, ...(tls === undefined ? {} : { tls }) });
   stack.defer(async () => listening.stop());
-  const kept = history.keep(ended.signal);
-  stack.defer(async () => kept);
+  const kept = Promise.all([history.keep(ended.signal), calls.keep(ended.signal)]);
+  stack.defer(async () => void (await kept));
   stack.defer(() => ended.abort(new TealError('TEAL-KERNEL-003', 'the API stops')));
   const place = host.includes(':') ? `[${host}]` : host;
   const url = `${tls === undefined ? 'http' : 'https'}://${place}:${listening.port}`;

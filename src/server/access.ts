@@ -2,12 +2,14 @@ import type { HttpBindings } from '@hono/node-server';
 import type { MiddlewareHandler } from 'hono';
 import { FailureLimits, networkOf, type FailureRate } from '../kernel/failure-limits.ts';
 import { TealError } from '../kernel/errors.ts';
+import type { WantedCall } from './audit.ts';
 import { refusedOrigin } from './origin.ts';
 import type { Caller, Role, TokenFile } from './tokens.ts';
 
 export interface ApiEnvironment {
   Bindings: Partial<HttpBindings>;
-  Variables: { caller: Caller };
+  /** `wanted`: of a call that is to change something, once it is known what. */
+  Variables: { caller: Caller; wanted?: WantedCall };
 }
 type Handler = MiddlewareHandler<ApiEnvironment>;
 

@@ -1,5 +1,4 @@
 import { OpenAPIHono, type Hook } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
@@ -13,9 +12,12 @@ import {
   type ApiEnvironment,
   type KnownCallers,
 } from './access.ts';
+import { audited, type Audit, type WantedCall } from './audit.ts';
+import { jsonOnly, limitedBody } from './bodies.ts';
 import { consoleRoutes, type ConsoleFiles } from './console.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { JournalFeed } from './journal-feed.ts';
+import { methodsOf } from './known-paths.ts';
 import type { CallerAnswer, GatesAnswer, RateHistoryAnswer, ShadowAnswer, TablesAnswer } from './page-schemas.ts';
 import { problemOf, RequestMistakes } from './problems.ts';
 import * as routes from './routes.ts';
@@ -32,7 +34,7 @@ import type {
   MigrationAnswer,
   PlanAnswer,
 } from './schemas.ts';
-import type { Caller } from './tokens.ts';
+import type { Caller, Role } from './tokens.ts';
 
 /** How commands are run. */
 export interface Commands {
@@ -75,7 +77,7 @@ export interface Watched {
   readonly metrics: () => Promise<string>;
 }
 
-export interface ApiOptions extends KnownCallers {
+export interface ApiOptions extends KnownCallers, Audit {
   readonly watched: Watched;
   readonly journal: JournalFeed;
   readonly events: EventStreams;
@@ -85,11 +87,8 @@ export interface ApiOptions extends KnownCallers {
   /** Names by which clients may ask, beside addresses and `localhost`. */
   readonly names: ReadonlySet<string>;
   readonly tls: boolean;
-  /** Names, counts and codes. */
-  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
-const bodyLimitBytes = 16 << 10;
 /** The version of the schemas, not of Teal. */
 const apiVersion = '1.0.0';
 
@@ -101,12 +100,16 @@ export function buildApi(options: ApiOptions): OpenAPIHono<ApiEnvironment> {
   app.use(sameOrigin(options.names));
   openRoutes(app);
   app.use(knownCaller(options));
-  app.use(bodyLimit({ maxSize: bodyLimitBytes, onError: tooLarge }));
+  app.use(audited(options));
+  app.use(limitedBody);
+  for (const { path } of [routes.approveRoute, routes.startRoute]) app.post(path, jsonOnly);
   readingRoutes(app, options);
   approvalRoutes(app, options);
   commandRoutes(app, options);
-  app.notFound(() => {
-    throw new TealError('TEAL-SERVER-009', 'no such path');
+  app.notFound((context) => {
+    const methods = methodsOf(context.req.path);
+    if (methods === undefined) throw new TealError('TEAL-SERVER-009', 'no such path');
+    throw new TealError('TEAL-SERVER-050', 'no such method of this path');
   });
   app.onError((error, context) => {
     const problem = problemOf(plain(error));
@@ -117,6 +120,7 @@ export function buildApi(options: ApiOptions): OpenAPIHono<ApiEnvironment> {
       'Content-Type': 'application/problem+json',
       ...(status === 401 ? { 'WWW-Authenticate': 'Bearer realm="teal"' } : {}),
       ...(status === 429 ? { 'Retry-After': '2' } : {}),
+      ...(status === 405 ? { Allow: methodsOf(context.req.path)?.join(', ') ?? '' } : {}),
     });
   });
   return app;
@@ -197,8 +201,11 @@ function readingRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions): v
 function approvalRoutes(app: OpenAPIHono<ApiEnvironment>, { watched, log }: ApiOptions): void {
   app.openapi(routes.approveRoute, async (context) => {
     const { caller } = context.var;
+    const request = context.req.valid('json');
+    const asked = (await watched.approvals()).some(({ gate }) => gate === request.gate);
+    context.set('wanted', { call: asked ? `approve ${request.gate}` : 'approve', role: 'approve', recorded: true });
     requireRole(caller, 'approve');
-    const { approval, added } = await watched.approve(context.req.valid('json'), caller);
+    const { approval, added } = await watched.approve(request, caller);
     log('approved', { by: caller.name, gate: approval.gate, added });
     return added ? context.json(approval, 201) : context.json(approval, 200);
   });
@@ -214,6 +221,7 @@ function commandRoutes(app: OpenAPIHono<ApiEnvironment>, { watched: { commands }
   app.openapi(routes.startRoute, async (context) => {
     const { caller } = context.var;
     const request = context.req.valid('json');
+    context.set('wanted', wantedStart(request));
     for (const role of commandRoles[request.command]) requireRole(caller, role);
     if (request.dryRun) return context.json(await commands.dryRun(request), 200);
     const { command, started } = await commands.start(request, context.req.valid('header')['idempotency-key'], caller);
@@ -226,12 +234,19 @@ function commandRoutes(app: OpenAPIHono<ApiEnvironment>, { watched: { commands }
     const { caller } = context.var;
     const { id } = context.req.valid('param');
     const known = await commands.read(id);
-    requireOneOf(caller, known === undefined ? ['operate'] : ['operate', ...commandRoles[known.command]]);
+    const able: readonly Role[] = known === undefined ? ['operate'] : ['operate', ...commandRoles[known.command]];
+    const call = known === undefined ? 'stop' : `stop ${known.command} ${id}`;
+    context.set('wanted', { call, role: able.join(' or '), recorded: false });
+    requireOneOf(caller, able);
     if (known === undefined) throw new TealError('TEAL-SERVER-009', 'no such command');
     const command = await commands.stop(id);
     log('stopped', { by: caller.name, command: command.command, id });
     return context.json(command, 202);
   });
+}
+
+function wantedStart({ command, dryRun }: CommandRequest): WantedCall {
+  return { call: dryRun ? `dry run of ${command}` : command, role: commandRoles[command].join(','), recorded: true };
 }
 
 function newest(journal: JournalFeed): number {
@@ -252,10 +267,6 @@ const tellMistakes: Hook<unknown, ApiEnvironment, string, unknown> = (result) =>
     })),
   );
 };
-
-function tooLarge(): never {
-  throw new TealError('TEAL-SERVER-011', `more than ${bodyLimitBytes} bytes`);
-}
 
 /** What the framework says of a body that is no JSON is of the request too. */
 function plain(error: unknown): unknown {

@@ -50,6 +50,8 @@ const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   'TEAL-SERVER-013': 409,
   'TEAL-SERVER-014': 409,
   'TEAL-SERVER-020': 409,
+  'TEAL-SERVER-050': 405,
+  'TEAL-SERVER-051': 415,
 };
 
 /** Of a code that stands here for a state of the migration, not of the request or of this process: it is not there, it is held, a side does not answer. */

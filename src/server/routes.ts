@@ -24,12 +24,28 @@ import {
   planSchema,
 } from './schemas.ts';
 
-const problems = {
-  default: {
-    description: 'Refused or failed: what happened, what to do (RFC 9457)',
-    content: { 'application/problem+json': { schema: problemSchema } },
-  },
+function refused(description: string) {
+  return { description, content: { 'application/problem+json': { schema: problemSchema } } } as const;
+}
+
+/** Of every request: each says what happened and what to do (RFC 9457). */
+const whoever = {
+  403: refused('Its Host or Origin is not of this API, or the token has not the role'),
+  '5XX': refused('It could not be answered: a side or a file does not answer (503), or something failed inside (500)'),
 } as const;
+const problems = {
+  401: refused('No valid token'),
+  ...whoever,
+  429: refused('Too many requests without a valid token, or too many streams'),
+} as const;
+const unlikeDescribed = { 400: refused('The request is not as it is described: `mistakes` tells where') } as const;
+const nothing = { 404: refused('There is nothing of that name, or no migration was begun yet') } as const;
+const ofBody = {
+  ...unlikeDescribed,
+  413: refused('The body is longer than 16 KiB'),
+  415: refused('The body is not sent as application/json'),
+} as const;
+const notNow = { 409: refused('Not as things are now: a command runs, or it would change nothing') } as const;
 
 const bearer = [{ bearer: [] }];
 
@@ -41,7 +57,7 @@ export const healthRoute = createRoute({
   method: 'get',
   path: '/healthz',
   summary: 'Whether this process answers; says nothing of the migration. Asks for no token',
-  responses: { 200: json(healthSchema, 'It does') },
+  responses: { 200: json(healthSchema, 'It does'), ...whoever },
 });
 
 export const callerRoute = createRoute({
@@ -57,7 +73,7 @@ export const migrationRoute = createRoute({
   path: '/api/v1/migration',
   summary: 'Where the migration is, and what its flows say: what `teal status --json` prints',
   security: bearer,
-  responses: { 200: json(migrationSchema, 'Where it is'), ...problems },
+  responses: { 200: json(migrationSchema, 'Where it is'), ...nothing, ...problems },
 });
 
 export const planRoute = createRoute({
@@ -106,7 +122,12 @@ export const journalRoute = createRoute({
   summary: 'Records of the journal in order, a page at a time; their chain of hashes was verified',
   security: bearer,
   request: { query: journalQuery },
-  responses: { 200: json(journalPageSchema, 'Records after `after`, oldest first'), ...problems },
+  responses: {
+    200: json(journalPageSchema, 'Records after `after`, oldest first'),
+    ...unlikeDescribed,
+    ...nothing,
+    ...problems,
+  },
 });
 
 export const eventsRoute = createRoute({
@@ -120,6 +141,7 @@ export const eventsRoute = createRoute({
       description: 'A stream that ends when the client goes, does not read for 30 s, or the API stops',
       content: { 'text/event-stream': { schema: z.string() } },
     },
+    ...unlikeDescribed,
     ...problems,
   },
 });
@@ -138,7 +160,7 @@ export const certificateRoute = createRoute({
   summary: 'One certificate, whole, after its sum was verified',
   security: bearer,
   request: { params: certificateParam },
-  responses: { 200: json(certificateSchema, 'As it was kept'), ...problems },
+  responses: { 200: json(certificateSchema, 'As it was kept'), ...unlikeDescribed, ...nothing, ...problems },
 });
 
 export const differencesRoute = createRoute({
@@ -170,6 +192,9 @@ export const approveRoute = createRoute({
   responses: {
     200: json(approvalSchema, 'Somebody had said yes already: nothing was added'),
     201: json(approvalSchema, 'Recorded in the journal, with who and when'),
+    ...ofBody,
+    ...nothing,
+    ...notNow,
     ...problems,
   },
 });
@@ -188,7 +213,7 @@ export const commandRoute = createRoute({
   summary: 'How a command is',
   security: bearer,
   request: { params: commandParam },
-  responses: { 200: json(commandSchema, 'running, done, failed or lost'), ...problems },
+  responses: { 200: json(commandSchema, 'running, done, failed or lost'), ...unlikeDescribed, ...nothing, ...problems },
 });
 
 export const startRoute = createRoute({
@@ -204,6 +229,9 @@ export const startRoute = createRoute({
   responses: {
     200: json(z.union([commandSchema, dryRunSchema]), 'It was started before with this key; or what a dry run says'),
     202: json(commandSchema, 'Recorded in the journal and started: ask its path (Location) how it is'),
+    ...ofBody,
+    ...nothing,
+    ...notNow,
     ...problems,
   },
 });
@@ -215,7 +243,13 @@ export const stopRoute = createRoute({
     'Stops a command that runs, as Ctrl-C does: it ends between two steps, and what it did stays. Role `operate`, or a role of the command',
   security: bearer,
   request: { params: commandParam },
-  responses: { 202: json(commandSchema, 'It was told: ask its path how it is'), ...problems },
+  responses: {
+    202: json(commandSchema, 'It was told: ask its path how it is'),
+    ...unlikeDescribed,
+    ...nothing,
+    ...notNow,
+    ...problems,
+  },
 });
 
 export const metricsRoute = createRoute({

@@ -1,0 +1,56 @@
+import type { MiddlewareHandler } from 'hono';
+import { isTealError } from '../kernel/errors.ts';
+import type { ApiEnvironment } from './access.ts';
+import { describedPath } from './known-paths.ts';
+
+/** What a caller wants to be done: set by a route as soon as it knows, before anything is judged. */
+export interface WantedCall {
+  /** Of a set that is small: what a client makes up is not in it. */
+  readonly call: string;
+  /** The roles that it takes, as text. */
+  readonly role: string;
+  /** That it was let in is written with what it does. */
+  readonly recorded: boolean;
+}
+
+/** How a wanted call was answered. */
+export interface AnsweredCall {
+  readonly by: string;
+  readonly call: string;
+  readonly role: string;
+  /** `accepted`, or the code of the refusal. */
+  readonly answer: string;
+}
+
+/** Where answered calls go. `note` neither waits nor throws. */
+export interface CallNotes {
+  note(call: AnsweredCall): void;
+}
+
+export interface Audit {
+  readonly calls: CallNotes;
+  /** Names, counts and codes. */
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+const refusedStatuses: ReadonlySet<number> = new Set([403, 409]);
+
+/**
+ * Every call of a known caller is told: reading ones in the log alone, so that no reader fills the journal; those that act in the journal, by the command itself or here; those that would have acted and
+ * were refused here. What is not a request as the document has it could not have acted.
+ */
+export function audited({ calls, log }: Audit): MiddlewareHandler<ApiEnvironment> {
+  return async (context, next) => {
+    await next();
+    const { req, res, error, var: said } = context;
+    const code = isTealError(error) ? error.code : undefined;
+    const by = said.caller.name;
+    const told = { by, method: req.method, path: describedPath(req.path), status: res.status };
+    log('asked', code === undefined ? told : { ...told, code });
+    const { wanted } = said;
+    if (wanted === undefined) return;
+    const { call, role, recorded } = wanted;
+    if (code !== undefined && refusedStatuses.has(res.status)) calls.note({ by, call, role, answer: code });
+    else if (res.status === 202 && !recorded) calls.note({ by, call, role, answer: 'accepted' });
+  };
+}
