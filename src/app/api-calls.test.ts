@@ -99,7 +99,7 @@ describe('every call of a known caller is told', () => {
     const times = (found: ReturnType<typeof noted>): number => found.reduce((sum, each) => sum + (each.times ?? 0), 0);
     const found = await untilNoted(4);
     expect(times(found)).toBeLessThanOrEqual(6);
-    expect(found.map(({ times: _, ...said }) => said)).toEqual([
+    expect(found.map(({ times: _times, ...said }) => said)).toEqual([
       { ...refused, role: 'approve', call: `approve ${gate}` },
       { ...refused, role: 'approve', call: 'approve' },
       { ...refused, role: 'approve,cut', call: 'cutover' },

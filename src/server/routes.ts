@@ -53,6 +53,11 @@ function json<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { 'application/json': { schema } } } as const;
 }
 
+/** For programs that walk through the API: what of an answer names the next thing to ask. */
+function linkTo(operationId: string, parameters: Readonly<Record<string, string>>) {
+  return { operationId, parameters };
+}
+
 export const healthRoute = createRoute({
   method: 'get',
   path: '/healthz',
@@ -151,11 +156,18 @@ export const certificatesRoute = createRoute({
   path: '/api/v1/certificates',
   summary: 'The kept certificates, newest first, at most 100',
   security: bearer,
-  responses: { 200: json(certificatesSchema, 'What each says in short'), ...problems },
+  responses: {
+    200: {
+      ...json(certificatesSchema, 'What each says in short'),
+      links: { newest: linkTo('readCertificate', { name: '$response.body#/certificates/0/name' }) },
+    },
+    ...problems,
+  },
 });
 
 export const certificateRoute = createRoute({
   method: 'get',
+  operationId: 'readCertificate',
   path: '/api/v1/certificates/{name}',
   summary: 'One certificate, whole, after its sum was verified',
   security: bearer,
@@ -209,6 +221,7 @@ export const commandsRoute = createRoute({
 
 export const commandRoute = createRoute({
   method: 'get',
+  operationId: 'readCommand',
   path: '/api/v1/commands/{id}',
   summary: 'How a command is',
   security: bearer,
@@ -228,7 +241,13 @@ export const startRoute = createRoute({
   },
   responses: {
     200: json(z.union([commandSchema, dryRunSchema]), 'It was started before with this key; or what a dry run says'),
-    202: json(commandSchema, 'Recorded in the journal and started: ask its path (Location) how it is'),
+    202: {
+      ...json(commandSchema, 'Recorded in the journal and started: ask its path (Location) how it is'),
+      links: {
+        howItIs: linkTo('readCommand', { id: '$response.body#/id' }),
+        stopIt: linkTo('stopCommand', { id: '$response.body#/id' }),
+      },
+    },
     ...ofBody,
     ...nothing,
     ...notNow,
@@ -238,6 +257,7 @@ export const startRoute = createRoute({
 
 export const stopRoute = createRoute({
   method: 'post',
+  operationId: 'stopCommand',
   path: '/api/v1/commands/{id}/stop',
   summary:
     'Stops a command that runs, as Ctrl-C does: it ends between two steps, and what it did stays. Role `operate`, or a role of the command',

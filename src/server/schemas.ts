@@ -390,7 +390,7 @@ export const healthSchema = z.strictObject({ status: z.literal('ok') }).openapi(
 function numberInQuery(minimum: number, maximum: number, byDefault: number) {
   return z
     .string()
-    .regex(/^\d{1,15}$/, 'a whole number')
+    .regex(/^\d{1,16}$/, 'a whole number')
     .transform(Number)
     .pipe(z.int().min(minimum).max(maximum))
     .default(byDefault)
@@ -405,17 +405,19 @@ export const journalQuery = z.strictObject({
 
 const seqText = z
   .string()
-  .regex(/^\d{1,15}$/, 'a number of a record')
-  .transform(Number);
+  .regex(/^\d{1,16}$/, 'a number of a record')
+  .transform(Number)
+  .pipe(z.int().max(lastSeq));
+const seqNumber = { type: 'integer', minimum: 0, maximum: lastSeq } as const;
 export const eventsQuery = z.strictObject({
   after: seqText
     .optional()
-    .openapi({ type: 'integer', minimum: 0, description: 'the record to go on after; default: the newest, 0 for all' }),
+    .openapi({ ...seqNumber, description: 'the record to go on after; default: the newest, 0 for all' }),
 });
 export const eventsHeaders = z.object({
   'last-event-id': seqText
     .optional()
-    .openapi({ type: 'integer', minimum: 0, description: 'what a client heard last; it counts for more than `after`' }),
+    .openapi({ ...seqNumber, description: 'what a client heard last; it counts for more than `after`' }),
 });
 export const certificateParam = z.strictObject({
   name: z.string().regex(/^[0-9TZ.-]{10,40}-(forward|reverse)$/, 'the name of a certificate'),
