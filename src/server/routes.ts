@@ -179,7 +179,7 @@ export const differencesRoute = createRoute({
   method: 'get',
   path: '/api/v1/differences',
   summary:
-    'What the newest certificate says is not equal: tables, counts, columns and probable causes. Keys of rows, and SQL that shows them, for the role `operate` alone',
+    'What the newest certificate says is not equal: tables, counts, columns and probable causes. Keys of rows, and SQL that shows and repairs them, for the role `operate` alone',
   security: bearer,
   responses: {
     200: json(differencesSchema, 'Empty lists where all was equal, or nothing was compared yet'),
