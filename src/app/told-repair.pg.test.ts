@@ -222,7 +222,7 @@ test('what is shown repairs, in whatever session it is run: hostile names, and e
         pairs.map(({ key }) => key),
       );
     }),
-    { numRuns: 15 },
+    { numRuns: 8 },
   );
 });
 

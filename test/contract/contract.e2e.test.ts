@@ -6,12 +6,17 @@ import { waitFor } from '../../src/kernel/clock.ts';
 import { problemSchema } from '../../src/server/problems.ts';
 import * as routes from '../../src/server/routes.ts';
 import { commandsSchema, differencesSchema, journalPageSchema, migrationSchema } from '../../src/server/schemas.ts';
-import { checkContract } from '../../tools/servers/schemathesis.ts';
+import { checkContract, type ContractRun } from '../../tools/servers/schemathesis.ts';
 import { serving } from '../support/serving.ts';
 import { tealPlace } from '../support/teal-place.ts';
 
 const schema = `create table customer (id int generated always as identity primary key, name text not null);
   insert into customer (name) select 'name ' || n from generate_series(1, 1000) n`;
+
+/** As a stray session with the right to would. */
+const spoil = `set session_replication_role = replica;
+  select pg_replication_origin_create('spoiler'); select pg_replication_origin_session_setup('spoiler');
+  update customer set name = name || ' ' where id <= 20`;
 
 /** `make contract` asks for longer; in `make test` each role has a few requests of each route. */
 const seconds = process.env['TEAL_CONTRACT_SECONDS'];
@@ -21,6 +26,19 @@ const roles = ['view', 'operate', 'approve', 'cut'] as const;
 /** Streams never end, and who has no token is soon answered with 429: both have a test of their own below. */
 const notHere = { excludePaths: ['/api/v1/events'], excludeChecks: ['ignored_auth', 'missing_required_header'] };
 
+/** What is read is the same for every role but `operate`; what is done is not. */
+function ofRole(role: (typeof roles)[number]): Pick<ContractRun, 'examples' | 'method' | 'hooks'> {
+  switch (role) {
+    case 'view':
+    case 'operate':
+      return { examples: 4 };
+    case 'approve':
+      return { examples: 10, method: 'POST' };
+    case 'cut':
+      return { examples: 10, method: 'POST', hooks: join(import.meta.dirname, 'only_dry_runs.py') };
+  }
+}
+
 test.skipIf(process.env['TEAL_SCHEMATHESIS'] === '')(
   'whatever the document allows, and what it does not, is answered as it says by a migration that runs, to every role',
   async () => {
@@ -28,7 +46,7 @@ test.skipIf(process.env['TEAL_SCHEMATHESIS'] === '')(
     const up = await place.teal('up');
     expect(up.code, up.err).toBe(4);
     // So that there is something to tell of differences and their causes.
-    await place.query('green', `update customer set name = name || ' ' where id <= 20`);
+    await place.query('green', spoil);
     expect((await place.teal('verify')).code).toBe(3);
     const made = new Map<string, string>();
     for (const role of roles) made.set(role, (await place.teal('serve', '--new-token', role, role)).out.trim());
@@ -45,14 +63,13 @@ test.skipIf(process.env['TEAL_SCHEMATHESIS'] === '')(
         url: api.url,
         token: tokenOf(role),
         seed: seed + index,
-        examples: 4,
+        ...ofRole(role),
         folder: place.folder,
-        ...(role === 'cut' ? { hooks: join(import.meta.dirname, 'only_dry_runs.py') } : {}),
         ...(seconds === undefined ? {} : { seconds: Math.ceil(Number(seconds) / roles.length) }),
         ...notHere,
       });
       // A run that has asked nothing has no failures either.
-      expect(Number(/(\d+) generated/.exec(said)?.[1]), said).toBeGreaterThan(100);
+      expect(Number(/(\d+) generated/.exec(said)?.[1]), said).toBeGreaterThan(50);
     }
 
     // What an operator's token has started ends, and nothing else has happened.

@@ -27,6 +27,8 @@ export interface ContractRun {
   readonly seed: number;
   /** Requests of each route in each phase beside those that cover the document. */
   readonly examples: number;
+  /** Asks by this method alone; absent: by all. */
+  readonly method?: string;
   /** Fuzzes until it is spent; absent: `examples` once. */
   readonly seconds?: number;
   readonly excludePaths: readonly string[];
@@ -41,7 +43,7 @@ const always = ['--no-shrink', '--continue-on-failure', '--request-timeout', '60
 /** What it says of a run without failures. TEAL-TOOLS-005 with every failure, the request that shows it and the seed otherwise. */
 export async function checkContract(run: ContractRun): Promise<string> {
   const installed = await installSchemathesis();
-  const { url, token, seed, examples, seconds, hooks } = run;
+  const { url, token, seed, examples, method, seconds, hooks } = run;
   const amount = ['--phases', 'coverage,fuzzing,stateful', '--max-examples', String(examples), '--seed', String(seed)];
   const args = [
     '-m',
@@ -52,6 +54,7 @@ export async function checkContract(run: ContractRun): Promise<string> {
     `Authorization: Bearer ${token}`,
     ...amount,
     ...(seconds === undefined ? [] : ['--max-time', String(seconds)]),
+    ...(method === undefined ? [] : ['--include-method', method]),
     ...run.excludePaths.flatMap((path) => ['--exclude-path', path]),
     '--exclude-checks',
     run.excludeChecks.join(','),
