@@ -11,6 +11,7 @@ import { mysqlRepairer } from '../systems/mysql/digest/repair.ts';
 import { mysqlSide } from '../systems/mysql/digest/side.ts';
 import { readCatalog } from '../systems/mysql/inspect/catalog.ts';
 import { quoteIdent, quoteTable } from '../systems/mysql/quote.ts';
+import { familyPolicy } from '../systems/mysql/values/policy.ts';
 import { columnWriter } from '../systems/mysql/values/to-sql.ts';
 import { verifySamePosition } from '../verify/same-position.ts';
 import { translatedRepairer, translatedSide } from '../verify/translated-side.ts';
@@ -45,6 +46,13 @@ const of = <T extends MysqlParameter>(...values: readonly T[]): fc.Arbitrary<T> 
 const bytes = (minLength: number, maxLength: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ minLength, maxLength }).map((all) => Buffer.from(all));
 
+/** Numbers are short: MySQL reads some long doubles of a text as their neighbours, so that a text cannot bring them back (see below). */
+const json = fc
+  .jsonValue({ maxDepth: 2 })
+  .map((value) =>
+    JSON.stringify(value, (_, part: unknown) => (typeof part === 'number' ? Math.trunc(part % 1e6) / 4 : part)),
+  );
+
 /** Type, and values as they are inserted. */
 const columns: readonly (readonly [type: string, values: fc.Arbitrary<MysqlParameter>])[] = [
   ['varchar(40) character set utf8mb4', anyText],
@@ -54,17 +62,17 @@ const columns: readonly (readonly [type: string, values: fc.Arbitrary<MysqlParam
   ['varbinary(9)', bytes(0, 9)],
   ['binary(3)', bytes(3, 3)],
   ['blob', bytes(0, 9)],
-  ['json', fc.jsonValue({ maxDepth: 2 }).map((value) => JSON.stringify(value))],
+  ['json', json],
   ['decimal(20,4)', of('-0.0001', '1234567890123456.7891', '0')],
   ['double', of('-0.1', '1.7976931348623157e308', '5e-324', '0')],
   ['float', of('0.1', '-3.4028234663852886e38', '16777216')],
-  ['bit(9)', of(0n, 511n, 257n)],
-  ['bit(1)', of(0n, 1n)],
+  ['bit(9)', of(Buffer.from([0]), Buffer.from([1, 255]), Buffer.from([1, 1]))],
+  ['bit(1)', of(Buffer.from([0]), Buffer.from([1]))],
   ["enum('it''s','a\\\\b','\"','é')", of("it's", 'a\\b', '"', 'é')],
   ["set('it''s','a\\\\b','é')", of('', "it's", "it's,é", 'a\\b')],
   ['datetime(6)', of('2026-02-03 04:05:06.000001', '1000-01-01 00:00:00', '9999-12-31 23:59:59.999999')],
   ['timestamp(6) null', of('2026-03-29 01:30:00.5', '1970-01-01 00:00:01', '2026-10-25 00:30:00')],
-  ['date', of('2026-02-03', '9999-12-31')],
+  ['date', of('2026-02-03', '9999-12-31', '0000-00-00', '2026-02-30')],
   ['time(3)', of('-838:59:59', '00:00:00.001', '25:00:00')],
   ['year', of('1901', '2155', '0000')],
   ['bigint unsigned', of(0n, 18446744073709551615n)],
@@ -124,7 +132,12 @@ describe.for(allSeries)('$series', ({ series, tested }) => {
 
   async function shown(): Promise<ComparedTable | undefined> {
     const sideOf = (side: Side): ReturnType<typeof mysqlSide> =>
-      mysqlSide({ side, url, readCatalog: async (connection) => readCatalog(connection, schemas[side]) });
+      mysqlSide({
+        side,
+        url,
+        readCatalog: async (connection) => readCatalog(connection, schemas[side]),
+        policy: familyPolicy,
+      });
     const byNames = { ofSide: inSchema(schemas.blue), ofOther: inSchema(schemas.green) };
     const { tables } = await verifySamePosition({
       migration: 'test',
@@ -153,7 +166,8 @@ describe.for(allSeries)('$series', ({ series, tested }) => {
       await person.query(
         `set sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,NO_ZERO_DATE'; set time_zone = '+05:45'; set names latin1`,
       );
-      await person.query(sql);
+      // A statement a line; the driver writes each in the character set that the session has by then.
+      for (const line of sql.split('\n')) await person.query(line);
     } finally {
       await person.end();
     }
@@ -199,6 +213,16 @@ describe.for(allSeries)('$series', ({ series, tested }) => {
         }),
         { numRuns: 8 },
       );
+    },
+  );
+
+  test.skipIf(!tested)(
+    'a row is known by a JSON number that its server reads otherwise than it prints it',
+    async () => {
+      const odd = ['-3.1830606044394554e-244', '[2.3032300296569373e-211]', '{"a": 6.178947045175437e-77}'];
+      const rowOf = (text: string, first: string): Row =>
+        columns.map(([, values], index) => (values === json ? text : index === 0 ? first : null));
+      await isRepaired(odd.map((text): readonly [Row, Row] => [rowOf(text, 'blue'), rowOf(text, 'green')]));
     },
   );
 });
