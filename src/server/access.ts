@@ -2,9 +2,18 @@ import type { HttpBindings } from '@hono/node-server';
 import type { MiddlewareHandler } from 'hono';
 import { FailureLimits, networkOf, type FailureRate } from '../kernel/failure-limits.ts';
 import { TealError } from '../kernel/errors.ts';
-import type { WantedCall } from './audit.ts';
 import { refusedOrigin } from './origin.ts';
 import type { Caller, Role, TokenFile } from './tokens.ts';
+
+/** What a caller wants to be done: set by a route as soon as it knows, before anything is judged. */
+export interface WantedCall {
+  /** Of a set that is small: what a client makes up is not in it. */
+  readonly call: string;
+  /** The roles that it takes, as text. */
+  readonly role: string;
+  /** That it was let in is written with what it does. */
+  readonly recorded: boolean;
+}
 
 export interface ApiEnvironment {
   Bindings: Partial<HttpBindings>;

@@ -11,8 +11,9 @@ import {
   strictHeaders,
   type ApiEnvironment,
   type KnownCallers,
+  type WantedCall,
 } from './access.ts';
-import { audited, type Audit, type WantedCall } from './audit.ts';
+import { audited, type Audit } from './audit.ts';
 import { jsonOnly, limitedBody } from './bodies.ts';
 import { consoleRoutes, type ConsoleFiles } from './console.ts';
 import type { EventStreams } from './event-streams.ts';

@@ -3,16 +3,6 @@ import { isTealError } from '../kernel/errors.ts';
 import type { ApiEnvironment } from './access.ts';
 import { describedPath } from './known-paths.ts';
 
-/** What a caller wants to be done: set by a route as soon as it knows, before anything is judged. */
-export interface WantedCall {
-  /** Of a set that is small: what a client makes up is not in it. */
-  readonly call: string;
-  /** The roles that it takes, as text. */
-  readonly role: string;
-  /** That it was let in is written with what it does. */
-  readonly recorded: boolean;
-}
-
 /** How a wanted call was answered. */
 export interface AnsweredCall {
   readonly by: string;
