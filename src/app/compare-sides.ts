@@ -57,7 +57,7 @@ export class SideComparison implements Comparison {
       flow: flowFrom(live),
       tables: this.#options.pair.storedTables,
       ...(values ? { keep: repairLimit } : {}),
-      values,
+      values: values ? true : 'shown',
     };
     const result = standsStill === false ? await this.#verifyMoving(live, options) : await verifySamePosition(options);
     if (result.certificate.result === 'equal') {

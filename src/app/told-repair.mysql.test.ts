@@ -148,6 +148,7 @@ describe.for(allSeries)('$series', ({ series, tested }) => {
       stopAt: async (position) => position,
       resume: async () => undefined,
       signal: new AbortController().signal,
+      values: 'shown',
     });
     const plain = mysqlRepairer({ url, columns: columnWriter, origin: 'teal_test' });
     const repairer = (side: Side): Repairer => (side === 'blue' ? plain : translatedRepairer(plain, byNames));

@@ -131,8 +131,8 @@ async function fill(database: TestDatabase, rows: readonly (readonly [number, st
 }
 
 /** What the page and the API show of a comparison. */
-async function shown(sides: TwoSides): Promise<readonly ComparedTable[]> {
-  const { tables } = await sides.verify({ values: false });
+async function shown(sides: TwoSides, values: true | 'shown' = 'shown'): Promise<readonly ComparedTable[]> {
+  const { tables } = await sides.verify({ values });
   const urls: Readonly<Record<Side, string>> = { blue: sides.blue.url, green: sides.green.url };
   const repairer = (side: Side): ReturnType<typeof postgresRepairer> =>
     postgresRepairer({ url: urls[side], origin: `teal_${sides.green.name}` });
@@ -232,6 +232,7 @@ test('where a row has changed since, nothing is done to it; rows that are long, 
     insert into t select n, 'v' from generate_series(1, 9) n`);
   await sides.green.query(`update t set v = 'w' where id = 1; update t set v = repeat('x', 10000) where id = 2`);
   const [found] = await shown(sides);
+  expect(await shown(sides, true)).toEqual([found]);
   expect(found?.repair).toMatchObject({ on: 'green', of: 2, rows: [{ key: { id: '1' }, columns: ['v', 'made'] }] });
   await sides.green.query(`update t set v = 'newer' where id = 1`);
   await runAsPerson(sides.green.url, found?.repair?.sql ?? '');

@@ -1,9 +1,9 @@
 import { isTealError } from '../kernel/errors.ts';
 import { otherSide, type Side } from '../model/catalog.ts';
 import type { Repairer } from '../ports/digester.ts';
-import type { RowDifference } from '../verify/differences.ts';
+import { isShown, type RowDifference } from '../verify/differences.ts';
 import type { TablePair } from '../verify/pair-tables.ts';
-import { hasValues, repairOfRows } from '../verify/repair.ts';
+import { repairOfRows } from '../verify/repair.ts';
 import { differentRow, type DifferentRow } from './different-row.ts';
 import type { ToldCause } from './told-causes.ts';
 
@@ -38,7 +38,7 @@ export function toldRepair(
 ): ToldRepair | undefined {
   const examples = new Set(causes.flatMap(({ examples: keys }) => keys.map((key) => JSON.stringify(key))));
   const live = otherSide(on);
-  const all = kept.filter(hasValues).map((row) => ({ row, told: differentRow(pair.live, row, live) }));
+  const all = kept.filter(isShown).map((row) => ({ row, told: differentRow(pair.live, row, live) }));
   const isExample = ({ told }: (typeof all)[number]): boolean => examples.has(JSON.stringify(told.key));
   const ordered = [...all.filter(isExample), ...all.filter((one) => !isExample(one))];
   const shown: typeof all = [];

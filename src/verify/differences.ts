@@ -39,8 +39,8 @@ export interface FindOptions {
   readonly filter: EntryFilter;
   /** Differences to describe row by row; the rest is only counted. */
   readonly keep: number;
-  /** Keep the values of all rows that are described, for a repair; otherwise of those that `shownLimits` have room for. */
-  readonly values: boolean;
+  /** Keep the values of whole rows: of all that are described, for a repair; `shown`: of those that `shownLimits` have room for. */
+  readonly values: boolean | 'shown';
 }
 
 /** A row that differs, by where to find it on each side. */
@@ -85,7 +85,7 @@ export async function findDifferences(
     if (room > 0) found.push(...pairUp(difference).slice(0, room));
   }
   const kept: RowDifference[] = [];
-  const keepValues = options.values ? () => true : shownOnly();
+  const keepValues = options.values === 'shown' ? shownOnly() : () => options.values === true;
   for (let start = 0; start < found.length; start += rowsAtOnce) {
     kept.push(...(await describe(pair, live, other, found.slice(start, start + rowsAtOnce), keepValues)));
   }
@@ -128,8 +128,17 @@ async function describe(
 
 type KeepValues = (live: TextValues | undefined, other: TextValues | undefined) => boolean;
 
+function lengthOf(row: TextValues = []): number {
+  return row.reduce((sum, value) => sum + (value?.length ?? 0), 0);
+}
+
+/** Whether its values were kept, and are short enough for people to look at. */
+export function isShown(row: RowDifference): boolean {
+  const [live, other] = row.kind === 'different' ? [row.live, row.other] : [row.values, []];
+  return live !== undefined && other !== undefined && lengthOf(live) + lengthOf(other) <= shownLimits.row;
+}
+
 function shownOnly(): KeepValues {
-  const lengthOf = (row: TextValues = []): number => row.reduce((sum, value) => sum + (value?.length ?? 0), 0);
   let room = shownLimits.table;
   return (live, other) => {
     const length = lengthOf(live) + lengthOf(other);

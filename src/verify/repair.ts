@@ -40,11 +40,6 @@ export function repairOfRows(
   return changes.length === 0 ? [] : [{ table, changes: inOrder(changes) }];
 }
 
-/** Whether its values were kept. */
-export function hasValues(row: RowDifference): boolean {
-  return row.kind === 'missing' ? row.values !== undefined : row.live !== undefined && row.other !== undefined;
-}
-
 function changesOf(table: DigestTable, difference: RowDifference, splitUpdates: boolean): readonly RowRepair[] {
   const kept = (values: TextValues | undefined): TextValues => must(values, 'the values of a row that differs');
   if (difference.kind === 'missing') {
