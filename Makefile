@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz mutants endure matrix many-tables bench generate format console build demo demo-canary demo-mysql demo-kafka clean
+.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz contract mutants endure matrix many-tables bench generate format console build demo demo-canary demo-mysql demo-kafka clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ test-e2e: setup console ## whole migrations
 
 fuzz: setup ## throw malformed input at every parser (MINUTES=5)
 	node test/fuzz/main.ts $(MINUTES)
+
+contract: setup ## ask the API of a migration that runs whatever its document allows and what it does not (MINUTES=5)
+	TEAL_CONTRACT_SECONDS=$$(( 60 * $(MINUTES) )) vitest run --project e2e test/contract/contract.e2e.test.ts
 
 check: setup ## clients' histories of whole migrations, judged (SEEDS=10 FROM=1 SYSTEMS='mysql-8.0>postgres-18')
 	node test/checker/run/main.ts

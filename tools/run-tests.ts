@@ -12,6 +12,7 @@ import { initialisedMysql } from './servers/mysql-instance.ts';
 import { asPostgresMajor, installPostgres } from './servers/install-postgres.ts';
 import { installPrometheus, promtoolBeside } from './servers/prometheus.ts';
 import { pgTools } from './servers/pg-tools.ts';
+import { installSchemathesis } from './servers/schemathesis.ts';
 import { failures, summarise, summaryLine, type Summary, type VitestReport } from './test-summary.ts';
 
 /** A run that takes longer than this is ended, and has failed: its last lines name what was running (`test-clock.ts`). */
@@ -40,6 +41,7 @@ async function installServers(): Promise<void> {
   await installKafkaIfPossible();
   await installConnectIfPossible();
   await installPromtoolIfPossible();
+  await installSchemathesisIfPossible();
   // Where there is none it says so, and the console's test is skipped.
   await whyNoChromium();
 }
@@ -77,6 +79,19 @@ async function installPromtoolIfPossible(): Promise<void> {
     process.env['TEAL_PROMTOOL'] = promtoolBeside(await installPrometheus());
   } catch (error) {
     process.stderr.write(`SKIPPED: the checks of promtool, which cannot be had here: ${describeError(error)}\n`);
+  }
+}
+
+/** It is written in Python: without one, or its pip, the API is not asked by its document. */
+async function installSchemathesisIfPossible(): Promise<void> {
+  if (process.env['TEAL_SCHEMATHESIS'] === '') return;
+  try {
+    await installSchemathesis();
+  } catch (error) {
+    process.stderr.write(
+      `SKIPPED: the contract tests of the API, as Schemathesis cannot be had here: ${describeError(error)}\n`,
+    );
+    process.env['TEAL_SCHEMATHESIS'] = '';
   }
 }
 

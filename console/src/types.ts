@@ -37,3 +37,6 @@ export interface JournalRecord {
 
 /** A probable reason of differences; with examples and SQL for the role `operate` alone. */
 export type Cause = NonNullable<DifferencesAnswer['tables'][number]['causes']>[number];
+
+/** SQL that makes some rows of a table equal; for the role `operate` alone. */
+export type Repair = NonNullable<DifferencesAnswer['tables'][number]['repair']>;

@@ -8,7 +8,7 @@ import { errorRegistry } from '../kernel/codes/registry.ts';
 import { isErrorCode, TealError } from '../kernel/errors.ts';
 import { canonicalJson, type Json } from '../journal/canonical.ts';
 import { openJournalReader } from '../journal/journal.ts';
-import { hasWriter } from '../journal/lock.ts';
+import { hasWriter, noting } from '../journal/lock.ts';
 import { liveSide, type MigrationState } from '../journal/state.ts';
 import type { Commands } from '../server/served.ts';
 import {
@@ -104,7 +104,7 @@ function again(before: KeptCommand | undefined, request: CommandRequest): Comman
 /** TEAL-JOURNAL-003 while another command runs, -008 where there is nothing yet that could be verified, cut or rolled back. */
 async function record(loaded: LoadedSpec, { id, command, by }: KeptRequest, signal: AbortSignal): Promise<void> {
   if (command !== 'up') openJournalReader(loaded.stateDir)[Symbol.dispose]();
-  using journal = await openJournalInTurn({ loaded, command, signal });
+  using journal = await openJournalInTurn({ loaded, command, signal, what: noting });
   journal.append({ type: 'callAccepted', by, role: commandRoles[command].join(','), call: `${command} ${id}` });
 }
 

@@ -269,16 +269,23 @@ describe('what is told', () => {
       rows: [],
       truncated: false,
     } as const;
-    keepDifferences(stateDir, name, [{ table: 'public.booked', ...compared, causes: [{ ...told, ...rows }] }]);
+    const repair = {
+      on: 'green',
+      rows: [{ key: { id: '4711' }, what: 'different', columns: ['at'] }],
+      of: 10,
+      sql: 'update 4711',
+    } as const;
+    keepDifferences(stateDir, name, [{ table: 'public.booked', ...compared, causes: [{ ...told, ...rows }], repair }]);
     expect(statSync(join(stateDir, 'differences', `${name}.json`)).mode & 0o777).toBe(0o600);
     const [ada, bob] = [token('ada', 'view'), token('bob', 'operate')];
     await using api = await served();
-    const causesFor = async (who: string): Promise<unknown> => {
+    const toldTo = async (who: string): Promise<unknown> => {
       const { json } = await askApi(api.url, { path: '/api/v1/differences', token: who });
-      return differencesSchema.parse(json).tables[0]?.causes;
+      return differencesSchema.parse(json).tables[0];
     };
-    expect(await causesFor(ada)).toEqual([told]);
-    expect(await causesFor(bob)).toEqual([{ ...told, ...rows }]);
+    const counts = { table: 'public.booked', outcome: 'differs' };
+    expect(await toldTo(ada)).toEqual({ ...counts, causes: [told] });
+    expect(await toldTo(bob)).toEqual({ ...counts, causes: [{ ...told, ...rows }], repair });
   });
 
   test('what failed inside is in the log under its number, and the answer has neither detail nor secret', async () => {

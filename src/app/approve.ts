@@ -1,5 +1,6 @@
 import { TealError } from '../kernel/errors.ts';
 import { openJournalReader } from '../journal/journal.ts';
+import { noting } from '../journal/lock.ts';
 import { liveSide, type MigrationState } from '../journal/state.ts';
 import { gateId } from './gates-of.ts';
 import type { LoadedSpec } from './load-spec.ts';
@@ -47,7 +48,7 @@ export async function approve(
     const found = given(loaded, reader.refresh(), gate);
     if (found.given !== undefined) return { approval: found, added: false };
   }
-  using journal = await openJournalInTurn({ loaded, command: 'approve', signal });
+  using journal = await openJournalInTurn({ loaded, command: 'approve', signal, what: noting });
   const found = given(loaded, journal.state, gate);
   if (found.given !== undefined) return { approval: found, added: false };
   journal.append(

@@ -57,14 +57,14 @@ export class SideComparison implements Comparison {
       flow: flowFrom(live),
       tables: this.#options.pair.storedTables,
       ...(values ? { keep: repairLimit } : {}),
-      values,
+      values: values ? true : 'shown',
     };
     const result = standsStill === false ? await this.#verifyMoving(live, options) : await verifySamePosition(options);
     if (result.certificate.result === 'equal') {
       if (strays !== undefined) this.#settle(other, strays);
       if (adopted > this.settled(live)) this.#settle(live, adopted);
     }
-    return this.#told(live, result);
+    return await this.#told(live, result);
   }
 
   async #verifyMoving(live: Side, options: VerifyOptions): Promise<VerifyResult> {
@@ -161,10 +161,21 @@ export class SideComparison implements Comparison {
     };
   }
 
-  #told(live: Side, result: VerifyResult): Verification {
+  /** By table; of none where nothing differs. */
+  async #uniqueKeys(side: Side, { tables }: VerifyResult): Promise<ReadonlyMap<string, number>> {
+    if (tables.every(({ outcome }) => outcome !== 'differs')) return new Map();
+    const catalog = await this.#options.pair.access[side].describe();
+    return new Map(catalog.tables.map((table) => [tableKey(table), table.uniqueKeys.length] as const));
+  }
+
+  async #told(live: Side, result: VerifyResult): Promise<Verification> {
     const { certificate } = result;
     const { name, file } = keepCertificate(this.#options.loaded.stateDir, certificate);
-    const compared = comparedTables(result.tables, live, (side) => this.#options.pair.repairer(side));
+    const uniqueKeys = await this.#uniqueKeys(otherSide(live), result);
+    const compared = comparedTables(result.tables, live, {
+      repairer: (side) => this.#options.pair.repairer(side),
+      uniqueKeys: (table) => uniqueKeys.get(table) ?? 0,
+    });
     keepDifferences(this.#options.loaded.stateDir, name, compared);
     const equal = certificate.result === 'equal';
     const rows = certificate.tables.reduce((sum, table) => sum + BigInt(table.rows?.[live] ?? 0), 0n);

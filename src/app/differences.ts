@@ -1,17 +1,9 @@
 import { otherSide, tableKey, type Side } from '../model/catalog.ts';
-import type { DigestTable, Repairer } from '../ports/digester.ts';
-import type { RowDifference } from '../verify/differences.ts';
+import type { Repairer } from '../ports/digester.ts';
 import type { TableOutcome } from '../verify/outcome.ts';
-import { keyRecord, type KeyRecord } from './key-record.ts';
+import { differentRow, type DifferentRow } from './different-row.ts';
 import { toldCauses, type ToldCause } from './told-causes.ts';
-
-/** One row that is not the same on both sides. The key holds values: for whoever asks at a terminal, never for a log or the journal. */
-export interface DifferentRow {
-  readonly key: KeyRecord;
-  readonly what: 'missing on blue' | 'missing on green' | 'different';
-  /** Those that differ; empty for a row that is missing. */
-  readonly columns: readonly string[];
-}
+import { toldRepair, type ToldRepair } from './told-repair.ts';
 
 /** What the comparison of one table came to, by the names of the sides. */
 export interface ComparedTable {
@@ -26,17 +18,24 @@ export interface ComparedTable {
   readonly truncated: boolean;
   /** Why they differ, probably: the surest and widest first. */
   readonly causes: readonly ToldCause[];
+  /** What would make some of them equal; absent where nothing can, or no row is short enough to be shown. */
+  readonly repair?: ToldRepair;
 }
 
-/** How each side writes statements. */
-type Shows = (side: Side) => Pick<Repairer, 'show'>;
+/** What is asked of the sides beside the outcomes. */
+export interface Sides {
+  /** How each writes statements. */
+  readonly repairer: (side: Side) => Pick<Repairer, 'show' | 'render'>;
+  /** How many unique keys a table has on the side that is not live. */
+  readonly uniqueKeys: (table: string) => number;
+}
 
 /** Pure: outcomes told by `live` and `other`, told by blue and green. */
-export function comparedTables(outcomes: readonly TableOutcome[], live: Side, shows: Shows): readonly ComparedTable[] {
-  return outcomes.map((outcome) => comparedTable(outcome, live, shows));
+export function comparedTables(outcomes: readonly TableOutcome[], live: Side, sides: Sides): readonly ComparedTable[] {
+  return outcomes.map((outcome) => comparedTable(outcome, live, sides));
 }
 
-function comparedTable(outcome: TableOutcome, live: Side, shows: Shows): ComparedTable {
+function comparedTable(outcome: TableOutcome, live: Side, sides: Sides): ComparedTable {
   const table = tableKey(outcome.name);
   const none = { missing: { blue: 0, green: 0 }, different: 0, rows: [], truncated: false, causes: [] };
   if (outcome.outcome === 'equal') return { table, outcome: 'equal', ...none };
@@ -46,12 +45,14 @@ function comparedTable(outcome: TableOutcome, live: Side, shows: Shows): Compare
     live === 'blue' ? { blue: missingOnLive, green: missingOnOther } : { blue: missingOnOther, green: missingOnLive };
   const pair = outcome.pair;
   const rows = pair === undefined ? [] : kept.map((row) => differentRow(pair.live, row, live));
-  const causes = toldCauses(outcome, live, shows);
-  return { table, outcome: 'differs', missing, different, rows, truncated, causes };
-}
-
-function differentRow(table: DigestTable, row: RowDifference, live: Side): DifferentRow {
-  const key = keyRecord(table, row.key);
-  if (row.kind === 'different') return { key, what: 'different', columns: row.columns };
-  return { key, what: `missing on ${row.on === 'live' ? live : otherSide(live)}`, columns: [] };
+  const causes = toldCauses(outcome, live, sides.repairer);
+  const told = { table, outcome: 'differs', missing, different, rows, truncated, causes } as const;
+  if (pair === undefined) return told;
+  const on = otherSide(live);
+  const uniqueKeys = sides.uniqueKeys(table);
+  const repair = toldRepair(
+    { pair, kept, causes, on, uniqueKeys, of: missingOnLive + missingOnOther + different },
+    sides.repairer(on),
+  );
+  return repair === undefined ? told : { ...told, repair };
 }

@@ -5,6 +5,7 @@ import { openCertificate, type Certificate, type CertificateTable } from '../ver
 import { certificatesFolder } from './keep-certificate.ts';
 import type { KeptDifferences } from './keep-differences.ts';
 import type { ToldCause } from './told-causes.ts';
+import type { ToldRepair } from './told-repair.ts';
 import { absent } from './wanted.ts';
 
 /** Newest first, by name: it begins with the time. Empty where none was kept. */
@@ -32,20 +33,24 @@ export interface TableDifference {
   readonly different?: number;
   readonly columns?: Readonly<Record<string, number>>;
   readonly causes?: readonly (Omit<ToldCause, 'examples' | 'sql'> & Partial<ToldCause>)[];
+  readonly repair?: ToldRepair;
 }
 
-/** `withRows`: causes with the keys and the statements that show them. */
+/** `withRows`: causes with the keys and the statements that show them, and what would make some rows equal. */
 export function tableDifferences(
   { tables }: Certificate,
   kept: KeptDifferences | undefined,
   withRows: boolean,
 ): readonly TableDifference[] {
-  const causes = new Map(kept?.tables.map((each) => [each.table, each.causes] as const));
+  const told = new Map(kept?.tables.map((each) => [each.table, each] as const));
   return tables.flatMap((table) =>
     differenceOf(table).map((difference): TableDifference => {
-      const found = causes.get(difference.table);
+      const found = told.get(difference.table);
       if (found === undefined) return difference;
-      return { ...difference, causes: withRows ? found : found.map(withoutRows) };
+      const { causes, repair } = found;
+      const rows = withRows && repair !== undefined ? { repair } : {};
+      if (causes.length === 0) return { ...difference, ...rows };
+      return { ...difference, causes: withRows ? causes : causes.map(withoutRows), ...rows };
     }),
   );
 }

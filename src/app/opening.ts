@@ -6,7 +6,7 @@ import { tealVersion } from '../kernel/version.ts';
 import { sha256 } from '../journal/canonical.ts';
 import type { EventOf } from '../journal/events.ts';
 import { openJournal, type Journal } from '../journal/journal.ts';
-import { recovering } from '../journal/lock.ts';
+import { noting, recovering } from '../journal/lock.ts';
 import type { MigrationState } from '../journal/state.ts';
 import { printableSpec, type Spec } from '../spec/spec.ts';
 import { blockersOf, type Assessment } from '../stages/assess/assess.ts';
@@ -20,6 +20,8 @@ export interface Opening {
   readonly loaded: LoadedSpec;
   readonly command: string;
   readonly signal: AbortSignal;
+  /** See `Holder.what`. */
+  readonly what?: string;
 }
 
 /** The command of the process that the supervisor starts when a cut has lost its controller. */
@@ -29,11 +31,11 @@ export const recoverCommand = 'recover';
 const recoveryPatienceMs = 30_000;
 
 /**
- * The journal's one writer. A command waits for the end of a recovery, which nobody has asked for, and for a holder to say who it is: one that has just come has the lock before its name stands in the
+ * The journal's one writer. A command waits for the end of a recovery, which nobody has asked for, of a note of the API, and for a holder to say who it is: one that has just come has the lock before its name stands in the
  * folder. Any other holder is an error at once (TEAL-JOURNAL-003).
  */
 export async function openJournalInTurn(
-  { loaded: { stateDir }, command, signal }: Opening,
+  { loaded: { stateDir }, command, signal, what }: Opening,
   patienceMs = recoveryPatienceMs,
 ): Promise<Journal> {
   if (command === recoverCommand) return openJournal(stateDir, recovering);
@@ -42,10 +44,10 @@ export async function openJournalInTurn(
   try {
     return await waitFor(waiting, () => {
       try {
-        return openJournal(stateDir);
+        return openJournal(stateDir, what);
       } catch (error) {
         if (!isTealError(error, 'TEAL-JOURNAL-003')) throw error;
-        if (error.facts['pid'] !== undefined && error.facts['what'] !== recovering) throw error;
+        if (error.facts['pid'] !== undefined && !isBrief(error.facts['what'])) throw error;
         refused = error;
         return undefined;
       }
@@ -54,6 +56,11 @@ export async function openJournalInTurn(
     if (refused !== undefined && isTealError(error, 'TEAL-KERNEL-002')) throw refused;
     throw error;
   }
+}
+
+/** It ends by itself, soon, and nobody has to decide about it. */
+function isBrief(what: unknown): boolean {
+  return what === recovering || what === noting;
 }
 
 /** PostgreSQL's client programs on this machine, of majors that fit both sides. TEAL-SYSTEMS-200. */

@@ -8,6 +8,7 @@ import type { MigrationsAnswer } from '../server/page-schemas.ts';
 import { problemOf } from '../server/problems.ts';
 import { RateHistory } from '../server/rate-history.ts';
 import type { Migrations, ServedMigration } from '../server/served.ts';
+import { NotesOfCalls } from './call-notes.ts';
 import { loadSpec, type LoadedSpec } from './load-spec.ts';
 import { sharedAnswer } from './shared-answer.ts';
 import { watchedBy } from './watch-api.ts';
@@ -143,9 +144,14 @@ export class ServedMigrations implements Migrations, AsyncDisposable {
     const which = this.areSeveral ? { migration: name } : {};
     const onError = (error: unknown): void => log('no rates', { ...which, code: problemOf(error).code });
     const history = new RateHistory({ rates, onError });
-    const kept = history.keep(signal);
-    this.#stack.defer(async () => kept);
-    return { watched, journal, events, rateHistory: () => history.answer() };
+    const calls = new NotesOfCalls({
+      loaded,
+      state: () => journal.state(),
+      log: (event, facts) => log(event, { ...which, ...facts }),
+    });
+    const kept = Promise.all([history.keep(signal), calls.keep(signal)]);
+    this.#stack.defer(async () => void (await kept));
+    return { watched, journal, events, rateHistory: () => history.answer(), calls };
   }
 }
 

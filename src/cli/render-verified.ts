@@ -1,4 +1,5 @@
-import type { ComparedTable, DifferentRow } from '../app/differences.ts';
+import type { DifferentRow } from '../app/different-row.ts';
+import type { ComparedTable } from '../app/differences.ts';
 import type { Verification } from '../app/comparison.ts';
 import type { ToldCause } from '../app/told-causes.ts';
 import { wordsOf } from '../kernel/vocabulary.ts';

@@ -119,6 +119,20 @@ const finalised = z.strictObject({ type: z.literal('finalised'), by: name, live:
 const aborted = z.strictObject({ type: z.literal('aborted'), by: name, reason: text, left: z.array(name) });
 /** A call of the API that changes something was let in: who asked for what, by which right. What came of it follows. The fold does not look at it. */
 const callAccepted = z.strictObject({ type: z.literal('callAccepted'), by: name, role: name, call: text });
+/**
+ * A call of the API that stands in no other record: one that would have changed something and was refused (`answer` is the code), or one to stop a command (`accepted`). It may be written later than
+ * `atIso`, for a command has the journal while it runs. `times`: how often the same was asked for and answered since the last record of it. The fold does not look at it.
+ */
+export const callAnswered = z.strictObject({
+  type: z.literal('callAnswered'),
+  by: name,
+  /** Those that the call takes. */
+  role: name,
+  call: text,
+  answer: name,
+  atIso: z.iso.datetime(),
+  times: z.int().min(1),
+});
 /** For a reader of the audit trail; the fold does not look at it. */
 const note = z.strictObject({ type: z.literal('note'), text, facts: facts.optional() });
 
@@ -145,6 +159,7 @@ export const journalEvent = z.discriminatedUnion('type', [
   finalised,
   aborted,
   callAccepted,
+  callAnswered,
   note,
 ]);
 

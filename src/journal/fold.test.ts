@@ -64,6 +64,7 @@ const mayHappenIn: Readonly<Record<JournalEvent['type'], readonly Life['phase'][
   finalised: ['green', 'back'],
   aborted: ['blue', 'back'],
   callAccepted: ['new', 'blue', 'cutting', 'crossing', 'green', 'back', 'finalised', 'aborted'],
+  callAnswered: ['new', 'blue', 'cutting', 'crossing', 'green', 'back', 'finalised', 'aborted'],
   note: ['new', 'blue', 'cutting', 'crossing', 'green', 'back', 'finalised', 'aborted'],
 };
 
@@ -112,6 +113,8 @@ function fitting(type: JournalEvent['type'], state: MigrationState): JournalEven
       return { type, by: 'x', reason: 'y', left: [] };
     case 'callAccepted':
       return { type, by: 'x', role: 'approve', call: 'c' };
+    case 'callAnswered':
+      return { type, by: 'x', role: 'cut', call: 'c', answer: 'accepted', atIso: '2026-01-01T00:00:00.000Z', times: 1 };
     case 'note':
       return { type, text: 'n' };
   }

@@ -57,7 +57,7 @@ export function advance(state: MigrationState, record: Recorded): MigrationState
 function assertMayFollow(state: MigrationState, { seq, event }: Recorded): void {
   if (seq <= state.seq) refuse(state, event, `record ${seq} comes after record ${state.seq}`);
   const { phase } = state.life;
-  if (event.type === 'note' || event.type === 'callAccepted') return;
+  if (event.type === 'note' || event.type === 'callAccepted' || event.type === 'callAnswered') return;
   if (phase === 'finalised') refuse(state, event, 'the migration is finalised');
   if (event.type === 'runStarted') return;
   if (phase === 'new' || phase === 'aborted') refuse(state, event, 'no run has started');
@@ -110,6 +110,7 @@ function transition(state: MigrationState, event: JournalEvent, at: string): Mig
     case 'aborted':
       return abort(state, event);
     case 'callAccepted':
+    case 'callAnswered':
     case 'note':
       return state;
     default:

@@ -17,6 +17,9 @@ export interface Holder {
 /** Ends a cut whose controller died, and nothing else. */
 export const recovering = 'recovery';
 
+/** Writes down what the API was asked for, and goes: whoever comes meanwhile waits for the moment. */
+export const noting = 'a note of what the API was asked for';
+
 export interface WriterLock extends Disposable {
   readonly holder: Holder;
 }

@@ -1,21 +1,24 @@
 import { OpenAPIHono, type Hook, type RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { tealVersion } from '../kernel/version.ts';
 import { knownCaller, requireOneOf, requireRole, sameOrigin, strictHeaders, type KnownCallers } from './access.ts';
+import { audited } from './audit.ts';
+import { jsonOnly, limitedBody } from './bodies.ts';
 import { consoleRoutes, type ConsoleFiles } from './console.ts';
-import type { ApiEnvironment } from './environment.ts';
+import type { ApiEnvironment, WantedCall } from './environment.ts';
 import type { JournalFeed } from './journal-feed.ts';
+import { methodsOf } from './known-paths.ts';
 import { describedRoutes, ofOne } from './named-routes.ts';
 import type { CallerAnswer } from './page-schemas.ts';
 import { problemOf, RequestMistakes } from './problems.ts';
 import * as routes from './routes.ts';
-import { commandRoles, ratesSchema } from './schemas.ts';
+import { commandRoles, ratesSchema, type CommandRequest } from './schemas.ts';
 import type { Migrations, ServedMigration } from './served.ts';
 import { beginRoute, callbackRoute, type SignIn } from './sign-in/sign-in.ts';
+import type { Role } from './tokens.ts';
 
 export interface ApiOptions extends KnownCallers {
   readonly migrations: Migrations;
@@ -28,7 +31,6 @@ export interface ApiOptions extends KnownCallers {
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
-const bodyLimitBytes = 16 << 10;
 /** The version of the schemas, not of Teal. */
 const apiVersion = '1.0.0';
 
@@ -43,15 +45,20 @@ export function buildApi(options: ApiOptions): OpenAPIHono<ApiEnvironment> {
   openRoutes(app, signIn);
   if (signIn !== undefined) beginRoute(app, { ...options, signIn });
   app.use(knownCaller(options));
-  app.use(bodyLimit({ maxSize: bodyLimitBytes, onError: tooLarge }));
+  app.use(audited(options.log));
+  app.use(limitedBody);
   callerRoutes(app, options);
   for (const placed of [asItIs, ofOne]) {
+    for (const route of [routes.approveRoute, routes.startRoute])
+      app.post(placed(route).path.replaceAll(/\{(\w+)\}/g, ':$1'), jsonOnly);
     readingRoutes(app, options, placed);
     approvalRoutes(app, options, placed);
     commandRoutes(app, options, placed);
   }
-  app.notFound(() => {
-    throw new TealError('TEAL-SERVER-009', 'no such path');
+  app.notFound((context) => {
+    const methods = methodsOf(context.req.path);
+    if (methods === undefined) throw new TealError('TEAL-SERVER-009', 'no such path');
+    throw new TealError('TEAL-SERVER-050', 'no such method of this path');
   });
   app.onError((error, context) => {
     const problem = problemOf(plain(error));
@@ -62,6 +69,7 @@ export function buildApi(options: ApiOptions): OpenAPIHono<ApiEnvironment> {
       'Content-Type': 'application/problem+json',
       ...(status === 401 ? { 'WWW-Authenticate': 'Bearer realm="teal"' } : {}),
       ...(status === 429 ? { 'Retry-After': '2' } : {}),
+      ...(status === 405 ? { Allow: methodsOf(context.req.path)?.join(', ') ?? '' } : {}),
     });
   });
   return app;
@@ -189,9 +197,17 @@ function approvalRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, p
   const served = servedBy(options);
   app.openapi(placed(routes.approveRoute), async (context) => {
     const { caller } = context.var;
+    const request = context.req.valid('json');
+    const { watched, calls } = served(context);
+    const asked = (await watched.approvals()).some(({ gate }) => gate === request.gate);
+    context.set('wanted', {
+      call: asked ? `approve ${request.gate}` : 'approve',
+      role: 'approve',
+      recorded: true,
+      calls,
+    });
     requireRole(caller, 'approve');
-    const { watched } = served(context);
-    const { approval, added } = await watched.approve(context.req.valid('json'), caller);
+    const { approval, added } = await watched.approve(request, caller);
     toldOf(options, watched.name)('approved', { by: caller.name, gate: approval.gate, added });
     return added ? context.json(approval, 201) : context.json(approval, 200);
   });
@@ -210,8 +226,10 @@ function commandRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, pl
   app.openapi(placed(routes.startRoute), async (context) => {
     const { caller } = context.var;
     const request = context.req.valid('json');
+    const { watched, calls } = served(context);
+    context.set('wanted', { ...wantedStart(request), calls });
     for (const role of commandRoles[request.command]) requireRole(caller, role);
-    const { name, commands } = served(context).watched;
+    const { name, commands } = watched;
     if (request.dryRun) return context.json(await commands.dryRun(request), 200);
     const { command, started } = await commands.start(request, context.req.valid('header')['idempotency-key'], caller);
     if (!started) return context.json(command, 200);
@@ -222,14 +240,22 @@ function commandRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, pl
   app.openapi(placed(routes.stopRoute), async (context) => {
     const { caller } = context.var;
     const { id } = context.req.valid('param');
-    const { name, commands } = served(context).watched;
+    const { watched, calls } = served(context);
+    const { name, commands } = watched;
     const known = await commands.read(id);
-    requireOneOf(caller, known === undefined ? ['operate'] : ['operate', ...commandRoles[known.command]]);
+    const able: readonly Role[] = known === undefined ? ['operate'] : ['operate', ...commandRoles[known.command]];
+    const call = known === undefined ? 'stop' : `stop ${known.command} ${id}`;
+    context.set('wanted', { call, role: able.join(' or '), recorded: false, calls });
+    requireOneOf(caller, able);
     if (known === undefined) throw new TealError('TEAL-SERVER-009', 'no such command');
     const command = await commands.stop(id);
     toldOf(options, name)('stopped', { by: caller.name, command: command.command, id });
     return context.json(command, 202);
   });
+}
+
+function wantedStart({ command, dryRun }: CommandRequest): Omit<WantedCall, 'calls'> {
+  return { call: dryRun ? `dry run of ${command}` : command, role: commandRoles[command].join(','), recorded: true };
 }
 
 function newest(journal: JournalFeed): number {
@@ -250,10 +276,6 @@ const tellMistakes: Hook<unknown, ApiEnvironment, string, unknown> = (result) =>
     })),
   );
 };
-
-function tooLarge(): never {
-  throw new TealError('TEAL-SERVER-011', `more than ${bodyLimitBytes} bytes`);
-}
 
 /** What the framework says of a body that is no JSON is of the request too. */
 function plain(error: unknown): unknown {

@@ -1,7 +1,20 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { FailureRate } from '../kernel/failure-limits.ts';
+import type { CallNotes } from './audit.ts';
 import type { Session } from './sign-in/sessions.ts';
 import type { Caller } from './tokens.ts';
+
+/** What a caller wants to be done: set by a route as soon as it knows, before anything is judged. */
+export interface WantedCall {
+  /** Of a set that is small: what a client makes up is not in it. */
+  readonly call: string;
+  /** The roles that it takes, as text. */
+  readonly role: string;
+  /** That it was let in is written with what it does. */
+  readonly recorded: boolean;
+  /** Of the migration that it is asked of. */
+  readonly calls: CallNotes;
+}
 
 /** What is known of a request while it passes. */
 export interface ApiEnvironment {
@@ -12,6 +25,8 @@ export interface ApiEnvironment {
     session: Session | undefined;
     /** Whether the caller would still be let in: for what goes on for long. */
     isLetIn: () => boolean;
+    /** Of a call that is to change something, once it is known what. */
+    wanted?: WantedCall;
   };
 }
 

@@ -57,6 +57,8 @@ const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   'TEAL-SERVER-034': 403,
   'TEAL-SERVER-035': 403,
   'TEAL-SERVER-040': 400,
+  'TEAL-SERVER-050': 405,
+  'TEAL-SERVER-051': 415,
 };
 
 /** Of a code that stands here for a state of the migration, not of the request or of this process: it is not there, it is held, a side does not answer. */

@@ -33,12 +33,28 @@ import {
   planSchema,
 } from './schemas.ts';
 
-const problems = {
-  default: {
-    description: 'Refused or failed: what happened, what to do (RFC 9457)',
-    content: { 'application/problem+json': { schema: problemSchema } },
-  },
+function refused(description: string) {
+  return { description, content: { 'application/problem+json': { schema: problemSchema } } } as const;
+}
+
+/** Of every request: each says what happened and what to do (RFC 9457). */
+const whoever = {
+  403: refused('Its Host or Origin is not of this API, or the token has not the role'),
+  '5XX': refused('It could not be answered: a side or a file does not answer (503), or something failed inside (500)'),
 } as const;
+const problems = {
+  401: refused('No valid token'),
+  ...whoever,
+  429: refused('Too many requests without a valid token, or too many streams'),
+} as const;
+const unlikeDescribed = { 400: refused('The request is not as it is described: `mistakes` tells where') } as const;
+const nothing = { 404: refused('There is nothing of that name, or no migration was begun yet') } as const;
+const ofBody = {
+  ...unlikeDescribed,
+  413: refused('The body is longer than 16 KiB'),
+  415: refused('The body is not sent as application/json'),
+} as const;
+const notNow = { 409: refused('Not as things are now: a command runs, or it would change nothing') } as const;
 
 const bearer = [{ bearer: [] }];
 
@@ -46,11 +62,16 @@ function json<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { 'application/json': { schema } } } as const;
 }
 
+/** For programs that walk through the API: what of an answer names the next thing to ask. */
+function linkTo(operationId: string, parameters: Readonly<Record<string, string>>) {
+  return { operationId, parameters };
+}
+
 export const healthRoute = createRoute({
   method: 'get',
   path: '/healthz',
   summary: 'Whether this process answers; says nothing of the migration. Asks for no token',
-  responses: { 200: json(healthSchema, 'It does') },
+  responses: { 200: json(healthSchema, 'It does'), ...whoever },
 });
 
 export const signInRoute = createRoute({
@@ -90,7 +111,7 @@ export const migrationRoute = createRoute({
   path: '/api/v1/migration',
   summary: 'Where the migration is, and what its flows say: what `teal status --json` prints',
   security: bearer,
-  responses: { 200: json(migrationSchema, 'Where it is'), ...problems },
+  responses: { 200: json(migrationSchema, 'Where it is'), ...nothing, ...problems },
 });
 
 export const planRoute = createRoute({
@@ -139,7 +160,12 @@ export const journalRoute = createRoute({
   summary: 'Records of the journal in order, a page at a time; their chain of hashes was verified',
   security: bearer,
   request: { query: journalQuery },
-  responses: { 200: json(journalPageSchema, 'Records after `after`, oldest first'), ...problems },
+  responses: {
+    200: json(journalPageSchema, 'Records after `after`, oldest first'),
+    ...unlikeDescribed,
+    ...nothing,
+    ...problems,
+  },
 });
 
 export const eventsRoute = createRoute({
@@ -153,6 +179,7 @@ export const eventsRoute = createRoute({
       description: 'A stream that ends when the client goes, does not read for 30 s, or the API stops',
       content: { 'text/event-stream': { schema: z.string() } },
     },
+    ...unlikeDescribed,
     ...problems,
   },
 });
@@ -162,23 +189,30 @@ export const certificatesRoute = createRoute({
   path: '/api/v1/certificates',
   summary: 'The kept certificates, newest first, at most 100',
   security: bearer,
-  responses: { 200: json(certificatesSchema, 'What each says in short'), ...problems },
+  responses: {
+    200: {
+      ...json(certificatesSchema, 'What each says in short'),
+      links: { newest: linkTo('readCertificate', { name: '$response.body#/certificates/0/name' }) },
+    },
+    ...problems,
+  },
 });
 
 export const certificateRoute = createRoute({
   method: 'get',
+  operationId: 'readCertificate',
   path: '/api/v1/certificates/{name}',
   summary: 'One certificate, whole, after its sum was verified',
   security: bearer,
   request: { params: certificateParam },
-  responses: { 200: json(certificateSchema, 'As it was kept'), ...problems },
+  responses: { 200: json(certificateSchema, 'As it was kept'), ...unlikeDescribed, ...nothing, ...problems },
 });
 
 export const differencesRoute = createRoute({
   method: 'get',
   path: '/api/v1/differences',
   summary:
-    'What the newest certificate says is not equal: tables, counts, columns and probable causes. Keys of rows, and SQL that shows them, for the role `operate` alone',
+    'What the newest certificate says is not equal: tables, counts, columns and probable causes. Keys of rows, and SQL that shows and repairs them, for the role `operate` alone',
   security: bearer,
   responses: {
     200: json(differencesSchema, 'Empty lists where all was equal, or nothing was compared yet'),
@@ -203,6 +237,9 @@ export const approveRoute = createRoute({
   responses: {
     200: json(approvalSchema, 'Somebody had said yes already: nothing was added'),
     201: json(approvalSchema, 'Recorded in the journal, with who and when'),
+    ...ofBody,
+    ...nothing,
+    ...notNow,
     ...problems,
   },
 });
@@ -217,11 +254,12 @@ export const commandsRoute = createRoute({
 
 export const commandRoute = createRoute({
   method: 'get',
+  operationId: 'readCommand',
   path: '/api/v1/commands/{id}',
   summary: 'How a command is',
   security: bearer,
   request: { params: commandParam },
-  responses: { 200: json(commandSchema, 'running, done, failed or lost'), ...problems },
+  responses: { 200: json(commandSchema, 'running, done, failed or lost'), ...unlikeDescribed, ...nothing, ...problems },
 });
 
 export const startRoute = createRoute({
@@ -236,19 +274,35 @@ export const startRoute = createRoute({
   },
   responses: {
     200: json(z.union([commandSchema, dryRunSchema]), 'It was started before with this key; or what a dry run says'),
-    202: json(commandSchema, 'Recorded in the journal and started: ask its path (Location) how it is'),
+    202: {
+      ...json(commandSchema, 'Recorded in the journal and started: ask its path (Location) how it is'),
+      links: {
+        howItIs: linkTo('readCommand', { id: '$response.body#/id' }),
+        stopIt: linkTo('stopCommand', { id: '$response.body#/id' }),
+      },
+    },
+    ...ofBody,
+    ...nothing,
+    ...notNow,
     ...problems,
   },
 });
 
 export const stopRoute = createRoute({
   method: 'post',
+  operationId: 'stopCommand',
   path: '/api/v1/commands/{id}/stop',
   summary:
     'Stops a command that runs, as Ctrl-C does: it ends between two steps, and what it did stays. Role `operate`, or a role of the command',
   security: bearer,
   request: { params: commandParam },
-  responses: { 202: json(commandSchema, 'It was told: ask its path how it is'), ...problems },
+  responses: {
+    202: json(commandSchema, 'It was told: ask its path how it is'),
+    ...unlikeDescribed,
+    ...nothing,
+    ...notNow,
+    ...problems,
+  },
 });
 
 export const metricsRoute = createRoute({

@@ -5,7 +5,7 @@ import type { Role } from './tokens.ts';
 
 /**
  * What the API says, as schema values: the same ones check a request, type the code and make /openapi.json. Names, counts, positions and durations; never a
- * secret, and of rows nothing but the keys that `operate` may see with the causes of differences. Version 1 of them only grows: a client passes over what it does not know.
+ * secret, and of rows nothing but what `operate` may see of differences: keys, and SQL that repairs. Version 1 of them only grows: a client passes over what it does not know.
  */
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();
@@ -260,6 +260,21 @@ const causeSchema = z
   })
   .readonly();
 
+const repairSchema = z
+  .strictObject({
+    on: side.describe('where to run it: the side that is not live'),
+    rows: list(
+      z.strictObject({
+        key: z.record(z.string(), z.string().nullable()).readonly(),
+        what: z.enum(['missing on blue', 'missing on green', 'different']),
+        columns: list(z.string()).describe('those that differ'),
+      }),
+    ).describe('that it makes equal: the examples of the causes, then the first others, at most 20'),
+    of: count.describe('rows of the table that differ'),
+    sql: z.string().describe('one transaction, which does nothing to a row that is not as it was compared any more'),
+  })
+  .readonly();
+
 export const differencesSchema = z
   .strictObject({
     certificate: z
@@ -276,6 +291,7 @@ export const differencesSchema = z
         different: count.optional(),
         columns: z.record(z.string(), count).readonly().optional(),
         causes: list(causeSchema).optional().describe('the surest and widest first; absent where none was found'),
+        repair: repairSchema.optional().describe('SQL that makes some rows equal; for the role `operate`'),
       }),
     ),
     objects: list(z.strictObject({ kind: z.string(), name: z.string(), what: z.string() })),
@@ -390,7 +406,7 @@ export const healthSchema = z.strictObject({ status: z.literal('ok') }).openapi(
 function numberInQuery(minimum: number, maximum: number, byDefault: number) {
   return z
     .string()
-    .regex(/^\d{1,15}$/, 'a whole number')
+    .regex(/^\d{1,16}$/, 'a whole number')
     .transform(Number)
     .pipe(z.int().min(minimum).max(maximum))
     .default(byDefault)
@@ -405,17 +421,19 @@ export const journalQuery = z.strictObject({
 
 const seqText = z
   .string()
-  .regex(/^\d{1,15}$/, 'a number of a record')
-  .transform(Number);
+  .regex(/^\d{1,16}$/, 'a number of a record')
+  .transform(Number)
+  .pipe(z.int().max(lastSeq));
+const seqNumber = { type: 'integer', minimum: 0, maximum: lastSeq } as const;
 export const eventsQuery = z.strictObject({
   after: seqText
     .optional()
-    .openapi({ type: 'integer', minimum: 0, description: 'the record to go on after; default: the newest, 0 for all' }),
+    .openapi({ ...seqNumber, description: 'the record to go on after; default: the newest, 0 for all' }),
 });
 export const eventsHeaders = z.object({
   'last-event-id': seqText
     .optional()
-    .openapi({ type: 'integer', minimum: 0, description: 'what a client heard last; it counts for more than `after`' }),
+    .openapi({ ...seqNumber, description: 'what a client heard last; it counts for more than `after`' }),
 });
 export const certificateParam = z.strictObject({
   name: z.string().regex(/^[0-9TZ.-]{10,40}-(forward|reverse)$/, 'the name of a certificate'),

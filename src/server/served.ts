@@ -1,3 +1,4 @@
+import type { CallNotes } from './audit.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { JournalFeed } from './journal-feed.ts';
 import type { GatesAnswer, MigrationsAnswer, RateHistoryAnswer, ShadowAnswer, TablesAnswer } from './page-schemas.ts';
@@ -62,6 +63,7 @@ export interface ServedMigration {
   readonly journal: JournalFeed;
   readonly events: EventStreams;
   readonly rateHistory: () => RateHistoryAnswer;
+  readonly calls: CallNotes;
 }
 
 /** All that are served at one address. What one of them lacks takes down none of the others. */

@@ -39,8 +39,8 @@ export interface FindOptions {
   readonly filter: EntryFilter;
   /** Differences to describe row by row; the rest is only counted. */
   readonly keep: number;
-  /** Keep the values of whole rows, for a repair. */
-  readonly values: boolean;
+  /** Keep the values of whole rows: of all that are described, for a repair; `shown`: of those that `shownLimits` have room for. */
+  readonly values: boolean | 'shown';
 }
 
 /** A row that differs, by where to find it on each side. */
@@ -48,6 +48,9 @@ interface Found {
   readonly live?: string;
   readonly other?: string;
 }
+
+/** Values of the first rows are kept for people to look at, as characters of both sides together: a row that is longer is shown to nobody, and the memory of many tables is bounded. */
+const shownLimits = Object.freeze({ row: 8 << 10, table: 128 << 10 });
 
 const rowsAtOnce = 100;
 /** Hashes have no order of their own: the first of a bucket are drawn at random. */
@@ -82,8 +85,9 @@ export async function findDifferences(
     if (room > 0) found.push(...pairUp(difference).slice(0, room));
   }
   const kept: RowDifference[] = [];
+  const keepValues = options.values === 'shown' ? shownOnly() : () => options.values === true;
   for (let start = 0; start < found.length; start += rowsAtOnce) {
-    kept.push(...(await describe(pair, live, other, found.slice(start, start + rowsAtOnce), options.values)));
+    kept.push(...(await describe(pair, live, other, found.slice(start, start + rowsAtOnce), keepValues)));
   }
   const beside = kept.length === 0 || equal.length === 0 ? [] : await live.rows(pair.live, equal);
   return {
@@ -109,7 +113,7 @@ async function describe(
   live: DigestReader,
   other: DigestReader,
   found: readonly Found[],
-  withValues: boolean,
+  keepValues: KeepValues,
 ): Promise<readonly RowDifference[]> {
   const [liveRows, otherRows] = await Promise.all([
     rowsAt(live, pair.live, found, 'live'),
@@ -118,8 +122,30 @@ async function describe(
   return found.map((one) => {
     const a = one.live === undefined ? undefined : must(liveRows.get(one.live), 'a row of the snapshot');
     const b = one.other === undefined ? undefined : must(otherRows.get(one.other), 'a row of the snapshot');
-    return describeRow(pair, a, b, withValues);
+    return describeRow(pair, a, b, keepValues(a, b));
   });
+}
+
+type KeepValues = (live: TextValues | undefined, other: TextValues | undefined) => boolean;
+
+function lengthOf(row: TextValues = []): number {
+  return row.reduce((sum, value) => sum + (value?.length ?? 0), 0);
+}
+
+/** Whether its values were kept, and are short enough for people to look at. */
+export function isShown(row: RowDifference): boolean {
+  const [live, other] = row.kind === 'different' ? [row.live, row.other] : [row.values, []];
+  return live !== undefined && other !== undefined && lengthOf(live) + lengthOf(other) <= shownLimits.row;
+}
+
+function shownOnly(): KeepValues {
+  let room = shownLimits.table;
+  return (live, other) => {
+    const length = lengthOf(live) + lengthOf(other);
+    if (length > Math.min(shownLimits.row, room)) return false;
+    room -= length;
+    return true;
+  };
 }
 
 async function rowsAt(

@@ -5,7 +5,7 @@ import { must } from '../kernel/assert.ts';
 import type { RowDifference } from './differences.ts';
 import { openSnapshotPair } from './hold.ts';
 import type { TableOutcome } from './outcome.ts';
-import { pairTables } from './pair-tables.ts';
+import { pairTables, type TablePair } from './pair-tables.ts';
 import { comparePairs, sameHashes, type VerifyOptions } from './same-position.ts';
 
 /**
@@ -25,12 +25,19 @@ export function planRepair(outcomes: readonly TableOutcome[], otherCatalog: Cata
         kept: outcome.differences.kept.length,
       });
     }
-    const table = outcome.pair.other;
-    const isShared = (uniqueKeys.get(tableKey(outcome.name)) ?? 0) > 1;
-    const splitUpdates = table.key.length === 0 || (isShared && outcome.pair.leftOut.length === 0);
-    const changes = outcome.differences.kept.flatMap((one) => changesOf(table, one, splitUpdates));
-    return changes.length === 0 ? [] : [{ table, changes: inOrder(changes) }];
+    return repairOfRows(outcome.pair, outcome.differences.kept, uniqueKeys.get(tableKey(outcome.name)) ?? 0);
   });
+}
+
+/** The same of some rows of one table, whose values were kept. `uniqueKeys`: how many the other side has there. Empty where no write can make them equal. Pure. */
+export function repairOfRows(
+  { other: table, leftOut }: TablePair,
+  rows: readonly RowDifference[],
+  uniqueKeys: number,
+): readonly TableRepair[] {
+  const splitUpdates = table.key.length === 0 || (uniqueKeys > 1 && leftOut.length === 0);
+  const changes = rows.flatMap((one) => changesOf(table, one, splitUpdates));
+  return changes.length === 0 ? [] : [{ table, changes: inOrder(changes) }];
 }
 
 function changesOf(table: DigestTable, difference: RowDifference, splitUpdates: boolean): readonly RowRepair[] {

@@ -26,8 +26,8 @@ export interface VerifyOptions extends Omit<HoldOptions, 'leaseMs' | 'lockTimeou
   readonly lockTimeoutMs?: number;
   /** Differences described row by row, a table; default 1 000. The counts are of all. */
   readonly keep?: number;
-  /** Keep the values of whole rows in the result (never in the certificate). */
-  readonly values?: boolean;
+  /** Keep the values of whole rows in the result (never in the certificate); see `FindOptions`. Default: of none. */
+  readonly values?: boolean | 'shown';
   /** By `schema.table`. The certificate then says that it is of reduced precision, and lists them. */
   readonly excludeColumns?: Readonly<Record<string, readonly string[]>>;
   readonly onProgress?: (progress: VerifyProgress) => void;

@@ -1,10 +1,11 @@
-import type { ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 import { Actions } from '../parts/actions.tsx';
 import { Answered } from '../parts/answered.tsx';
 import { Card, Quiet } from '../parts/card.tsx';
 import { Causes } from '../parts/causes.tsx';
 import { Certificates } from '../parts/certificates.tsx';
 import { DataTable } from '../parts/data-table.tsx';
+import { RepairSql } from '../parts/repair.tsx';
 import { countText, plural, timeText } from '../pure/format.ts';
 import { shapesOf, type Shape } from '../pure/shapes.ts';
 import { useAnswer, useConsole, useNow } from '../state/hooks.ts';
@@ -100,8 +101,13 @@ function ShapeCard({ shape }: { readonly shape: Shape }): ReactNode {
         ]}
       />
       {shape.tables.map((table) => {
-        const { causes = [] } = table;
-        return causes.length === 0 ? null : <Causes key={table.table} table={table.table} causes={causes} />;
+        const { table: name, causes = [], repair } = table;
+        return (
+          <Fragment key={name}>
+            {causes.length === 0 ? null : <Causes table={name} causes={causes} />}
+            {repair === undefined ? null : <RepairSql table={name} repair={repair} />}
+          </Fragment>
+        );
       })}
     </Card>
   );

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import { countText, percentText } from '../pure/format.ts';
 import type { Cause } from '../types.ts';
 import { Tag } from './card.tsx';
+import { keyText } from './repair.tsx';
 
 interface Props {
   readonly table: string;
@@ -50,10 +51,4 @@ function Evidence({ cause: { sql, examples } }: { readonly cause: Cause }): Reac
       )}
     </details>
   );
-}
-
-function keyText(key: Readonly<Record<string, string | null>>): string {
-  return Object.entries(key)
-    .map(([name, value]) => `${name} = ${value ?? 'NULL'}`)
-    .join(', ');
 }

@@ -48,6 +48,8 @@ export function recordText({ event }: Pick<JournalRecord, 'event'>): string {
       return `${of('by')} undid everything: ${of('reason')}`;
     case 'callAccepted':
       return `${of('by')} (${of('role')}) asks by the API: ${of('call')}`;
+    case 'callAnswered':
+      return `${of('by')} ${event['answer'] === 'accepted' ? 'asked by the API' : `was refused by the API (${of('answer')})`}: ${of('call')}${timesText(event['times'])}`;
     case 'note':
       return of('text');
     default:
@@ -65,6 +67,7 @@ export function toneOf({ event: { type } }: Pick<JournalRecord, 'event'>): 'good
     case 'certificateIssued':
     case 'finalised':
       return 'good';
+    case 'callAnswered':
     case 'approvalGiven':
     case 'cutIntended':
     case 'cutDecided':
@@ -83,6 +86,10 @@ function plain(value: unknown): string {
 function failureText(failure: unknown): string {
   const { code, message } = Object(failure) as { readonly code?: unknown; readonly message?: unknown };
   return `${plain(message)}${plain(message).includes(plain(code)) ? '' : ` (${plain(code)})`}`;
+}
+
+function timesText(times: unknown): string {
+  return typeof times === 'number' && times > 1 ? `, ${times} times` : '';
 }
 
 function pauseText(facts: unknown): string {

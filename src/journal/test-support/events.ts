@@ -77,6 +77,14 @@ const bodies: Arbitraries = {
   finalised: fc.record({ by: name, live: side }),
   aborted: fc.record({ by: name, reason: text, left: fc.array(name, { maxLength: 2 }) }),
   callAccepted: fc.record({ by: name, role: name, call: text }),
+  callAnswered: fc.record({
+    by: name,
+    role: name,
+    call: text,
+    answer: name,
+    atIso: fc.constant('2026-01-01T00:00:00.000Z'),
+    times: fc.integer({ min: 1, max: 9 }),
+  }),
   note: fc.record({ text }),
 };
 

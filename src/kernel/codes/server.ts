@@ -224,4 +224,20 @@ export const serverCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-SERVER-050': {
+    summary: 'The path takes no request of this method',
+    happened:
+      'The path is one of the API, and is asked in another way: the header Allow names the methods that it has. Nothing was done.',
+    doThis: 'Look at /openapi.json.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SERVER-051': {
+    summary: 'The body is not sent as JSON',
+    happened:
+      'The request has a body, or needs one, and its Content-Type is not application/json. It was not read, and nothing was done.',
+    doThis: 'Send JSON, with `Content-Type: application/json`.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SERVER-${number}`, ErrorEntry>;

@@ -91,6 +91,12 @@ const closeTimeoutMs = 2_000;
 const keepAliveMs = 10_000;
 const preparedStatements = 500;
 
+/** With which texts are read as they were written, also in a file of statements. */
+export const readBack = Object.freeze({
+  sql_mode: `'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'`,
+  time_zone: `'+00:00'`,
+});
+
 /**
  * What every session of Teal needs to be true whatever the server or the account sets. Strict, so that no value is bent to fit; without the modes that refuse values which a table
  * of an older day holds (zero dates, 30 February, an id 0), or change what a literal means.
@@ -98,8 +104,7 @@ const preparedStatements = 500;
 function pinnedSettings(flavour: MysqlFlavour, lockTimeoutMs: number): Readonly<Record<string, string>> {
   const seconds = String(Math.max(1, Math.ceil(lockTimeoutMs / 1_000)));
   return {
-    sql_mode: `'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'`,
-    time_zone: `'+00:00'`,
+    ...readBack,
     autocommit: '1',
     // Longest that they take: a copy may wait for its reader, and a session for its next use.
     wait_timeout: '2000000',

@@ -18,6 +18,21 @@ export function quoteLiteral(text: string): string {
   return doubled.includes('\\') ? ` E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`;
 }
 
+/** The same on one line of a file or a page, and without characters that are not seen or turn others around: they are escaped. */
+export function quotePrintable(text: string): string {
+  const plain = quoteLiteral(text).trim();
+  if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(plain)) return plain;
+  const escaped = plain.startsWith('E') ? plain : `E${plain}`;
+  return escaped.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code > 0xff_ff ? `\\U${hex(code, 8)}` : `\\u${hex(code, 4)}`;
+  });
+}
+
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, '0');
+}
+
 /** Names as a value of type `name[]`, for commands that take no parameters. */
 export function quoteNames(names: readonly string[]): string {
   const each = names.map((name) => `"${name.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`);

@@ -4,7 +4,7 @@ import { tableKey, type TableName } from '../../../model/catalog.ts';
 import type { DigestTable, Repairer, RowLook, RowRepair, TableRepair, TextValues } from '../../../ports/digester.ts';
 import { selectRows } from '../../../ports/show-rows.ts';
 import { untilAborted } from '../../../kernel/kept-session.ts';
-import { connect, type MysqlConnection } from '../connection.ts';
+import { connect, readBack, type MysqlConnection } from '../connection.ts';
 import { originVariable } from '../trigger-source/names.ts';
 import { quoteIdent, quoteLiteral, quoteTable } from '../quote.ts';
 
@@ -40,14 +40,25 @@ export function mysqlRepairer(options: MysqlRepairerOptions): Repairer {
       }),
     render: (repairs: readonly TableRepair[]) => [
       'set names utf8mb4;',
-      `set time_zone = '+00:00';`,
+      ...Object.entries(readBack).map(([name, value]) => `set ${name} = ${value};`),
       'set foreign_key_checks = 0;',
       'start transaction;',
       ...originSql(options.origin).map((sql) => `${sql};`),
-      ...repairs.flatMap(({ table, changes }) => changes.map((change) => `${statement(options, table, change)};`)),
+      ...repairs.flatMap(({ table, changes }) =>
+        changes.map((change) => `${printable(statement(options, table, change))};`),
+      ),
       'commit;',
     ],
     apply: async (repairs: readonly TableRepair[], signal: AbortSignal) => apply(options, repairs, signal),
+  });
+}
+
+/** Texts in which something is not seen, or turns others around, become digits: a file of statements is read by people, and by programs that end lines in their own way. */
+function printable(sql: string): string {
+  return sql.replaceAll(/`(?:[^`]|``)*`|'(?:[^'\\]|''|\\\\)*'/gu, (part) => {
+    if (!part.startsWith("'") || !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(part)) return part;
+    const text = part.slice(1, -1).replaceAll(/''|\\\\/g, (pair) => pair.charAt(0));
+    return `_utf8mb4 X'${Buffer.from(text).toString('hex')}'`;
   });
 }
 

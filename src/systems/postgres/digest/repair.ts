@@ -4,7 +4,7 @@ import { tableKey } from '../../../model/catalog.ts';
 import type { DigestTable, Repairer, RowLook, RowRepair, TableRepair, TextValues } from '../../../ports/digester.ts';
 import { selectRows, type SqlWords } from '../../../ports/show-rows.ts';
 import { connect, type PgConnection } from '../connection.ts';
-import { quoteIdent, quoteLiteral, quoteTable } from '../quote.ts';
+import { quoteIdent, quoteLiteral, quotePrintable, quoteTable } from '../quote.ts';
 import { originSetting } from '../trigger-source/recorder.ts';
 
 export interface PostgresRepairerOptions {
@@ -46,13 +46,27 @@ export function typeOf(table: DigestTable, name: string): string {
 /** How a value is written into a statement: as a literal, or as a parameter. */
 type Write = (value: string | null) => string;
 
+/** With which texts are read as they were written, whatever the session of a person has. */
+const readBack = Object.freeze({
+  client_encoding: 'utf8',
+  search_path: 'pg_catalog',
+  row_security: 'off',
+  datestyle: 'iso',
+  intervalstyle: 'postgres',
+  timezone: 'utc',
+  bytea_output: 'hex',
+  extra_float_digits: '3',
+  xmloption: 'content',
+  lc_monetary: "'C'",
+});
+
 function render(origin: string | undefined, repairs: readonly TableRepair[]): readonly string[] {
-  const literal: Write = (value) => (value === null ? 'null' : quoteLiteral(value).trim());
+  const literal: Write = (value) => (value === null ? 'null' : quotePrintable(value));
   return [
     ...(origin === undefined ? [] : originSql(quoteLiteral(origin).trim()).map((sql) => `${sql};`)),
     'begin;',
     'set local session_replication_role = replica;',
-    'set local search_path = pg_catalog;',
+    ...Object.entries(readBack).map(([name, value]) => `set local ${name} = ${value};`),
     ...(origin === undefined ? [] : [`set local ${originSetting} = ${quoteLiteral(origin).trim()};`]),
     ...repairs.flatMap(({ table, changes }) => changes.map((change) => `${statement(table, change, literal)};`)),
     'commit;',
