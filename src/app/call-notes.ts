@@ -7,7 +7,7 @@ import { redact } from '../kernel/redact.ts';
 import { callAnswered, type EventOf } from '../journal/events.ts';
 import { hasWriter, noting } from '../journal/lock.ts';
 import type { MigrationState } from '../journal/state.ts';
-import type { AnsweredCall, CallNotes } from '../server/audit.ts';
+import type { AnsweredCall, CallNotes } from '../server/environment.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { openJournalInTurn } from './opening.ts';
 import { absent } from './wanted.ts';

@@ -3,20 +3,6 @@ import { isTealError } from '../kernel/errors.ts';
 import type { ApiEnvironment } from './environment.ts';
 import { describedPath } from './known-paths.ts';
 
-/** How a wanted call was answered. */
-export interface AnsweredCall {
-  readonly by: string;
-  readonly call: string;
-  readonly role: string;
-  /** `accepted`, or the code of the refusal. */
-  readonly answer: string;
-}
-
-/** Where answered calls go. `note` neither waits nor throws. */
-export interface CallNotes {
-  note(call: AnsweredCall): void;
-}
-
 /** Takes names, counts and codes. */
 type Log = (event: string, facts: Readonly<Record<string, unknown>>) => void;
 

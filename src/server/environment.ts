@@ -1,8 +1,21 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { FailureRate } from '../kernel/failure-limits.ts';
-import type { CallNotes } from './audit.ts';
 import type { Session } from './sign-in/sessions.ts';
 import type { Caller } from './tokens.ts';
+
+/** How a wanted call was answered. */
+export interface AnsweredCall {
+  readonly by: string;
+  readonly call: string;
+  readonly role: string;
+  /** `accepted`, or the code of the refusal. */
+  readonly answer: string;
+}
+
+/** Where answered calls go. `note` neither waits nor throws. */
+export interface CallNotes {
+  note(call: AnsweredCall): void;
+}
 
 /** What a caller wants to be done: set by a route as soon as it knows, before anything is judged. */
 export interface WantedCall {

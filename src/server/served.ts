@@ -1,4 +1,4 @@
-import type { CallNotes } from './audit.ts';
+import type { CallNotes } from './environment.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { JournalFeed } from './journal-feed.ts';
 import type { GatesAnswer, MigrationsAnswer, RateHistoryAnswer, ShadowAnswer, TablesAnswer } from './page-schemas.ts';

@@ -32,6 +32,8 @@ export interface ContractRun {
   /** Fuzzes until it is spent; absent: `examples` once. */
   readonly seconds?: number;
   readonly excludePaths: readonly string[];
+  /** A regular expression of paths that are left out too. */
+  readonly excludeForm?: string;
   readonly excludeChecks: readonly string[];
   /** Where it may leave its own files. */
   readonly folder: string;
@@ -56,6 +58,7 @@ export async function checkContract(run: ContractRun): Promise<string> {
     ...(seconds === undefined ? [] : ['--max-time', String(seconds)]),
     ...(method === undefined ? [] : ['--include-method', method]),
     ...run.excludePaths.flatMap((path) => ['--exclude-path', path]),
+    ...(run.excludeForm === undefined ? [] : ['--exclude-path-regex', run.excludeForm]),
     '--exclude-checks',
     run.excludeChecks.join(','),
     ...always,
