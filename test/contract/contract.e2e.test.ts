@@ -95,6 +95,7 @@ test.skipIf(process.env['TEAL_SCHEMATHESIS'] === '')(
     await eventsAreAsDescribed(api.url, tokenOf('view'));
     await nobodyIsLetIn(api.url);
   },
+  600_000 + 1_000 * Number(seconds ?? 0),
 );
 
 async function eventsAreAsDescribed(url: string, token: string): Promise<void> {
