@@ -1,6 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../kernel/clock.ts';
 import type { EventOf, JournalEvent } from '../journal/events.ts';
@@ -227,4 +229,54 @@ describe('a request of another kind than the path takes', () => {
     const lost = await askApi(api.url, { method: 'PUT', path: '/api/v1/none', token: ada, body: {}, headers });
     expect([lost.status, codeOf(lost)]).toEqual([404, 'TEAL-SERVER-009']);
   });
+
+  test.each<readonly [string, string]>([
+    ['a path that cannot be read', 'GET /api/v1/commands/%ZZ HTTP/1.1'],
+    ['a zero byte in a path', 'GET /api/v1/certificates/%00 HTTP/1.1'],
+    ['a path of many kilobytes', `GET /api/v1/commands/${'a'.repeat(9_000)} HTTP/1.1`],
+    ['a path that goes up', 'GET /api/v1/certificates/..%2f..%2fapi-tokens HTTP/1.1'],
+    ['two slashes', 'GET //api/v1/migration HTTP/1.1'],
+    ['another place than its Host', 'GET http://elsewhere.example/api/v1/migration HTTP/1.1'],
+    ['no path', 'OPTIONS * HTTP/1.1'],
+    ['a whole address that is none', 'GET http:// HTTP/1.1'],
+    ['a path with what no path has', 'GET /api\\v1 HTTP/1.1'],
+    ['a method that nobody has', 'PROPFIND /api/v1/migration HTTP/1.1'],
+    ['a query that cannot be read', 'GET /api/v1/journal?after=%FF&%ZZ=&limit HTTP/1.1'],
+    ['letters that are not ASCII in a header', 'GET /api/v1/events HTTP/1.1\r\nlast-event-id: \u00e9'],
+    ['a header of many kilobytes', `GET /api/v1/events HTTP/1.1\r\nlast-event-id: ${'9'.repeat(9_000)}`],
+    ['an old HTTP', 'GET /api/v1/journal?after=x HTTP/1.0'],
+    ['a body to be unpacked', posted('{}', 'content-encoding: gzip')],
+    ['a body that is not UTF-8', posted('{"gate": "\u00ff\u00fe"}')],
+    ['a body in UTF-16', posted(Buffer.from('{"gate": "x"}', 'utf16le').toString('latin1'))],
+    ['a body with a mark before it', posted('\u00ef\u00bb\u00bf{"gate": "x"}')],
+    ['a body of many layers', posted(`${'['.repeat(8_000)}${']'.repeat(8_000)}`)],
+    ['a body that is to change what objects are', posted('{"__proto__": {"gate": "x"}, "constructor": 1}')],
+    ['a number beyond all', posted('{"gate": 1e999}')],
+    ['nothing where JSON is to be', posted('')],
+  ])('%s is refused as such', async (_, said) => {
+    write(runStarted);
+    const ada = token('ada', 'approve');
+    await using api = await served();
+    const answer = await raw(api.url, ada, said);
+    const [, status = ''] = /^HTTP\/1\.1 (\d{3}) /.exec(answer) ?? [];
+    expect(Number(status), answer).toBeGreaterThanOrEqual(400);
+    expect(Number(status), answer).toBeLessThan(500);
+    expect(answer).toMatch(/^x-content-type-options: nosniff\r$/im);
+    expect(problemSchema.parse(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).status).toBe(Number(status));
+  });
 });
+
+function posted(body: string, header = 'accept: */*'): string {
+  return `POST /api/v1/approvals HTTP/1.1\r\n${header}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** What is answered to these very bytes; the first line, and headers and body where there are some, a character a byte. */
+async function raw(url: string, by: string, said: string): Promise<string> {
+  const { port, host } = new URL(url);
+  const socket = connect(Number(port), '127.0.0.1');
+  const [line = '', ...rest] = said.split('\r\n');
+  const known = `host: ${host}\r\nauthorization: Bearer ${by}\r\nconnection: close`;
+  const ends = said.includes('\r\n\r\n') ? '' : '\r\n\r\n';
+  socket.end(Buffer.from(`${[line, known, ...rest].join('\r\n')}${ends}`, 'latin1'));
+  return text(socket.setEncoding('latin1'));
+}

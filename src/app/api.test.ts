@@ -21,6 +21,7 @@ import { makeCertificates } from '../../test/support/certificates.ts';
 import { sealCertificate } from '../verify/certificate.ts';
 import { keepCertificate } from './keep-certificate.ts';
 import { keepDifferences } from './keep-differences.ts';
+import { keepRepair, readRepair } from './kept-repair.ts';
 import { newToken, serveApi, tokenFileOf, type ServeApiOptions, type ServedApi } from './serve-api.ts';
 import { loadSpec } from './load-spec.ts';
 import { askApi, openApiAnswer, type ApiAnswer, type ApiRequest } from './test-support/ask-api.ts';
@@ -275,7 +276,10 @@ describe('what is told', () => {
       of: 10,
       sql: 'update 4711',
     } as const;
-    keepDifferences(stateDir, name, [{ table: 'public.booked', ...compared, causes: [{ ...told, ...rows }], repair }]);
+    const found = [{ table: 'public.booked', ...compared, causes: [{ ...told, ...rows }], repair }];
+    keepDifferences(stateDir, name, found);
+    keepRepair(stateDir, name, found);
+    expect(statSync(join(stateDir, 'differences', 'repair.json')).mode & 0o777).toBe(0o600);
     expect(statSync(join(stateDir, 'differences', `${name}.json`)).mode & 0o777).toBe(0o600);
     const [ada, bob] = [token('ada', 'view'), token('bob', 'operate')];
     await using api = await served();
@@ -286,6 +290,20 @@ describe('what is told', () => {
     const counts = { table: 'public.booked', outcome: 'differs' };
     expect(await toldTo(ada)).toEqual({ ...counts, causes: [told] });
     expect(await toldTo(bob)).toEqual({ ...counts, causes: [{ ...told, ...rows }], repair });
+  });
+
+  test('SQL that repairs is of the newest comparison alone, and told as unreadable where it is', async () => {
+    const table = { table: 'public.t', outcome: 'differs', missing: { blue: 0, green: 1 }, different: 0 } as const;
+    const repair = { on: 'green', rows: [], of: 1, sql: "insert 'value'" } as const;
+    keepRepair(stateDir, 'first', [{ ...table, rows: [], truncated: false, causes: [], repair }]);
+    expect((await readRepair(stateDir, 'first'))?.tables).toEqual([{ table: 'public.t', repair }]);
+    expect(await readRepair(stateDir, 'second')).toBeUndefined();
+    const file = join(stateDir, 'differences', 'repair.json');
+    writeFileSync(file, '{"format": "other"}');
+    await expect(readRepair(stateDir, 'first')).rejects.toThrow(/TEAL-VERIFY-020/);
+    keepRepair(stateDir, 'second', []);
+    expect(await readRepair(stateDir, 'second')).toBeUndefined();
+    expect(() => statSync(file)).toThrow(/ENOENT/);
   });
 
   test('what failed inside is in the log under its number, and the answer has neither detail nor secret', async () => {

@@ -17,6 +17,7 @@ import type { Comparison, ComparisonPorts, Verification } from './comparison.ts'
 import { comparedTables } from './differences.ts';
 import { keepCertificate } from './keep-certificate.ts';
 import { keepDifferences } from './keep-differences.ts';
+import { keepRepair } from './kept-repair.ts';
 import type { DatabasePair } from './pair.ts';
 
 /** Most rows of one table that are repaired one by one: past it a table is better copied again. */
@@ -177,6 +178,7 @@ export class SideComparison implements Comparison {
       uniqueKeys: (table) => uniqueKeys.get(table) ?? 0,
     });
     keepDifferences(this.#options.loaded.stateDir, name, compared);
+    keepRepair(this.#options.loaded.stateDir, name, compared);
     const equal = certificate.result === 'equal';
     const rows = certificate.tables.reduce((sum, table) => sum + BigInt(table.rows?.[live] ?? 0), 0n);
     const different = certificate.tables.filter((table) => table.outcome !== 'equal').length;

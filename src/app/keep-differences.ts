@@ -21,49 +21,23 @@ const cause = z
   })
   .readonly();
 
-const repair = z
-  .strictObject({
-    on: z.enum(['blue', 'green']),
-    rows: z
-      .array(
-        z
-          .strictObject({
-            key: z.record(z.string(), z.string().nullable()).readonly(),
-            what: z.enum(['missing on blue', 'missing on green', 'different']),
-            columns: z.array(z.string()).readonly(),
-          })
-          .readonly(),
-      )
-      .readonly(),
-    of: z.int().min(0),
-    sql: z.string(),
-  })
-  .readonly();
-
 const keptSchema = z
   .strictObject({
     format: z.literal('teal-differences'),
     version: z.literal(1),
     certificate: z.string(),
-    tables: z
-      .array(
-        z.strictObject({ table: z.string(), causes: z.array(cause).readonly(), repair: repair.optional() }).readonly(),
-      )
-      .readonly(),
+    tables: z.array(z.strictObject({ table: z.string(), causes: z.array(cause).readonly() }).readonly()).readonly(),
   })
   .readonly();
 
-/** What a comparison has found to be the probable causes of its differences, and what would make some rows equal. It holds keys and values of rows: its file is its owner's alone, and the certificate stays without. */
+/** What a comparison has found to be the probable causes of its differences. It holds keys of rows: its file is its owner's alone, and the certificate stays without. */
 export type KeptDifferences = z.infer<typeof keptSchema>;
 
 const folderOf = (stateDir: string): string => join(stateDir, 'differences');
 
-/** Writes `differences/<certificate>.json` (mode 0600) into the state folder; nothing where there is nothing to tell of any table. */
+/** Writes `differences/<certificate>.json` (mode 0600) into the state folder; nothing where no table has a cause. */
 export function keepDifferences(stateDir: string, certificate: string, tables: readonly ComparedTable[]): void {
-  const told = tables.flatMap(({ table, causes, repair: found }) => {
-    if (causes.length === 0 && found === undefined) return [];
-    return [{ table, causes, ...(found === undefined ? {} : { repair: found }) }];
-  });
+  const told = tables.flatMap(({ table, causes }) => (causes.length === 0 ? [] : [{ table, causes }]));
   if (told.length === 0) return;
   mkdirSync(folderOf(stateDir), { recursive: true, mode: 0o700 });
   const kept: KeptDifferences = { format: 'teal-differences', version: 1, certificate, tables: told };

@@ -4,6 +4,7 @@ import { tableKey } from '../model/catalog.ts';
 import { openCertificate, type Certificate, type CertificateTable } from '../verify/certificate.ts';
 import { certificatesFolder } from './keep-certificate.ts';
 import type { KeptDifferences } from './keep-differences.ts';
+import type { KeptRepair } from './kept-repair.ts';
 import type { ToldCause } from './told-causes.ts';
 import type { ToldRepair } from './told-repair.ts';
 import { absent } from './wanted.ts';
@@ -36,21 +37,27 @@ export interface TableDifference {
   readonly repair?: ToldRepair;
 }
 
-/** `withRows`: causes with the keys and the statements that show them, and what would make some rows equal. */
-export function tableDifferences(
-  { tables }: Certificate,
-  kept: KeptDifferences | undefined,
-  withRows: boolean,
-): readonly TableDifference[] {
-  const told = new Map(kept?.tables.map((each) => [each.table, each] as const));
+/** What was kept beside a certificate of what it found. */
+export interface KeptBeside {
+  readonly differences: KeptDifferences | undefined;
+  readonly repair: KeptRepair | undefined;
+  /** For who may see rows: causes with the keys and the statements that show them, and what would make some rows equal. */
+  readonly withRows: boolean;
+}
+
+export function tableDifferences({ tables }: Certificate, beside: KeptBeside): readonly TableDifference[] {
+  const causesOf = new Map(beside.differences?.tables.map((each) => [each.table, each.causes] as const));
+  const repairOf = new Map(beside.repair?.tables.map((each) => [each.table, each.repair] as const));
   return tables.flatMap((table) =>
     differenceOf(table).map((difference): TableDifference => {
-      const found = told.get(difference.table);
-      if (found === undefined) return difference;
-      const { causes, repair } = found;
-      const rows = withRows && repair !== undefined ? { repair } : {};
-      if (causes.length === 0) return { ...difference, ...rows };
-      return { ...difference, causes: withRows ? causes : causes.map(withoutRows), ...rows };
+      const causes = causesOf.get(difference.table);
+      const repair = beside.withRows ? repairOf.get(difference.table) : undefined;
+      const told = causes === undefined || beside.withRows ? causes : causes.map(withoutRows);
+      return {
+        ...difference,
+        ...(told === undefined ? {} : { causes: told }),
+        ...(repair === undefined ? {} : { repair }),
+      };
     }),
   );
 }

@@ -26,6 +26,7 @@ import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
 import { forgetOrder, readOrder } from './canary-order.ts';
 import { backupOf, gateId, gatePatienceMs, gatesOf, revertOnOf } from './gates-of.ts';
+import { forgetRepair } from './kept-repair.ts';
 import { keepFigures } from './kept-figures.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
@@ -306,6 +307,7 @@ export class Migration implements AsyncDisposable {
     await this.#carrier.retire('forward');
     await this.#connected.leave();
     await runSteps(this.#pair.removalSteps(this.live, this.#remembered), this.#run());
+    forgetRepair(this.#options.loaded.stateDir);
     this.#journal.append({ type: 'finalised', by: this.#options.by, live: 'green' });
     stage('finished');
     return this.#done();
@@ -324,6 +326,7 @@ export class Migration implements AsyncDisposable {
     // Also what was never begun: a flow may have been given up before it had a worker.
     for (const flow of ['reverse', 'forward'] as const) await this.#carrier.retire(flow);
     await this.#connected.leave();
+    forgetRepair(this.#options.loaded.stateDir);
     this.#journal.append({ type: 'aborted', by: this.#options.by, reason, left: [] });
     return { outcome: 'done', live: 'blue', next: this.#afterEnd('abort') };
   }

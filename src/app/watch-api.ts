@@ -19,6 +19,7 @@ import { commandsOf } from './api-commands.ts';
 import { approve, personGates } from './approve.ts';
 import { certificateNames, readCertificate, tableDifferences } from './kept-certificates.ts';
 import { readDifferences } from './keep-differences.ts';
+import { readRepair } from './kept-repair.ts';
 import { readProgress } from './kept-progress.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { measure, proxySample } from './measure.ts';
@@ -164,7 +165,11 @@ async function newestDifferences(stateDir: string, withRows: boolean): Promise<D
   return {
     certificate: newest,
     startedAt: certificate.startedAt,
-    tables: tableDifferences(certificate, await readDifferences(stateDir, newest), withRows),
+    tables: tableDifferences(certificate, {
+      differences: await readDifferences(stateDir, newest),
+      repair: withRows ? await readRepair(stateDir, newest) : undefined,
+      withRows,
+    }),
     objects: certificate.objects.differences,
   };
 }

@@ -10,17 +10,20 @@ import type { Caller, Role, TokenFile } from './tokens.ts';
 type Handler = MiddlewareHandler<ApiEnvironment>;
 
 /** On every answer, also on a refusal: nothing of this may be framed, guessed at, kept, or run as a page. */
+export const strict = Object.freeze({
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+});
+
 export function strictHeaders(tls: boolean): Handler {
   return async (context, next) => {
     await next();
     const { headers } = context.res;
-    // The console's page and its assets say what they may do themselves.
-    if (!headers.has('Content-Security-Policy'))
-      headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
-    headers.set('X-Content-Type-Options', 'nosniff');
-    if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store');
-    headers.set('Referrer-Policy', 'no-referrer');
-    headers.set('Cross-Origin-Resource-Policy', 'same-origin');
+    // The console's page and its assets say themselves what they may do, and how long they are kept.
+    for (const [name, value] of Object.entries(strict)) if (!headers.has(name)) headers.set(name, value);
     if (tls) headers.set('Strict-Transport-Security', 'max-age=31536000');
   };
 }
@@ -29,7 +32,12 @@ export function strictHeaders(tls: boolean): Handler {
 export function sameOrigin(names: ReadonlySet<string>): Handler {
   return async (context, next) => {
     const { req } = context;
-    const said = { host: req.header('host'), origin: req.header('origin'), fetchSite: req.header('sec-fetch-site') };
+    const said = {
+      host: req.header('host'),
+      origin: req.header('origin'),
+      fetchSite: req.header('sec-fetch-site'),
+      place: URL.parse(req.url)?.host,
+    };
     const why = refusedOrigin(said, names);
     if (why !== undefined) throw new TealError('TEAL-SERVER-006', why);
     await next();

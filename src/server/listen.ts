@@ -1,9 +1,11 @@
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { isIP, type AddressInfo } from 'node:net';
 import { TealError } from '../kernel/errors.ts';
+import { strict } from './access.ts';
+import { problemOf, RequestMistakes } from './problems.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -49,7 +51,7 @@ export function parseListen(text: string): { readonly host: string; readonly por
 
 /** Opens the port. TEAL-SERVER-003. */
 export async function listen({ host, port, tls, fetch }: ListenOptions): Promise<Listening> {
-  const answer = getRequestListener(fetch, { overrideGlobalObjects: false });
+  const answer = getRequestListener(fetch, { overrideGlobalObjects: false, errorHandler: tellUnjudged });
   const onRequest: Parameters<typeof createHttpServer>[1] = (incoming, outgoing) => void answer(incoming, outgoing);
   const server = tlsServer(tls, onRequest) ?? createHttpServer(limits, onRequest);
   server.maxConnections = connectionsLimit;
@@ -68,6 +70,15 @@ export async function listen({ host, port, tls, fetch }: ListenOptions): Promise
       await closed;
     },
   };
+}
+
+const unreadable = [{ at: 'request', what: 'its first line or its Host cannot be read' }] as const;
+
+/** Where there is no request that routes could judge: nobody was asked who sends it. What fails in a route is told there, with the log. */
+function tellUnjudged(error: unknown): Response {
+  const problem = problemOf(error instanceof RequestError ? new RequestMistakes(unreadable) : error);
+  const headers = { ...strict, 'Content-Type': 'application/problem+json' };
+  return Response.json(problem, { status: problem.status, headers });
 }
 
 function tlsServer(tls: ListenOptions['tls'], onRequest: Parameters<typeof createHttpServer>[1]): Server | undefined {

@@ -59,9 +59,9 @@ test.skipIf(process.env['TEAL_SCHEMATHESIS'] === '')(
     const tokenOf = (role: string): string => made.get(role) ?? '';
     const ask = async (role: string, path: string): Promise<ApiAnswer> =>
       askApi(api.url, { path, token: tokenOf(role) });
-    expect(differencesSchema.parse((await ask('operate', '/api/v1/differences')).json).tables[0]?.causes).not.toEqual(
-      [],
-    );
+    const differs = differencesSchema.parse((await ask('operate', '/api/v1/differences')).json).tables[0];
+    expect(differs).toMatchObject({ repair: { on: 'green', of: 20 } });
+    expect(differs?.causes).not.toEqual([]);
 
     for (const [index, role] of roles.entries()) {
       const said = await checkContract({
@@ -100,6 +100,7 @@ test.skipIf(process.env['TEAL_SCHEMATHESIS'] === '')(
     await eventsAreAsDescribed(api.url, tokenOf('view'));
     await nobodyIsLetIn(api.url);
   },
+  600_000 + 1_000 * Number(seconds ?? 0),
 );
 
 async function eventsAreAsDescribed(url: string, token: string): Promise<void> {

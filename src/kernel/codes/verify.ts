@@ -56,6 +56,14 @@ export const verifyCodes = {
     retry: 'never',
     dataMayDiffer: 'yes',
   },
+  'TEAL-VERIFY-020': {
+    summary: 'The kept SQL that repairs cannot be read',
+    happened:
+      'Of the newest comparison SQL that makes some of its rows equal was kept in `differences/repair.json` of the state folder, and that file is not one that Teal writes. The certificate is what it was.',
+    doThis: 'Verify again: the file is written anew, or goes where both sides are equal.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
   'TEAL-VERIFY-010': {
     summary: 'The kept causes of differences cannot be read',
     happened:

@@ -40,7 +40,9 @@ export function mysqlRepairer(options: MysqlRepairerOptions): Repairer {
       }),
     render: (repairs: readonly TableRepair[]) => [
       'set names utf8mb4;',
-      ...Object.entries(readBack).map(([name, value]) => `set ${name} = ${value};`),
+      `set ${Object.entries(readBack)
+        .map(([name, value]) => `${name} = ${value}`)
+        .join(', ')};`,
       'set foreign_key_checks = 0;',
       'start transaction;',
       ...originSql(options.origin).map((sql) => `${sql};`),

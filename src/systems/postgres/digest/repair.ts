@@ -66,7 +66,10 @@ function render(origin: string | undefined, repairs: readonly TableRepair[]): re
     ...(origin === undefined ? [] : originSql(quoteLiteral(origin).trim()).map((sql) => `${sql};`)),
     'begin;',
     'set local session_replication_role = replica;',
-    ...Object.entries(readBack).map(([name, value]) => `set local ${name} = ${value};`),
+    // On one line: they are read once, and the statements are what people look for.
+    Object.entries(readBack)
+      .map(([name, value]) => `set local ${name} = ${value};`)
+      .join(' '),
     ...(origin === undefined ? [] : [`set local ${originSetting} = ${quoteLiteral(origin).trim()};`]),
     ...repairs.flatMap(({ table, changes }) => changes.map((change) => `${statement(table, change, literal)};`)),
     'commit;',
