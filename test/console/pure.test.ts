@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { EventParser } from '../../console/src/pure/event-parser.ts';
 import { backoffMs, freshnessOf, staleAfterMs } from '../../console/src/pure/freshness.ts';
 import { bytesText, countText, durationText, leftText } from '../../console/src/pure/format.ts';
+import { recordText } from '../../console/src/pure/record-text.ts';
 import { columnsOf, queryRates, withPoint } from '../../console/src/pure/series.ts';
 import { shapesOf } from '../../console/src/pure/shapes.ts';
 import { situationOf } from '../../console/src/pure/situation.ts';
@@ -168,4 +169,11 @@ test('tables that differ are grouped by what they have in common', () => {
     'only missing on blue: c',
     'mixed: d',
   ]);
+});
+
+test('an answered call of the API is told with who, what, and how often', () => {
+  const event = { type: 'callAnswered', by: 'ada', role: 'cut', call: 'cutover', atIso: '2026-01-01T00:00:00.000Z' };
+  const said = (answer: string, times: number): string => recordText({ event: { ...event, answer, times } });
+  expect(said('TEAL-SERVER-005', 3)).toBe('ada was refused by the API (TEAL-SERVER-005): cutover, 3 times');
+  expect(said('accepted', 1)).toBe('ada asked by the API: cutover');
 });
