@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { tealVersion } from '../kernel/version.ts';
-import { knownCaller, requireOneOf, requireRole, sameOrigin, strictHeaders, type KnownCallers } from './access.ts';
+import { knownCaller, requireOneOf, requireRole, sameOrigin, type KnownCallers } from './access.ts';
 import { audited } from './audit.ts';
 import { jsonOnly, limitedBody } from './bodies.ts';
 import { consoleRoutes, type ConsoleFiles } from './console.ts';
@@ -18,6 +18,7 @@ import * as routes from './routes.ts';
 import { commandRoles, ratesSchema, type CommandRequest } from './schemas.ts';
 import type { Migrations, ServedMigration } from './served.ts';
 import { beginRoute, callbackRoute, type SignIn } from './sign-in/sign-in.ts';
+import { strictHeaders } from './strict-headers.ts';
 import type { Role } from './tokens.ts';
 
 export interface ApiOptions extends KnownCallers {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { strictHeaders } from './access.ts';
+import { strictHeaders } from './strict-headers.ts';
 import { consoleRoutes, readConsole, type ConsoleFiles } from './console.ts';
 import type { ApiEnvironment } from './environment.ts';
 

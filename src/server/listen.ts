@@ -4,8 +4,8 @@ import { createServer as createHttpServer, type Server, type ServerOptions } fro
 import { createServer as createHttpsServer } from 'node:https';
 import { isIP, type AddressInfo } from 'node:net';
 import { TealError } from '../kernel/errors.ts';
-import { strict } from './access.ts';
 import { problemOf, RequestMistakes } from './problems.ts';
+import { strict } from './strict-headers.ts';
 
 export interface ListenOptions {
   readonly host: string;

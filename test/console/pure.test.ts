@@ -3,6 +3,7 @@ import { EventParser } from '../../console/src/pure/event-parser.ts';
 import { backoffMs, freshnessOf, staleAfterMs } from '../../console/src/pure/freshness.ts';
 import { bytesText, countText, durationText, leftText } from '../../console/src/pure/format.ts';
 import { hrefOf, pathOf, placeOf } from '../../console/src/pure/place.ts';
+import { recordText } from '../../console/src/pure/record-text.ts';
 import { columnsOf, queryRates, withPoint } from '../../console/src/pure/series.ts';
 import { shapesOf } from '../../console/src/pure/shapes.ts';
 import { situationOf } from '../../console/src/pure/situation.ts';
@@ -190,4 +191,11 @@ test('what is of all is asked of all, everything else of the migration that is l
   expect(pathOf('api/v1/journal?after=0', undefined)).toBe('api/v1/journal?after=0');
   expect(pathOf('api/v1/journal?after=0', 'a b')).toBe('api/v1/migrations/a%20b/journal?after=0');
   for (const path of ['api/v1/caller', 'api/v1/sign-in', 'api/v1/migrations']) expect(pathOf(path, 'shop')).toBe(path);
+});
+
+test('an answered call of the API is told with who, what, and how often', () => {
+  const event = { type: 'callAnswered', by: 'ada', role: 'cut', call: 'cutover', atIso: '2026-01-01T00:00:00.000Z' };
+  const said = (answer: string, times: number): string => recordText({ event: { ...event, answer, times } });
+  expect(said('TEAL-SERVER-005', 3)).toBe('ada was refused by the API (TEAL-SERVER-005): cutover, 3 times');
+  expect(said('accepted', 1)).toBe('ada asked by the API: cutover');
 });

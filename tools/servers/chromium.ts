@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { debianPackages, librariesOf } from './debian.ts';
 import { whyNone } from './foreground.ts';
@@ -46,6 +46,7 @@ async function packages(): Promise<readonly string[]> {
 async function fontsOf(root: string): Promise<Readonly<Record<string, string>>> {
   const file = join(root, 'fonts.conf');
   const text = `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${join(root, 'usr/share/fonts')}</dir></fontconfig>`;
-  if (!existsSync(file)) await writeFile(file, text);
+  // The cache may have been moved, or be reached by another path than before.
+  if ((await readFile(file, 'utf8').catch(() => '')) !== text) await writeFile(file, text);
   return { FONTCONFIG_FILE: file };
 }
