@@ -33,16 +33,16 @@ const recoveryPatienceMs = 30_000;
  * folder. Any other holder is an error at once (TEAL-JOURNAL-003).
  */
 export async function openJournalInTurn(
-  { loaded: { stateDir }, command, signal }: Opening,
+  { loaded: { journal }, command, signal }: Opening,
   patienceMs = recoveryPatienceMs,
 ): Promise<Journal> {
-  if (command === recoverCommand) return openJournal(stateDir, recovering);
+  if (command === recoverCommand) return openJournal(journal, recovering);
   let refused: unknown;
   const waiting = { what: 'the recovery of the cut', timeoutMs: patienceMs, signal };
   try {
     return await waitFor(waiting, () => {
       try {
-        return openJournal(stateDir);
+        return openJournal(journal);
       } catch (error) {
         if (!isTealError(error, 'TEAL-JOURNAL-003')) throw error;
         if (error.facts['pid'] !== undefined && error.facts['what'] !== recovering) throw error;

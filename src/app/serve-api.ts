@@ -60,7 +60,7 @@ export async function serveApi(options: ServeApiOptions): Promise<ServedApi> {
     options.log('tokens travel in clear text: no certificate was given', { host });
   await using stack = new AsyncDisposableStack();
   const ended = new AbortController();
-  const feed = stack.use(new JournalFeed(loaded.stateDir));
+  const feed = stack.use(new JournalFeed(loaded.journal));
   const watched = watchedBy({ loaded, reload, env: options.env, feed, signal: ended.signal });
   const events = new EventStreams({
     records: (after, limit) => feed.records(after, limit),

@@ -40,8 +40,8 @@ async function isWanted(): Promise<boolean> {
   return (await wanted(stateDir)).has('soak');
 }
 
-function baseline(): Served | undefined {
-  using reader = openJournalReader(stateDir);
+function baseline({ journal }: LoadedSpec): Served | undefined {
+  using reader = openJournalReader(journal);
   return keptFigures(reader.refresh());
 }
 
@@ -52,11 +52,11 @@ async function watch(signal: AbortSignal): Promise<void> {
   await using sides = askSides(spec);
   const soaking = async (): Promise<string | undefined> => {
     if (!(await isWanted())) return undefined;
-    using reader = openJournalReader(stateDir);
+    using reader = openJournalReader(loaded.journal);
     return soakingCut(reader.refresh(), spec, nowMs());
   };
   const health = healthOf(spec, { folder: dirname(file), ask: sides.ask });
-  const figures = figuresOf(spec, baseline(), async () => servedByGreen(loaded));
+  const figures = figuresOf(spec, baseline(loaded), async () => servedByGreen(loaded));
   const isFigure = (asks: string): boolean => figures.some((gate) => gate.asks === asks);
   log(`asks ${health.length + figures.length} questions`);
   await watchSoak(

@@ -5,6 +5,7 @@ import type { Carrier } from '../ports/carrier.ts';
 import type { ConnectSpec } from '../spec/spec.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
 import { connectCarrier } from './connect-carrier.ts';
+import { journalPlace } from './journal-place.ts';
 import { JsonLog } from './json-log.ts';
 import { takeLock, tryLock } from './process-lock.ts';
 import { isCutTended, runRecovery } from './recover-cut.ts';
@@ -58,7 +59,8 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
   return {
     wanted: async () => wanted(stateDir),
     lives: async (thing) => {
-      if (thing === 'cut') return isCutTended(stateDir);
+      if (thing === 'cut')
+        return isCutTended(stateDir, journalPlace((await config()).carrier.migration, stateDir, process.env));
       if (thing === 'soak') return isSoakWatched(stateDir);
       if (thing === 'proxy') return answers(async () => new ProxyRouter((await proxy()).controlPath).about());
       const { now } = await (await carrier()).status(thing);
