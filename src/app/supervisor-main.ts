@@ -2,8 +2,11 @@ import { rm } from 'node:fs/promises';
 import { isoNow } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError } from '../kernel/errors.ts';
 import type { Carrier } from '../ports/carrier.ts';
+import type { JournalPlace } from '../journal/place.ts';
 import type { ConnectSpec } from '../spec/spec.ts';
+import { releaseHolders } from '../systems/postgres/holder.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
+import { HomeWatch } from './home-watch.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import { journalPlace } from './journal-place.ts';
 import { JsonLog } from './json-log.ts';
@@ -21,7 +24,7 @@ import {
   type SupervisorConfig,
 } from './supervisor-config.ts';
 import { Supervisor, isAbsence, type SupervisorPorts } from './supervisor.ts';
-import { startLock, wanted, type Thing } from './wanted.ts';
+import { startLock, things, unwant, wanted, type Thing } from './wanted.ts';
 
 /**
  * The supervisor of one migration: `supervisor-main.ts <state folder>`, addresses of both sides by the environment. It starts again what ought to run and died,
@@ -35,6 +38,25 @@ const startsAgain: ReadonlySet<string> = new Set(['TEAL-CARRIERS-001', 'TEAL-CAR
 
 /** A command that looks whether the place is free holds the lock for a moment. */
 const lockPatienceMs = 3_000;
+
+/** What is ended because another machine carries: as long as a flow may take to end. */
+const releaseMs = 60_000;
+
+/** Where the journal is in files nobody else can carry. */
+function home(stateDir: string): () => Promise<Pick<HomeWatch, 'hasMoved'>> {
+  let made: Pick<HomeWatch, 'hasMoved'> | undefined;
+  return async () => {
+    if (made !== undefined) return made;
+    const place = await placeOf(stateDir);
+    made = typeof place === 'string' ? { hasMoved: () => false } : new HomeWatch(place, log);
+    return made;
+  };
+}
+
+async function placeOf(stateDir: string): Promise<JournalPlace> {
+  const { carrier } = await readSupervisorConfig(supervisorPaths(stateDir).config);
+  return journalPlace(carrier.migration, stateDir, process.env);
+}
 
 function compose(stateDir: string, urls: { readonly blue: string; readonly green: string }): SupervisorPorts {
   const paths = supervisorPaths(stateDir);
@@ -56,11 +78,28 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
     if (found === undefined) throw new TealError('TEAL-APP-003', 'the configuration names no proxy');
     return found;
   };
+  const watch = home(stateDir);
+  const released = async (): Promise<void> => {
+    // First, or what is ended here would be started again.
+    for (const thing of things) await unwant(stateDir, thing);
+    const ending = await carrier();
+    // The proxy stays: whoever has not left it yet is served.
+    await Promise.all([
+      ending.halt('forward'),
+      ending.halt('reverse'),
+      releaseHolders(stateDir, AbortSignal.timeout(releaseMs)),
+    ]);
+  };
   return {
-    wanted: async () => wanted(stateDir),
+    wanted: async () => {
+      if ((await watch()).hasMoved()) {
+        log('another machine carries this migration now: what runs here ends');
+        await released();
+      }
+      return wanted(stateDir);
+    },
     lives: async (thing) => {
-      if (thing === 'cut')
-        return isCutTended(stateDir, journalPlace((await config()).carrier.migration, stateDir, process.env));
+      if (thing === 'cut') return isCutTended(stateDir, await placeOf(stateDir));
       if (thing === 'soak') return isSoakWatched(stateDir);
       if (thing === 'proxy') return answers(async () => new ProxyRouter((await proxy()).controlPath).about());
       const { now } = await (await carrier()).status(thing);

@@ -14,6 +14,8 @@ export interface Leader extends Holder {
   /** False when it has given its place back. */
   readonly held: boolean;
   readonly backend: string;
+  /** The folder whose processes carry the migration: that of the last controller which moved it on. A command that only writes something down leads, and leaves it. */
+  readonly home?: string;
 }
 
 /** A server sees the end of a process that was killed a moment later. */
@@ -115,7 +117,7 @@ function ledByAnother(session: JournalAsker, place: PostgresPlace): TealError {
 
 function leaderOf(row: JournalRow | undefined): Leader | undefined {
   if (row === undefined) return undefined;
-  const { epoch, held, pid, host, since, what, folder, backend } = row;
+  const { epoch, held, pid, host, since, what, folder, backend, home } = row;
   return Object.freeze({
     epoch: epoch ?? '',
     held: held === 't',
@@ -125,5 +127,6 @@ function leaderOf(row: JournalRow | undefined): Leader | undefined {
     ...(typeof what === 'string' ? { what } : {}),
     folder: folder ?? '',
     backend: backend ?? '',
+    ...(typeof home === 'string' ? { home } : {}),
   });
 }

@@ -66,6 +66,17 @@ export function leaderAt(place: PostgresPlace): Leader | undefined {
   return isThere(session, place.schema) ? readLeader(session, place) : undefined;
 }
 
+/** From here on the processes of this place's folder carry the migration. To be called by whoever leads. Errors: TEAL-JOURNAL-020 leads no more. */
+export function moveHome(place: PostgresPlace): void {
+  const { schema, migration } = place;
+  const session = lookingAt(place);
+  const rows = session.ask(
+    `update ${schemaSql(schema)}.leader set home = folder where migration = $1 and folder = $2 returning 1`,
+    [migration, place.folder()],
+  );
+  if (rows.length === 0) throw ledSince(session, place);
+}
+
 /** Reading may be done twice: a session that was lost while nobody used it is no error. */
 export function lookingAt(place: PostgresPlace): JournalAsker {
   return {

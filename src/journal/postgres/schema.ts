@@ -21,7 +21,7 @@ function createSql(schema: string): string {
       body text not null, hash text not null, primary key (migration, seq));
     create table ${at}.leader (
       migration text primary key, epoch bigint not null, held boolean not null, pid int not null, host text not null,
-      since text not null, what text, folder text not null, backend int not null);
+      since text not null, what text, folder text not null, backend int not null, home text);
     create table ${at}.kept (
       migration text not null, name text not null, body text not null, primary key (migration, name));
     create function ${at}.record_is_never_changed() returns trigger language plpgsql set search_path = pg_catalog as $$

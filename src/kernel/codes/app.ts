@@ -124,4 +124,13 @@ export const appCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-041': {
+    summary: 'Clients pass through the proxy of another machine',
+    happened:
+      "The journal says that this migration is carried from another state folder, and its clients pass through Teal's proxy there. A cut from here could not hold them: their writes would be refused by the side that is left. Nothing was begun.",
+    doThis:
+      'Run the command on that machine: `teal status` names it. Where the machine is gone for good, point clients at the proxy that is started here and run `teal up --take-proxy`. Other routers (PgBouncer, HAProxy, DNS …) can be reached from every machine.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;
