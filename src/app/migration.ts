@@ -138,7 +138,7 @@ export class Migration implements AsyncDisposable {
    */
   static async open(given: MigrationOptions): Promise<Migration> {
     const onlookers = onlookersOf(
-      atHome(await openJournalInTurn(given), given),
+      await atHome(await openJournalInTurn(given), given),
       given.loaded,
       given.env,
       given.onEvent,
@@ -156,6 +156,7 @@ export class Migration implements AsyncDisposable {
     } catch (error) {
       journal[Symbol.dispose]();
       await onlookers[Symbol.asyncDispose]();
+      journal.lost.throwIfAborted();
       throw error;
     }
   }
