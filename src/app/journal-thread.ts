@@ -63,6 +63,8 @@ const port = must(parentPort, 'the parent of a journal thread');
 const { answers, flag } = workerData as JournalThreadData;
 const raised = new Int32Array(flag);
 const sessions = new Map<number, ThreadSession>();
+/** Those that were given up before they were there. */
+const unwanted = new Set<number>();
 
 /** One statement after the other. */
 class ThreadSession {
@@ -126,6 +128,10 @@ async function open({
     extraOptions: settings,
   });
   await connection.query(syncedSql);
+  if (unwanted.delete(session)) {
+    await connection.close();
+    return [];
+  }
   const opened = new ThreadSession(connection);
   sessions.set(session, opened);
   const tellLoss = (): void => {
@@ -155,6 +161,7 @@ async function serve(request: ToJournal & { readonly kind: 'open' | 'ask' }): Pr
 
 async function end(session: number, isLate: boolean): Promise<void> {
   const found = sessions.get(session);
+  if (found === undefined && isLate) unwanted.add(session);
   sessions.delete(session);
   if (isLate) found?.abandon(new TealError('TEAL-SYSTEMS-006', 'no answer in time'));
   await found?.close();
