@@ -20,7 +20,7 @@ function elsewhereFile(stateDir: string): string {
 }
 
 /** The folder's own name, which stays when it is moved to another path or machine. `journal` is for people. */
-function folderName(stateDir: string, journal: string): string {
+export function folderName(stateDir: string, journal: string): string {
   const file = elsewhereFile(stateDir);
   if (existsSync(file)) return elsewhere.parse(JSON.parse(readFileSync(file, 'utf8'))).folder;
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -51,6 +51,32 @@ export function journalPlace(
 
 /** Errors: TEAL-JOURNAL-022. */
 export function postgresPlace(text: string, migration: string, stateDir: string): PostgresPlace {
+  const { href, schema, name } = addressOf(text);
+  return {
+    migration,
+    schema,
+    name,
+    folder: () => folderName(stateDir, name),
+    connect: () => desk().open(href, `teal journal ${migration}`),
+    look: () => kept(href),
+  };
+}
+
+export interface JournalAddress {
+  /** With its password. */
+  readonly href: string;
+  readonly schema: string;
+  /** For people. */
+  readonly name: string;
+}
+
+/** Undefined where the journal is in files. Errors: TEAL-JOURNAL-022. */
+export function journalAddress(env: Readonly<Record<string, string | undefined>>): JournalAddress | undefined {
+  const { [journalVariable]: url = '' } = env;
+  return url === '' ? undefined : addressOf(url);
+}
+
+function addressOf(text: string): JournalAddress {
   const url = URL.parse(text);
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
     throw new TealError('TEAL-JOURNAL-022', 'the address is not a postgres:// URL');
@@ -60,16 +86,7 @@ export function postgresPlace(text: string, migration: string, stateDir: string)
   if (!schemaShape.test(schema)) {
     throw new TealError('TEAL-JOURNAL-022', 'a schema is named by small letters, digits and underscores', { schema });
   }
-  const { href } = url;
-  const name = `${url.host}${url.pathname}, schema ${schema}`;
-  return {
-    migration,
-    schema,
-    name,
-    folder: () => folderName(stateDir, name),
-    connect: () => desk().open(href, `teal journal ${migration}`),
-    look: () => kept(href),
-  };
+  return { href: url.href, schema, name: `${url.host}${url.pathname}, schema ${schema}` };
 }
 
 let made: JournalDesk | undefined;

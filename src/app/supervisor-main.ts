@@ -6,7 +6,7 @@ import type { JournalPlace } from '../journal/place.ts';
 import type { ConnectSpec } from '../spec/spec.ts';
 import { releaseHolders } from '../systems/postgres/holder.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
-import { HomeWatch } from './home-watch.ts';
+import { homeWatch, type HomeWatch } from './home-watch.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import { journalPlace } from './journal-place.ts';
 import { JsonLog } from './json-log.ts';
@@ -42,23 +42,16 @@ const lockPatienceMs = 3_000;
 /** What is ended because another machine carries: as long as a flow may take to end. */
 const releaseMs = 60_000;
 
-/** Where the journal is in files nobody else can carry. */
-function home(stateDir: string): () => Promise<Pick<HomeWatch, 'hasMoved'>> {
-  let made: Pick<HomeWatch, 'hasMoved'> | undefined;
-  return async () => {
-    if (made !== undefined) return made;
-    const place = await placeOf(stateDir);
-    made = typeof place === 'string' ? { hasMoved: () => false } : new HomeWatch(place, log);
-    return made;
-  };
-}
-
 async function placeOf(stateDir: string): Promise<JournalPlace> {
   const { carrier } = await readSupervisorConfig(supervisorPaths(stateDir).config);
   return journalPlace(carrier.migration, stateDir, process.env);
 }
 
-function compose(stateDir: string, urls: { readonly blue: string; readonly green: string }): SupervisorPorts {
+function compose(
+  stateDir: string,
+  urls: { readonly blue: string; readonly green: string },
+  watch: HomeWatch | undefined,
+): SupervisorPorts {
   const paths = supervisorPaths(stateDir);
   const sinceIso = isoNow();
   // Read for every look: a command may have written it anew.
@@ -78,7 +71,6 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
     if (found === undefined) throw new TealError('TEAL-APP-003', 'the configuration names no proxy');
     return found;
   };
-  const watch = home(stateDir);
   const released = async (): Promise<void> => {
     // First, or what is ended here would be started again.
     for (const thing of things) await unwant(stateDir, thing);
@@ -92,7 +84,7 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
   };
   return {
     wanted: async () => {
-      if ((await watch()).hasMoved()) {
+      if ((await watch?.hasMoved()) === true) {
         log('another machine carries this migration now: what runs here ends');
         await released();
       }
@@ -131,8 +123,10 @@ async function answers(ask: () => Promise<unknown>): Promise<boolean> {
 async function supervise(stateDir: string, signal: AbortSignal): Promise<void> {
   const { [supervisorBlueUrl]: blue = '', [supervisorGreenUrl]: green = '' } = process.env;
   const paths = supervisorPaths(stateDir);
-  const ports = compose(stateDir, { blue, green });
-  logger.of((await readSupervisorConfig(paths.config)).carrier.migration);
+  const { migration } = (await readSupervisorConfig(paths.config)).carrier;
+  logger.of(migration);
+  await using watch = homeWatch(migration, stateDir, process.env, log);
+  const ports = compose(stateDir, { blue, green }, watch);
   let lock: Disposable | undefined = await takeLock(paths.lock, 'the supervisor that was', lockPatienceMs);
   while (lock !== undefined && !signal.aborted) {
     log(`supervisor ${process.pid} runs`);

@@ -194,7 +194,7 @@ test('another machine takes over in the middle of the copy, and back again: flow
     await heard(first, 'opened');
     const second = await standby(two.folder, two.env);
     expect(await first.ended).toBeUndefined();
-    expect(await second.ended, JSON.stringify(second.events.slice(-5))).toBe(4);
+    expect(await second.ended, JSON.stringify(second.events.slice(-25))).toBe(4);
     await endedBeside(one.folder);
     const caught = writers.count;
     await waitFor({ what: 'more writes', timeoutMs: patienceMs }, () => writers.count > caught + 50 || undefined);
