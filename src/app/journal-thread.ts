@@ -4,7 +4,7 @@ import { sleep } from '../kernel/clock.ts';
 import { TealError } from '../kernel/errors.ts';
 import type { JournalParameter, JournalRow } from '../journal/place.ts';
 import { failureOf, type Failure } from '../sync/receiver.ts';
-import { connect, type PgConnection } from '../systems/postgres/connection.ts';
+import { connect, soonMissed, type PgConnection } from '../systems/postgres/connection.ts';
 
 /** What the thread is given: where to answer, and the number that it raises when an answer is there. */
 export interface JournalThreadData {
@@ -46,16 +46,8 @@ export interface JournalLoss {
 const aliveEveryMs = 2_000;
 const aliveLimitMs = 5_000;
 
-/**
- * What a server must know to take a session whose machine is gone for dead within 25 s, also where its own settings would wait for hours: until then its lock keeps others from leading. A commit is on disk when it is
- * answered, unless the statement says otherwise.
- */
-const settings = {
-  tcp_keepalives_idle: '10',
-  tcp_keepalives_interval: '5',
-  tcp_keepalives_count: '3',
-  statement_timeout: '30000',
-};
+const settings = { ...soonMissed, statement_timeout: '30000' };
+/** A commit is on disk when it is answered, unless the statement says otherwise. */
 const syncedSql = `select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
 /** The sessions of a process with the servers of journals, on a thread of its own: the process stands still while it waits, this thread does not. */

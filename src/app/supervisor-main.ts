@@ -7,6 +7,7 @@ import type { ConnectSpec } from '../spec/spec.ts';
 import { releaseHolders } from '../systems/postgres/holder.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
 import { homeWatch, type HomeWatch } from './home-watch.ts';
+import { endWorker } from '../carriers/embedded/client.ts';
 import { connectCarrier } from './connect-carrier.ts';
 import { journalPlace } from './journal-place.ts';
 import { JsonLog } from './json-log.ts';
@@ -74,13 +75,13 @@ function compose(
   const released = async (): Promise<void> => {
     // First, or what is ended here would be started again.
     for (const thing of things) await unwant(stateDir, thing);
-    const ending = await carrier();
-    // The proxy stays: whoever has not left it yet is served.
-    await Promise.all([
-      ending.halt('forward'),
-      ending.halt('reverse'),
+    // The proxy stays: whoever has not left it yet is served. What a cluster carries is not of this machine.
+    const ends = await Promise.allSettled([
+      endWorker(stateDir, 'forward'),
+      endWorker(stateDir, 'reverse'),
       releaseHolders(stateDir, AbortSignal.timeout(releaseMs)),
     ]);
+    for (const end of ends) if (end.status === 'rejected') logger.error(describeError(end.reason));
   };
   return {
     wanted: async () => {

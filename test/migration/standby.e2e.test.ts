@@ -78,7 +78,7 @@ async function relay(folder: string, env: Env, first: Controller): Promise<Relay
   let isComparingKilled = false;
   for (let takeOvers = 0; ; takeOvers += 1) {
     const waits = await standby(folder, env);
-    await waitFor({ what: 'the leader to end', timeoutMs: patienceMs }, () => {
+    await waitFor({ what: 'the leader to end', timeoutMs: patienceMs, everyMs: 10 }, () => {
       const { child, events } = leader;
       if (!isComparingKilled && events.some(({ kind }) => kind === 'verify progress')) {
         isComparingKilled = true;
@@ -104,6 +104,9 @@ test('a leader that is killed in any stage: the one that waits takes over within
   await using database = await testDatabase(greenMajor());
   await using place = await tealPlace({ spec: 'cutover: { gates: [{ verify: full }, { person: dba }] }' });
   await KeyedWriters.createTables(place.blue.url);
+  // So many that a comparison of them takes a moment.
+  await place.query('blue', 'create table many as select n, md5(n::text) as text from generate_series(1, 400000) n');
+  await place.query('blue', 'alter table many add primary key (n)');
   const ledger = join(place.folder, 'ledger');
   const names = [
     'step:prepare:schema:acted',
