@@ -15,6 +15,7 @@ export class HomeWatch implements AsyncDisposable {
   readonly #folder: string;
   readonly #log: (text: string) => void;
   #lookedMs = Number.NEGATIVE_INFINITY;
+  #hasMoved = false;
   #isAway = false;
 
   constructor({ href, schema }: JournalAddress, migration: string, folder: string, log: (text: string) => void) {
@@ -25,9 +26,9 @@ export class HomeWatch implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** True once another folder's controller has moved the migration on. A server that does not answer has told nothing: what runs goes on. */
+  /** True once another folder's controller has moved the migration on, as it was seen at most two seconds ago. A server that does not answer has told nothing: what runs goes on. */
   async hasMoved(): Promise<boolean> {
-    if (monotonicMs() < this.#lookedMs + lookEveryMs) return false;
+    if (monotonicMs() < this.#lookedMs + lookEveryMs) return this.#hasMoved;
     this.#lookedMs = monotonicMs();
     try {
       const { rows } = await this.#session.use(
@@ -36,11 +37,11 @@ export class HomeWatch implements AsyncDisposable {
       );
       this.#tell(false);
       const home = rows[0]?.['home'];
-      return typeof home === 'string' && home !== this.#folder;
+      this.#hasMoved = typeof home === 'string' && home !== this.#folder;
     } catch (error) {
       this.#tell(true, isTealError(error) ? error.message : 'no answer in time');
-      return false;
     }
+    return this.#hasMoved;
   }
 
   /** Resolves when it has moved, or when the signal aborts: then with false. */

@@ -50,7 +50,6 @@ async function forgetFlows(stateDir: string, signal: AbortSignal): Promise<void>
 function requireNoProxyThere({ state }: Journal, { loaded: { spec }, takeProxy }: HomeOptions): void {
   if (spec.traffic.router !== 'proxy' || takeProxy === true) return;
   if (!hasBegun(state) || state.life.phase === 'finalised') return;
-  throw new TealError('TEAL-APP-041', `${spec.name} is carried from another folder, with its proxy`, {
-    host: state.run?.host,
-  });
+  const host = state.run?.host ?? 'another machine';
+  throw new TealError('TEAL-APP-041', `${spec.name} is carried from another folder, on ${host}`, { host });
 }

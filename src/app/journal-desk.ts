@@ -99,7 +99,7 @@ export class JournalDesk {
   }
 
   #tell(request: ToJournal): void {
-    this.#thread.postMessage(request);
+    this.#thread.postMessage(request, []);
   }
 
   #nextId(): number {

@@ -102,7 +102,7 @@ class ThreadSession {
 }
 
 function answer(told: JournalAnswer): void {
-  answers.postMessage(told);
+  answers.postMessage(told, []);
   Atomics.add(raised, 0, 1);
   Atomics.notify(raised, 0);
 }

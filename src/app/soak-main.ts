@@ -5,6 +5,7 @@ import { openJournalReader } from '../journal/journal.ts';
 import type { Served } from '../model/served.ts';
 import { askSides } from './ask-sides.ts';
 import { figuresOf, healthOf } from './gates-of.ts';
+import { homeWatch, type HomeWatch } from './home-watch.ts';
 import { rollback } from './index.ts';
 import { JsonLog } from './json-log.ts';
 import { keptFigures } from './kept-figures.ts';
@@ -36,8 +37,9 @@ function load(): LoadedSpec {
   throw new TealError('TEAL-APP-005', `${file} names another state folder now`, { file, stateDir });
 }
 
-async function isWanted(): Promise<boolean> {
-  return (await wanted(stateDir)).has('soak');
+/** Where another folder carries the migration, its watch asks: a rollback from here would take the migration away from there. */
+async function isWanted(home: HomeWatch | undefined): Promise<boolean> {
+  return (await wanted(stateDir)).has('soak') && (await home?.hasMoved()) !== true;
 }
 
 function baseline({ journal }: LoadedSpec): Served | undefined {
@@ -50,8 +52,9 @@ async function watch(signal: AbortSignal): Promise<void> {
   const { spec } = loaded;
   logger.of(spec.name);
   await using sides = askSides(spec);
+  await using home = homeWatch(spec.name, stateDir, process.env, log);
   const soaking = async (): Promise<string | undefined> => {
-    if (!(await isWanted())) return undefined;
+    if (!(await isWanted(home))) return undefined;
     using reader = openJournalReader(loaded.journal);
     return soakingCut(reader.refresh(), spec, nowMs());
   };
@@ -64,7 +67,7 @@ async function watch(signal: AbortSignal): Promise<void> {
       gates: [...health, ...figures],
       rule: spec.soak,
       soaking,
-      isWanted,
+      isWanted: async () => isWanted(home),
       tell: async (seen) => keepSoak(stateDir, seen),
       note: async (text) => {
         using journal = await openJournalInTurn({ loaded, command: 'soak', signal });

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
@@ -105,7 +105,7 @@ test('a leader that is killed in any stage: the one that waits takes over within
   await using place = await tealPlace({ spec: 'cutover: { gates: [{ verify: full }, { person: dba }] }' });
   await KeyedWriters.createTables(place.blue.url);
   // So many that a comparison of them takes a moment.
-  await place.query('blue', 'create table many as select n, md5(n::text) as text from generate_series(1, 400000) n');
+  await place.query('blue', 'create table many as select n, md5(n::text) as text from generate_series(1, 200000) n');
   await place.query('blue', 'alter table many add primary key (n)');
   const ledger = join(place.folder, 'ledger');
   const names = [
@@ -149,6 +149,7 @@ test('a leader that is killed in any stage: the one that waits takes over within
   expect(proveChain(at)).toMatchObject({ unbroken: true });
   // Without the address there would be a second journal.
   expect((await place.teal('status')).err).toContain('TEAL-APP-040');
+  expect(await place.teal('status', '--journal', database.url)).toMatchObject({ code: 0 });
 });
 
 function stateAt(at: ReturnType<typeof postgresPlace>): MigrationState {
@@ -191,13 +192,22 @@ test('another machine takes over in the middle of the copy, and back again: flow
   try {
     const writers = await KeyedWriters.start(blue.url, 2);
     const ledger = join(one.folder, 'ledger');
-    // After the flow receives, before the rows are there.
-    const failing = { ...one.env, TEAL_FAILPOINTS: ledger, TEAL_FAILPOINT_NAMES: 'step:copy:rows:acted' };
+    // It stands still in the middle of the copy, while the flow receives; and the server takes its session for dead.
+    const failpoint = 'step:copy:rows:acted';
+    const failing = { ...one.env, TEAL_FAILPOINTS: ledger, TEAL_FAILPOINT_NAMES: `${failpoint}=wait` };
     const first = start(one.folder, failing, 'up');
     await heard(first, 'opened');
     const second = await standby(two.folder, two.env);
-    expect(await first.ended).toBeUndefined();
-    expect(await second.ended, JSON.stringify(second.events.slice(-25))).toBe(4);
+    await waitFor(
+      { what: 'the copy', timeoutMs: patienceMs },
+      async () => (await readFile(ledger, 'utf8').catch(() => '')).includes(failpoint) || undefined,
+    );
+    await database.query('select pg_terminate_backend(backend) from teal_journal.leader');
+    await heard(second, 'opened');
+    await appendFile(`${ledger}.go`, `${failpoint}\n`);
+    expect(await first.ended).toBe(1);
+    expect(JSON.stringify(first.events)).toContain('TEAL-JOURNAL-020');
+    expect(await second.ended, JSON.stringify(second.events.slice(-5))).toBe(4);
     await endedBeside(one.folder);
     const caught = writers.count;
     await waitFor({ what: 'more writes', timeoutMs: patienceMs }, () => writers.count > caught + 50 || undefined);
@@ -221,6 +231,8 @@ test('another machine takes over in the middle of the copy, and back again: flow
     try {
       const refused = await runNode(three.folder, three.env, resolve('src/cli/main.ts'), 'rollback');
       expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('TEAL-APP-041') });
+      const taken = start(three.folder, three.env, 'up', '--take-proxy');
+      expect(await taken.ended, JSON.stringify(taken.events.slice(-5))).toBe(0);
     } finally {
       await endProcesses(three.folder);
       await rm(three.folder, { recursive: true, force: true });

@@ -129,7 +129,7 @@ export const appCodes = {
     happened:
       "The journal says that this migration is carried from another state folder, and its clients pass through Teal's proxy there. A cut from here could not hold them: their writes would be refused by the side that is left. Nothing was begun.",
     doThis:
-      'Run the command on that machine: `teal status` names it. Where the machine is gone for good, point clients at the proxy that is started here and run `teal up --take-proxy`. Other routers (PgBouncer, HAProxy, DNS …) can be reached from every machine.',
+      'Run the command on that machine, which is in the message. Where the machine is gone for good, point clients at the proxy that is started here and run `teal up --take-proxy`. Other routers (PgBouncer, HAProxy, DNS …) can be reached from every machine.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
