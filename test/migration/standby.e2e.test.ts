@@ -9,6 +9,7 @@ import { openJournalReader } from '../../src/journal/journal.ts';
 import { proveChain } from '../../src/journal/prove-chain.ts';
 import type { MigrationState } from '../../src/journal/state.ts';
 import { monotonicMs, waitFor } from '../../src/kernel/clock.ts';
+import { freePort } from '../../tools/servers/free-port.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, ownServer, testDatabase } from '../support/postgres.ts';
 import { endProcesses, processesNaming, runNode, tealPlace } from '../support/teal-place.ts';
@@ -227,7 +228,7 @@ test('another machine takes over in the middle of the copy, and back again: flow
     expect(proveChain(at)).toMatchObject({ unbroken: true });
 
     // Where clients are on a proxy here, nobody can hold them from there.
-    const three = await machine('three', `{ listen: "127.0.0.1:0" }`);
+    const three = await machine('three', `{ listen: "127.0.0.1:${await freePort()}", clientAuth: trust }`);
     try {
       const refused = await runNode(three.folder, three.env, resolve('src/cli/main.ts'), 'rollback');
       expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('TEAL-APP-041') });
