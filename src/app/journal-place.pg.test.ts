@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../kernel/clock.ts';
@@ -21,6 +21,7 @@ import {
   testDatabase,
   type TestDatabase,
 } from '../../test/support/postgres.ts';
+import { runNode } from '../../test/support/teal-place.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import { journalPlace, postgresPlace } from './journal-place.ts';
 
@@ -58,7 +59,7 @@ function urlOf(url: string, { schema }: PostgresPlace): string {
 
 interface Writer {
   readonly child: ChildProcess;
-  /** What it has printed. */
+  /** What it has noted. */
   readonly lines: () => readonly string[];
   readonly ended: Promise<unknown>;
 }
@@ -66,12 +67,12 @@ interface Writer {
 async function startWriter(url: string, atLeast: number): Promise<Writer> {
   const child = spawn(process.execPath, [writerProgram, folder], {
     env: { ...process.env, TEAL_JOURNAL: url },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'ignore', 'inherit'],
   });
   children.push(child);
-  let told = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (told += text));
-  const lines = (): readonly string[] => told.split('\n').slice(0, -1);
+  const written = join(folder, 'written');
+  const lines = (): readonly string[] =>
+    readFileSync(written, { encoding: 'utf8', flag: 'a+' }).split('\n').slice(0, -1);
   const ended = once(child, 'close');
   await waitFor({ what: 'records', ...patience }, () => Number(lines().at(-1) ?? 0) >= atLeast || undefined);
   return { child, lines, ended };
@@ -293,6 +294,7 @@ describe('an address', () => {
     expect(() => postgresPlace('mysql://h/x', 'shop', folder)).toThrow('TEAL-JOURNAL-022');
     expect(() => postgresPlace(`${database.url}?schema=No`, 'shop', folder)).toThrow('TEAL-JOURNAL-022');
     expect(place.name).not.toContain('@');
+    expect(await saidOf(`postgres://u:s3cret@127.0.0.1:${port}/x`)).toMatch(/^(?!.*s3cret).*TEAL-JOURNAL-021/s);
   });
 
   test('of a database that cannot hold a journal', async () => {
@@ -320,6 +322,14 @@ describe('an address', () => {
     expect(() => journalPlace('shop', other, env)).toThrow('TEAL-APP-040');
   });
 });
+
+/** All that `teal status` prints where the journal is there. */
+async function saidOf(url: string): Promise<string> {
+  const file = join(folder, 'teal.yaml');
+  writeFileSync(file, 'teal: 1\nname: shop\nblue: { url: "postgres://a/b" }\ngreen: { url: "postgres://c/d" }\n');
+  const { out, err } = await runNode(folder, {}, resolve('src/cli/main.ts'), 'status', '--journal', url);
+  return out + err;
+}
 
 /** Between a writer and its server: `cut` ends the session with the next answer in hand, which the writer never sees. */
 async function cuttingWire(
