@@ -317,6 +317,11 @@ describe('an address', () => {
     expect(journalPlace('shop', folder, {})).toBe(folder);
     openJournal(journalPlace('shop', folder, env))[Symbol.dispose]();
     expect(() => journalPlace('shop', folder, {})).toThrow('TEAL-APP-040');
+    // The same folder with another address.
+    expect(() => openJournal(placeIn(database.url))).toThrow('TEAL-APP-040');
+    openJournal(
+      journalPlace('shop', folder, { TEAL_JOURNAL: urlOf(database.url.replace('127.0.0.1', 'localhost'), place) }),
+    )[Symbol.dispose]();
     const other = mkdtempSync(join(folder, 'other-'));
     writeFileSync(join(other, 'journal.db'), '');
     expect(() => journalPlace('shop', other, env)).toThrow('TEAL-APP-040');

@@ -11,7 +11,14 @@ import { JournalDesk } from './journal-desk.ts';
 export const journalVariable = 'TEAL_JOURNAL';
 
 const defaultSchema = 'teal_journal';
-const elsewhere = z.strictObject({ version: z.literal(1), folder: z.string().min(1), journal: z.string() });
+/** `journal` is for people. */
+const elsewhere = z.strictObject({
+  version: z.literal(1),
+  folder: z.string().min(1),
+  journal: z.string(),
+  id: z.string().min(1).exactOptional(),
+});
+type Elsewhere = Readonly<z.infer<typeof elsewhere>>;
 const schemaShape = /^[a-z_][a-z0-9_]{0,62}$/;
 
 /** In the state folder of a migration whose journal is elsewhere, from before the first record on. */
@@ -19,15 +26,33 @@ function elsewhereFile(stateDir: string): string {
   return join(stateDir, 'journal.elsewhere');
 }
 
-/** The folder's own name, which stays when it is moved to another path or machine. `journal` is for people. */
+/** The folder's own name, which stays when it is moved to another path or machine. */
 export function folderName(stateDir: string, journal: string): string {
+  return (readElsewhere(stateDir) ?? writeElsewhere(stateDir, { version: 1, folder: randomUUID(), journal })).folder;
+}
+
+/** See `PostgresPlace.bind`. An address may be written in several ways, and may lead to another server after a failover: the tables say which they are. */
+function bind(stateDir: string, journal: string, id: string): void {
+  const before = readElsewhere(stateDir) ?? { version: 1 as const, folder: randomUUID(), journal };
+  if (before.id === id) return;
+  if (before.id !== undefined) {
+    const why = `${stateDir} has its journal in ${before.journal}, and ${journal} is another one`;
+    throw new TealError('TEAL-APP-040', why, { stateDir });
+  }
+  writeElsewhere(stateDir, { ...before, journal, id });
+}
+
+function readElsewhere(stateDir: string): Elsewhere | undefined {
   const file = elsewhereFile(stateDir);
-  if (existsSync(file)) return elsewhere.parse(JSON.parse(readFileSync(file, 'utf8'))).folder;
+  return existsSync(file) ? elsewhere.parse(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
+}
+
+function writeElsewhere(stateDir: string, value: Elsewhere): Elsewhere {
+  const file = elsewhereFile(stateDir);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const made = { version: 1 as const, folder: randomUUID(), journal };
-  writeFileSync(`${file}.new`, `${JSON.stringify(made)}\n`, { mode: 0o600, flush: true });
+  writeFileSync(`${file}.new`, `${JSON.stringify(value)}\n`, { mode: 0o600, flush: true });
   renameSync(`${file}.new`, file);
-  return made.folder;
+  return value;
 }
 
 /**
@@ -57,6 +82,7 @@ export function postgresPlace(text: string, migration: string, stateDir: string)
     schema,
     name,
     folder: () => folderName(stateDir, name),
+    bind: (id) => bind(stateDir, name, id),
     connect: () => desk().open(href, `teal journal ${migration}`),
     look: () => kept(href),
   };

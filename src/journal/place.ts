@@ -28,6 +28,8 @@ export interface PostgresPlace {
   readonly name: string;
   /** Names the state folder of this controller, which has its processes, their logs and the spool: one with another folder knows nothing of them. Made when it is first asked for. */
   readonly folder: () => string;
+  /** From here on the folder's migration has its journal there: `id` tells the tables of it from all others. Errors: TEAL-APP-040 it has it in others. */
+  readonly bind: (id: string) => void;
   /** A session of its own, which says soon when it is lost. Errors: TEAL-JOURNAL-021, -022. */
   readonly connect: () => JournalSession;
   /** The session that all who only read share; a new one after it was lost. */

@@ -16,12 +16,12 @@ const tryAgainMs = 250;
 const pageRows = 5_000;
 
 /**
- * Leads the migration, and makes the tables if they are not there. Errors: TEAL-JOURNAL-002 a newer format, -003 another leads, -021 the server does not answer, -022 it refuses.
+ * Leads the migration, and makes the tables if they are not there. Errors: TEAL-JOURNAL-002 a newer format, -003 another leads, -021 the server does not answer, -022 it refuses; TEAL-APP-040.
  */
 export function postgresWriter(place: PostgresPlace, what?: string): WriteStore {
   const session = place.connect();
   try {
-    ensureSchema(session, place.schema);
+    place.bind(ensureSchema(session, place.schema));
     return new PostgresWriter(place, session, lead(session, place, what), what);
   } catch (error) {
     session[Symbol.dispose]();

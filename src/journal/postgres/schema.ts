@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { TealError } from '../../kernel/errors.ts';
 import { JOURNAL_FORMAT } from '../database.ts';
 import type { JournalAsker } from '../place.ts';
@@ -15,7 +16,7 @@ function createSql(schema: string): string {
   const at = schemaSql(schema);
   return `
     create schema if not exists ${at};
-    create table ${at}.format (format int not null);
+    create table ${at}.format (format int not null, id text not null);
     create table ${at}.record (
       migration text not null, seq bigint not null, at text not null, type text not null, version int not null,
       body text not null, hash text not null, primary key (migration, seq));
@@ -37,11 +38,11 @@ function createSql(schema: string): string {
       for each statement execute function ${at}.record_is_never_changed();
     create trigger record_comes_last before insert on ${at}.record
       for each row execute function ${at}.record_comes_last();
-    insert into ${at}.format values (${JOURNAL_FORMAT});`;
+    insert into ${at}.format values (${JOURNAL_FORMAT}, '${randomUUID()}');`;
 }
 
-/** Makes the tables if they are not there. Errors: TEAL-JOURNAL-002 a newer format, -022 not permitted, or not in UTF8. */
-export function ensureSchema(session: JournalAsker, schema: string): void {
+/** Makes the tables if they are not there. Returns what tells them from all others. Errors: TEAL-JOURNAL-002 a newer format, -022 not permitted, or not in UTF8. */
+export function ensureSchema(session: JournalAsker, schema: string): string {
   const encoding = session.ask(`select current_setting('server_encoding') as encoding`)[0]?.['encoding'] ?? 'none';
   if (encoding !== 'UTF8') {
     throw new TealError('TEAL-JOURNAL-022', `the database is in ${encoding}`, { encoding });
@@ -54,6 +55,7 @@ export function ensureSchema(session: JournalAsker, schema: string): void {
   }
   const format = checkFormat(session, schema);
   if (format < JOURNAL_FORMAT) session.ask(`update ${schemaSql(schema)}.format set format = $1`, [JOURNAL_FORMAT]);
+  return session.ask(`select id from ${schemaSql(schema)}.format`)[0]?.['id'] ?? '';
 }
 
 export function isThere(session: JournalAsker, schema: string): boolean {

@@ -118,7 +118,7 @@ export const appCodes = {
   'TEAL-APP-040': {
     summary: 'The journal of this migration is somewhere else',
     happened:
-      'The state folder belongs to a migration whose journal is in PostgreSQL, and the command was given no address; or an address was given, and the folder has a journal in files. A second journal would know nothing of what the first one says. Nothing was begun.',
+      'The state folder belongs to a migration whose journal is in PostgreSQL, and the command was given no address; or an address was given, and the folder has a journal in files, or in another database. A second journal would know nothing of what the first one says. Nothing was begun.',
     doThis:
       'Give every command the same `--journal`, or set TEAL_JOURNAL once for all of them; or leave it away where the journal is in files. A migration keeps the journal that it began with.',
     retry: 'operator',
