@@ -7,8 +7,8 @@ import { isoNow } from '../kernel/clock.ts';
 import { errorRegistry } from '../kernel/codes/registry.ts';
 import { isErrorCode, TealError } from '../kernel/errors.ts';
 import { canonicalJson, type Json } from '../journal/canonical.ts';
-import { openJournalReader } from '../journal/journal.ts';
-import { hasWriter, noting } from '../journal/lock.ts';
+import { isWritten, openJournalReader } from '../journal/journal.ts';
+import { noting } from '../journal/lock.ts';
 import { liveSide, type MigrationState } from '../journal/state.ts';
 import type { Commands } from '../server/served.ts';
 import {
@@ -103,7 +103,7 @@ function again(before: KeptCommand | undefined, request: CommandRequest): Comman
 
 /** TEAL-JOURNAL-003 while another command runs, -008 where there is nothing yet that could be verified, cut or rolled back. */
 async function record(loaded: LoadedSpec, { id, command, by }: KeptRequest, signal: AbortSignal): Promise<void> {
-  if (command !== 'up') openJournalReader(loaded.stateDir)[Symbol.dispose]();
+  if (command !== 'up') openJournalReader(loaded.journal)[Symbol.dispose]();
   using journal = await openJournalInTurn({ loaded, command, signal, what: noting });
   journal.append({ type: 'callAccepted', by, role: commandRoles[command].join(','), call: `${command} ${id}` });
 }
@@ -144,9 +144,10 @@ function errorOf(text: string): CommandError {
   return { code, title: summary, doThis, retry, dataMayDiffer };
 }
 
-function dryRun({ command }: CommandRequest, { reload, stateDir, state }: CommandsOf): DryRun {
+function dryRun({ command }: CommandRequest, { reload, state }: CommandsOf): DryRun {
+  const loaded = reload();
   const now = state();
-  const because = hasWriter(stateDir) ? 'another command runs' : obstacle(command, now);
+  const because = isWritten(loaded.journal) ? 'another command runs' : obstacle(command, now);
   return {
     dryRun: true,
     command,
@@ -154,7 +155,7 @@ function dryRun({ command }: CommandRequest, { reload, stateDir, state }: Comman
     ...(because === undefined ? {} : { because }),
     live: liveSide(now),
     phase: now.life.phase,
-    unasked: personGates(reload(), now).flatMap(({ gate, given }) => (given === undefined ? [gate] : [])),
+    unasked: personGates(loaded, now).flatMap(({ gate, given }) => (given === undefined ? [gate] : [])),
   };
 }
 

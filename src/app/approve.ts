@@ -44,7 +44,7 @@ export async function approve(
 ): Promise<{ readonly approval: PersonGate; readonly added: boolean }> {
   // Looked at before the lock: a folder without a journal must not be given one.
   {
-    using reader = openJournalReader(loaded.stateDir);
+    using reader = openJournalReader(loaded.journal);
     const found = given(loaded, reader.refresh(), gate);
     if (found.given !== undefined) return { approval: found, added: false };
   }

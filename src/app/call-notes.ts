@@ -5,7 +5,8 @@ import { isoNow, monotonicMs, sleep } from '../kernel/clock.ts';
 import { describeError, isTealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { callAnswered, type EventOf } from '../journal/events.ts';
-import { hasWriter, noting } from '../journal/lock.ts';
+import { isWritten } from '../journal/journal.ts';
+import { noting } from '../journal/lock.ts';
 import type { MigrationState } from '../journal/state.ts';
 import type { AnsweredCall, CallNotes } from '../server/environment.ts';
 import type { LoadedSpec } from './load-spec.ts';
@@ -93,7 +94,7 @@ export class NotesOfCalls implements CallNotes {
 
   #mayWrite(): boolean {
     const { loaded, state } = this.#options;
-    if (hasWriter(loaded.stateDir)) return false;
+    if (isWritten(loaded.journal)) return false;
     try {
       const { phase } = state().life;
       return phase !== 'cutting' && phase !== 'crossing';

@@ -43,9 +43,9 @@ export async function orderCanary(loaded: LoadedSpec, order: CanaryOrder | 'resu
   }
 }
 
-function requireCanary({ spec, stateDir }: LoadedSpec): void {
+function requireCanary({ spec, journal }: LoadedSpec): void {
   if (spec.canary === undefined) throw new TealError('TEAL-STAGES-163', 'the file has no canary');
-  using reader = openJournalReader(stateDir);
+  using reader = openJournalReader(journal);
   const state = reader.refresh().stages['canary']?.state ?? 'not begun';
   if (state !== 'running') throw new TealError('TEAL-STAGES-163', `the canary is ${state}`);
 }

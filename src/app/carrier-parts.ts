@@ -97,6 +97,7 @@ export async function composeCarrier(
           spoolFolder: pathsOfFolder(config.folder).spool,
           spoolLimitBytes: config.spoolLimitBytes,
           initial,
+          acknowledges: config.acknowledges,
         },
         {
           report: (report) => {

@@ -24,6 +24,8 @@ export interface CarrierConnection {
   readonly pollEveryMs?: number;
   readonly spoolLimitBytes?: number;
   readonly walBudgetBytes?: number;
+  /** See `CarrierConfig`; default `received`. */
+  readonly acknowledges?: CarrierConfig['acknowledges'];
   readonly heartbeatEveryMs?: number;
   /** The tables of the migration; without it all. */
   readonly tables?: TableSelection;
@@ -112,6 +114,7 @@ function ownCarrier(options: CarrierConnection): Carrier {
       ...(spoolLimitBytes === undefined ? {} : { spoolLimitBytes }),
       ...(walBudgetBytes === undefined ? {} : { walBudgetBytes }),
       ...(heartbeatEveryMs === undefined ? {} : { heartbeatEveryMs }),
+      ...(options.acknowledges === undefined ? {} : { acknowledges: options.acknowledges }),
       ...(options.schemaEveryMs === undefined ? {} : { schemaEveryMs: options.schemaEveryMs }),
       ...(await translationFor(options)),
       ...topicsFor(options),

@@ -8,6 +8,8 @@ import type { GateAnswer } from '../ports/gate.ts';
 /** What a library's user, the screen and the log hear. Names, counts, positions and durations; never a row's values. */
 export type MigrationEvent =
   | StepEvent
+  /** Another controller leads: this one waits for its end, and takes over then. Without who it is where it has just come. */
+  | { readonly kind: 'standby'; readonly pid?: number; readonly host?: string; readonly sinceIso?: string }
   /** First of every run: where the journal says that the migration is. */
   | {
       readonly kind: 'opened';

@@ -38,7 +38,7 @@ export type { ServedApi, SignInOptions };
 export interface FileOptions {
   /** The migration file; its `stateDir` is taken from the file's own folder. */
   readonly file: string;
-  /** Where `${NAME}` in the file is looked up. Default: the environment of the process. */
+  /** Where `${NAME}` in the file is looked up, and TEAL_JOURNAL: a database of PostgreSQL that keeps the journal. Default: the environment of the process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -47,6 +47,13 @@ export interface RunOptions extends FileOptions {
   readonly signal?: AbortSignal;
   /** Who asks, for the journal. Default: `user@host`. */
   readonly by?: string;
+}
+
+export interface MigrateOptions extends RunOptions {
+  /** Where another controller leads, wait for its end and take over then. Default false: TEAL-JOURNAL-003. */
+  readonly standby?: boolean;
+  /** Clients are pointed at the proxy of this machine, where that of another one is gone for good. Default false: TEAL-APP-041. */
+  readonly takeProxy?: boolean;
 }
 
 export interface AssessOptions extends RunOptions {
@@ -76,7 +83,7 @@ export interface VerifyOutcome {
  * What `teal up` does: assesses, prepares, copies, follows, verifies and asks the gates; goes on from wherever an earlier run ended. Ends with `done` when
  * green is live, `waiting` where a person is asked, `no` where a gate says no.
  */
-export function migrate(options: RunOptions): Run<Outcome> {
+export function migrate(options: MigrateOptions): Run<Outcome> {
   return command('up', options, async (migration) => migration.up());
 }
 
@@ -184,7 +191,7 @@ function load({ file, env }: FileOptions): LoadedSpec {
   return loadSpec(file, env ?? process.env);
 }
 
-function command<T>(name: string, options: RunOptions, work: (migration: Migration) => Promise<T>): Run<T> {
+function command<T>(name: string, options: MigrateOptions, work: (migration: Migration) => Promise<T>): Run<T> {
   return startRun(async (tell) => {
     await using migration = await openMigration({
       file: options.file,
@@ -193,7 +200,9 @@ function command<T>(name: string, options: RunOptions, work: (migration: Migrati
       by: options.by ?? whoAmI(),
       signal: options.signal ?? new AbortController().signal,
       onEvent: tell,
+      ...(options.standby === true ? { standby: true } : {}),
+      ...(options.takeProxy === true ? { takeProxy: true } : {}),
     });
-    return await work(migration);
+    return await migration.whileLeading(async () => work(migration));
   });
 }

@@ -1,15 +1,19 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { TealError } from '../kernel/errors.ts';
+import type { JournalPlace } from '../journal/place.ts';
 import { renderMistakes, type Mistake } from '../spec/mistakes.ts';
 import { parseSpec } from '../spec/parse.ts';
 import type { Spec } from '../spec/spec.ts';
+import { journalPlace } from './journal-place.ts';
 
 export interface LoadedSpec {
   readonly spec: Spec;
   readonly file: string;
   /** Absolute: `stateDir` of the file, from the file's own folder. */
   readonly stateDir: string;
+  /** The state folder, or the database that TEAL_JOURNAL names. */
+  readonly journal: JournalPlace;
 }
 
 /** A file with mistakes: all of them, as values and as a text for a terminal. */
@@ -24,7 +28,7 @@ export class SpecMistakes extends TealError {
   }
 }
 
-/** Reads a migration file. Errors: TEAL-SPEC-001 no file, `SpecMistakes` (TEAL-SPEC-002). */
+/** Reads a migration file. Errors: TEAL-SPEC-001 no file, `SpecMistakes` (TEAL-SPEC-002), and those of `journalPlace`. */
 export function loadSpec(file: string, env: Readonly<Record<string, string | undefined>>): LoadedSpec {
   const folder = dirname(resolve(file));
   const readText = (path: string): string | undefined => {
@@ -39,7 +43,9 @@ export function loadSpec(file: string, env: Readonly<Record<string, string | und
   if (text === undefined) throw new TealError('TEAL-SPEC-001', `${file} cannot be read`, { file });
   const parsed = parseSpec(text, { env, readText, folder });
   if (!parsed.ok) throw new SpecMistakes(file, text, parsed.mistakes);
-  return { spec: parsed.spec, file, stateDir: resolve(folder, parsed.spec.stateDir) };
+  const { spec } = parsed;
+  const stateDir = resolve(folder, spec.stateDir);
+  return { spec, file, stateDir, journal: journalPlace(spec.name, stateDir, env) };
 }
 
 /** Of a migration file, and of a file with a URL in it. */

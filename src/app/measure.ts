@@ -1,7 +1,8 @@
 import { nowMs } from '../kernel/clock.ts';
 import { isTealError } from '../kernel/errors.ts';
 import { tealVersion } from '../kernel/version.ts';
-import { hasWriter } from '../journal/lock.ts';
+import { isWritten } from '../journal/journal.ts';
+import type { JournalPlace } from '../journal/place.ts';
 import { isCutOpen, liveSide, type MigrationState } from '../journal/state.ts';
 import type { JournalSample, ProxySample, Sample } from '../observe/sample.ts';
 import type { JournalFeed } from '../server/journal-feed.ts';
@@ -17,7 +18,7 @@ export async function measure(loaded: LoadedSpec, feed: JournalFeed): Promise<Sa
   const [flows, proxy] = await Promise.all([readFlows(loaded), readProxy(loaded)]);
   const supervisor = readSupervisor(stateDir);
   const progress = readProgress(stateDir);
-  const journal = journalSample(feed, stateDir);
+  const journal = journalSample(feed, loaded.journal);
   return {
     migration: spec.name,
     version: tealVersion,
@@ -63,9 +64,9 @@ export function proxySample({ state, stats }: ProxyLook): ProxySample {
 }
 
 /** Undefined before the first `teal up`. */
-function journalSample(feed: JournalFeed, stateDir: string): JournalSample | undefined {
+function journalSample(feed: JournalFeed, place: JournalPlace): JournalSample | undefined {
   try {
-    return sampleOf(feed.state(), hasWriter(stateDir));
+    return sampleOf(feed.state(), isWritten(place));
   } catch (error) {
     if (isTealError(error, 'TEAL-JOURNAL-008')) return undefined;
     throw error;

@@ -32,6 +32,7 @@ import type { LoadedSpec } from './load-spec.ts';
 import { whileReceiving } from './while-receiving.ts';
 import { logTold, onceEach } from './log-budget.ts';
 import { deployStepId, receiveStepId } from '../stages/follow/follow-steps.ts';
+import { atHome } from './home.ts';
 import { onlookersOf, type Onlookers } from './onlookers.ts';
 import { openPair } from './open-pair.ts';
 import { openJournalInTurn, runStarted } from './opening.ts';
@@ -52,6 +53,10 @@ export interface MigrationOptions {
   readonly signal: AbortSignal;
   /** Who asks, for the journal. */
   readonly by: string;
+  /** Waits for the end of another controller; default: its being there is an error. */
+  readonly standby?: boolean;
+  /** Clients are pointed at the proxy of this machine; default: the one that they use must be here (TEAL-APP-041). */
+  readonly takeProxy?: boolean;
   /** Clients may be waiting for this controller. */
   readonly cutMark: Mark;
   /** Green is to be watched. */
@@ -132,9 +137,16 @@ export class Migration implements AsyncDisposable {
    * Takes the journal's lock, looks at what is there, and assesses both sides when nothing was begun yet. Changes nothing on either side.
    * Waits for the end of a recovery that the supervisor has begun. Errors: TEAL-JOURNAL-003 another controller, TEAL-APP-001 blockers, those of reaching the systems.
    */
-  static async open(options: MigrationOptions): Promise<Migration> {
-    const onlookers = onlookersOf(await openJournalInTurn(options), options.loaded, options.env, options.onEvent);
+  static async open(given: MigrationOptions): Promise<Migration> {
+    const onlookers = onlookersOf(
+      await atHome(await openJournalInTurn(given), given),
+      given.loaded,
+      given.env,
+      given.onEvent,
+    );
     const { journal } = onlookers;
+    // Who leads no more stops as who is told to.
+    const options = { ...given, signal: AbortSignal.any([given.signal, journal.lost]) };
     try {
       const pair = await openPair(options, journal.state, options.tools);
       if (journal.state.life.phase !== 'finalised') journal.append(runStarted(options));
@@ -145,12 +157,23 @@ export class Migration implements AsyncDisposable {
     } catch (error) {
       journal[Symbol.dispose]();
       await onlookers[Symbol.asyncDispose]();
+      journal.lost.throwIfAborted();
       throw error;
     }
   }
 
   get state(): MigrationState {
     return this.#journal.state;
+  }
+
+  /** Does something with it, and tells what has gone wrong as what it is where this controller leads no more: TEAL-JOURNAL-020, -021. */
+  async whileLeading<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#journal.lost.throwIfAborted();
+      throw error;
+    }
   }
 
   get live(): Side {

@@ -25,6 +25,10 @@ export interface OpenOptions {
   readonly command: string;
   /** Who asks, for the journal. Default: whoever is at the terminal. */
   readonly by?: string;
+  /** See `MigrationOptions.standby`. */
+  readonly standby?: boolean;
+  /** See `MigrationOptions.takeProxy`. */
+  readonly takeProxy?: boolean;
   readonly signal: AbortSignal;
   readonly onEvent: (event: MigrationEvent) => void;
   readonly tools?: PgTools;
@@ -49,6 +53,8 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
     soakMark: supervision.soakMark,
     connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls, ...byConnect(spec) })),
     connectRouter: async (pair) => connectRouter(pair, loaded, supervision),
+    ...(options.standby === true ? { standby: true } : {}),
+    ...(options.takeProxy === true ? { takeProxy: true } : {}),
     ...(options.tools === undefined ? {} : { tools: options.tools }),
   });
 }
@@ -70,6 +76,8 @@ function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
     walBudgetBytes: follow.walBudgetBytes,
     heartbeatEveryMs: follow.heartbeatMs,
     tables: spec.tables,
+    // Another machine has no spool of this one: what is not applied yet is blue's to keep.
+    ...(typeof loaded.journal === 'string' ? {} : { acknowledges: 'applied' as const }),
   };
   const file = resolve(loaded.file);
   return { version: 1, file, carrier, ...(traffic.router === 'proxy' ? { proxy: proxyOf(loaded).config } : {}) };

@@ -5,6 +5,7 @@ export type Program =
   | 'carrier-main'
   | 'command-main'
   | 'holder-main'
+  | 'journal-thread'
   | 'proxy-main'
   | 'proxy-worker-main'
   | 'receiver-thread'

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isTealError } from '../kernel/errors.ts';
 import { openJournalReader } from '../journal/journal.ts';
+import type { JournalPlace } from '../journal/place.ts';
 import type { EnsureProxy } from '../traffic/proxy/client.ts';
 import type { ProxyConfigInput } from '../traffic/proxy/config.ts';
 import { controlPath } from './control-path.ts';
@@ -20,10 +21,10 @@ export function proxyOf(loaded: LoadedSpec): EnsureProxy {
   };
 }
 
-function proxyConfigOf({ spec, file, stateDir }: LoadedSpec): ProxyConfigInput {
+function proxyConfigOf({ spec, file, stateDir, journal }: LoadedSpec): ProxyConfigInput {
   const { tls, authFile, ...traffic } = spec.traffic;
   const folder = dirname(resolve(file));
-  const known = knownOwner(stateDir);
+  const known = knownOwner(journal);
   return {
     migration: spec.name,
     listen: { host: traffic.listenHost, port: traffic.listenPort },
@@ -41,9 +42,9 @@ function proxyConfigOf({ spec, file, stateDir }: LoadedSpec): ProxyConfigInput {
 }
 
 /** Once a migration is finalised its owner rows are gone, and without them a proxy would take blue for the owner: the journal knows better. */
-export function knownOwner(stateDir: string): ProxyConfigInput['known'] {
+export function knownOwner(journal: JournalPlace): ProxyConfigInput['known'] {
   try {
-    using reader = openJournalReader(stateDir);
+    using reader = openJournalReader(journal);
     const { life, epoch } = reader.refresh();
     return life.phase === 'finalised' ? { side: life.live, epoch } : undefined;
   } catch (error) {

@@ -15,10 +15,12 @@ export interface ReceiverThreadData {
   readonly spoolFolder: string;
   readonly spoolLimitBytes: number;
   readonly initial: Position;
+  readonly acknowledges: 'received' | 'applied';
 }
 
 export type ToReceiver =
   | { readonly kind: 'removed'; readonly bytes: number }
+  | { readonly kind: 'applied'; readonly upTo: Position }
   | { readonly kind: 'leave out'; readonly upTo: Position | undefined }
   | { readonly kind: 'stop' };
 export type FromReceiver = ReceiverReport | { readonly kind: 'failed'; readonly failure: Failure };
@@ -43,12 +45,14 @@ try {
     source: await openSource(data.source, { url, stream, isOwn: (origin) => isOwnOrigin(origin, migration) }),
     spool,
     initial: data.initial,
+    acknowledges: data.acknowledges,
     spoolLimitBytes: data.spoolLimitBytes,
     report: tell,
   });
   port.on('message', (message: ToReceiver) => {
     if (message.kind === 'stop') stop.abort();
     else if (message.kind === 'removed') receiver.removed(message.bytes);
+    else if (message.kind === 'applied') receiver.applied(message.upTo);
     else receiver.leaveOutReplayed(message.upTo);
   });
   await receiver.run(stop.signal);

@@ -66,7 +66,7 @@ test('what a recovery says of its failure is told', async () => {
 });
 
 const opening = (command: string): Parameters<typeof openJournalInTurn>[0] => ({
-  loaded: { stateDir: folder } as LoadedSpec,
+  loaded: { stateDir: folder, journal: folder } as LoadedSpec,
   command,
   signal: new AbortController().signal,
 });

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { TealError } from '../kernel/errors.ts';
-import { openJournalReader } from '../journal/journal.ts';
-import { hasWriter } from '../journal/lock.ts';
+import { isWritten, openJournalReader } from '../journal/journal.ts';
+import type { JournalPlace } from '../journal/place.ts';
 import { isCutOpen } from '../journal/state.ts';
 import type { Failure } from '../sync/receiver.ts';
 import { programUrl } from './program.ts';
@@ -18,18 +18,18 @@ const killAfterMs = recoveryLimitMs + 30_000;
 
 /**
  * Whether a cut that is wanted has somebody who ends it, or needs nobody. A mark that a controller left before it began, or after the end, is taken away: under the lock
- * under which marks are made, or it might be the mark of one that begins in this moment.
+ * under which marks are made, or it might be the mark of one that begins in this moment. `journal`: default its files in the folder.
  */
-export async function isCutTended(stateDir: string): Promise<boolean> {
-  if (hasWriter(stateDir)) return true;
-  if (isOpen(stateDir)) return false;
+export async function isCutTended(stateDir: string, journal: JournalPlace = stateDir): Promise<boolean> {
+  if (isWritten(journal)) return true;
+  if (isOpen(journal)) return false;
   using lock = tryStartLock(stateDir, 'cut');
-  if (lock !== undefined && !hasWriter(stateDir) && !isOpen(stateDir)) await unwant(stateDir, 'cut');
+  if (lock !== undefined && !isWritten(journal) && !isOpen(journal)) await unwant(stateDir, 'cut');
   return true;
 }
 
-function isOpen(stateDir: string): boolean {
-  using reader = openJournalReader(stateDir);
+function isOpen(journal: JournalPlace): boolean {
+  using reader = openJournalReader(journal);
   return isCutOpen(reader.refresh());
 }
 

@@ -32,7 +32,7 @@ async function recover(): Promise<void> {
     onEvent: () => undefined,
     tools,
   });
-  await migration.recover();
+  await migration.whileLeading(async () => migration.recover());
 }
 
 try {

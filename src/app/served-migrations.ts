@@ -137,7 +137,7 @@ export class ServedMigrations implements Migrations, AsyncDisposable {
     if (this.#places.some(({ served }) => served?.watched.name === name)) {
       throw new TealError('TEAL-SERVER-041', `${file} has the name of another one, ${name}`, { name });
     }
-    const journal = this.#stack.use(new JournalFeed(loaded.stateDir));
+    const journal = this.#stack.use(new JournalFeed(loaded.journal));
     const watched = watchedBy({ loaded, reload, env, feed: journal, signal });
     const { rates } = watched;
     const events = new EventStreams({ records: (after, limit) => journal.records(after, limit), rates, signal });

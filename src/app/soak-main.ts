@@ -5,6 +5,7 @@ import { openJournalReader } from '../journal/journal.ts';
 import type { Served } from '../model/served.ts';
 import { askSides } from './ask-sides.ts';
 import { figuresOf, healthOf } from './gates-of.ts';
+import { homeWatch, type HomeWatch } from './home-watch.ts';
 import { rollback } from './index.ts';
 import { JsonLog } from './json-log.ts';
 import { keptFigures } from './kept-figures.ts';
@@ -36,12 +37,13 @@ function load(): LoadedSpec {
   throw new TealError('TEAL-APP-005', `${file} names another state folder now`, { file, stateDir });
 }
 
-async function isWanted(): Promise<boolean> {
-  return (await wanted(stateDir)).has('soak');
+/** Where another folder carries the migration, its watch asks: a rollback from here would take the migration away from there. */
+async function isWanted(home: HomeWatch | undefined): Promise<boolean> {
+  return (await wanted(stateDir)).has('soak') && (await home?.hasMoved()) !== true;
 }
 
-function baseline(): Served | undefined {
-  using reader = openJournalReader(stateDir);
+function baseline({ journal }: LoadedSpec): Served | undefined {
+  using reader = openJournalReader(journal);
   return keptFigures(reader.refresh());
 }
 
@@ -50,13 +52,14 @@ async function watch(signal: AbortSignal): Promise<void> {
   const { spec } = loaded;
   logger.of(spec.name);
   await using sides = askSides(spec);
+  await using home = homeWatch(spec.name, stateDir, process.env, log);
   const soaking = async (): Promise<string | undefined> => {
-    if (!(await isWanted())) return undefined;
-    using reader = openJournalReader(stateDir);
+    if (!(await isWanted(home))) return undefined;
+    using reader = openJournalReader(loaded.journal);
     return soakingCut(reader.refresh(), spec, nowMs());
   };
   const health = healthOf(spec, { folder: dirname(file), ask: sides.ask });
-  const figures = figuresOf(spec, baseline(), async () => servedByGreen(loaded));
+  const figures = figuresOf(spec, baseline(loaded), async () => servedByGreen(loaded));
   const isFigure = (asks: string): boolean => figures.some((gate) => gate.asks === asks);
   log(`asks ${health.length + figures.length} questions`);
   await watchSoak(
@@ -64,7 +67,7 @@ async function watch(signal: AbortSignal): Promise<void> {
       gates: [...health, ...figures],
       rule: spec.soak,
       soaking,
-      isWanted,
+      isWanted: async () => isWanted(home),
       tell: async (seen) => keepSoak(stateDir, seen),
       note: async (text) => {
         using journal = await openJournalInTurn({ loaded, command: 'soak', signal });

@@ -31,6 +31,7 @@ export function startReceiverThread(data: ReceiverThreadData, listener: Receiver
   const gone = once(thread, 'exit').catch(() => undefined);
   return {
     removed: (bytes) => tell({ kind: 'removed', bytes }),
+    applied: (upTo) => tell({ kind: 'applied', upTo }),
     leaveOutReplayed: (upTo) => tell({ kind: 'leave out', upTo }),
     async [Symbol.asyncDispose]() {
       isStopped = true;

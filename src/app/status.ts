@@ -50,8 +50,8 @@ export interface Status {
 }
 
 /** Where a migration is, from its journal alone: also while a controller runs, and when both systems are down. TEAL-JOURNAL-008 when there is none. */
-export function readStatus({ spec, stateDir }: LoadedSpec): Status {
-  using reader = openJournalReader(stateDir);
+export function readStatus({ spec, stateDir, journal }: LoadedSpec): Status {
+  using reader = openJournalReader(journal);
   const supervisor = readSupervisor(stateDir);
   const told = statusOf(spec, reader.refresh(), reader.holder);
   const status = { ...told, ...soakOfStatus(told, stateDir), head: reader.head };

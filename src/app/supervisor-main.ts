@@ -2,9 +2,14 @@ import { rm } from 'node:fs/promises';
 import { isoNow } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError } from '../kernel/errors.ts';
 import type { Carrier } from '../ports/carrier.ts';
+import type { JournalPlace } from '../journal/place.ts';
 import type { ConnectSpec } from '../spec/spec.ts';
+import { releaseHolders } from '../systems/postgres/holder.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
+import { homeWatch, type HomeWatch } from './home-watch.ts';
+import { endWorker } from '../carriers/embedded/client.ts';
 import { connectCarrier } from './connect-carrier.ts';
+import { journalPlace } from './journal-place.ts';
 import { JsonLog } from './json-log.ts';
 import { takeLock, tryLock } from './process-lock.ts';
 import { isCutTended, runRecovery } from './recover-cut.ts';
@@ -20,7 +25,7 @@ import {
   type SupervisorConfig,
 } from './supervisor-config.ts';
 import { Supervisor, isAbsence, type SupervisorPorts } from './supervisor.ts';
-import { startLock, wanted, type Thing } from './wanted.ts';
+import { startLock, things, unwant, wanted, type Thing } from './wanted.ts';
 
 /**
  * The supervisor of one migration: `supervisor-main.ts <state folder>`, addresses of both sides by the environment. It starts again what ought to run and died,
@@ -35,7 +40,19 @@ const startsAgain: ReadonlySet<string> = new Set(['TEAL-CARRIERS-001', 'TEAL-CAR
 /** A command that looks whether the place is free holds the lock for a moment. */
 const lockPatienceMs = 3_000;
 
-function compose(stateDir: string, urls: { readonly blue: string; readonly green: string }): SupervisorPorts {
+/** What is ended because another machine carries: as long as a flow may take to end. */
+const releaseMs = 60_000;
+
+async function placeOf(stateDir: string): Promise<JournalPlace> {
+  const { carrier } = await readSupervisorConfig(supervisorPaths(stateDir).config);
+  return journalPlace(carrier.migration, stateDir, process.env);
+}
+
+function compose(
+  stateDir: string,
+  urls: { readonly blue: string; readonly green: string },
+  watch: HomeWatch | undefined,
+): SupervisorPorts {
   const paths = supervisorPaths(stateDir);
   const sinceIso = isoNow();
   // Read for every look: a command may have written it anew.
@@ -55,10 +72,27 @@ function compose(stateDir: string, urls: { readonly blue: string; readonly green
     if (found === undefined) throw new TealError('TEAL-APP-003', 'the configuration names no proxy');
     return found;
   };
+  const released = async (): Promise<void> => {
+    // First, or what is ended here would be started again.
+    for (const thing of things) await unwant(stateDir, thing);
+    // The proxy stays: whoever has not left it yet is served. What a cluster carries is not of this machine.
+    const ends = await Promise.allSettled([
+      endWorker(stateDir, 'forward'),
+      endWorker(stateDir, 'reverse'),
+      releaseHolders(stateDir, AbortSignal.timeout(releaseMs)),
+    ]);
+    for (const end of ends) if (end.status === 'rejected') logger.error(describeError(end.reason));
+  };
   return {
-    wanted: async () => wanted(stateDir),
+    wanted: async () => {
+      if ((await watch?.hasMoved()) === true) {
+        log('another machine carries this migration now: what runs here ends');
+        await released();
+      }
+      return wanted(stateDir);
+    },
     lives: async (thing) => {
-      if (thing === 'cut') return isCutTended(stateDir);
+      if (thing === 'cut') return isCutTended(stateDir, await placeOf(stateDir));
       if (thing === 'soak') return isSoakWatched(stateDir);
       if (thing === 'proxy') return answers(async () => new ProxyRouter((await proxy()).controlPath).about());
       const { now } = await (await carrier()).status(thing);
@@ -90,8 +124,10 @@ async function answers(ask: () => Promise<unknown>): Promise<boolean> {
 async function supervise(stateDir: string, signal: AbortSignal): Promise<void> {
   const { [supervisorBlueUrl]: blue = '', [supervisorGreenUrl]: green = '' } = process.env;
   const paths = supervisorPaths(stateDir);
-  const ports = compose(stateDir, { blue, green });
-  logger.of((await readSupervisorConfig(paths.config)).carrier.migration);
+  const { migration } = (await readSupervisorConfig(paths.config)).carrier;
+  logger.of(migration);
+  await using watch = homeWatch(migration, stateDir, process.env, log);
+  const ports = compose(stateDir, { blue, green }, watch);
   let lock: Disposable | undefined = await takeLock(paths.lock, 'the supervisor that was', lockPatienceMs);
   while (lock !== undefined && !signal.aborted) {
     log(`supervisor ${process.pid} runs`);

@@ -16,6 +16,7 @@ export function toldJournal(journal: Journal, hears: readonly HearsRecord[]): Jo
     get state() {
       return journal.state;
     },
+    lost: journal.lost,
     append: (...events) => tell(journal.append(...events)),
     appendUnsynced: (event) => tell(journal.appendUnsynced(event)),
     records: (afterSeq) => journal.records(afterSeq),

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { isTealError } from '../kernel/errors.ts';
 import { tealVersion } from '../kernel/version.ts';
+import { journalVariable } from '../app/journal-place.ts';
 import { assessCommand } from './commands/assess.ts';
 import { baselineCommand } from './commands/baseline.ts';
 import { canaryCommand } from './commands/canary.ts';
@@ -44,7 +45,24 @@ export function buildProgram(): Command {
   outboxCommand(program);
   journalCommands(program);
   for (const command of program.commands) command.exitOverride();
+  program.commands.forEach(journalOption);
+  program.hook('preAction', (_, command) => nameJournal(command.opts()));
   return program;
+}
+
+/** Whatever reads a migration file reads its journal, or refuses to make a second one. */
+function journalOption(command: Command): void {
+  command.commands.forEach(journalOption);
+  if (!command.options.some(({ long, description }) => long === '--file' && description === 'migration file')) return;
+  command.option(
+    '--journal <url>',
+    'keep the journal in this PostgreSQL, for several controllers; better set in TEAL_JOURNAL, where no list of processes shows it',
+  );
+}
+
+/** As the variable, which the processes that this one starts have too. */
+function nameJournal({ journal }: { readonly journal?: unknown }): void {
+  if (typeof journal === 'string') process.env[journalVariable] = journal;
 }
 
 /** A switch is off by default: that need not be said. */

@@ -10,6 +10,8 @@ export interface MigrationArguments {
   readonly json: boolean;
   /** Events as JSON lines, in place of the screen. */
   readonly events?: boolean;
+  readonly standby?: boolean;
+  readonly takeProxy?: boolean;
 }
 
 /** Opens the migration of a file, does one thing with it under the screen, tells the outcome and sets the exit code. */
@@ -55,8 +57,10 @@ async function underScreen<T>(
     command,
     signal,
     onEvent: (event) => screen.show(event),
+    ...(given.standby === true ? { standby: true } : {}),
+    ...(given.takeProxy === true ? { takeProxy: true } : {}),
   });
-  return await work(migration);
+  return await migration.whileLeading(async () => work(migration));
 }
 
 function tell(outcome: Outcome, json: boolean): void {

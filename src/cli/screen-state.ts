@@ -35,6 +35,7 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
         ...state,
         name: event.migration,
         live: event.live,
+        doing: undefined,
         moves: event.moves ?? 'tables',
         stages: stagesOf(event),
       };
@@ -97,6 +98,8 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
         schema: schema ?? (mode === 'live' ? [] : state.schema),
       };
     }
+    case 'standby':
+      return { ...state, doing: { text: standbyText(event) } };
     case 'log':
       return withNote(state, event.text);
     case 'notice lost':
@@ -104,6 +107,11 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
     case 'schema':
       return { ...state, schema: event.differences };
   }
+}
+
+export function standbyText({ pid, host, sinceIso }: Extract<MigrationEvent, { kind: 'standby' }>): string {
+  if (pid === undefined) return 'waits: another controller leads';
+  return `waits: process ${pid} on ${host ?? 'another machine'} leads since ${sinceIso ?? 'a moment ago'}`;
 }
 
 export function lostText({ to, why, code }: Extract<MigrationEvent, { kind: 'notice lost' }>): string {

@@ -8,6 +8,7 @@ import {
   emptyScreen,
   lostText,
   pauseText,
+  standbyText,
   track,
   type ScreenState,
 } from './screen-state.ts';
@@ -123,6 +124,8 @@ export function plainLine(event: MigrationEvent): string | undefined {
       return [`cut ${event.cut}: ${event.to} is live`, pauseText(event) ?? []].flat().join(', ');
     case 'opened':
       return `${event.migration}: ${event.live} is live${event.phase === event.live ? '' : ` (${event.phase})`}`;
+    case 'standby':
+      return standbyText(event);
     case 'log':
       return `log: ${event.text}`;
     case 'notice lost':

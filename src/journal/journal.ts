@@ -1,13 +1,16 @@
-import { join } from 'node:path';
 import { isoNow } from '../kernel/clock.ts';
-import { TealError } from '../kernel/errors.ts';
-import { guarded, IN_MEMORY, openForReading, openForWriting, readRecords } from './database.ts';
+import { guarded } from './database.ts';
 import type { JournalEvent } from './events.ts';
 import { advance, emptyState } from './fold.ts';
-import { readHolder, takeWriterLock, type Holder } from './lock.ts';
+import { hasWriter, type Holder } from './lock.ts';
+import type { JournalPlace } from './place.ts';
+import { hasLeader, postgresReader, postgresWriter, recordIdentity } from './postgres/postgres-store.ts';
 import { genesis, seal, unseal, verifyChain, type ChainEnd, type JournalRecord, type RawRecord } from './record.ts';
-import type { DatabaseSync } from './sqlite.ts';
+import { fileIdentity, memoryWriter, sqliteReader, sqliteWriter } from './sqlite-store.ts';
 import type { MigrationState } from './state.ts';
+import type { ReadStore, WriteStore } from './store.ts';
+
+export { journalPath } from './sqlite-store.ts';
 
 /**
  * The append-only truth about what one migration attempted.
@@ -18,9 +21,11 @@ import type { MigrationState } from './state.ts';
 export interface Journal extends Disposable {
   /** Everything written so far, folded. */
   readonly state: MigrationState;
+  /** Aborted when this process is not the writer any more, with the reason (TEAL-JOURNAL-020, -021): it begins nothing then. Never for a journal in files. */
+  readonly lost: AbortSignal;
   /**
    * Writes events, all or none, and returns when they are synced to disk. TEAL-JOURNAL-004 when one cannot follow from what is written,
-   * TEAL-JOURNAL-007 when the disk refuses; nothing is written then, and the journal can still be used.
+   * TEAL-JOURNAL-007 when the disk refuses; nothing is written then, and the journal can still be used. In PostgreSQL also -020 another leads, -021 no answer, and then the journal cannot be used any more.
    */
   append(...events: readonly JournalEvent[]): readonly JournalRecord[];
   /**
@@ -32,27 +37,26 @@ export interface Journal extends Disposable {
   records(afterSeq?: number): readonly JournalRecord[];
 }
 
-export function journalPath(stateDir: string): string {
-  return join(stateDir, 'journal.db');
-}
-
 /**
- * Opens the journal of a state directory as its one writer, makes it if it is not there, and verifies all of it. `what`: see `Holder`.
- * Errors: TEAL-JOURNAL-001 altered, -002 newer format, -003 another writer, -005 damaged, -006 unknown record.
+ * Opens the journal of a place as its one writer, makes it if it is not there, and verifies all of it. `what`: see `Holder`.
+ * Errors: TEAL-JOURNAL-001 altered, -002 newer format, -003 another writer, -005 damaged, -006 unknown record; of PostgreSQL also -021 no answer, -022 refused.
  */
-export function openJournal(stateDir: string, what?: string): Journal {
-  const lock = takeWriterLock(stateDir, what);
-  try {
-    return new SqliteJournal(journalPath(stateDir), openForWriting(journalPath(stateDir)), lock);
-  } catch (error) {
-    lock[Symbol.dispose]();
-    throw error;
-  }
+export function openJournal(place: JournalPlace, what?: string): Journal {
+  return opened(typeof place === 'string' ? sqliteWriter(place, what) : postgresWriter(place, what));
 }
 
 /** A journal that ends with the process: for dry runs and for tests of what writes journals. */
 export function memoryJournal(): Journal {
-  return new SqliteJournal(IN_MEMORY, openForWriting(IN_MEMORY), { [Symbol.dispose]: () => undefined });
+  return opened(memoryWriter());
+}
+
+function opened(store: WriteStore): Journal {
+  try {
+    return new StoredJournal(store);
+  } catch (error) {
+    store[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** A look at a journal while its writer runs, or while nobody does. */
@@ -68,9 +72,23 @@ export interface JournalReader extends Disposable {
 }
 
 /** Opens for reading only. TEAL-JOURNAL-008 when there is none; else the errors of `openJournal` but -003. */
-export function openJournalReader(stateDir: string): JournalReader {
-  const path = journalPath(stateDir);
-  return new SqliteReader(path, openForReading(path), stateDir);
+export function openJournalReader(place: JournalPlace): JournalReader {
+  return new StoredReader(openStore(place));
+}
+
+/** The records as they are stored, none of them verified. Errors: see `openJournalReader`. */
+export function openStore(place: JournalPlace): ReadStore {
+  return typeof place === 'string' ? sqliteReader(place) : postgresReader(place);
+}
+
+/** The same for as long as it is the same journal: one that was taken away and made anew is another. */
+export function journalIdentity(place: JournalPlace): string {
+  return typeof place === 'string' ? fileIdentity(place) : recordIdentity(place);
+}
+
+/** Whether some process is the writer now. Asking disturbs nobody. */
+export function isWritten(place: JournalPlace): boolean {
+  return typeof place === 'string' ? hasWriter(place) : hasLeader(place);
 }
 
 /** The part that writer and reader share: the chain verified and folded as far as it was read. */
@@ -82,9 +100,9 @@ class FoldedChain {
     return { seq: this.state.seq, hash: this.#hash };
   }
 
-  readOn(path: string, database: DatabaseSync): void {
-    guarded(path, () => {
-      for (const record of verifyChain(readRecords(database, this.state.seq), this.end)) {
+  readOn(store: Pick<ReadStore, 'name' | 'read'>): void {
+    guarded(store.name, () => {
+      for (const record of verifyChain(store.read(this.state.seq), this.end)) {
         this.state = advance(this.state, record);
         this.#hash = record.hash;
       }
@@ -97,39 +115,32 @@ class FoldedChain {
   }
 }
 
-class SqliteJournal implements Journal {
-  readonly #path: string;
-  readonly #database: DatabaseSync;
-  readonly #lock: Disposable;
+class StoredJournal implements Journal {
+  readonly #store: WriteStore;
   readonly #chain = new FoldedChain();
 
-  constructor(path: string, database: DatabaseSync, lock: Disposable) {
-    this.#path = path;
-    this.#database = database;
-    this.#lock = lock;
-    try {
-      this.#chain.readOn(path, database);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
+  constructor(store: WriteStore) {
+    this.#store = store;
+    this.#chain.readOn(store);
   }
 
   get state(): MigrationState {
     return this.#chain.state;
   }
 
-  appendUnsynced(event: JournalEvent): readonly JournalRecord[] {
-    // Of a log of SQLite that is synced at checkpoints only, what is synced at a commit is all that was written before it.
-    this.#database.exec('PRAGMA synchronous = NORMAL');
-    try {
-      return this.append(event);
-    } finally {
-      this.#database.exec('PRAGMA synchronous = FULL');
-    }
+  get lost(): AbortSignal {
+    return this.#store.lost;
   }
 
   append(...events: readonly JournalEvent[]): readonly JournalRecord[] {
+    return this.#add(events, true);
+  }
+
+  appendUnsynced(event: JournalEvent): readonly JournalRecord[] {
+    return this.#add([event], false);
+  }
+
+  #add(events: readonly JournalEvent[], synced: boolean): readonly JournalRecord[] {
     const at = isoNow();
     const rows: RawRecord[] = [];
     const records: JournalRecord[] = [];
@@ -143,49 +154,30 @@ class SqliteJournal implements Journal {
       rows.push(row);
       records.push(record);
     }
-    this.#write(rows);
+    this.#store.write(rows, synced);
     this.#chain.moveTo(state, end.hash);
     return records;
   }
 
-  #write(rows: readonly RawRecord[]): void {
-    try {
-      this.#database.exec('BEGIN IMMEDIATE');
-      const insert = this.#database.prepare(
-        'INSERT INTO record (seq, at, type, version, body, hash) VALUES (?, ?, ?, ?, ?, ?)',
-      );
-      for (const { seq, at, type, version, body, hash } of rows) insert.run(seq, at, type, version, body, hash);
-      this.#database.exec('COMMIT');
-    } catch (error) {
-      if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw new TealError('TEAL-JOURNAL-007', `${this.#path} refused a record`, { path: this.#path }, error);
-    }
-  }
-
   records(afterSeq = 0): readonly JournalRecord[] {
-    return readAll(this.#path, this.#database, afterSeq);
+    return readAll(this.#store, afterSeq);
   }
 
   [Symbol.dispose](): void {
-    if (this.#database.isOpen) this.#database.close();
-    this.#lock[Symbol.dispose]();
+    this.#store[Symbol.dispose]();
   }
 }
 
-class SqliteReader implements JournalReader {
-  readonly #path: string;
-  readonly #database: DatabaseSync;
-  readonly #stateDir: string;
+class StoredReader implements JournalReader {
+  readonly #store: ReadStore;
   readonly #chain = new FoldedChain();
 
-  constructor(path: string, database: DatabaseSync, stateDir: string) {
-    this.#path = path;
-    this.#database = database;
-    this.#stateDir = stateDir;
+  constructor(store: ReadStore) {
+    this.#store = store;
   }
 
   get holder(): Holder | undefined {
-    return readHolder(this.#stateDir);
+    return this.#store.holder;
   }
 
   get head(): ChainEnd {
@@ -193,20 +185,20 @@ class SqliteReader implements JournalReader {
   }
 
   refresh(): MigrationState {
-    this.#chain.readOn(this.#path, this.#database);
+    this.#chain.readOn(this.#store);
     return this.#chain.state;
   }
 
   records(afterSeq = 0, limit?: number): readonly JournalRecord[] {
-    return readAll(this.#path, this.#database, afterSeq, limit);
+    return readAll(this.#store, afterSeq, limit);
   }
 
   [Symbol.dispose](): void {
-    if (this.#database.isOpen) this.#database.close();
+    this.#store[Symbol.dispose]();
   }
 }
 
 /** Rows that were verified before, by opening or by `refresh`. */
-function readAll(path: string, database: DatabaseSync, afterSeq: number, limit?: number): readonly JournalRecord[] {
-  return guarded(path, () => Array.from(readRecords(database, afterSeq, limit), unseal));
+function readAll(store: Pick<ReadStore, 'name' | 'read'>, afterSeq: number, limit?: number): readonly JournalRecord[] {
+  return guarded(store.name, () => Array.from(store.read(afterSeq, limit), unseal));
 }

@@ -16,8 +16,10 @@ export type ChangeRecord =
   | { readonly kind: 'mark'; readonly end: Position };
 
 export interface StreamStart {
-  /** Where to read on: the end of the last transaction that is safe here, or a later mark. It counts as acknowledged: the source may forget what ended at or before it. */
+  /** Where to read on: the end of the last transaction that is safe here, or a later mark. It counts as acknowledged, unless `acknowledged` says less: the source may forget what ended at or before it. */
   readonly after: Position;
+  /** Up to here the source may forget, where that is less than `after`; default: up to `after`. */
+  readonly acknowledged?: Position;
   /** `ChangeStream.identity` of the stream before; undefined for the first. Another source is refused, not read. */
   readonly identity?: string;
   /**

@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
-import { journalPath, openJournalReader, type JournalReader } from '../journal/journal.ts';
+import { journalIdentity, openJournalReader, type JournalReader } from '../journal/journal.ts';
+import type { JournalPlace } from '../journal/place.ts';
 import type { JournalRecord } from '../journal/record.ts';
 import type { MigrationState } from '../journal/state.ts';
 
@@ -8,12 +8,12 @@ import type { MigrationState } from '../journal/state.ts';
  * journal. All methods throw TEAL-JOURNAL-008 while there is none.
  */
 export class JournalFeed implements Disposable {
-  readonly #stateDir: string;
+  readonly #place: JournalPlace;
   #reader: JournalReader | undefined;
-  #file = '';
+  #identity = '';
 
-  constructor(stateDir: string) {
-    this.#stateDir = stateDir;
+  constructor(place: JournalPlace) {
+    this.#place = place;
   }
 
   state(): MigrationState {
@@ -36,11 +36,11 @@ export class JournalFeed implements Disposable {
   }
 
   #open(): JournalReader {
-    const file = identityOf(journalPath(this.#stateDir));
-    if (this.#reader === undefined || file !== this.#file) {
+    const identity = journalIdentity(this.#place);
+    if (this.#reader === undefined || identity !== this.#identity) {
       this[Symbol.dispose]();
-      this.#reader = openJournalReader(this.#stateDir);
-      this.#file = file;
+      this.#reader = openJournalReader(this.#place);
+      this.#identity = identity;
     }
     return this.#reader;
   }
@@ -49,10 +49,4 @@ export class JournalFeed implements Disposable {
     this.#reader?.[Symbol.dispose]();
     this.#reader = undefined;
   }
-}
-
-/** A look at its name opens nothing: closing a handle of one's own would drop SQLite's locks. */
-function identityOf(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? 'none' : `${found.dev} ${found.ino}`;
 }

@@ -76,7 +76,7 @@ class ScriptedSource implements ChangeSource {
   }
 }
 
-async function running(limitBytes = 1 << 30) {
+async function running(limitBytes = 1 << 30, acknowledges: 'received' | 'applied' = 'received') {
   const folder = await mkdtemp(join(tmpdir(), 'teal-receiver-'));
   const spool = await SpoolWriter.open({ folder, segmentBytes: segmentBytesFor(limitBytes) });
   const source = new ScriptedSource();
@@ -85,6 +85,7 @@ async function running(limitBytes = 1 << 30) {
     source,
     spool,
     initial: place(1),
+    acknowledges,
     spoolLimitBytes: limitBytes,
     syncPauseMs: 1,
     maxRetryPauseMs: 5,
@@ -175,6 +176,27 @@ describe('a receiver', () => {
       false,
     ]);
     expect(reports.filter(({ kind }) => kind === 'connecting').length).toBe(1);
+  });
+
+  test('has the source keep what is not applied, where another machine may have to go on, also over a lost connection', async () => {
+    const { source, spool, receiver, start } = await running(1 << 30, 'applied');
+    void start();
+    source.give(transaction(2), transaction(3), transaction(4));
+    await until('all three', () => spool.received === place(4));
+    receiver.applied(place(2));
+    await until('the first to be acknowledged', () => source.acknowledged.includes(place(2)));
+    receiver.applied(place(1));
+    source.give(new TealError('TEAL-SYSTEMS-006', 'cut'), transaction(5));
+    await until('the last', () => spool.received === place(5));
+    expect(source.starts).toEqual([
+      { after: place(1), acknowledged: place(1) },
+      { after: place(4), identity: 'source/1', acknowledged: place(2) },
+    ]);
+    expect(source.acknowledged.every((position) => position <= place(2))).toBe(true);
+    // What a target tells that applies ahead of the spool is not on disk here.
+    receiver.applied(place(9));
+    await until('no more than what is in the spool', () => source.acknowledged.includes(place(5)));
+    expect(source.acknowledged.every((position) => position <= place(5))).toBe(true);
   });
 
   test('ends with an error that trying again does not heal', async () => {

@@ -35,6 +35,8 @@ export interface ReceiverOptions {
   readonly spool: SpoolWriter;
   /** Where to begin when the spool is new: what the target holds. */
   readonly initial: Position;
+  /** What the source may forget: what is in the spool, or only what was `applied`. Default: the first. */
+  readonly acknowledges?: 'received' | 'applied';
   /**
    * Beyond it nothing is read, also inside of a transaction, until readers have removed enough: the spool is never larger than this and what one call of
    * `next` brings. Only a transaction that has not room alone, when all that was before it is removed, is received whole all the same.
@@ -57,6 +59,8 @@ const goodAttemptMs = 30_000;
  */
 export class Receiver {
   readonly #options: ReceiverOptions;
+  #applied: Position;
+  #durable: Position;
   #stream: ChangeStream | undefined;
   #roomMade: () => void = () => undefined;
   #leavesOut = false;
@@ -68,6 +72,8 @@ export class Receiver {
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
+    this.#applied = options.initial;
+    this.#durable = options.spool.received ?? options.initial;
     this.#decidedUpTo = options.spool.received ?? options.initial;
   }
 
@@ -83,6 +89,11 @@ export class Receiver {
     this.#leavesOut = may;
     this.#judgedUpTo = upTo;
     this.#change();
+  }
+
+  /** The target holds all up to here. Never goes backwards. */
+  applied(upTo: Position): void {
+    if (upTo > this.#applied) this.#applied = upTo;
   }
 
   /** A reader has removed segments from the spool. */
@@ -125,6 +136,7 @@ export class Receiver {
     const start: StreamStart = {
       after,
       ...(identity === undefined ? {} : { identity }),
+      ...(this.#options.acknowledges === 'applied' ? { acknowledged: this.#forgettable } : {}),
       ...(this.#leavesOut ? { leaveOutReplayed: true } : {}),
     };
     const change = Promise.withResolvers<void>();
@@ -170,11 +182,19 @@ export class Receiver {
   }
 
   async #acknowledge(signal: AbortSignal): Promise<never> {
-    for (;;) {
-      const durable = await this.#options.spool.sync();
-      if (durable !== undefined) this.#stream?.acknowledge(durable);
+    for (let last: Position | undefined; ;) {
+      this.#durable = (await this.#options.spool.sync()) ?? this.#durable;
+      const upTo = this.#forgettable;
+      if (upTo !== last) this.#stream?.acknowledge(upTo);
+      last = upTo;
       await sleep(this.#options.syncPauseMs ?? 20, signal);
     }
+  }
+
+  /** What is on disk here, or on the target where no spool may be needed. */
+  get #forgettable(): Position {
+    const isKept = this.#options.acknowledges === 'applied' && this.#applied < this.#durable;
+    return isKept ? this.#applied : this.#durable;
   }
 
   async #room(signal: AbortSignal): Promise<void> {

@@ -114,7 +114,7 @@ export async function endProcesses(folder: string): Promise<void> {
   });
 }
 
-function processesNaming(folder: string): readonly number[] {
+export function processesNaming(folder: string): readonly number[] {
   const { stdout } = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8', maxBuffer: 64 << 20 });
   return stdout
     .split('\n')

@@ -11,8 +11,8 @@ import { storyOf } from './story.ts';
 export type { ChainProof } from '../../journal/prove-chain.ts';
 
 /** The migration's story. Opening the journal verifies its hash chain: a report of an altered journal cannot be had (TEAL-JOURNAL-001). */
-export function readReport({ spec, stateDir }: LoadedSpec): Report {
-  using reader = openJournalReader(stateDir);
+export function readReport({ spec, journal }: LoadedSpec): Report {
+  using reader = openJournalReader(journal);
   const state = reader.refresh();
   const { head } = reader;
   // A controller may write on meanwhile.
@@ -27,6 +27,6 @@ export function renderReport(report: Report, format: 'markdown' | 'html' = 'mark
 }
 
 /** Whether the journal is what was written: `keptHash`, of any record, was kept elsewhere. Errors: see `proveChain`. */
-export function proveJournalOf({ stateDir }: LoadedSpec, keptHash?: string): ChainProof {
-  return proveChain(stateDir, keptHash);
+export function proveJournalOf({ journal }: LoadedSpec, keptHash?: string): ChainProof {
+  return proveChain(journal, keptHash);
 }

@@ -76,6 +76,18 @@ export function embeddedCarrier(options: EmbeddedCarrierOptions): Carrier & {
   };
 }
 
+/** Ends the worker of a flow, whoever has started it. Idempotent. */
+export async function endWorker(stateDir: string, flow: Flow): Promise<void> {
+  await halt(carrierPaths(stateDir, flow));
+}
+
+/** Ends the worker of a flow and removes its spool, which has grown old while the flow was carried from elsewhere. What it was given up for stays. Idempotent. */
+export async function forgetSpool(stateDir: string, flow: Flow): Promise<void> {
+  const paths = carrierPaths(stateDir, flow);
+  await halt(paths);
+  await rm(paths.spool, { recursive: true, force: true });
+}
+
 async function statusIfRunning(
   paths: CarrierPaths,
   question: Question = { method: 'status' },

@@ -59,6 +59,11 @@ export const carrierConfigSchema = z.strictObject({
   folder: z.string(),
   /** The spool's bound; beyond it the source keeps its log. */
   spoolLimitBytes: z.number().int().positive(),
+  /**
+   * What the source may forget: what was `received`, which is in the spool on disk; or only what was `applied`, for a flow that a worker without this spool must be able to take over. A file that does not say is of a time when
+   * there was the first alone.
+   */
+  acknowledges: z.enum(['received', 'applied']).default('received'),
   /** How much log the source may keep for this flow before the status says `exceeded`; without it the source's own limit counts. */
   walBudgetBytes: z.number().int().positive().optional(),
   /** Share of the budget at which the status says `warn`. */
@@ -86,6 +91,7 @@ export const carrierDefaults = Object.freeze({
   spoolLimitBytes: 20 * 1024 ** 3,
   walWarnShare: 0.7,
   receiveOnly: false,
+  acknowledges: 'received',
   heartbeatEveryMs: 1_000,
   lookEveryMs: 3_000,
   schemaEveryMs: 10_000,

@@ -62,7 +62,10 @@ export class FlowRunner {
       lookEveryMs,
       walBudgetBytes,
       walWarnShare,
-      onLook: (look) => this.#leaveOutReplayed(look),
+      onLook: (look) => {
+        this.#leaveOutReplayed(look);
+        this.#tellApplied();
+      },
       onBroken,
       onExceeded: (look, limitBytes) => this.#exceed(givenUpNow(config.flow, this.#mode, look, limitBytes)),
     });
@@ -399,6 +402,12 @@ export class FlowRunner {
     const applier = this.#applier?.status();
     if (look.othersReplay !== false) this.#receiver?.leaveOutReplayed(undefined);
     else if (applier?.kept === 'shadow') this.#receiver?.leaveOutReplayed(applier.taken);
+  }
+
+  /** Where the source keeps what is not applied yet, it may forget the rest. */
+  #tellApplied(): void {
+    const durable = this.#applier?.status().durable;
+    if (durable !== undefined) this.#receiver?.applied(durable);
   }
 
   #break(error: TealError): void {

@@ -60,6 +60,10 @@ export class ReceiverSide implements AsyncDisposable {
     this.#handle.removed(bytes);
   }
 
+  applied(upTo: Position): void {
+    this.#handle.applied(upTo);
+  }
+
   leaveOutReplayed(upTo: Position | undefined): void {
     this.#handle.leaveOutReplayed(upTo);
   }

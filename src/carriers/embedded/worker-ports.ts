@@ -11,6 +11,8 @@ import type { TableStarts } from '../../sync/starts.ts';
 export interface ReceiverHandle extends AsyncDisposable {
   /** Segments were removed from the spool. */
   removed(bytes: number): void;
+  /** The target holds all up to here, on its disk. */
+  applied(upTo: Position): void;
   /** See `Receiver.leaveOutReplayed`. */
   leaveOutReplayed(upTo: Position | undefined): void;
 }

@@ -41,6 +41,7 @@ const shapes: readonly CommandShape[] = [
       examples: [
         ['teal up', 'goes as far as it can, under a screen that tells where it is'],
         ['teal up --json --events 2> events.jsonl', 'the same for a program'],
+        ['teal up --standby', 'waits while another controller leads, and takes over when it ends'],
       ],
     },
     work: async (migration) => migration.up(),
@@ -116,6 +117,14 @@ export function lifecycleCommands(program: Command): void {
   for (const shape of shapes) {
     const command = longOptions(program.command(shape.name).summary(shape.summary).description(shape.description));
     explain(command, shape.explanation);
+    if (shape.name === 'up') {
+      command.option('--standby', 'where another controller leads, wait for its end and take over then', false);
+      command.option(
+        '--take-proxy',
+        'clients are pointed at the proxy of this machine: the one that they used is gone for good',
+        false,
+      );
+    }
     if (shape.destroys !== undefined) command.option('--yes', 'do not ask', false);
     if (shape.name === 'finalise') command.option('--early', 'do not wait for the end of the soak', false);
     if (shape.destroys !== undefined) {

@@ -115,4 +115,22 @@ export const appCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-040': {
+    summary: 'The journal of this migration is somewhere else',
+    happened:
+      'The state folder belongs to a migration whose journal is in PostgreSQL, and the command was given no address; or an address was given, and the folder has a journal in files, or in another database. A second journal would know nothing of what the first one says. Nothing was begun.',
+    doThis:
+      'Give every command the same `--journal`, or set TEAL_JOURNAL once for all of them; or leave it away where the journal is in files. A migration keeps the journal that it began with.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-041': {
+    summary: 'Clients pass through the proxy of another machine',
+    happened:
+      "The journal says that this migration is carried from another state folder, and its clients pass through Teal's proxy there. A cut from here could not hold them: their writes would be refused by the side that is left. Nothing was begun.",
+    doThis:
+      'Run the command on that machine, which is in the message. Where the machine is gone for good, point clients at the proxy that is started here and run `teal up --take-proxy`. Other routers (PgBouncer, HAProxy, DNS …) can be reached from every machine.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;

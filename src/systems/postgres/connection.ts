@@ -108,6 +108,15 @@ const pinnedSettings: Readonly<Record<string, string>> = {
   'teal.quiet': 'on',
 };
 
+/**
+ * For sessions that keep others out: the server takes one whose machine is gone for dead within 25 s, where its own settings may wait for hours. Settings of a session (`ConnectOptions.extraOptions`).
+ */
+export const soonMissed: Readonly<Record<string, string>> = Object.freeze({
+  tcp_keepalives_idle: '10',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '3',
+});
+
 /** The `options` parameter of the start-up packet: words are split at spaces, a backslash keeps the next character (manual: libpq "options"). */
 function startupOptions(settings: Readonly<Record<string, string>>): string {
   return Object.entries(settings)

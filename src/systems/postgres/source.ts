@@ -79,13 +79,7 @@ async function start(options: StreamOptions, from: StreamStart, signal: AbortSig
       binary: options.binary === true && (await publishesPortable(connection, options.publication)),
       leaveOutReplayed: from.leaveOutReplayed === true && connection.serverMajor >= leavesOutFrom,
     };
-    const stream = new PostgresChangeStream(
-      connection,
-      identity,
-      { ...options, binary: asked.binary },
-      from.after,
-      signal,
-    );
+    const stream = new PostgresChangeStream(connection, identity, { ...options, binary: asked.binary }, from, signal);
     await stream.open(startCommand(options, from.after, asked));
     return stream;
   } catch (error) {
@@ -188,7 +182,7 @@ class PostgresChangeStream implements ChangeStream {
     connection: PgConnection,
     identity: string,
     options: StreamOptions,
-    after: Position,
+    { after, acknowledged = after }: StreamStart,
     signal: AbortSignal,
   ) {
     this.identity = identity;
@@ -200,7 +194,7 @@ class PostgresChangeStream implements ChangeStream {
       ...(options.binary === true ? { onRelation: (relation) => refuseIfUnportable(relation, options) } : {}),
     });
     this.#received = lsnOfPosition(after);
-    this.#acknowledged = this.#received;
+    this.#acknowledged = lsnOfPosition(acknowledged);
     this.#signal = signal;
     this.#socket = connection.takeOver();
     this.#chunks = this.#socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;

@@ -52,7 +52,7 @@ async function start(options: TriggerSourceOptions, from: StreamStart, signal: A
     await refuseTurnedNumbers(reader);
     const tables = await readRecorded(reader);
     const cleaner = await connect({ url, applicationName: `${applicationName} cleaner`, signal });
-    return new TriggerChangeStream({ reader, cleaner }, identity, tables, options, from.after, signal);
+    return new TriggerChangeStream({ reader, cleaner }, identity, tables, options, from, signal);
   } catch (error) {
     await reader.close();
     signal.throwIfAborted();
@@ -113,7 +113,7 @@ class TriggerChangeStream implements ChangeStream {
     identity: string,
     tables: ReadonlyMap<number, RecordedTable>,
     options: TriggerSourceOptions,
-    after: Position,
+    { after, acknowledged = after }: StreamStart,
     signal: AbortSignal,
   ) {
     this.identity = identity;
@@ -123,7 +123,7 @@ class TriggerChangeStream implements ChangeStream {
     this.#options = options;
     this.#signal = signal;
     this.#given = after;
-    this.#acknowledged = after;
+    this.#acknowledged = acknowledged;
     this.#records = this.#read(placeOfPosition(after));
     this.#timer = setInterval(() => this.#watch(), 1_000);
     // Whoever waits for records is told.

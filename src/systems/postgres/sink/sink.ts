@@ -16,7 +16,7 @@ import type {
   TargetTable,
 } from '../../../ports/sink.ts';
 import { cascade, type CascadeHands } from '../../../ports/cascade.ts';
-import { connect, type PgConnection } from '../connection.ts';
+import { connect, soonMissed, type PgConnection } from '../connection.ts';
 import { sqlStateOf } from '../errors.ts';
 import { lsnTextIfAny } from '../position.ts';
 import { quoteTable } from '../quote.ts';
@@ -62,7 +62,7 @@ export async function openPostgresSink(options: PostgresSinkOptions): Promise<Si
     applicationName: `teal apply ${options.stream}`,
     signal: options.signal,
     asReplica: true,
-    extraOptions: { ...sessionSettings, [originSetting]: `teal_${options.stream}` },
+    extraOptions: { ...soonMissed, ...sessionSettings, [originSetting]: `teal_${options.stream}` },
   });
   try {
     await setUpOrigin(connection, `teal_${options.stream}`);

@@ -46,7 +46,7 @@ async function start(options: TriggerSourceOptions, from: StreamStart, signal: A
     await refuseHole(reader, from.after);
     await refuseGaps(reader);
     const cleaner = await connect({ url, applicationName: `${applicationName} cleaner`, signal });
-    return new TriggerChangeStream({ reader, cleaner }, identity, options, from.after, signal);
+    return new TriggerChangeStream({ reader, cleaner }, identity, options, from, signal);
   } catch (error) {
     await reader.close();
     signal.throwIfAborted();
@@ -108,7 +108,7 @@ class TriggerChangeStream implements ChangeStream {
     sessions: { readonly reader: PgConnection; readonly cleaner: PgConnection },
     identity: string,
     options: TriggerSourceOptions,
-    after: Position,
+    { after, acknowledged = after }: StreamStart,
     signal: AbortSignal,
   ) {
     this.identity = identity;
@@ -117,7 +117,7 @@ class TriggerChangeStream implements ChangeStream {
     this.#options = options;
     this.#signal = signal;
     this.#given = lsnOfPosition(after);
-    this.#acknowledged = this.#given;
+    this.#acknowledged = lsnOfPosition(acknowledged);
     this.#records = this.#read(this.#given);
     this.#timer = setInterval(() => this.#watch(), 1_000);
     // Whoever waits for records is told.

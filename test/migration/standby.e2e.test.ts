@@ -1,0 +1,274 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { postgresPlace } from '../../src/app/journal-place.ts';
+import { openJournalReader } from '../../src/journal/journal.ts';
+import { proveChain } from '../../src/journal/prove-chain.ts';
+import type { MigrationState } from '../../src/journal/state.ts';
+import { monotonicMs, waitFor } from '../../src/kernel/clock.ts';
+import { freePort } from '../../tools/servers/free-port.ts';
+import { pgTools } from '../../tools/servers/pg-tools.ts';
+import { withClient } from '../../tools/servers/with-client.ts';
+import { blueMajor, greenMajor, ownServer, testDatabase } from '../support/postgres.ts';
+import { endProcesses, processesNaming, runNode, tealPlace } from '../support/teal-place.ts';
+import { KeyedWriters } from './keyed-writers.ts';
+
+const patienceMs = 90_000;
+/** Between the end of a leader that was killed and the first word of the next one, on a machine that does other things too. */
+const takeOverMs = 15_000;
+
+type Env = Readonly<Record<string, string>>;
+
+interface Heard {
+  readonly kind: string;
+  readonly [name: string]: unknown;
+}
+
+interface Controller {
+  readonly child: ChildProcess;
+  readonly events: readonly Heard[];
+  /** Its exit code; undefined where it was killed. */
+  readonly ended: Promise<number | undefined>;
+}
+
+/** `teal … --events` in a folder. */
+function start(folder: string, env: Env, ...args: readonly string[]): Controller {
+  const child = spawn(process.execPath, [resolve('src/cli/main.ts'), ...args, '--events'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const events: Heard[] = [];
+  let rest = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    // An error at the end is no event.
+    for (const line of lines) events.push(line.startsWith('{') ? (JSON.parse(line) as Heard) : { kind: 'error', line });
+  });
+  const ended = once(child, 'close').then(([code]: (number | null)[]) => code ?? undefined);
+  return { child, events, ended };
+}
+
+async function heard({ child, events }: Controller, ...kinds: readonly string[]): Promise<void> {
+  await waitFor({ what: kinds.join(' or '), timeoutMs: patienceMs }, () => {
+    if (events.some(({ kind }) => kinds.includes(kind))) return true;
+    if (child.exitCode !== null)
+      throw new Error(`it ended before ${kinds.join()}: ${JSON.stringify(events.slice(-5))}`);
+    return undefined;
+  });
+}
+
+async function standby(folder: string, env: Env): Promise<Controller> {
+  const waiting = start(folder, env, 'up', '--standby');
+  await heard(waiting, 'standby', 'opened');
+  return waiting;
+}
+
+interface Relay {
+  /** How the last one ended, which no other had to take over from. */
+  readonly code: number;
+  readonly takeOvers: number;
+}
+
+/** Whoever leads is killed wherever a failpoint is; whoever waits goes on. `onLeader` may do more to the first, and to each that has taken over. */
+async function relay(
+  folder: string,
+  env: Env,
+  first: Controller,
+  onLeader: (leader: Controller, takeOvers: number) => Promise<void> = async () => undefined,
+): Promise<Relay> {
+  let leader = first;
+  for (let takeOvers = 0; ; takeOvers += 1) {
+    const waits = await standby(folder, env);
+    await onLeader(leader, takeOvers);
+    await waitFor({ what: 'the leader to end', timeoutMs: patienceMs }, () => {
+      const { exitCode, signalCode } = leader.child;
+      return exitCode !== null || signalCode !== null || undefined;
+    });
+    const endedMs = monotonicMs();
+    await heard(waits, 'opened');
+    expect(monotonicMs() - endedMs).toBeLessThan(takeOverMs);
+    const code = await leader.ended;
+    if (code !== undefined) {
+      // Who waited finds the same.
+      const again = await waits.ended;
+      expect(again, JSON.stringify(waits.events.slice(-5))).toBe(code);
+      return { code, takeOvers };
+    }
+    leader = waits;
+  }
+}
+
+test('a leader that is killed in any stage: the one that waits takes over within seconds, and nothing is lost', async () => {
+  await using database = await testDatabase(greenMajor());
+  await using place = await tealPlace({ spec: 'cutover: { gates: [{ verify: full }, { person: dba }] }' });
+  await KeyedWriters.createTables(place.blue.url);
+  await place.query('blue', 'create table still (n int primary key); insert into still select generate_series(1, 100)');
+  const ledger = join(place.folder, 'ledger');
+  const names = [
+    'step:prepare:schema:acted',
+    'step:copy:rows:acted',
+    'step:follow:foreign-keys:journalled',
+    'step:follow:deploy-reverse:before',
+    'step:cut:e1a1:fence:acted',
+    'step:cut:e1a2:decide:acted',
+    'step:cut:e2a1:decide:acted',
+  ];
+  const env = { ...place.env, TEAL_JOURNAL: database.url };
+  const failing = { ...env, TEAL_FAILPOINTS: ledger, TEAL_FAILPOINT_NAMES: names.join(',') };
+  const at = postgresPlace(database.url, 'shop', place.folder);
+  const first = start(place.folder, failing, 'up');
+  await heard(first, 'opened');
+  const lastStep = names.indexOf('step:follow:deploy-reverse:before') + 1;
+  const killComparing = async ({ child }: Controller, takeOvers: number): Promise<void> => {
+    if (takeOvers === lastStep) await whileItCompares(place.green.url, () => child.kill('SIGKILL'));
+  };
+  const through = new URL(place.blue.url);
+  through.port = String(place.port);
+  const writers = await KeyedWriters.start(through.href, 4);
+  // At four places of the way, and while it compares.
+  expect(await relay(place.folder, failing, first, killComparing)).toEqual({ code: 4, takeOvers: 5 });
+
+  const cutting = start(place.folder, failing, 'cutover');
+  await heard(cutting, 'opened');
+  expect(await relay(place.folder, failing, cutting)).toMatchObject({ code: 0 });
+  expect(stateAt(at).life).toEqual({ phase: 'green' });
+
+  const back = start(place.folder, failing, 'rollback');
+  await heard(back, 'opened');
+  expect(await relay(place.folder, failing, back)).toMatchObject({ code: 4 });
+  expect(stateAt(at).life).toEqual({ phase: 'back' });
+
+  const books = await writers.stop();
+  expect(books.failures).toEqual([]);
+  expect(await KeyedWriters.rowsOf(place.blue.url)).toEqual(books.acknowledged);
+  expect((await readFile(ledger, 'utf8')).trim().split('\n').toSorted()).toEqual(names.toSorted());
+  const teal = async (...args: readonly string[]): ReturnType<typeof runNode> =>
+    runNode(place.folder, env, resolve('src/cli/main.ts'), ...args);
+  expect(await teal('verify')).toMatchObject({ code: 0 });
+  expect(await teal('report', '--verify')).toMatchObject({ code: 0 });
+  expect(proveChain(at)).toMatchObject({ unbroken: true });
+  // Without the address there would be a second journal.
+  expect((await place.teal('status')).err).toContain('TEAL-APP-040');
+  expect(await place.teal('status', '--journal', database.url)).toMatchObject({ code: 0 });
+});
+
+/** A comparison of green waits for a table that is locked, and that nobody writes to: the flow goes on. */
+async function whileItCompares(green: string, work: () => void): Promise<void> {
+  await withClient(green, async (client) => {
+    await client.query('begin; lock table still in access exclusive mode');
+    await waitFor({ what: 'a comparison', timeoutMs: patienceMs }, async () => {
+      const { rowCount } = await client.query(
+        `select from pg_stat_activity where application_name like 'teal verify%' and wait_event_type = 'Lock'`,
+      );
+      return rowCount === 0 ? undefined : true;
+    });
+    work();
+    await client.query('rollback');
+  });
+}
+
+function stateAt(at: ReturnType<typeof postgresPlace>): MigrationState {
+  using reader = openJournalReader(at);
+  return reader.refresh();
+}
+
+test('another machine takes over in the middle of the copy, and back again: flows move, and both sides end equal', async () => {
+  await using database = await testDatabase(greenMajor());
+  await using blue = await ownServer(blueMajor());
+  await using green = await ownServer(greenMajor());
+  await KeyedWriters.createTables(blue.url);
+  const tools = await pgTools(blueMajor(), greenMajor());
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
+  const machine = async (name: string, router: string): Promise<{ folder: string; env: Record<string, string> }> => {
+    const folder = await mkdtemp(join(tmpdir(), `teal-${name}-`));
+    const lines = [
+      'teal: 1',
+      'name: shop',
+      'blue: { url: "${BLUE_URL}" }',
+      'green: { url: "${GREEN_URL}" }',
+      `traffic: ${router}`,
+      'cutover: { gates: [{ person: dba }] }',
+    ];
+    await writeFile(join(folder, 'teal.yaml'), `${lines.join('\n')}\n`);
+    const env = {
+      PATH,
+      NODE_COMPILE_CACHE,
+      HOME: folder,
+      NO_COLOR: '1',
+      TEAL_PG_BIN: tools.binDir,
+      TEAL_JOURNAL: database.url,
+      BLUE_URL: blue.url,
+      GREEN_URL: green.url,
+    };
+    return { folder, env };
+  };
+  const [one, two] = [await machine('one', '{ router: none }'), await machine('two', '{ router: none }')];
+  const at = postgresPlace(database.url, 'shop', two.folder);
+  try {
+    const writers = await KeyedWriters.start(blue.url, 2);
+    const ledger = join(one.folder, 'ledger');
+    // It stands still in the middle of the copy, while the flow receives; and the server takes its session for dead.
+    const failpoint = 'step:copy:rows:acted';
+    const failing = { ...one.env, TEAL_FAILPOINTS: ledger, TEAL_FAILPOINT_NAMES: `${failpoint}=wait` };
+    const first = start(one.folder, failing, 'up');
+    await heard(first, 'opened');
+    const second = await standby(two.folder, two.env);
+    await waitFor(
+      { what: 'the copy', timeoutMs: patienceMs },
+      async () => (await readFile(ledger, 'utf8').catch(() => '')).includes(failpoint) || undefined,
+    );
+    await database.query('select pg_terminate_backend(backend) from teal_journal.leader');
+    await heard(second, 'opened');
+    await appendFile(`${ledger}.go`, `${failpoint}\n`);
+    expect(await first.ended).toBe(1);
+    expect(JSON.stringify(first.events)).toContain('TEAL-JOURNAL-020');
+    expect(await second.ended, JSON.stringify(second.events.slice(-5))).toBe(4);
+    await endedBeside(one.folder);
+    const caught = writers.count;
+    await waitFor({ what: 'more writes', timeoutMs: patienceMs }, () => writers.count > caught + 50 || undefined);
+
+    // Back on the first machine, whose spool is an old one.
+    const again = start(one.folder, one.env, 'up');
+    expect(await again.ended, JSON.stringify(again.events.slice(-5))).toBe(4);
+    await endedBeside(two.folder);
+    const books = await writers.stop();
+    expect(books.failures).toEqual([]);
+    const cut = start(one.folder, one.env, 'cutover');
+    expect(await cut.ended, JSON.stringify(cut.events.slice(-5))).toBe(0);
+    expect(await KeyedWriters.rowsOf(green.url)).toEqual(books.acknowledged);
+    const teal = async (...args: readonly string[]): ReturnType<typeof runNode> =>
+      runNode(one.folder, one.env, resolve('src/cli/main.ts'), ...args);
+    expect(await teal('verify')).toMatchObject({ code: 0 });
+    expect(proveChain(at)).toMatchObject({ unbroken: true });
+
+    // Where clients are on a proxy here, nobody can hold them from there.
+    const three = await machine('three', `{ listen: "127.0.0.1:${await freePort()}", clientAuth: trust }`);
+    try {
+      const refused = await runNode(three.folder, three.env, resolve('src/cli/main.ts'), 'rollback');
+      expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('TEAL-APP-041') });
+      const taken = start(three.folder, three.env, 'up', '--take-proxy');
+      expect(await taken.ended, JSON.stringify(taken.events.slice(-5))).toBe(0);
+    } finally {
+      await endProcesses(three.folder);
+      await rm(three.folder, { recursive: true, force: true });
+    }
+  } finally {
+    for (const { folder } of [one, two]) {
+      await endProcesses(folder);
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+});
+
+/** The processes of a folder have seen that another one carries. */
+async function endedBeside(folder: string): Promise<void> {
+  await waitFor({ what: `what ran in ${folder} to end`, timeoutMs: patienceMs }, async () => {
+    const alive = processesNaming(folder);
+    return alive.length === 0 || undefined;
+  });
+}
