@@ -1,11 +1,21 @@
 import { OpenAPIHono, type Hook, type RouteConfig } from '@hono/zod-openapi';
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { tealVersion } from '../kernel/version.ts';
-import { knownCaller, requireOneOf, requireRole, sameOrigin, strictHeaders, type KnownCallers } from './access.ts';
+import { noticeOf } from './alert-notices.ts';
+import {
+  alertsAlone,
+  knownCaller,
+  requireOneOf,
+  requireRole,
+  sameOrigin,
+  strictHeaders,
+  tellsOfAlerts,
+  type KnownCallers,
+} from './access.ts';
 import { consoleRoutes, type ConsoleFiles } from './console.ts';
 import type { ApiEnvironment } from './environment.ts';
 import type { JournalFeed } from './journal-feed.ts';
@@ -29,6 +39,8 @@ export interface ApiOptions extends KnownCallers {
 }
 
 const bodyLimitBytes = 16 << 10;
+/** Of a notice: a group of alerts may be a thousand. */
+const noticeLimitBytes = 1 << 20;
 /** The version of the schemas, not of Teal. */
 const apiVersion = '1.0.0';
 
@@ -43,12 +55,15 @@ export function buildApi(options: ApiOptions): OpenAPIHono<ApiEnvironment> {
   openRoutes(app, signIn);
   if (signIn !== undefined) beginRoute(app, { ...options, signIn });
   app.use(knownCaller(options));
-  app.use(bodyLimit({ maxSize: bodyLimitBytes, onError: tooLarge }));
+  app.use(alertsAlone);
+  const [small, large] = [bodyLimitBytes, noticeLimitBytes].map(limitedTo);
+  app.use(async (context, next) => (tellsOfAlerts(context.req) ? large : small)?.(context, next));
   callerRoutes(app, options);
   for (const placed of [asItIs, ofOne]) {
     readingRoutes(app, options, placed);
     approvalRoutes(app, options, placed);
     commandRoutes(app, options, placed);
+    alertRoutes(app, options, placed);
   }
   app.notFound(() => {
     throw new TealError('TEAL-SERVER-009', 'no such path');
@@ -232,6 +247,22 @@ function commandRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, pl
   });
 }
 
+function alertRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, placed: Placed): void {
+  const served = servedBy(options);
+  app.openapi(placed(routes.alertsRoute), async (context) => {
+    const { caller } = context.var;
+    requireRole(caller, 'alert');
+    const { watched } = served(context);
+    const notice = noticeOf(context.req.valid('json'));
+    const changed = await watched.alerts(notice);
+    const { source, leftOut, alerts } = notice;
+    // The same is told again and again while it fires.
+    if (changed > 0 || leftOut > 0)
+      toldOf(options, watched.name)('alerts', { by: caller.name, source, changed, leftOut });
+    return context.json({ taken: alerts.length }, 200);
+  });
+}
+
 function newest(journal: JournalFeed): number {
   try {
     return journal.state().seq;
@@ -251,8 +282,11 @@ const tellMistakes: Hook<unknown, ApiEnvironment, string, unknown> = (result) =>
   );
 };
 
-function tooLarge(): never {
-  throw new TealError('TEAL-SERVER-011', `more than ${bodyLimitBytes} bytes`);
+function limitedTo(maxSize: number): MiddlewareHandler<ApiEnvironment> {
+  const onError = (): never => {
+    throw new TealError('TEAL-SERVER-011', `more than ${maxSize} bytes`);
+  };
+  return bodyLimit({ maxSize, onError });
 }
 
 /** What the framework says of a body that is no JSON is of the request too. */

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { alertNotice, alertsTaken } from './alert-notices.ts';
 import {
   callerSchema,
   gatesSchema,
@@ -249,6 +250,16 @@ export const stopRoute = createRoute({
   security: bearer,
   request: { params: commandParam },
   responses: { 202: json(commandSchema, 'It was told: ask its path how it is'), ...problems },
+});
+
+export const alertsRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/alerts',
+  summary:
+    'Tells how alerts are, for the question `alert` of gates and of a soak: the webhook of Alertmanager (version 4) or of Datadog. Role `alert`',
+  security: bearer,
+  request: { body: { required: true, content: { 'application/json': { schema: alertNotice } } } },
+  responses: { 200: json(alertsTaken, 'It is kept'), ...problems },
 });
 
 export const metricsRoute = createRoute({
