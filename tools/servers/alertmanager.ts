@@ -1,6 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { debianPackages } from './debian.ts';
+import { TealError } from '../../src/kernel/errors.ts';
+import { cachedFolder } from './cache.ts';
+import { unpackDebian } from './debian.ts';
 import { startInForeground, whyNone } from './foreground.ts';
 import { freePort } from './free-port.ts';
 import { runProgram } from './run-program.ts';
@@ -23,17 +25,33 @@ export async function whyNoAlertmanager(): Promise<string | undefined> {
   return whyNone('Alertmanager', install);
 }
 
-/** The program of Debian's package, unpacked into the cache and not installed. TEAL-TOOLS-001 or -003 when it cannot be had. */
+/** Where Debian's program looks for its templates; and the same, as long, in the folder that it runs in. */
+const templates = '/usr/share/prometheus/alertmanager';
+const templatesHere = './'.repeat(templates.length / 2);
+
+/**
+ * The program of Debian's package, unpacked into the cache and not installed: the path of its templates is written into it, and is made one that leads from where it runs.
+ * TEAL-TOOLS-001 or -003 when it cannot be had.
+ */
 async function install(): Promise<string> {
-  const root = await debianPackages(`alertmanager-here-${process.arch}`, ['prometheus-alertmanager']);
-  const program = join(root, 'usr/bin/prometheus-alertmanager');
-  await runProgram(program, ['--version']);
-  return program;
+  if (process.platform !== 'linux') throw new TealError('TEAL-TOOLS-003', `no Alertmanager for ${process.platform}`);
+  return cachedFolder(`alertmanager-debian-${process.arch}`, async (building) => {
+    await unpackDebian(['prometheus-alertmanager'], building);
+    const program = programIn(building);
+    const bytes = await readFile(program);
+    for (let at = bytes.indexOf(templates); at >= 0; at = bytes.indexOf(templates, at)) bytes.write(templatesHere, at);
+    await writeFile(program, bytes);
+    await runProgram(program, ['--version']);
+  });
+}
+
+function programIn(root: string): string {
+  return join(root, 'usr/bin/prometheus-alertmanager');
 }
 
 /** One Alertmanager on loopback, alone, that tells one receiver of everything, by alert. */
 export async function startAlertmanager({ webhook, token }: AlertmanagerOptions): Promise<Alertmanager> {
-  const program = await install();
+  const root = await install();
   const url = `http://127.0.0.1:${await freePort()}`;
   const server = await startInForeground({
     name: 'alertmanager',
@@ -43,7 +61,9 @@ export async function startAlertmanager({ webhook, token }: AlertmanagerOptions)
       await writeFile(join(folder, 'alertmanager.yml'), configOf(webhook, join(folder, 'token')));
       const { host } = new URL(url);
       const place = [`--config.file=${folder}/alertmanager.yml`, `--storage.path=${folder}/data`];
-      return [program, ...place, `--web.listen-address=${host}`, '--cluster.listen-address='];
+      for (const name of ['default.tmpl', 'email.tmpl'])
+        await copyFile(join(root, templates, name), join(folder, name));
+      return [programIn(root), ...place, `--web.listen-address=${host}`, '--cluster.listen-address='];
     },
     isReady: async () =>
       fetch(`${url}/-/ready`).then(
