@@ -74,6 +74,6 @@ function datadogNews({ alert, transition, scope }: z.infer<typeof datadogNotice>
 
 function datadogState(transition: string): AlertNews['state'] {
   if (/^(Re-)?(Triggered|Warn)$/.test(transition)) return 'firing';
-  if (/Recovered$/.test(transition)) return 'resolved';
+  if (transition.endsWith('Recovered')) return 'resolved';
   return transition === 'Renotify' ? 'as before' : 'unknown';
 }
