@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startAlertmanager, whyNoAlertmanager } from '../../tools/servers/alertmanager.ts';
+import { checkAlertmanagerConfig, startAlertmanager, whyNoAlertmanager } from '../../tools/servers/alertmanager.ts';
 import type { GateAnswer } from '../ports/gate.ts';
 import { healthOf } from './gates-of.ts';
 import { loadSpec } from './load-spec.ts';
@@ -57,3 +57,12 @@ test.skipIf(why !== undefined)(
     );
   },
 );
+
+test.skipIf(why !== undefined)(`the page has a configuration that Alertmanager takes${why ?? ''}`, async () => {
+  const page = readFileSync('docs/guide/gates.md', 'utf8');
+  const [, shown = ''] = /^```yaml\n(route:\n.*?)^```/ms.exec(page) ?? [];
+  const file = join(folder, 'alertmanager.yml');
+  // The first route of a whole configuration is the one for everything else.
+  writeFileSync(file, shown.replace('route:\n', 'route:\n  receiver: teal\n'));
+  expect(await checkAlertmanagerConfig(file)).toMatch(/SUCCESS/);
+});

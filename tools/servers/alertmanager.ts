@@ -49,6 +49,11 @@ function programIn(root: string): string {
   return join(root, 'usr/bin/prometheus-alertmanager');
 }
 
+/** What the program that checks configurations says of one. Rejects where it is none. */
+export async function checkAlertmanagerConfig(file: string): Promise<string> {
+  return runProgram(join(await install(), 'usr/bin/amtool'), ['check-config', file]);
+}
+
 /** One Alertmanager on loopback, alone, that tells one receiver of everything, by alert. */
 export async function startAlertmanager({ webhook, token }: AlertmanagerOptions): Promise<Alertmanager> {
   const root = await install();
