@@ -31,6 +31,7 @@ cutover:
     - { prometheus: up, url: "https://prometheus.example", above: 0, for: 60s }
     - { window: { days: [sat], from: 02:00, to: 05:00, zone: Europe/Berlin } }
     - { freeze: freezes.yaml }
+    - { alert: GreenErrors, labels: { team: shop } }
     - { datadog: { monitor: 7, apiKey: "\${KEY}", applicationKey: "\${KEY}" } }
 `;
 
@@ -43,6 +44,7 @@ test('each gate of a file asks its question, and its paths lead from the folder 
   const verify = async (): Promise<never> => Promise.reject(new Error('not asked'));
   const gates = gatesOf(parsed.spec, {
     folder,
+    stateDir: folder,
     live: 'blue',
     carrier,
     ask: async () => null,
@@ -60,6 +62,7 @@ test('each gate of a file asks its question, and its paths lead from the folder 
     'is `up` above 0 for 60 s?',
     'is it sat, 02:00 to 05:00 in Europe/Berlin?',
     'does freezes.yaml let a cut begin now?',
+    'does the alert GreenErrors{team="shop"} of Alertmanager not fire?',
     'is monitor 7 of Datadog OK?',
   ]);
   expect(gates.length).toBeGreaterThan(gateKinds.length);

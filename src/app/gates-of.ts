@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { alertGate } from '../gates/alert/alert-gate.ts';
 import { backupGate } from '../gates/command/backup-gate.ts';
 import { commandGate } from '../gates/command/command-gate.ts';
 import { datadogGate } from '../gates/datadog/datadog-gate.ts';
@@ -22,6 +23,7 @@ import type { GateSpec, OutsideGate, Spec } from '../spec/spec.ts';
 import { flowFrom } from '../stages/cutover/cut-steps.ts';
 import { lagGate } from '../stages/gates/lag-gate.ts';
 import { verifyGate, type Verified } from '../stages/gates/verify-gate.ts';
+import { readAlerts } from './kept-alerts.ts';
 
 /** How long "not yet" and "cannot tell" are asked again. */
 export const gatePatienceMs = 30 * 60_000;
@@ -31,13 +33,17 @@ const gateCommandTimeoutMs = 5 * 60_000;
 export interface GatePorts {
   /** From which paths of the file lead. */
   readonly folder: string;
-
+  /** Where what was told of alerts is kept. */
+  readonly stateDir: string;
   readonly live: Side;
   readonly carrier: Carrier;
   readonly ask: AskValue;
   readonly verify: () => Promise<Verified>;
   readonly approval: (gate: string) => PersonsAnswer | undefined;
 }
+
+/** What those ask that ask neither the migration nor a person. */
+export type OutsidePorts = Pick<GatePorts, 'folder' | 'stateDir' | 'ask'>;
 
 /** The gates of a file, in its order. */
 export function gatesOf(spec: Spec, ports: GatePorts): readonly Gate[] {
@@ -58,7 +64,7 @@ export function backupOf(
 }
 
 /** What green must go on answering with yes, in the order of the file: nothing in it asks the flow, a comparison or a person. */
-export function healthOf({ soak }: Spec, ports: Pick<GatePorts, 'folder' | 'ask'>): readonly Gate[] {
+export function healthOf({ soak }: Spec, ports: OutsidePorts): readonly Gate[] {
   return soak.health.map((gate, index) => outsideGate(gate, `soak.health[${index}]`, ports));
 }
 
@@ -74,7 +80,7 @@ export function figuresOf(
 }
 
 /** What must go on being answered with yes while green answers reads of clients. */
-export function revertOnOf({ canary }: Spec, ports: Pick<GatePorts, 'folder' | 'ask'>): readonly Gate[] {
+export function revertOnOf({ canary }: Spec, ports: OutsidePorts): readonly Gate[] {
   return (canary?.revertOn ?? []).map((gate, index) => outsideGate(gate, `canary.revertOn[${index}]`, ports));
 }
 
@@ -92,7 +98,7 @@ function gateOf(gate: GateSpec, id: string, ports: GatePorts & { readonly moved:
 }
 
 /** Those that ask neither the migration nor a person. */
-function outsideGate(gate: OutsideGate, id: string, ports: Pick<GatePorts, 'folder' | 'ask'>): Gate {
+function outsideGate(gate: OutsideGate, id: string, ports: OutsidePorts): Gate {
   switch (gate.kind) {
     case 'sql':
       return sqlGate({ id, on: gate.on, sql: gate.sql, equals: gate.equals }, ports.ask);
@@ -120,6 +126,8 @@ function outsideGate(gate: OutsideGate, id: string, ports: Pick<GatePorts, 'fold
       return freezeGate({ id, file: resolve(ports.folder, gate.file), patienceMs: gatePatienceMs });
     case 'datadog':
       return datadogGate(id, gate.asks, fromFolder(gate.server, ports.folder));
+    case 'alert':
+      return alertGate(id, gate, () => readAlerts(ports.stateDir));
     default:
       return unreachable(gate, 'gate');
   }

@@ -511,6 +511,7 @@ export class Migration implements AsyncDisposable {
     const folder = dirname(resolve(file));
     const gates = gatesOf(this.#spec, {
       folder,
+      stateDir,
       live: this.live,
       carrier: this.#carrier,
       ask: this.#pair.ask,
@@ -574,7 +575,7 @@ function canaryPorts(
   if (canary === undefined) return undefined;
   return {
     reads: canary,
-    questions: revertOnOf(spec, { folder: dirname(resolve(file)), ask }),
+    questions: revertOnOf(spec, { folder: dirname(resolve(file)), stateDir, ask }),
     order: () => readOrder(stateDir),
     obeyed: () => forgetOrder(stateDir),
   };

@@ -61,7 +61,15 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
       title: 'Cut over',
       gates: [
         ...(backup === undefined ? [] : [backup]),
-        ...gatesOf(spec, { folder, live: 'blue', carrier, ask: pair.ask, verify: unasked, approval: () => undefined }),
+        ...gatesOf(spec, {
+          folder,
+          stateDir: loaded.stateDir,
+          live: 'blue',
+          carrier,
+          ask: pair.ask,
+          verify: unasked,
+          approval: () => undefined,
+        }),
       ],
       steps: cutSteps(cut, ports, { ...spec.cutover, flowBackMs }),
     },

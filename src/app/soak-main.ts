@@ -58,7 +58,7 @@ async function watch(signal: AbortSignal): Promise<void> {
     using reader = openJournalReader(loaded.journal);
     return soakingCut(reader.refresh(), spec, nowMs());
   };
-  const health = healthOf(spec, { folder: dirname(file), ask: sides.ask });
+  const health = healthOf(spec, { folder: dirname(file), stateDir, ask: sides.ask });
   const figures = figuresOf(spec, baseline(loaded), async () => servedByGreen(loaded));
   const isFigure = (asks: string): boolean => figures.some((gate) => gate.asks === asks);
   log(`asks ${health.length + figures.length} questions`);

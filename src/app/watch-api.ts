@@ -21,6 +21,7 @@ import { certificateNames, readCertificate, tableDifferences } from './kept-cert
 import { readDifferences } from './keep-differences.ts';
 import { readRepair } from './kept-repair.ts';
 import { readProgress } from './kept-progress.ts';
+import { keepAlerts } from './kept-alerts.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { measure, proxySample } from './measure.ts';
 import { planMigration } from './plan-migration.ts';
@@ -104,6 +105,7 @@ export function watchedBy({ loaded, reload, env, feed, signal }: ApiOfMigration)
     certificate: async (name) => readCertificate(stateDir, name),
     differences: async (withRows) => (withRows ? differencesOfRows() : differences()),
     commands: commandsOf({ reload, stateDir, env, signal, state: () => stateOrEmpty(feed) }),
+    alerts: async (notice) => keepAlerts(stateDir, notice),
     approvals: async () => personGates(reload(), stateOrEmpty(feed)),
     approve: async ({ gate, comment }, { name }) =>
       approve(reload(), {

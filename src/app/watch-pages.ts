@@ -94,6 +94,7 @@ export function gatesTold(loaded: LoadedSpec, state: MigrationState): GatesAnswe
   const unasked = async (): Promise<never> => Promise.reject(new Error('nothing is asked here'));
   const gates = gatesOf(spec, {
     folder: dirname(resolve(file)),
+    stateDir,
     live: liveSide(state),
     carrier: connectCarrier({ migration: spec.name, stateDir, urls: { blue: spec.blue.url, green: spec.green.url } }),
     ask: unasked,

@@ -91,6 +91,22 @@ function mustBeOfThePage(request: HonoRequest): void {
   throw new TealError('TEAL-SERVER-006', 'it does not say that a page of this site asks');
 }
 
+const alertsPath = /^\/api\/v1\/(?:migrations\/[^/]+\/)?alerts$/;
+
+/** Whether this request tells of alerts. */
+export function tellsOfAlerts({ method, path }: Pick<HonoRequest, 'method' | 'path'>): boolean {
+  return method === 'POST' && alertsPath.test(path);
+}
+
+/** A token that lies in the configuration of a monitoring system reads nothing. TEAL-SERVER-005. */
+export const alertsAlone: Handler = async (context, next) => {
+  const { name, roles } = context.var.caller;
+  if (roles.every((role) => role === 'alert') && !tellsOfAlerts(context.req)) {
+    throw new TealError('TEAL-SERVER-005', `${name} may tell of alerts, and nothing else`, { name });
+  }
+  await next();
+};
+
 /** One of them will do. TEAL-SERVER-005. */
 export function requireOneOf(caller: Caller, roles: readonly Role[]): void {
   if (roles.some((role) => caller.roles.includes(role))) return;

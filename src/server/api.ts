@@ -4,7 +4,8 @@ import { HTTPException } from 'hono/http-exception';
 import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import { redact } from '../kernel/redact.ts';
 import { tealVersion } from '../kernel/version.ts';
-import { knownCaller, requireOneOf, requireRole, sameOrigin, type KnownCallers } from './access.ts';
+import { alertsAlone, knownCaller, requireOneOf, requireRole, sameOrigin, type KnownCallers } from './access.ts';
+import { noticeOf } from './alert-notices.ts';
 import { audited } from './audit.ts';
 import { jsonOnly, limitedBody } from './bodies.ts';
 import { consoleRoutes, type ConsoleFiles } from './console.ts';
@@ -47,14 +48,16 @@ export function buildApi(options: ApiOptions): OpenAPIHono<ApiEnvironment> {
   if (signIn !== undefined) beginRoute(app, { ...options, signIn });
   app.use(knownCaller(options));
   app.use(audited(options.log));
+  app.use(alertsAlone);
   app.use(limitedBody);
   callerRoutes(app, options);
   for (const placed of [asItIs, ofOne]) {
-    for (const route of [routes.approveRoute, routes.startRoute])
+    for (const route of [routes.approveRoute, routes.startRoute, routes.alertsRoute])
       app.post(placed(route).path.replaceAll(/\{(\w+)\}/g, ':$1'), jsonOnly);
     readingRoutes(app, options, placed);
     approvalRoutes(app, options, placed);
     commandRoutes(app, options, placed);
+    alertRoutes(app, options, placed);
   }
   app.notFound((context) => {
     const methods = methodsOf(context.req.path);
@@ -252,6 +255,23 @@ function commandRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, pl
     const command = await commands.stop(id);
     toldOf(options, name)('stopped', { by: caller.name, command: command.command, id });
     return context.json(command, 202);
+  });
+}
+
+function alertRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, placed: Placed): void {
+  const served = servedBy(options);
+  app.openapi(placed(routes.alertsRoute), async (context) => {
+    const { caller } = context.var;
+    const { watched, calls } = served(context);
+    context.set('wanted', { call: 'alerts', role: 'alert', recorded: true, calls });
+    requireRole(caller, 'alert');
+    const notice = noticeOf(context.req.valid('json'));
+    const changed = await watched.alerts(notice);
+    const { source, leftOut, alerts } = notice;
+    // The same is told again and again while it fires.
+    if (changed > 0 || leftOut > 0)
+      toldOf(options, watched.name)('alerts', { by: caller.name, source, changed, leftOut });
+    return context.json({ taken: alerts.length }, 200);
   });
 }
 

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { alertNotice, alertsTaken } from './alert-notices.ts';
 import {
   callerSchema,
   gatesSchema,
@@ -301,6 +302,21 @@ export const stopRoute = createRoute({
     ...unlikeDescribed,
     ...nothing,
     ...notNow,
+    ...problems,
+  },
+});
+
+export const alertsRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/alerts',
+  summary:
+    'Tells how alerts are, for the question `alert` of gates and of a soak: the webhook of Alertmanager (version 4) or of Datadog. Role `alert`',
+  security: bearer,
+  request: { body: { required: true, content: { 'application/json': { schema: alertNotice } } } },
+  responses: {
+    200: json(alertsTaken, 'It is kept'),
+    ...ofBody,
+    413: refused('The notice is longer than 1 MiB'),
     ...problems,
   },
 });

@@ -1,3 +1,4 @@
+import type { AlertNotice } from '../model/alerts.ts';
 import type { CallNotes } from './environment.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { JournalFeed } from './journal-feed.ts';
@@ -53,6 +54,8 @@ export interface Watched {
     caller: Caller,
   ) => Promise<{ readonly approval: Approval; readonly added: boolean }>;
   readonly commands: Commands;
+  /** Keeps what a notice of alerts says; how many changed their state. Errors: TEAL-SERVER-060. */
+  readonly alerts: (notice: AlertNotice) => Promise<number>;
   /** In the text format of Prometheus. */
   readonly metrics: () => Promise<string>;
 }

@@ -5,8 +5,11 @@ import { z } from 'zod';
 import { isoNow } from '../kernel/clock.ts';
 import { TealError } from '../kernel/errors.ts';
 
-/** What a token is for. `view` reads everything, and every token may; the others are for what changes something, and none contains another. */
-export const roles = Object.freeze(['view', 'operate', 'approve', 'cut'] as const);
+/**
+ * What a token is for. `view` reads everything, and every token may, but one that is for `alert` alone: that tells of alerts and does nothing else. The others are for what changes
+ * something, and none contains another.
+ */
+export const roles = Object.freeze(['view', 'operate', 'approve', 'cut', 'alert'] as const);
 export type Role = (typeof roles)[number];
 
 /** Who asks. */
@@ -67,7 +70,7 @@ export class TokenFile {
     if (!made.success) {
       throw new TealError(
         'TEAL-SERVER-003',
-        'a token has a name (letters, digits, . _ @ + -, at most 64) and roles (view, operate, approve, cut)',
+        `a token has a name (letters, digits, . _ @ + -, at most 64) and roles (${roles.join(', ')})`,
       );
     }
     if (this.#read().some((kept) => kept.name === name)) {

@@ -50,7 +50,7 @@ test.each([
   ],
   [
     '{ revertOn: [{ person: dba }] }',
-    'canary.revertOn[0]: expected one of http, command, sql, prometheus, datadog: what can be asked at any time',
+    'canary.revertOn[0]: expected one of http, command, sql, prometheus, datadog, alert: what can be asked at any time',
   ],
   [
     '{ revertOn: [{ http: "https://h", headers: { Authorization: secret } }] }',

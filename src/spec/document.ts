@@ -322,7 +322,7 @@ const mapping = z
   .describe('From MySQL or MariaDB to PostgreSQL: how the schema and the values are translated.');
 
 /** Of what is asked again and again while green soaks: a moment's answer, that costs little and needs nobody. */
-const healthKinds = ['http', 'command', 'sql', 'prometheus', 'datadog'] as const;
+const healthKinds = ['http', 'command', 'sql', 'prometheus', 'datadog', 'alert'] as const;
 const longestPauseMs = 10 * 60_000;
 
 const healthCheck = gateDocument

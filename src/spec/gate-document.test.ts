@@ -69,6 +69,14 @@ describe('the normal form', () => {
       },
     ],
     ['{ freeze: freeze.yaml }', { kind: 'freeze', file: 'freeze.yaml' }],
+    [
+      '{ alert: GreenErrors }',
+      { kind: 'alert', name: 'GreenErrors', labels: {}, from: 'alertmanager', staleAfterMs: 300_000 },
+    ],
+    [
+      '{ alert: "1234", from: datadog, labels: { env: prod }, staleAfter: 1h }',
+      { kind: 'alert', name: '1234', labels: { env: 'prod' }, from: 'datadog', staleAfterMs: 3_600_000 },
+    ],
     ['{ sql: select 1, on: both }', { kind: 'sql on both', sql: 'select 1' }],
     ['{ sql: select 1, on: both, within: 0.01 }', { kind: 'sql on both', sql: 'select 1', within: '0.01' }],
     [
@@ -198,6 +206,11 @@ describe('a mistake, at its place', () => {
       '{ datadog: { monitor: 7, apikey: "${TOKEN}", applicationKey: "${TOKEN}" } }',
       'cutover.gates[0].datadog.apikey: unknown word (apiKey)',
     ],
+    ['{ alert: A, from: pager }', '7:25 cutover.gates[0].from: expected one of alertmanager, datadog'],
+    ['{ alert: A, staleAfter: 9s }', '7:31 cutover.gates[0].staleAfter: expected a time from 10s to 24h'],
+    ['{ alert: A, staleAfter: 25h }', '7:31 cutover.gates[0].staleAfter: expected a time from 10s to 24h'],
+    ['{ alert: A, labels: { a: 1 } }', '7:32 cutover.gates[0].labels.a: expected a text in quotes'],
+    ['{ alert: A, for: 1m }', '7:24 cutover.gates[0].for: expected `for` only beside'],
     ['{ sql: select 1, on: both, equals: 1 }', '7:7 cutover.gates[0]: expected no `equals` with `on: both`'],
     ['{ sql: select 1, equals: 1, within: 1 }', '7:7 cutover.gates[0]: expected `within` only with `on: both`'],
     ['{ sql: select 1, on: both, within: -1 }', '7:42 cutover.gates[0].within: expected a number from 0'],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { alertSources, longestBeliefMs } from '../model/alerts.ts';
 import { duration, text } from './words.ts';
 
 /** A question that must be answered yes before the cut, as a user writes it. */
@@ -44,6 +45,11 @@ const window = z
     if (from === to) context.addIssue({ code: 'custom', path: ['to'], message: 'another time than `from`' });
   });
 
+const labels = z.record(
+  z.string().regex(/^[^\s,:=]{1,200}$/, 'the name of a label'),
+  z.string('a text in quotes').max(1_000, 'a text of up to 1000 characters'),
+);
+
 const key = z.string('a text in quotes').regex(/^[\x21-\x7e]{1,200}$/, 'a key');
 
 const datadog = z
@@ -75,6 +81,7 @@ const words = {
   window: {},
   freeze: {},
   datadog: { may: ['below', 'above', 'for', 'timeout', 'ca'] },
+  alert: { may: ['labels', 'from', 'staleAfter'] },
 } as const satisfies Record<string, { readonly must?: readonly string[]; readonly may?: readonly string[] }>;
 
 export const gateKinds = Object.keys(words) as readonly (keyof typeof words)[];
@@ -119,6 +126,17 @@ const gateObject = z.strictObject({
   below: z.number('a number').optional().describe('The value must be below this.'),
   above: z.number('a number').optional().describe('The value must be above this.'),
   datadog: datadog.optional().describe('A metric, with `below` or `above`, or a monitor of Datadog.'),
+  alert: text
+    .max(200, 'a text of up to 200 characters')
+    .optional()
+    .describe(
+      'An alert that must not fire, as monitoring tells `teal serve`: its name; of Datadog the number of the monitor.',
+    ),
+  labels: labels.optional().describe('Only alerts with all of these labels and values.'),
+  from: z.enum(alertSources).optional().describe('Who tells of the alert. Default: alertmanager.'),
+  staleAfter: duration
+    .optional()
+    .describe('How long a word of the alert is believed: at least twice the repeat interval. Default 5m.'),
   window: window
     .optional()
     .describe('Cuts begin only within this time of day, of these days, by the clock of this zone.'),
@@ -146,6 +164,8 @@ export const gateDocument = gateObject
       tell('less than `below`', ['above']);
     if (given.timeout !== undefined && (given.timeout < 100 || given.timeout > longestTimeoutMs))
       tell('a time from 100ms to 10m', ['timeout']);
+    if (given.staleAfter !== undefined && (given.staleAfter < 10_000 || given.staleAfter > longestBeliefMs))
+      tell('a time from 10s to 24h', ['staleAfter']);
     if (given.method === 'GET' && given.body !== undefined) tell('POST, for there is a `body`', ['method']);
   })
   .meta({ oneOf: gateKinds.map((kind) => ({ required: [kind] })) });

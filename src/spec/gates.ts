@@ -1,4 +1,5 @@
 import { assert } from '../kernel/assert.ts';
+import type { AlertSource } from '../model/alerts.ts';
 import { gateDays, type GateDocument } from './gate-document.ts';
 
 /** How a gate puts its question over HTTP. */
@@ -49,6 +50,16 @@ export type GateSpec =
   /** `file`: path, as in the file. */
   | { readonly kind: 'freeze'; readonly file: string }
   | {
+      readonly kind: 'alert';
+      /** Of Datadog the number of a monitor. */
+      readonly name: string;
+      /** With their values, all of which must be so. */
+      readonly labels: Readonly<Record<string, string>>;
+      readonly from: AlertSource;
+      /** How long what was told is believed. */
+      readonly staleAfterMs: number;
+    }
+  | {
       readonly kind: 'datadog';
       readonly asks: { readonly query: string; readonly range: RangeSpec } | { readonly monitor: number };
       readonly server: {
@@ -65,6 +76,7 @@ export type GateSpec =
 export type OutsideGate = Exclude<GateSpec, { readonly kind: 'lag' | 'verify' | 'person' }>;
 
 const defaultTimeoutMs = 5_000;
+const defaultStaleAfterMs = 5 * 60_000;
 
 export function gateOf(gate: GateDocument): GateSpec {
   if (gate.lag !== undefined) return { kind: 'lag', maxLagMs: gate.lag, forMs: gate.for ?? 0 };
@@ -80,6 +92,10 @@ export function gateOf(gate: GateDocument): GateSpec {
   }
   if (gate.freeze !== undefined) return { kind: 'freeze', file: gate.freeze };
   if (gate.datadog !== undefined) return datadogGateOf(gate, gate.datadog);
+  if (gate.alert !== undefined) {
+    const { alert: name, labels = {}, from = 'alertmanager', staleAfter: staleAfterMs = defaultStaleAfterMs } = gate;
+    return { kind: 'alert', name, labels, from, staleAfterMs };
+  }
   return { kind: 'verify' };
 }
 

@@ -120,7 +120,7 @@ describe('every mistake is reported at once, at its place', () => {
     expect(mistakes(text)).toEqual([
       '5:1 cutovr: unknown word (cutover)',
       '6:12 cutover.maxPuase: unknown word (maxPause)',
-      '6:34 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person, http, prometheus, window, freeze, datadog',
+      '6:34 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person, http, prometheus, window, freeze, datadog, alert',
       '6:36 cutover.gates[0].lagg: unknown word (lag)',
       '7:12 traffic.routr: unknown word (router)',
       '7:34 traffic.router: expected one of proxy, none, pgbouncer, haproxy, nginx, envoy, dns, command, webhook (proxy)',
@@ -157,8 +157,8 @@ describe('every mistake is reported at once, at its place', () => {
         `${minimal}cutover: { gates: [{ lag: 1s, verify: full }, {}, { verify: full, for: 3s }, { sql: select 1 }] }\n`,
       ),
     ).toEqual([
-      '5:20 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person, http, prometheus, window, freeze, datadog',
-      '5:47 cutover.gates[1]: expected exactly one of lag, verify, sql, command, person, http, prometheus, window, freeze, datadog',
+      '5:20 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person, http, prometheus, window, freeze, datadog, alert',
+      '5:47 cutover.gates[1]: expected exactly one of lag, verify, sql, command, person, http, prometheus, window, freeze, datadog, alert',
       expect.stringContaining('`for` only beside `lag`'),
       expect.stringContaining('`equals` beside `sql`'),
     ]);

@@ -54,11 +54,11 @@ test('figures are a share that may fail more, or a percentile that may grow so m
 test.each([
   [
     '{ health: [{ person: dba }] }',
-    'soak.health[0]: expected one of http, command, sql, prometheus, datadog: what can be asked at any time',
+    'soak.health[0]: expected one of http, command, sql, prometheus, datadog, alert: what can be asked at any time',
   ],
   [
     '{ health: [{ lag: 1s }] }',
-    'soak.health[0]: expected one of http, command, sql, prometheus, datadog: what can be asked at any time',
+    'soak.health[0]: expected one of http, command, sql, prometheus, datadog, alert: what can be asked at any time',
   ],
   [
     '{ health: [{ prometheus: up, url: "http://p", above: 0, for: 1m }] }',

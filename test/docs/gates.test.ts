@@ -22,7 +22,9 @@ function gatesOf(block: string): readonly GateSpec[] {
 
 test('every example of a gate is right as it stands, and there is one of each kind', () => {
   const isCalendar = (block: string): boolean => block.startsWith('zone:');
-  const shown = blocks.filter((block) => !isCalendar(block)).flatMap(gatesOf);
+  // Of Alertmanager: a test with the program itself looks at it.
+  const isOfOthers = (block: string): boolean => block.startsWith('route:');
+  const shown = blocks.filter((block) => !isCalendar(block) && !isOfOthers(block)).flatMap(gatesOf);
   expect(new Set(shown.map(({ kind }) => kind))).toEqual(new Set([...gateKinds, 'sql on both']));
   const calendars = blocks.filter(isCalendar).map(parseCalendar);
   expect(calendars.map(({ freezes }) => freezes.length)).toEqual([2]);

@@ -6,6 +6,7 @@ import { proveJournalOf, readReport, renderReport, type ChainProof } from '../..
 import { readFlows } from '../../app/read-flows.ts';
 import { readCanary } from '../../app/read-canary.ts';
 import { readShadow } from '../../app/read-shadow.ts';
+import { readStaleClients } from '../../app/read-stale-clients.ts';
 import { readStatus, type Status } from '../../app/status.ts';
 import { amountText } from '../../kernel/vocabulary.ts';
 import { hang } from '../../plan/wrap.ts';
@@ -14,6 +15,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { print, printJson, tone, wrap } from '../print.ts';
 import { canaryLines } from '../render-canary.ts';
 import { shadowLines } from '../render-shadow.ts';
+import { staleLines } from '../render-stale.ts';
 import { pauseText } from '../screen-state.ts';
 
 interface JournalArguments {
@@ -34,16 +36,26 @@ export function journalCommands(program: Command): void {
     .command('status')
     .summary('tell where the migration is')
     .description(
-      'Tells where the migration is, from its journal, what its flows say and what shadow reads and the canary have found: also while another command runs, and when both systems are down.',
+      'Tells where the migration is, from its journal, what its flows say and what shadow reads and the canary have found; after a cut by DNS, or without a router, also how many clients are left on the side that has lost (PostgreSQL). Also while another command runs, and when both systems are down.',
     )
     .option('-f, --file <path>', 'migration file', 'teal.yaml')
     .option('--json', 'print JSON', false)
     .action(async (given: JournalArguments) => {
       const loaded = loadSpec(given.file, process.env);
       const status = readStatus(loaded);
-      const [flows, shadow, canary] = await Promise.all([readFlows(loaded), readShadow(loaded), readCanary(loaded)]);
-      const reads = { ...(shadow === undefined ? {} : { shadow }), ...(canary === undefined ? {} : { canary }) };
+      const [flows, shadow, canary, stale] = await Promise.all([
+        readFlows(loaded),
+        readShadow(loaded),
+        readCanary(loaded),
+        readStaleClients(loaded.spec, status),
+      ]);
+      const reads = {
+        ...(shadow === undefined ? {} : { shadow }),
+        ...(canary === undefined ? {} : { canary }),
+        ...(stale === undefined ? {} : { stale }),
+      };
       const lines = [
+        ...(stale === undefined ? [] : staleLines(stale)),
         ...(shadow === undefined ? [] : shadowLines(shadow)),
         ...(canary === undefined ? [] : canaryLines(canary)),
       ];

@@ -53,7 +53,7 @@ export function serveCommand(program: Command): void {
     )
     .option(
       '--new-token <roles>',
-      'print a new token, once, and end: view, operate, approve, cut, or several with commas',
+      'print a new token, once, and end: view, operate, approve, cut, alert, or several with commas',
     )
     .option('--public-url <url>', 'where browsers find the console, where that is not the address to listen on')
     .option('--oidc-issuer <url>', 'people sign in on the console by this provider of OpenID Connect')
@@ -77,6 +77,7 @@ export function serveCommand(program: Command): void {
     examples: [
       ['teal serve', `serves on http://${apiListenDefault}/, for browsers and programs on this machine`],
       ['teal serve --new-token view prometheus > token', 'a token for the scraper; only its hash is kept here'],
+      ['teal serve --new-token alert alertmanager > token', 'a token that tells of alerts, and does nothing else'],
       [
         'teal serve --listen 0.0.0.0:7480 --tls-cert s.crt --tls-key s.key',
         'serves to others too, once there is a token',

@@ -28,4 +28,13 @@ export const gatesCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-GATES-040': {
+    summary: 'What was told of alerts cannot be read',
+    happened:
+      'The file `alerts.json` of the state folder, in which `teal serve` keeps what monitoring tells it, is there and is not one that this version has written, or may not be read. The gate cannot tell, and is asked again.',
+    doThis:
+      'Look at the file and its owner. It may be deleted: what fires is told again within the repeat interval of your monitoring.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-GATES-${number}`, ErrorEntry>;

@@ -240,4 +240,13 @@ export const serverCodes = {
     retry: 'never',
     dataMayDiffer: 'no',
   },
+  'TEAL-SERVER-060': {
+    summary: 'What was told of alerts could not be kept',
+    happened:
+      'A notice of alerts came by a valid token, and `alerts.json` in the state folder of the migration could not be read or written. Whoever told it was refused with 503, on which Alertmanager and Datadog tell it again.',
+    doThis:
+      'Look at the cause in the log of `teal serve`: room on the disk, the owner of the state folder, another program that has the file.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SERVER-${number}`, ErrorEntry>;

@@ -82,6 +82,7 @@ test.each<[string, Partial<SignInOptions>, string]>([
   ['an empty secret', { clientSecret: '' }, 'https://teal.example.org'],
   ['no roles', { roles: [] }, 'https://teal.example.org'],
   ['a role that is none', { roles: ['admin=dba'] }, 'https://teal.example.org'],
+  ['the role of a program', { roles: ['alert=dba'] }, 'https://teal.example.org'],
   ['a role of nobody', { roles: ['cut='] }, 'https://teal.example.org'],
   ['a scope without openid', { scope: 'email' }, 'https://teal.example.org'],
   ['a session of a month', { sessionMs: 30 * 86_400_000 }, 'https://teal.example.org'],

@@ -70,11 +70,14 @@ export function signInSettings(asked: SignInOptions, publicUrl: string): SignInS
   };
 }
 
+/** Who tells of alerts is a program, and has a token. */
+const rolesOfPeople = roles.filter((role) => role !== 'alert');
+
 function ruleOf(text: string): RoleRule {
   const [, said, value] = /^(\w+)=(.+)$/s.exec(text) ?? [];
-  const role = roles.find((each) => each === said);
+  const role = rolesOfPeople.find((each) => each === said);
   if (role === undefined || value === undefined) {
-    throw mistake(`${text} is not a role (${roles.join(', ')}), = and a value, as in cut=dba-leads`);
+    throw mistake(`${text} is not a role (${rolesOfPeople.join(', ')}), = and a value, as in cut=dba-leads`);
   }
   return { role, value };
 }
