@@ -152,4 +152,13 @@ export const carriersCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-CARRIERS-044': {
+    summary: 'An address or a table for `teal connectors` cannot be used',
+    happened:
+      'What was given is no address of Oracle, SQL Server, MySQL or MariaDB (or, for the target, of PostgreSQL), lacks host, user or database, names a variable that the environment does not have, or a table without its schema. Nothing was asked of the cluster.',
+    doThis:
+      'Read what is said beside the code. Addresses are oracle://user:password@host:1521/CDB?pdb=PDB, sqlserver://user:password@host:1433/database, mysql:// and mariadb://user:password@host:3306/database; special characters in them are written as %XX.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;
