@@ -48,7 +48,8 @@ function openOtherPath(options: OtherPathOptions): OtherPath {
   return new OtherPath({
     rest: new ConnectRest({ url: options.workers.map(given) }),
     plan: {
-      migration: options.name,
+      // Names of migrations have no dash here: those of `carrier: connect` are other ones, whatever it is called.
+      migration: `connectors-${options.name}`,
       topicPrefix: options.topicPrefix,
       replicationFactor: options.replicationFactor,
       sourceUrl,

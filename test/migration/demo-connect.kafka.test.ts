@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { connectIsTested } from '../support/kafka.ts';
+
+vi.setConfig({ testTimeout: 600_000 });
 
 test.skipIf(!connectIsTested)(
   'the shop moves by Kafka Connect, back and there again; no query fails and no acknowledged write is lost',

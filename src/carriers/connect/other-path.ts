@@ -61,7 +61,7 @@ export class OtherPath {
     return found;
   }
 
-  /** Makes both, or has them go on, and waits until they run or have failed. Idempotent. Errors: as `bringConnectors`. */
+  /** Makes both, or has them go on, and waits until they run or have failed. `newRun`: eight hexadecimal digits. Idempotent. Errors: as `bringConnectors`. */
   async deploy(newRun: () => string, signal?: AbortSignal): Promise<OtherPathLook> {
     const { source, sink } = this.#wanted((await this.#run()) ?? newRun());
     await bringConnectors(this.#rest, [sink, source]);
@@ -108,7 +108,7 @@ export class OtherPath {
   }
 
   async #run(): Promise<string | undefined> {
-    const pattern = new RegExp(`^teal-${RegExp.escape(this.#plan.migration)}-([0-9a-f]+)-(source|sink)$`);
+    const pattern = new RegExp(`^teal-${RegExp.escape(this.#plan.migration)}-([0-9a-f]{8})-(source|sink)$`);
     for (const name of await this.#rest.names()) {
       const run = pattern.exec(name)?.[1];
       if (run !== undefined) return run;
