@@ -23,7 +23,7 @@ MINUTES ?= 5
 EVERY ?= 60
 PAIRS ?= 14-15 15-16 16-17 17-18 14-17 18-18
 
-.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz contract mutants endure matrix many-tables bench generate format console build demo demo-canary demo-mysql demo-kafka clean
+.PHONY: help setup check check-fast test test-unit test-pg test-mysql test-kafka test-e2e fuzz contract mutants endure matrix many-tables bench generate format console build demo demo-canary demo-mysql demo-kafka demo-connect clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ demo-mysql: setup console ## the same from MySQL 8.0 to PostgreSQL 18, with clie
 
 demo-kafka: setup ## move a cluster of Kafka under producers and consumers, back, and again (PAUSE_MS=2)
 	node demo/kafka-main.ts
+
+demo-connect: setup console ## the shop of `make demo`, carried by Kafka Connect with Debezium until the first cut (ROWS=20000)
+	node demo/connect-main.ts
 
 clean: ## remove what setup, tests and the demo have made; nothing of yours
 	rm -rf node_modules tools/rooms/node_modules console/node_modules console/dist .toolchain .cache coverage dist

@@ -51,6 +51,8 @@ export interface Demo {
   readonly opening: string;
   /** Where ROWS does not say. */
   readonly rows: number;
+  /** Where CALLS does not say; default 600. */
+  readonly callsPerSecond?: number;
   /** What it starts ends with `stack`. */
   readonly set: (stack: AsyncDisposableStack, sizes: Sizes) => Promise<Stage>;
 }
@@ -73,7 +75,7 @@ export async function runDemo(demo: Demo): Promise<void> {
   const sizes = {
     rows: given('ROWS', demo.rows),
     clients: given('CLIENTS', 16),
-    callsPerSecond: given('CALLS', 600),
+    callsPerSecond: given('CALLS', demo.callsPerSecond ?? 600),
     soakMs: given('SOAK_MS', 4_000),
   };
   try {

@@ -19,6 +19,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['cases page', 'node', 'tools/cases-page.ts'],
   ['types page', 'node', 'tools/mysql-types-page.ts', '--check'],
   ['type matrix', 'node', 'tools/type-matrix-page.ts'],
+  ['types by Kafka Connect', 'node', 'tools/connect-types-page.ts'],
   ['spec schema', 'node', 'tools/spec-schema.ts', '--check'],
   ['metrics page', 'node', 'tools/metrics-page.ts', '--check'],
   ['API document', 'node', 'tools/openapi-document.ts', '--check'],

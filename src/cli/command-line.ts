@@ -6,6 +6,8 @@ import { assessCommand } from './commands/assess.ts';
 import { baselineCommand } from './commands/baseline.ts';
 import { canaryCommand } from './commands/canary.ts';
 import { captureCommand } from './commands/capture.ts';
+import { connectorsCommand } from './commands/connectors.ts';
+import { exportCommand } from './commands/export.ts';
 import { initCommand } from './commands/init.ts';
 import { journalCommands } from './commands/journal.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
@@ -43,6 +45,8 @@ export function buildProgram(): Command {
   baselineCommand(program);
   serveCommand(program);
   outboxCommand(program);
+  exportCommand(program);
+  connectorsCommand(program);
   journalCommands(program);
   for (const command of program.commands) command.exitOverride();
   program.commands.forEach(journalOption);

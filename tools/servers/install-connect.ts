@@ -57,6 +57,39 @@ const plugins = Object.freeze({
     without: [...hadOrUnwanted, 'com.mysql', 'org.mariadb.jdbc'],
     sha256: '4fa1247f14f3c36edcd801d355ea6e53a2c762d464c9a0bfe941495c753632ab',
   },
+  'debezium-mysql': {
+    name: `Debezium's connector of MySQL ${debeziumVersion}`,
+    roots: [`io.debezium:debezium-connector-mysql:${debeziumVersion}`],
+    without: hadOrUnwanted,
+    sha256: '52a26cf908c809b8e11504d7580f35e12bc239e9bae98653d16fcba06b0c5958',
+  },
+  'debezium-mariadb': {
+    name: `Debezium's connector of MariaDB ${debeziumVersion}`,
+    roots: [`io.debezium:debezium-connector-mariadb:${debeziumVersion}`],
+    without: hadOrUnwanted,
+    sha256: 'c5bcf1ec0ee142490828d9f27d7c37d0d65684678c51cbc0436f106818823388',
+  },
+  // Of the drivers of other vendors the one that it needs.
+  'debezium-oracle': {
+    name: `Debezium's connector of Oracle ${debeziumVersion}`,
+    roots: [
+      `io.debezium:debezium-connector-oracle:${debeziumVersion}`,
+      'com.oracle.database.jdbc:ojdbc11:23.7.0.25.01',
+    ],
+    without: hadOrUnwanted.filter((group) => group !== 'com.oracle'),
+    // Of a buffer of Ehcache's, which nobody asks for; it names repositories beside Maven Central.
+    unsought: ['org.glassfish.jaxb:jaxb-runtime'],
+    sha256: '64f18872209239004131190ad44471ab3f03e52850b2e1fd978618966d83fd75',
+  },
+  'debezium-sqlserver': {
+    name: `Debezium's connector of SQL Server ${debeziumVersion}`,
+    roots: [
+      `io.debezium:debezium-connector-sqlserver:${debeziumVersion}`,
+      'com.microsoft.sqlserver:mssql-jdbc:13.2.1.jre11',
+    ],
+    without: hadOrUnwanted.filter((group) => group !== 'com.microsoft'),
+    sha256: '7b115653f51736b1374e516b33ad4d6b8a3dfbe455e02adc08d4dd3c46401dd3',
+  },
 }) satisfies Readonly<Record<string, MavenClosure>>;
 
 export type ConnectPluginName = keyof typeof plugins;

@@ -21,6 +21,8 @@ export interface MavenClosure {
   readonly roots: readonly string[];
   /** Groups of what is left out: whoever loads these jars has it, or nobody needs it. */
   readonly without?: readonly string[];
+  /** group:artifact of what is not even looked for, with all that it needs itself. */
+  readonly unsought?: readonly string[];
   /** Of the lines `sha256  filename` of all jars, in the order of their names. */
   readonly sha256: string;
 }
@@ -55,11 +57,11 @@ export async function downloadArtifact(artifact: MavenArtifact, folder: string):
  * jar is missing or there is one more.
  */
 export async function downloadClosure(
-  { name, roots, without = [], sha256 }: MavenClosure,
+  { name, roots, without = [], unsought = [], sha256 }: MavenClosure,
   folder: string,
 ): Promise<void> {
   const pom = join(folder, 'pom.xml');
-  await writeFile(pom, pomOf(roots));
+  await writeFile(pom, pomOf(roots, unsought));
   const left = without.length === 0 ? [] : [`-DexcludeGroupIds=${without.join(',')}`];
   const wanted = [`-DoutputDirectory=${folder}`, '-DincludeScope=runtime', ...left];
   try {
@@ -82,10 +84,14 @@ export async function downloadClosure(
   }
 }
 
-function pomOf(roots: readonly string[]): string {
+function pomOf(roots: readonly string[], unsought: readonly string[]): string {
+  const exclusions = unsought.map((each) => {
+    const [group = '', artifact = ''] = each.split(':');
+    return `<exclusion><groupId>${group}</groupId><artifactId>${artifact}</artifactId></exclusion>`;
+  });
   const dependencies = roots.map((root) => {
     const [group = '', artifact = '', version = ''] = root.split(':');
-    return `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+    return `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version><exclusions>${exclusions.join('')}</exclusions></dependency>`;
   });
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>

@@ -28,11 +28,15 @@ export function wrong(what: string): TealError {
 
 const variable = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-/** `${NAME}` in an option stands for the variable: a secret on a command line is seen by everybody on the machine. TEAL-OUTBOX-002 when it is not set. */
-export function expand(text: string, env: Readonly<Record<string, string | undefined>>): string {
+/** `${NAME}` in an option stands for the variable: a secret on a command line is seen by everybody on the machine. What `refuse` makes is thrown when it is not set: TEAL-OUTBOX-002. */
+export function expand(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+  refuse: (what: string) => TealError = wrong,
+): string {
   return text.replace(variable, (_, name: string) => {
     const value = env[name];
-    if (value === undefined || value === '') throw wrong(`the environment has no ${name}`);
+    if (value === undefined || value === '') throw refuse(`the environment has no ${name}`);
     return value;
   });
 }

@@ -65,7 +65,7 @@ const converters = (['key', 'value'] as const).reduce<ConnectorConfig>(
 
 /** Debezium: from the log of PostgreSQL, after a snapshot of what is there, into the lane. */
 export function sourceConfig(plan: PathPlan): ConnectorConfig {
-  const { prefix, lane } = pathNames(plan);
+  const { prefix } = pathNames(plan);
   const beat = `insert into teal.heartbeat (side, at) values ('blue', pg_catalog.clock_timestamp()) on conflict (side) do update set at = excluded.at`;
   return {
     'connector.class': postgresSource,
@@ -82,16 +82,26 @@ export function sourceConfig(plan: PathPlan): ConnectorConfig {
     ...(plan.computed.length === 0 ? {} : { 'column.exclude.list': plan.computed.map(columnPattern).join(',') }),
     'snapshot.mode': 'initial',
     'snapshot.include.collection.list': plan.tables.map(tablePattern).join(','),
-    // Truncation comes too.
-    'skipped.operations': 'none',
-    'tombstones.on.delete': 'false',
     // Notes of changes of the schema, which the sink would take for rows.
     'message.prefix.exclude.list': '.*',
-    'heartbeat.interval.ms': String(plan.heartbeatEveryMs),
     'heartbeat.action.query': beat,
     // Whoever sets nothing else gets hours for months.
     'interval.handling.mode': 'string',
     'hstore.handling.mode': 'json',
+    ...laneSettings(plan),
+  };
+}
+
+/** What every source has: all operations as JSON with schemas, and one topic of one partition for all tables. */
+export function laneSettings(
+  plan: Pick<PathPlan, 'migration' | 'run' | 'topicPrefix' | 'replicationFactor' | 'heartbeatEveryMs'>,
+): ConnectorConfig {
+  const { prefix, lane } = pathNames(plan);
+  return {
+    // Truncation comes too.
+    'skipped.operations': 'none',
+    'tombstones.on.delete': 'false',
+    'heartbeat.interval.ms': String(plan.heartbeatEveryMs),
     'event.processing.failure.handling.mode': 'fail',
     ...converters,
     transforms: 'lane',
@@ -107,7 +117,11 @@ export function sourceConfig(plan: PathPlan): ConnectorConfig {
 }
 
 /** Debezium's JDBC sink: from the lane into the tables that each change names, by their keys. */
-export function sinkConfig(plan: PathPlan): ConnectorConfig {
+export function sinkConfig(
+  plan: Pick<PathPlan, 'migration' | 'run' | 'topicPrefix' | 'targetUrl' | 'sinkApplication'>,
+  /** The table on the target, by what a change tells of its own. */
+  nameOfTable = '${source.schema}.${source.table}',
+): ConnectorConfig {
   const { lane } = pathNames(plan);
   const { host, database, user, password, ssl } = addressOf(plan.targetUrl);
   // As a replica: neither triggers nor foreign keys act, and no fence holds it.
@@ -129,7 +143,7 @@ export function sinkConfig(plan: PathPlan): ConnectorConfig {
     'connection.pool.min_size': '1',
     'connection.pool.max_size': '2',
     'connection.pool.acquire_increment': '1',
-    'collection.name.format': '${source.schema}.${source.table}',
+    'collection.name.format': nameOfTable,
     'insert.mode': 'upsert',
     'delete.enabled': 'true',
     'truncate.enabled': 'true',
@@ -182,7 +196,7 @@ function databaseOf(text: string): ConnectorConfig {
 }
 
 /** A list of patterns that must match the whole name; a comma would end one. */
-function tablePattern({ schema, name }: TableName): string {
+export function tablePattern({ schema, name }: TableName): string {
   return escaped(`${schema}.${name}`).replaceAll(',', '\\,');
 }
 

@@ -1,9 +1,9 @@
-import { sleep, waitFor } from '../../kernel/clock.ts';
-import { TealError } from '../../kernel/errors.ts';
+import { sleep } from '../../kernel/clock.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { FlowState, FlowStatus } from '../../ports/carrier.ts';
+import { bringConnectors, failedParts, removeConnector, runs } from './bring.ts';
 import { jdbcSink, pathNames, postgresSource, sinkConfig, sourceConfig, type PathPlan } from './connectors.ts';
-import { causesOf, type ConnectorConfig, type ConnectorStatus, type ConnectRest } from './rest.ts';
+import type { ConnectorStatus, ConnectRest } from './rest.ts';
 
 /** What the two ends of a path tell, and what is made there for it. Each call may fail with a lost connection; the next one connects again. */
 export interface PathEnds {
@@ -47,7 +47,6 @@ const nowhere: Position = asPosition('');
 const lookEveryMs = 20;
 /** After so many looks at both ends the cluster is asked whether the path still runs. */
 const looksToStatus = 100;
-const changedMs = 60_000;
 
 /**
  * A flow that a cluster of Kafka Connect carries: Debezium's source, one topic of one partition, Debezium's JDBC sink. Nothing of it runs on this machine; what is known of it is
@@ -72,46 +71,10 @@ export class ConnectPath {
   async deploy(): Promise<void> {
     const plan = { ...this.#plan, run: await this.#ends.run() };
     const names = pathNames(plan);
-    const connectors = [
+    await bringConnectors(this.#rest, [
       { name: names.sink, plugin: jdbcSink, config: sinkConfig(plan) },
       { name: names.source, plugin: postgresSource, config: sourceConfig(plan) },
-    ];
-    const states = await Promise.all(connectors.map(async ({ name }) => this.#rest.status(name)));
-    if (states.includes(undefined)) await this.#refuseMissingPlugins();
-    for (const [index, connector] of connectors.entries()) await this.#bring(connector, states[index]);
-  }
-
-  async #bring(
-    { name, plugin, config }: { readonly name: string; readonly plugin: string; readonly config: ConnectorConfig },
-    status: ConnectorStatus | undefined,
-  ): Promise<void> {
-    if (status === undefined) {
-      await this.#refuseMistakes(plugin, { name, ...config });
-      await this.#rest.put(name, config);
-      // For a moment it is there and has no status.
-      await waitFor({ what: `connector ${name} to be given out`, timeoutMs: changedMs, everyMs: 100 }, async () =>
-        this.#rest.status(name),
-      );
-      return;
-    }
-    const { state } = status.connector;
-    if (state === 'PAUSED' || state === 'STOPPED') await this.#rest.resume(name);
-    else if (failedParts(status).length > 0) await this.#rest.restart(name, { onlyFailed: true });
-  }
-
-  async #refuseMissingPlugins(): Promise<void> {
-    const there = new Set((await this.#rest.plugins()).map((each) => each.class));
-    const missing = [postgresSource, jdbcSink].filter((plugin) => !there.has(plugin));
-    if (missing.length === 0) return;
-    throw new TealError('TEAL-CARRIERS-013', `not installed on the workers: ${missing.join(', ')}`, { missing });
-  }
-
-  async #refuseMistakes(plugin: string, config: ConnectorConfig): Promise<void> {
-    const mistakes = await this.#rest.validate(plugin, config);
-    if (mistakes.length === 0) return;
-    // Their words may repeat what is wrong: a password, say.
-    const settings = mistakes.map(({ setting }) => setting);
-    throw new TealError('TEAL-CARRIERS-011', `it takes ${settings.join(', ')} for wrong`, { plugin, settings });
+    ]);
   }
 
   /** Never a false "it runs": a connector whose tasks are not given out yet is waited for. */
@@ -162,13 +125,7 @@ export class ConnectPath {
   async retire(signal?: AbortSignal): Promise<void> {
     const names = await this.#names();
     if (names === undefined) return;
-    for (const name of [names.source, names.sink]) {
-      await this.#rest.delete(name, signal);
-      const what = `connector ${name} to go`;
-      await waitFor({ what, timeoutMs: changedMs, everyMs: 200, signal }, async () =>
-        (await this.#rest.status(name, signal)) === undefined ? true : undefined,
-      );
-    }
+    for (const name of [names.source, names.sink]) await removeConnector(this.#rest, name, signal);
     // The reader of the slot may live for a moment longer than its connector.
     await this.#ends.dropSlot(signal);
     await this.#ends.deleteTopics([names.lane, `__debezium-heartbeat.${names.prefix}`], signal);
@@ -227,17 +184,6 @@ export function stateOf(
   return { state: 'running' };
 }
 
-function runs({ connector, tasks }: ConnectorStatus): boolean {
-  return connector.state === 'RUNNING' && tasks.length > 0 && tasks.every((task) => task.state === 'RUNNING');
-}
-
 function isHalted({ connector: { state } }: ConnectorStatus): boolean {
   return state === 'PAUSED' || state === 'STOPPED';
-}
-
-/** Of what has failed, the classes of the errors. */
-function failedParts({ connector, tasks }: ConnectorStatus): readonly string[] {
-  return [connector, ...tasks].flatMap(({ state, trace = '' }) =>
-    state === 'FAILED' ? [causesOf(trace).join(' because of ') || 'without a word'] : [],
-  );
 }

@@ -32,7 +32,7 @@ function cluster(answers: readonly (readonly [number, unknown] | Error)[], optio
 
 test('a configuration is put and validated as it is, under a name that may hold anything', async () => {
   const mistaken = { name: 'slot.name', errors: ['must not be empty'] };
-  const configs = [{ value: { name: 'topic.prefix', errors: [] } }, { value: mistaken }];
+  const configs = [{ value: { name: 'topic.prefix', errors: [] } }, { value: null }, { value: mistaken }];
   const { rest, asked } = cluster([
     [201, {}],
     [200, { name: 'x', error_count: 1, configs }],

@@ -44,7 +44,8 @@ export type ConnectorOffsets = z.infer<typeof offsetsShape>['offsets'];
 
 const validationShape = z.object({
   error_count: z.int(),
-  configs: z.array(z.object({ value: z.object({ name: z.string(), errors: z.array(z.string()) }) })),
+  // A setting of another mode of the connector than the one that is asked about has no value: of Oracle's there is one.
+  configs: z.array(z.object({ value: z.object({ name: z.string(), errors: z.array(z.string()) }).nullable() })),
 });
 export interface ConfigMistake {
   /** Of the setting. */
@@ -92,12 +93,19 @@ export class ConnectRest {
   async validate(plugin: string, config: ConnectorConfig, signal?: AbortSignal): Promise<readonly ConfigMistake[]> {
     const path = `/connector-plugins/${encodeURIComponent(plugin)}/config/validate`;
     const { configs } = await this.#ask({ method: 'PUT', path, body: config }, validationShape, signal);
-    return configs.flatMap(({ value: { name, errors } }) => (errors.length === 0 ? [] : [{ setting: name, errors }]));
+    return configs.flatMap(({ value }) =>
+      value === null || value.errors.length === 0 ? [] : [{ setting: value.name, errors: value.errors }],
+    );
   }
 
   /** Makes the connector, or gives it this configuration. */
   async put(name: string, config: ConnectorConfig, signal?: AbortSignal): Promise<void> {
     await this.#send({ method: 'PUT', path: `${pathOf(name)}/config`, body: config }, signal);
+  }
+
+  /** Names of all that are there, whoever made them. */
+  async names(signal?: AbortSignal): Promise<readonly string[]> {
+    return this.#ask({ method: 'GET', path: '/connectors' }, z.array(z.string()), signal);
   }
 
   /** Undefined where there is no such connector, or none yet. */

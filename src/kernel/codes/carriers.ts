@@ -123,4 +123,42 @@ export const carriersCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-CARRIERS-040': {
+    summary: 'A table has no place in a pipeline of Flink CDC',
+    happened:
+      'Flink CDC takes names of tables for patterns, writes each table into a topic that is called as the table is on green, and cuts tables into pieces by their primary keys. The table in the facts has no primary key, or a name with other characters than A-Z, a-z, 0-9, _ and -.',
+    doThis: 'Leave the table out of the file for the export (tables.exclude), or give it a primary key.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-041': {
+    summary: 'A pipeline of Flink CDC would hold no table',
+    happened: 'The file selects no table of blue that holds rows. A pipeline without one is none.',
+    doThis: 'Look at `tables` in the file, and at what the account of blue may see.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-042': {
+    summary: 'Nobody says which Kafka a pipeline of Flink CDC writes into',
+    happened: 'A pipeline needs a sink, and neither the command line nor the file names brokers.',
+    doThis: 'Run it with `--kafka host:port`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-043': {
+    summary: 'Flink CDC could not reach blue by the address of the file',
+    happened: 'The address names no host (a socket of this machine, say) or no user; Flink runs elsewhere.',
+    doThis: 'Give the export an address of blue with host and user, as Flink reaches it.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-044': {
+    summary: 'An address or a table for `teal connectors` cannot be used',
+    happened:
+      'What was given is no address of Oracle, SQL Server, MySQL or MariaDB (or, for the target, of PostgreSQL), lacks host, user or database, names a variable that the environment does not have, or a table without its schema. Nothing was asked of the cluster.',
+    doThis:
+      'Read what is said beside the code. Addresses are oracle://user:password@host:1521/CDB?pdb=PDB, sqlserver://user:password@host:1433/database, mysql:// and mariadb://user:password@host:3306/database; special characters in them are written as %XX.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Sequence, Table } from '../../model/catalog.ts';
+import type { ChangedColumn } from '../../model/changed-values.ts';
 import type { Capacity, Rights, Role, Setting } from '../../model/facts.ts';
 import type { PolledColumn } from '../../model/polled-column.ts';
 import { assess, blockersOf } from './assess.ts';
@@ -72,6 +73,14 @@ const sequence = (changes: Partial<Sequence>, lastValue: bigint): SideChanges =>
 const generated = { ...column('doubled', 'bigint'), generated: 'stored' } as const;
 const { primaryKey: _, ...withoutPrimaryKey } = healthyTable();
 const customer = { schema: 'public', name: 'customer' };
+const changed = (name: string, type: string, butFor: string | undefined, holds: boolean): ChangedColumn => ({
+  schema: 'public',
+  name: 'customer',
+  column: name,
+  type,
+  butFor,
+  holds,
+});
 const polled = (changes: Partial<NonNullable<PolledColumn['seen']>>): PolledColumn => ({
   ...customer,
   column: 'at',
@@ -137,8 +146,9 @@ const cases: readonly Case[] = [
     options: {
       connect: {
         changed: [
-          { schema: 'public', name: 'customer', column: 'share', holds: true },
-          { schema: 'public', name: 'customer', column: 'born', holds: false },
+          changed('share', 'numeric(5,2)', 'NaN and infinity', true),
+          changed('born', 'date', 'infinity and years before Christ', false),
+          changed('place', 'point', undefined, true),
         ],
         accepted: ['public.customer.pl*'],
       },
@@ -1004,6 +1014,8 @@ test.each([
   ['interval day to second(3)', 'interval'],
   ['"char"', '"char"'],
   ['app.mood[]', 'app.mood'],
+  ['bpchar[]', 'character'],
+  ['"bit"', 'bit'],
 ])('bareType %s is %s', (type, bare) => expect(bareType(type)).toBe(bare));
 
 test.each([

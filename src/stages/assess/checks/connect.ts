@@ -1,5 +1,4 @@
-import { carriedColumns, tableKey, type Table } from '../../../model/catalog.ts';
-import { faithfulTo } from '../../../model/changed-values.ts';
+import { tableKey, type Table } from '../../../model/catalog.ts';
 import { matchesPattern } from '../../../model/table-selection.ts';
 import { countOf, finding, keysOf, sqlName, sqlTable, type Finding, type Situation } from '../finding.ts';
 
@@ -54,24 +53,21 @@ function checkComputed(tables: readonly Table[], major: number): readonly Findin
   });
 }
 
-function checkValues(tables: readonly Table[], connect: NonNullable<Situation['connect']>): readonly Finding[] {
-  const holds = new Set(
-    connect.changed.filter((column) => column.holds).map(({ schema, name, column }) => `${schema}.${name}.${column}`),
-  );
+function checkValues(
+  tables: readonly Table[],
+  { changed, accepted: patterns }: NonNullable<Situation['connect']>,
+): readonly Finding[] {
+  const keys = new Set(tables.map(tableKey));
   const refused: string[] = [];
   const accepted: string[] = [];
   const possible: string[] = [];
-  for (const table of tables) {
-    for (const { name, type } of carriedColumns(table)) {
-      const faithful = faithfulTo(type);
-      if (faithful === 'all') continue;
-      const column = `${tableKey(table)}.${name}`;
-      const isHeld = faithful === 'unknown' || holds.has(column);
-      const named = `${column} (${type}${faithful === 'unknown' ? '' : `: ${faithful.butFor}`})`;
-      if (!isHeld) possible.push(named);
-      else if (connect.accepted.some((pattern) => matchesPattern(column, pattern))) accepted.push(named);
-      else refused.push(named);
-    }
+  for (const { column: name, type, butFor, holds, ...table } of changed) {
+    if (!keys.has(tableKey(table))) continue;
+    const column = `${tableKey(table)}.${name}`;
+    const named = `${column} (${type}${butFor === undefined ? '' : `: ${butFor}`})`;
+    if (!holds) possible.push(named);
+    else if (patterns.some((pattern) => matchesPattern(column, pattern))) accepted.push(named);
+    else refused.push(named);
   }
   return [
     ...told('ASSESS-CONNECT-VALUES', refused),

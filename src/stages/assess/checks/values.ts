@@ -26,9 +26,14 @@ export function checkValues(situation: Situation): readonly Finding[] {
   ];
 }
 
+/** Without a length these two have another name than with one. */
+const withoutLength: Readonly<Record<string, string>> = { bpchar: 'character', '"bit"': 'bit' };
+
 /** `character varying(20)[]` → `character varying`. User-defined types keep their schema. */
 export function bareType(type: string): string {
   const element = type.replace(/(\[\])+$/, '');
+  const known = withoutLength[element];
+  if (known !== undefined) return known;
   if (element.startsWith('interval')) return 'interval';
   return element.includes('"') ? element : element.replace(/\([^)]*\)/, '');
 }
