@@ -19,7 +19,7 @@ const alertmanagerAlert = z.object({
 const alertmanagerNotice = z
   .object({
     version: z.literal('4'),
-    truncatedAlerts: z.int().min(0).default(0).describe('How many were left out for `max_alerts`'),
+    truncatedAlerts: z.number().min(0).default(0).describe('How many were left out for `max_alerts`'),
     alerts: z.array(alertmanagerAlert).max(alertsLimit),
   })
   .openapi('AlertmanagerNotice');

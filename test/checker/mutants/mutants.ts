@@ -62,24 +62,20 @@ import { positionOfLsnText } from './position.ts';`,
     edits: [
       {
         file: 'src/systems/postgres/digest/row-hash.ts',
-        find: `  'sum((h0 >> 32)::int4)',
-  'sum(((h0 << 32) >> 32)::int4)',
-  'sum((h1 >> 32)::int4)',
-  'sum(((h1 << 32) >> 32)::int4)',`,
-        replace: `  'bit_xor((h0 >> 32)::int4)',
-  'bit_xor(((h0 << 32) >> 32)::int4)',
-  'bit_xor((h1 >> 32)::int4)',
-  'bit_xor(((h1 << 32) >> 32)::int4)',`,
+        find: 'sum(${h0}) as s0, sum(${h1}) as s1',
+        replace: 'bit_xor(${h0}) as s0, bit_xor(${h1}) as s1',
       },
       {
         file: 'src/verify/sums.ts',
-        find: `words: [a0 + b0, a1 + b1, a2 + b2, a3 + b3]`,
-        replace: `words: [a0 ^ b0, a1 ^ b1, a2 ^ b2, a3 ^ b3]`,
+        find: `      this.#plus(at + 1, sums[0]);
+      this.#plus(at + 2, sums[1]);`,
+        replace: `      this.#all[at + 1] = (this.#all[at + 1] ?? 0n) ^ sums[0];
+      this.#all[at + 2] = (this.#all[at + 2] ?? 0n) ^ sums[1];`,
       },
       {
         file: 'src/verify/sums.ts',
-        find: `(words[index] ?? 0n) + word`,
-        replace: `(words[index] ?? 0n) ^ word`,
+        find: `(sums[at % perBucket] ?? 0n) + sum)`,
+        replace: `at % perBucket === 0 ? (sums[0] ?? 0n) + sum : (sums[at % perBucket] ?? 0n) ^ BigInt.asUintN(64, sum))`,
       },
     ],
   },

@@ -16,7 +16,14 @@ export function processesOf(folder: string): readonly { readonly name: string; r
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .flatMap((entry) => {
-      const [, program = '', ...args] = (readIfThere(`/proc/${entry}/cmdline`) ?? '').split('\0');
+      // What stands before the program is for Node.
+      const [, ...words] = (readIfThere(`/proc/${entry}/cmdline`) ?? '').split('\0');
+      const [program = '', ...args] = words.slice(
+        Math.max(
+          0,
+          words.findIndex((word) => !word.startsWith('--')),
+        ),
+      );
       const isOurs = args.some((arg) => arg === folder || arg.includes(`${folder}/`));
       const name = nameOf(basename(program).replace(/\.[jt]s$/, ''), args);
       return isOurs && name !== undefined ? [{ name, pid: Number(entry) }] : [];
