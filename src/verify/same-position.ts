@@ -10,7 +10,7 @@ import type { TableOutcome } from './outcome.ts';
 import { openSnapshotPair, type HoldOptions } from './hold.ts';
 import { compareObjects } from './objects.ts';
 import { pairTables, type TablePair } from './pair-tables.ts';
-import { scanTables, type ScannedSide, type ScanResult } from './scan.ts';
+import { scanTables, type ScannedSide, type ScanResult, type SideReaders } from './scan.ts';
 
 export interface VerifyOptions extends Omit<HoldOptions, 'leaseMs' | 'lockTimeoutMs'> {
   readonly migration: string;
@@ -49,11 +49,7 @@ export interface VerifyResult {
   readonly tables: readonly TableOutcome[];
 }
 
-interface Readers {
-  readonly snapshot: HeldSnapshot;
-  readonly readers: readonly DigestReader[];
-}
-type BothReaders = Readonly<Record<ScannedSide, Readers>>;
+type BothReaders = Readonly<Record<ScannedSide, SideReaders>>;
 
 /** Above this many differing buckets the quick form is asked again as text: a version that writes a type differently shows in all of them. */
 const fewBuckets = 64;
@@ -158,16 +154,15 @@ export async function comparePairs(
   const failing = new AbortController();
   const signal = AbortSignal.any([options.signal, failing.signal]);
   await using opened = new AsyncDisposableStack();
-  const open = async (snapshot: HeldSnapshot): Promise<Readers> => {
-    const opening = Array.from({ length: options.readers ?? 2 }, async () => opened.use(await snapshot.reader(signal)));
-    // Each is there or has failed before any error ends what is opened.
-    await Promise.allSettled(opening);
-    return { snapshot, readers: await Promise.all(opening) };
+  const open = (snapshot: HeldSnapshot): readonly Promise<DigestReader>[] =>
+    Array.from({ length: options.readers ?? 2 }, async () => opened.use(await snapshot.reader(signal)));
+  const [live, other] = [open(snapshots.live), open(snapshots.other)];
+  // Each is there or has failed before any error ends what is opened.
+  await Promise.allSettled([...live, ...other]);
+  const sides = {
+    live: { snapshot: snapshots.live, readers: await Promise.all(live) },
+    other: { snapshot: snapshots.other, readers: await Promise.all(other) },
   };
-  const opening = [open(snapshots.live), open(snapshots.other)] as const;
-  await Promise.allSettled(opening);
-  const [live, other] = await Promise.all(opening);
-  const sides = { live, other };
   const onFailure = (error: unknown): void => failing.abort(error);
   return await compareAll(pairs, sides, quickIsComparable ? 'quick' : 'text', { ...options, onFailure });
 }

@@ -24,7 +24,8 @@ export interface ScanOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-interface SideReaders {
+/** A snapshot of a side, and the sessions that read it. */
+export interface SideReaders {
   readonly snapshot: HeldSnapshot;
   readonly readers: readonly DigestReader[];
 }
