@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isoNow, monotonicMs, sleep } from '../kernel/clock.ts';
@@ -11,6 +11,7 @@ import type { MigrationState } from '../journal/state.ts';
 import type { AnsweredCall, CallNotes } from '../server/environment.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { openJournalInTurn } from './opening.ts';
+import { replaceNow } from './replace-now.ts';
 import { absent } from './wanted.ts';
 
 type Note = EventOf<'callAnswered'>;
@@ -124,8 +125,7 @@ export class NotesOfCalls implements CallNotes {
     if (this.#waiting.size === 0) {
       rmSync(this.#file, { force: true });
     } else {
-      writeFileSync(`${this.#file}.new`, text, { mode: 0o600, flush: true });
-      renameSync(`${this.#file}.new`, this.#file);
+      replaceNow(this.#file, text);
     }
     this.#kept = text;
   }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TealError } from '../kernel/errors.ts';
 import { journalPath } from '../journal/journal.ts';
 import type { JournalPlace, JournalSession, PostgresPlace } from '../journal/place.ts';
 import { JournalDesk } from './journal-desk.ts';
+import { replaceNow } from './replace-now.ts';
 
 /** Names the database of PostgreSQL that holds journals; without it they are in the state folder. It has a password: it is on no printed line. */
 export const journalVariable = 'TEAL_JOURNAL';
@@ -50,8 +51,7 @@ function readElsewhere(stateDir: string): Elsewhere | undefined {
 function writeElsewhere(stateDir: string, value: Elsewhere): Elsewhere {
   const file = elsewhereFile(stateDir);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.new`, `${JSON.stringify(value)}\n`, { mode: 0o600, flush: true });
-  renameSync(`${file}.new`, file);
+  replaceNow(file, `${JSON.stringify(value)}\n`);
   return value;
 }
 

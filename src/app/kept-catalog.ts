@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MappingOptions } from '../mapping/options.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { MysqlCatalog } from '../model/mysql-catalog.ts';
 import { isSelected, type TableSelection } from '../model/table-selection.ts';
+import { replaceNow } from './replace-now.ts';
 
 /**
  * Blue's catalog as it was when the migration began: the list of what moves. Every later command works on this list, so that a table created meanwhile is not
@@ -58,8 +59,7 @@ function readKept(stateDir: string, name: string): unknown {
 function writeKept(stateDir: string, name: string, value: unknown): void {
   const file = join(stateDir, name);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.new`, JSON.stringify(value, plain), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  replaceNow(file, JSON.stringify(value, plain));
 }
 
 function plain(_: string, value: unknown): unknown {

@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { JournalEvent } from '../journal/events.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { PostgresPlace } from '../journal/place.ts';
 import { readKept, writeKept } from '../journal/postgres/kept.ts';
 import { certificatesFolder } from './keep-certificate.ts';
+import { replaceNow } from './replace-now.ts';
 
 /** What a migration began with, and what only a comparison can make: all else of a state folder is made anew from the journal and both sides. */
 const names = [
@@ -100,6 +101,5 @@ function encodingOf(file: string): 'base64' | 'utf8' {
 
 function replace(file: string, body: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.new`, body, { encoding: encodingOf(file), mode: 0o600, flush: true });
-  renameSync(`${file}.new`, file);
+  replaceNow(file, body, encodingOf(file));
 }

@@ -1,9 +1,10 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TealError } from '../kernel/errors.ts';
 import type { ComparedTable } from './differences.ts';
+import { replaceNow } from './replace-now.ts';
 import { absent } from './wanted.ts';
 
 const row = z
@@ -52,9 +53,7 @@ export function keepRepair(stateDir: string, certificate: string, compared: read
   }
   mkdirSync(folderOf(stateDir), { recursive: true, mode: 0o700 });
   const kept: KeptRepair = { format: 'teal-repair', version: 1, certificate, tables };
-  const file = fileOf(stateDir);
-  writeFileSync(`${file}.new`, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  replaceNow(fileOf(stateDir), `${JSON.stringify(kept, null, 2)}\n`);
 }
 
 /** At the end of a migration, and where nothing differs any more. */
