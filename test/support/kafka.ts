@@ -18,13 +18,13 @@ export interface TestCluster {
 
 /**
  * The cluster of this side that all tests of the run share, of one node; started when it is first asked for, another one for each different set of options. Do not stop it, and let
- * every topic, group and transactional id begin with a prefix of the test (`namePrefix`).
+ * every topic, group and transactional id begin with a prefix of the test (`namePrefix`). `apart`: a name for one that this test shares with nobody, as its rules are of the whole cluster.
  */
 export async function testCluster(
   side: 'blue' | 'green',
-  options: Pick<KafkaOptions, 'settings' | 'users'> = {},
+  { apart, ...options }: Pick<KafkaOptions, 'settings' | 'users'> & { readonly apart?: string } = {},
 ): Promise<TestCluster> {
-  const request: ServerRequest = { kafka: side, ...options };
+  const request: ServerRequest = { kafka: apart === undefined ? side : `${side} ${apart}`, ...options };
   const response = await fetch(inject('serverDesk'), { method: 'POST', body: JSON.stringify(request) });
   const bootstrap = await response.text();
   if (!response.ok) throw new Error(`no Kafka for this test: ${bootstrap}`);

@@ -7,7 +7,7 @@ import { logScheduleOf, logScheduleText } from './schedule.ts';
 /** One short seed in every run of the tests; `make check SYSTEMS='kafka>kafka'` runs more of them, and longer ones, which restart brokers. */
 describe.skipIf(!kafkaIsTested)('what clients of Kafka saw of a migration, judged', () => {
   test('a cut whose controller is killed, and what comes after', async () => {
-    const options = { users: { ...kafkaUsers } };
+    const options = { users: { ...kafkaUsers }, apart: 'checker' };
     const [blue, green] = [await testCluster('blue', options), await testCluster('green', options)];
     const clusters = { prefix: namePrefix(), bootstrap: { blue: blue.bootstrap, green: green.bootstrap } };
     const schedule = logScheduleOf(1, { length: 'short', faults: ['kill controller'] });

@@ -5,7 +5,7 @@ import { readAcls, readQuotas } from '../inspect/security.ts';
 import type { KafkaLibrary } from '../library.ts';
 import type { KafkaMove, KafkaRules } from '../roles.ts';
 
-/** Rules for the topics of the move, for the groups that there are when it is asked, and for every transactional id: as blue has them. Quotas are of users and clients, not of topics: all of them. */
+/** Rules for the topics of the move, for the groups that there are when it is asked, and for transactional ids of whoever may write there (`rulesOf`): as blue has them. Quotas are of users and clients, not of topics: all of them. */
 export function kafkaRules(move: KafkaMove, groups: () => Promise<readonly string[]>): KafkaRules {
   const lacking = async <T>(
     signal: AbortSignal | undefined,
@@ -40,7 +40,7 @@ async function lackingOf(
 ): Promise<Lacking> {
   const [here, there] = [await readAcls(blue), await readAcls(green)];
   const known = new Set(there.entries.map(tellRule));
-  const rules = here.entries.filter((rule) => concerns(rule, topics, groups) && !known.has(tellRule(rule)));
+  const rules = rulesOf(here.entries, topics, groups).filter((rule) => !known.has(tellRule(rule)));
   const quotas = new Set((await readQuotas(green)).map(tellQuota));
   return {
     rules: there.enforced ? rules : [],
@@ -48,12 +48,31 @@ async function lackingOf(
   };
 }
 
-function concerns(rule: KafkaAcl, topics: readonly string[], groups: readonly string[]): boolean {
-  if (isOfFence(rule)) return false;
-  if (rule.resourceType === 'TRANSACTIONAL_ID') return !rule.resourceName.startsWith('teal.');
-  const names = rule.resourceType === 'TOPIC' ? topics : rule.resourceType === 'GROUP' ? groups : [];
-  return names.some((name) => isNamed(rule, name));
+/**
+ * Of a cluster's rules those that the clients of these topics and groups need. No rule says for which topics a transactional id is used: it is for those of the move where its principal
+ * has a rule on one of them, by its own name or as everybody. A topic without any rule may be everybody's (`allow.everyone.if.no.acl.found`): then all ids are.
+ */
+export function rulesOf(
+  rules: readonly KafkaAcl[],
+  topics: readonly string[],
+  groups: readonly string[],
+): readonly KafkaAcl[] {
+  const own = rules.filter((rule) => !isOfFence(rule));
+  const named = (type: string, names: readonly string[]): readonly KafkaAcl[] =>
+    own.filter((rule) => rule.resourceType === type && names.some((name) => isNamed(rule, name)));
+  const ofTopics = named('TOPIC', topics);
+  const principals = new Set(ofTopics.map(({ principal }) => principal));
+  const areAll = principals.has(everybody) || topics.some((topic) => !ofTopics.some((rule) => isNamed(rule, topic)));
+  const ofIds = own.filter(
+    ({ resourceType, resourceName, principal }) =>
+      resourceType === 'TRANSACTIONAL_ID' &&
+      !resourceName.startsWith('teal.') &&
+      (areAll || principal === everybody || principals.has(principal)),
+  );
+  return [...ofTopics, ...named('GROUP', groups), ...ofIds];
 }
+
+const everybody = 'User:*';
 
 function isNamed({ pattern, resourceName }: KafkaAcl, name: string): boolean {
   return pattern === 'PREFIXED' ? name.startsWith(resourceName) : resourceName === name || resourceName === '*';
@@ -61,7 +80,7 @@ function isNamed({ pattern, resourceName }: KafkaAcl, name: string): boolean {
 
 /** The rule by which a side is closed is no rule of the applications. */
 function isOfFence({ principal, operation, permission, resourceType }: KafkaAcl): boolean {
-  return principal === 'User:*' && operation === 'WRITE' && permission === 'DENY' && resourceType === 'TOPIC';
+  return principal === everybody && operation === 'WRITE' && permission === 'DENY' && resourceType === 'TOPIC';
 }
 
 function tellRule(rule: KafkaAcl): string {
