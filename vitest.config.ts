@@ -23,7 +23,8 @@ const everywhere = ['src', 'test', 'tools', 'bench', 'examples', 'demo'].join(',
  */
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // Of two cores: most tests of servers wait for one another's answers, not for a processor.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     reporters: ['default', new TestClock(), ...(report === undefined ? [] : ['json'])],
     ...(report === undefined ? {} : { outputFile: { json: report } }),

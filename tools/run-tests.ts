@@ -13,6 +13,7 @@ import { asPostgresMajor, installPostgres } from './servers/install-postgres.ts'
 import { installPrometheus, promtoolBeside } from './servers/prometheus.ts';
 import { pgTools } from './servers/pg-tools.ts';
 import { installSchemathesis } from './servers/schemathesis.ts';
+import { scratchInMemory } from './scratch.ts';
 import { failures, summarise, summaryLine, type Summary, type VitestReport } from './test-summary.ts';
 
 /** A run that takes longer than this is ended, and has failed: its last lines name what was running (`test-clock.ts`). */
@@ -111,10 +112,15 @@ async function installConnectIfPossible(): Promise<void> {
 function runSuites(): Summary {
   const folder = mkdtempSync(join(tmpdir(), 'teal-report-'));
   const file = join(folder, 'report.json');
+  using scratch = scratchInMemory();
   try {
     const run = spawnSync('vitest', ['run'], {
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, TEAL_TEST_REPORT: file },
+      env: {
+        ...process.env,
+        TEAL_TEST_REPORT: file,
+        ...(scratch.folder === undefined ? {} : { TMPDIR: scratch.folder }),
+      },
       timeout: longestMs,
     });
     const report = readReport(file);
