@@ -6,6 +6,7 @@ import type { JournalPlace } from '../journal/place.ts';
 import { isCutOpen, liveSide, type MigrationState } from '../journal/state.ts';
 import type { JournalSample, ProxySample, Sample } from '../observe/sample.ts';
 import type { JournalFeed } from '../server/journal-feed.ts';
+import { anomaliesIfWatched } from './anomalies.ts';
 import { readProgress } from './kept-progress.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { readFlows } from './read-flows.ts';
@@ -37,6 +38,7 @@ export async function measure(loaded: LoadedSpec, feed: JournalFeed): Promise<Sa
             ),
           },
         }),
+    ...anomaliesOf(loaded),
     ...(progress?.done === undefined || progress.total === undefined
       ? {}
       : {
@@ -47,6 +49,20 @@ export async function measure(loaded: LoadedSpec, feed: JournalFeed): Promise<Sa
             unit: progress.unit ?? 'items',
           },
         }),
+  };
+}
+
+/** What is too old to rely on is as good as nothing. */
+function anomaliesOf(loaded: LoadedSpec): Pick<Sample, 'anomalies'> {
+  const seen = anomaliesIfWatched(loaded);
+  if (seen === undefined) return {};
+  return {
+    anomalies: {
+      open: Object.fromEntries(seen.open.map(({ series, deviation }) => [series, deviation])),
+      full: seen.capacities.flatMap(({ side, what, full }) =>
+        full === undefined ? [] : [{ side, what, atMs: full.atMs }],
+      ),
+    },
   };
 }
 

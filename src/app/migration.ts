@@ -61,6 +61,8 @@ export interface MigrationOptions {
   readonly cutMark: Mark;
   /** Green is to be watched. */
   readonly soakMark: Mark;
+  /** Both systems are to be watched. */
+  readonly anomaliesMark: Mark;
   readonly connectCarrier: (pair: Pair, loaded: LoadedSpec) => Carrier;
   readonly connectRouter: (pair: Pair, loaded: LoadedSpec) => Promise<ConnectedRouter>;
   /** PostgreSQL's client programs; default: looked for on PATH. */
@@ -325,6 +327,7 @@ export class Migration implements AsyncDisposable {
       this.#options.onEvent({ kind: 'stage', stage: 'finalise', title: 'Finalise', state });
     stage('started');
     await this.#options.soakMark.unmark();
+    await this.#options.anomaliesMark.unmark();
     await this.#watch[Symbol.asyncDispose]();
     await this.#carrier.retire('reverse');
     await this.#carrier.retire('forward');
@@ -344,6 +347,7 @@ export class Migration implements AsyncDisposable {
       return { outcome: 'no', live: 'green', what: 'green is live: go back first', next: ['teal rollback'] };
     }
     if (groupsAwayFrom('blue', this.state).length > 0) await this.#moveGroups('blue');
+    await this.#options.anomaliesMark.unmark();
     await this.#watch[Symbol.asyncDispose]();
     await undoStages(this.#stages, this.#run());
     // Also what was never begun: a flow may have been given up before it had a worker.
@@ -364,6 +368,7 @@ export class Migration implements AsyncDisposable {
     await this.#options.cutMark.unmark();
     const ends = [
       this.#options.soakMark.unmark(),
+      this.#options.anomaliesMark.unmark(),
       this.#carrier.halt('forward'),
       this.#carrier.halt('reverse'),
       this.#connected.stop(),
@@ -377,6 +382,13 @@ export class Migration implements AsyncDisposable {
     const [started] = await Promise.allSettled([this.#startFlows()]);
     await this.#recover();
     if (started.status === 'rejected') throw started.reason;
+    await this.#watchSystems();
+  }
+
+  async #watchSystems(): Promise<void> {
+    const { anomaliesMark } = this.#options;
+    if (this.#spec.anomalies === undefined) await anomaliesMark.unmark();
+    else await anomaliesMark.mark();
   }
 
   #isDone(step: string): boolean {

@@ -51,6 +51,7 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
     by: options.by ?? whoAmI(),
     cutMark: supervision.cutMark,
     soakMark: supervision.soakMark,
+    anomaliesMark: supervision.anomaliesMark,
     connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls, ...byConnect(spec) })),
     connectRouter: async (pair) => connectRouter(pair, loaded, supervision),
     ...(options.standby === true ? { standby: true } : {}),

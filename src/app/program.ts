@@ -11,7 +11,8 @@ export type Program =
   | 'receiver-thread'
   | 'recover-main'
   | 'soak-main'
-  | 'supervisor-main';
+  | 'supervisor-main'
+  | 'watch-main';
 
 /** Where a program is: TypeScript in the source tree, JavaScript in what is published. */
 export function programUrl(name: Program): URL {

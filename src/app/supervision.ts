@@ -20,6 +20,7 @@ import {
   type SupervisorConfig,
 } from './supervisor-config.ts';
 import type { SupervisorState } from './supervisor.ts';
+import { startWatch } from './watch/watch-process.ts';
 import { startLock, supervisorFolder, unwant, want, wanted, type Thing } from './wanted.ts';
 
 const startTimeoutMs = 20_000;
@@ -89,6 +90,15 @@ export class Supervision {
       mark: async () =>
         this.begin('soak', async () => startSoakWatch(this.#config.file, this.#stateDir, this.#environment)),
       unmark: async () => this.leave('soak'),
+    };
+  }
+
+  /** Both systems are to be watched. The watch ends by itself when the mark is gone. */
+  get anomaliesMark(): Mark {
+    return {
+      mark: async () =>
+        this.begin('anomalies', async () => startWatch(this.#config.file, this.#stateDir, this.#environment)),
+      unmark: async () => this.leave('anomalies'),
     };
   }
 

@@ -25,6 +25,7 @@ import {
   type SupervisorConfig,
 } from './supervisor-config.ts';
 import { Supervisor, isAbsence, type SupervisorPorts } from './supervisor.ts';
+import { isWatched, startWatch } from './watch/watch-process.ts';
 import { startLock, things, unwant, wanted, type Thing } from './wanted.ts';
 
 /**
@@ -94,6 +95,7 @@ function compose(
     lives: async (thing) => {
       if (thing === 'cut') return isCutTended(stateDir, await placeOf(stateDir));
       if (thing === 'soak') return isSoakWatched(stateDir);
+      if (thing === 'anomalies') return isWatched(stateDir);
       if (thing === 'proxy') return answers(async () => new ProxyRouter((await proxy()).controlPath).about());
       const { now } = await (await carrier()).status(thing);
       return now.state !== 'failed' || !startsAgain.has(now.code);
@@ -101,6 +103,7 @@ function compose(
     start: async (thing) => {
       if (thing === 'cut') await runRecovery((await config()).file, stateDir);
       else if (thing === 'soak') await startSoakWatch((await config()).file, stateDir, process.env);
+      else if (thing === 'anomalies') await startWatch((await config()).file, stateDir, process.env);
       else if (thing === 'proxy') await startProxyOf(stateDir, await proxy(), urls);
       // As it was: in mid-copy it must not begin to apply.
       else await (await carrier()).deploy(thing, { begin: false });

@@ -2,6 +2,7 @@ import { Command, CommanderError, Help, type Option } from 'commander';
 import { isTealError } from '../kernel/errors.ts';
 import { tealVersion } from '../kernel/version.ts';
 import { journalVariable } from '../app/journal-place.ts';
+import { anomaliesCommand } from './commands/anomalies.ts';
 import { assessCommand } from './commands/assess.ts';
 import { baselineCommand } from './commands/baseline.ts';
 import { canaryCommand } from './commands/canary.ts';
@@ -43,6 +44,7 @@ export function buildProgram(): Command {
   captureCommand(program);
   replayCommand(program);
   baselineCommand(program);
+  anomaliesCommand(program);
   serveCommand(program);
   outboxCommand(program);
   exportCommand(program);

@@ -9,6 +9,10 @@ const empty: Sample = { migration: 'shop', version: '0.1.0', nowMs, flows: [], h
 const full: Sample = {
   ...empty,
   hasProxy: true,
+  anomalies: {
+    open: { 'clients.p95': 12.5 },
+    full: [{ side: 'green', what: 'databaseBytes', atMs: nowMs + 3_600_000 }],
+  },
   journal: {
     records: 42,
     lastMs: nowMs - 3_000,

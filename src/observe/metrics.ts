@@ -141,6 +141,35 @@ const migrationMetrics: readonly Metric[] = [
   },
 ];
 
+const anomalyMetrics: readonly Metric[] = [
+  {
+    name: 'teal_anomalies',
+    type: 'gauge',
+    help: 'How many series of both sides, the flow and the proxy are out of the usual; absent where nobody looks (`anomalies` in the file).',
+    labels: [],
+    read: ({ anomalies }) => (anomalies === undefined ? [] : one(Object.keys(anomalies.open).length)),
+  },
+  {
+    name: 'teal_anomaly_deviation',
+    type: 'gauge',
+    help: 'Of each series that is out of the usual, how far: in what is usual to both sides of its middle.',
+    labels: ['series'],
+    read: ({ anomalies }) =>
+      Object.entries(anomalies?.open ?? {}).map(([series, value]) => ({ labels: { series }, value })),
+  },
+  {
+    name: 'teal_full_in_seconds',
+    type: 'gauge',
+    help: 'When what may be used up will be full if it goes on as it did; absent where it does not surely grow.',
+    labels: ['side', 'what'],
+    read: ({ anomalies, nowMs }) =>
+      (anomalies?.full ?? []).map(({ side, what, atMs }) => ({
+        labels: { side, what },
+        value: Math.max(0, atMs - nowMs) / 1_000,
+      })),
+  },
+];
+
 const gateAndCutMetrics: readonly Metric[] = [
   {
     name: 'teal_gate_answer',
@@ -388,6 +417,7 @@ const proxyMetrics: readonly Metric[] = [
 
 export const metrics: readonly Metric[] = Object.freeze([
   ...migrationMetrics,
+  ...anomalyMetrics,
   ...gateAndCutMetrics,
   ...flowMetrics,
   ...proxyMetrics,

@@ -19,6 +19,12 @@ export interface Sample {
     readonly lives: boolean;
     readonly restarts: Readonly<Record<string, number>>;
   };
+  /** Of the watch of both systems; absent where nobody looks. */
+  readonly anomalies?: {
+    /** How far the series that are out of the usual are out, in spreads. */
+    readonly open: Readonly<Record<string, number>>;
+    readonly full: readonly { readonly side: Side; readonly what: string; readonly atMs: number }[];
+  };
   readonly progress?: { readonly step: string; readonly done: number; readonly total: number; readonly unit: string };
 }
 

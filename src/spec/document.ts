@@ -393,6 +393,23 @@ const soak = z
       context.addIssue({ code: 'custom', path: ['every'], message: 'a time from 500ms to 10m' });
   });
 
+const anomalies = z
+  .strictObject({
+    every: duration
+      .default(15_000)
+      .describe('The pause between two looks at both sides; a minute is judged when it is over.'),
+    disk: z
+      .strictObject({ blue: size.optional(), green: size.optional() })
+      .prefault({})
+      .describe(
+        'How much room the files of the database have on either side, for `teal anomalies` to tell when it is full: no server tells it.',
+      ),
+  })
+  .superRefine(({ every }, context) => {
+    if (every < 1_000 || every > 30_000)
+      context.addIssue({ code: 'custom', path: ['every'], message: 'a time from 1s to 30s' });
+  });
+
 const canary = z
   .strictObject({
     reads: z
@@ -507,6 +524,11 @@ export const specDocument = z.strictObject({
   canary: canary.optional(),
   cutover: cutover.prefault({}),
   soak: soak.prefault({}),
+  anomalies: anomalies
+    .optional()
+    .describe(
+      'Numbers of both sides, the flow and the proxy are looked at for as long as the flows run, and what is out of the usual is told.',
+    ),
   notify: notifyDocument.optional(),
   finalise: z
     .strictObject({

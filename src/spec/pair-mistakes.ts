@@ -126,7 +126,7 @@ function routerOf({ blue, green, traffic }: PairOfDocument): string {
   return familyOf(blue.system) === familyOf(green.system) ? 'proxy' : 'none';
 }
 
-const ofDatabases = ['tables', 'mapping', 'copy', 'follow', 'carrier', 'connect'] as const;
+const ofDatabases = ['tables', 'mapping', 'copy', 'follow', 'carrier', 'connect', 'anomalies'] as const;
 /** Nothing else knows what Kafka's clients say. */
 const kafkaRouters = ['none', 'command', 'webhook'];
 const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients', 'processes'];

@@ -221,6 +221,12 @@ export interface Spec {
     readonly failures: number;
     readonly onFailure: 'rollBack' | 'tell';
   };
+  /** Absent: nobody looks what is out of the usual. */
+  readonly anomalies?: {
+    readonly everyMs: number;
+    /** How large the disk is that the files of a database are on. */
+    readonly diskBytes: { readonly blue?: number; readonly green?: number };
+  };
   readonly finalise: { readonly afterMs: number; readonly blue: 'keep' | 'open' };
   readonly stateDir: string;
   /** From MySQL or MariaDB to PostgreSQL; absent where the file says nothing of it. */
@@ -298,11 +304,19 @@ export function normalForm(
       failures: document.soak.failures,
       onFailure: document.soak.onFailure,
     },
+    ...anomaliesOf(document.anomalies),
     ...notifyOf(document.notify, urls.notify ?? []),
     finalise: { afterMs: document.finalise.after, blue: document.finalise.blue },
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
+}
+
+function anomaliesOf(anomalies: SpecDocument['anomalies']): Pick<Spec, 'anomalies'> {
+  if (anomalies === undefined) return {};
+  const { blue, green } = anomalies.disk;
+  const diskBytes = { ...(blue === undefined ? {} : { blue }), ...(green === undefined ? {} : { green }) };
+  return { anomalies: { everyMs: anomalies.every, diskBytes } };
 }
 
 function backupOf({ backup }: SpecDocument['cutover']): Pick<Spec['cutover'], 'backup'> {

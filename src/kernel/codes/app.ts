@@ -133,4 +133,13 @@ export const appCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-050': {
+    summary: 'Nobody watches both systems',
+    happened:
+      'What is out of the usual was asked, and nobody looks: the file has no `anomalies`, the flows have not begun or have ended, or the process that looks has ended or hangs. What was seen last is too old to rely on; nothing is said of now.',
+    doThis:
+      'Put `anomalies: {}` into the file and run `teal up`; if it is there, `teal status` tells whether the process runs, and its log is in the supervisor folder of the state folder.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;
