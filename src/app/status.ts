@@ -8,6 +8,7 @@ import type { Amount } from '../kernel/vocabulary.ts';
 import { familyOf, movedIn } from '../spec/families.ts';
 import type { Spec } from '../spec/spec.ts';
 import { groupPlaces } from '../stages/groups/group-places.ts';
+import { anomaliesIfWatched } from './anomalies.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { readSupervisor, type SupervisorSeen } from './supervision.ts';
 import { readSoak } from './soak-process.ts';
@@ -38,6 +39,8 @@ export interface Status {
     /** What the watch of it has seen last; absent where the file says nothing to ask. */
     readonly health?: Pick<SoakSeen, 'atIso' | 'checks' | 'wouldSinceIso' | 'failure'>;
   };
+  /** Series that are out of the usual (`teal anomalies`); absent where nobody looks. */
+  readonly anomalies?: { readonly atIso: string; readonly open: readonly string[] };
   /** Of Kafka, and only of those that were ever moved: every other group reads from blue. */
   readonly groups?: readonly { readonly group: string; readonly side: Side; readonly movingTo?: Side }[];
   readonly certificate?: Amount & { readonly atIso: string };
@@ -50,11 +53,12 @@ export interface Status {
 }
 
 /** Where a migration is, from its journal alone: also while a controller runs, and when both systems are down. TEAL-JOURNAL-008 when there is none. */
-export function readStatus({ spec, stateDir, journal }: LoadedSpec): Status {
+export function readStatus(loaded: LoadedSpec): Status {
+  const { spec, stateDir, journal } = loaded;
   using reader = openJournalReader(journal);
   const supervisor = readSupervisor(stateDir);
   const told = statusOf(spec, reader.refresh(), reader.holder);
-  const status = { ...told, ...soakOfStatus(told, stateDir), head: reader.head };
+  const status = { ...told, ...soakOfStatus(told, stateDir), ...anomaliesOfStatus(loaded), head: reader.head };
   return supervisor === undefined ? status : { ...status, supervisor };
 }
 
@@ -70,6 +74,12 @@ export function soakOfStatus({ soak }: Status, stateDir: string): Pick<Status, '
     ...(failure === undefined ? {} : { failure }),
   };
   return { soak: { ...soak, health } };
+}
+
+export function anomaliesOfStatus(loaded: LoadedSpec): Pick<Status, 'anomalies'> {
+  const seen = anomaliesIfWatched(loaded);
+  if (seen === undefined) return {};
+  return { anomalies: { atIso: seen.atIso, open: seen.open.map(({ series }) => series) } };
 }
 
 export function statusOf(spec: Spec, state: MigrationState, holder: JournalReader['holder']): Status {

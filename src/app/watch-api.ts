@@ -28,7 +28,7 @@ import { planMigration } from './plan-migration.ts';
 import { readFlows } from './read-flows.ts';
 import { readProxy, type ProxyLook } from './read-proxy.ts';
 import { sharedAnswer } from './shared-answer.ts';
-import { soakOfStatus, statusOf } from './status.ts';
+import { anomaliesOfStatus, soakOfStatus, statusOf } from './status.ts';
 import { readSupervisor } from './supervision.ts';
 import { gatesTold, shadowTold, tablesTold } from './watch-pages.ts';
 
@@ -80,7 +80,7 @@ export function watchedBy({ loaded, reload, env, feed, signal }: ApiOfMigration)
     shadow: sharedAnswer(lookKeptMs, async () => shadowTold(loaded)),
     migration: async () => {
       const told = statusOf(spec, feed.state(), feed.holder);
-      const status = { ...told, ...soakOfStatus(told, stateDir) };
+      const status = { ...told, ...soakOfStatus(told, stateDir), ...anomaliesOfStatus(loaded) };
       const supervisor = readSupervisor(stateDir);
       const progress = readProgress(stateDir);
       return {

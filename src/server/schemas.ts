@@ -112,6 +112,10 @@ export const migrationSchema = z
       }),
     ),
     soak: soakSchema.optional(),
+    anomalies: z
+      .strictObject({ atIso: iso, open: list(z.string()) })
+      .optional()
+      .describe('series that are out of the usual, as `teal anomalies` names them; absent where nobody looks'),
     groups: list(z.strictObject({ group: z.string(), side, movingTo: side.optional() })).optional(),
     certificate: z
       .strictObject({ tables: count, rows: z.string(), partitions: count.optional(), atIso: iso })
@@ -130,6 +134,7 @@ export const migrationSchema = z
             proxy: watched.optional(),
             cut: watched.optional(),
             soak: watched.optional(),
+            anomalies: watched.optional(),
           })
           .readonly(),
       })

@@ -41,7 +41,10 @@ test('both systems are watched while the flows run: by a process that is started
   });
   expect(second.minutes).toBeGreaterThanOrEqual(180);
   const status = await place.teal('status', '--json');
-  expect(JSON.parse(status.out)).toMatchObject({ supervisor: { things: { anomalies: { restarts: 1 } } } });
+  expect(JSON.parse(status.out)).toMatchObject({
+    supervisor: { things: { anomalies: { restarts: 1 } } },
+    anomalies: { open: [] },
+  });
 
   expect((await place.teal('abort', '--yes')).code).toBe(0);
   await waitFor({ what: 'nobody to watch any more', timeoutMs: patienceMs }, () =>

@@ -169,6 +169,7 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
           ),
           ...healthLines(status.soak),
         ]),
+    ...anomalyLines(status),
     ...(status.certificate === undefined
       ? []
       : [`  certified  ${amountText(status.certificate, status.moves)}, ${status.certificate.atIso}`]),
@@ -181,6 +182,11 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
 }
 
 /** What is well is counted, what is not stands with its evidence. */
+function anomalyLines({ anomalies }: Status): readonly string[] {
+  if (anomalies === undefined || anomalies.open.length === 0) return [];
+  return hang('  unusual    ', `${anomalies.open.join(', ')}: \`teal anomalies\` tells more`, 80);
+}
+
 function healthLines({ health }: NonNullable<Status['soak']>): readonly string[] {
   if (health === undefined) return [];
   const { atIso, checks, wouldSinceIso, failure } = health;
