@@ -1,8 +1,16 @@
 import { dirname, resolve } from 'node:path';
 import { nowMs } from '../kernel/clock.ts';
 import { TealError, isTealError } from '../kernel/errors.ts';
+import { failpoint } from '../kernel/failpoints.ts';
 import type { Journal } from '../journal/journal.ts';
-import { isCutOpen, liveSide, unexplainedRollback, type MigrationState } from '../journal/state.ts';
+import {
+  finaliseStage,
+  isCutOpen,
+  isEnding,
+  liveSide,
+  unexplainedRollback,
+  type MigrationState,
+} from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
 import type { Served } from '../model/served.ts';
 import { tellsAll } from '../model/follow-method.ts';
@@ -26,6 +34,7 @@ import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
 import { forgetOrder, readOrder } from './canary-order.ts';
 import { backupOf, gateId, gatePatienceMs, gatesOf, revertOnOf } from './gates-of.ts';
+import type { GoesOn } from './goes-on.ts';
 import { forgetRepair } from './kept-repair.ts';
 import { keepFigures } from './kept-figures.ts';
 import type { LoadedSpec } from './load-spec.ts';
@@ -35,12 +44,13 @@ import { deployStepId, receiveStepId } from '../stages/follow/follow-steps.ts';
 import { atHome } from './home.ts';
 import { onlookersOf, type Onlookers } from './onlookers.ts';
 import { openPair } from './open-pair.ts';
-import { openJournalInTurn, runStarted } from './opening.ts';
+import { runStarted } from './opening.ts';
 import type { Pair } from './pair.ts';
 import { soakingCut, soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
 import { movesOf } from './status.ts';
 import type { Mark } from './supervision.ts';
+import { takeTurn } from './turn.ts';
 import { watchFlows } from './watch-flows.ts';
 import { watchSchemas } from './watch-schemas.ts';
 
@@ -85,11 +95,14 @@ export interface ConnectedRouter {
   close(): Promise<void>;
 }
 
+/** `goesOn`: of one that takes over, looked at before it wrote anything. */
+type OpenedOptions = MigrationOptions & { readonly goesOn?: GoesOn };
+
 export const flowBackMs = 60_000;
 
 /** One migration under the hands of one controller: opens its journal as the only writer, and moves it on. */
 export class Migration implements AsyncDisposable {
-  readonly #options: MigrationOptions;
+  readonly #options: OpenedOptions;
   readonly #spec: Spec;
   readonly #journal: Journal;
   readonly #pair: Pair;
@@ -102,7 +115,7 @@ export class Migration implements AsyncDisposable {
   readonly #onlookers: Onlookers;
   readonly #tellLog: ReturnType<typeof onceEach>;
 
-  private constructor(options: MigrationOptions, onlookers: Onlookers, pair: Pair, connected: ConnectedRouter) {
+  private constructor(options: OpenedOptions, onlookers: Onlookers, pair: Pair, connected: ConnectedRouter) {
     const { journal } = onlookers;
     this.#options = options;
     this.#spec = options.loaded.spec;
@@ -140,15 +153,11 @@ export class Migration implements AsyncDisposable {
    * Waits for the end of a recovery that the supervisor has begun. Errors: TEAL-JOURNAL-003 another controller, TEAL-APP-001 blockers, those of reaching the systems.
    */
   static async open(given: MigrationOptions): Promise<Migration> {
-    const onlookers = onlookersOf(
-      await atHome(await openJournalInTurn(given), given),
-      given.loaded,
-      given.env,
-      given.onEvent,
-    );
+    const turn = await takeTurn(given);
+    const onlookers = onlookersOf(await atHome(turn.journal, given), given.loaded, given.env, given.onEvent);
     const { journal } = onlookers;
     // Who leads no more stops as who is told to.
-    const options = { ...given, signal: AbortSignal.any([given.signal, journal.lost]) };
+    const options = { ...given, ...turn.takesOver, signal: AbortSignal.any([given.signal, journal.lost]) };
     try {
       const pair = await openPair(options, journal.state, options.tools);
       if (journal.state.life.phase !== 'finalised') journal.append(runStarted(options));
@@ -197,9 +206,13 @@ export class Migration implements AsyncDisposable {
   /** Everything up to the cut, and the cut itself once every gate says yes. Goes on from wherever an earlier run ended. */
   async up(): Promise<Outcome> {
     if (this.#hasEnded) return this.#done();
+    const { goesOn: other = 'up' } = this.#options;
+    if (other !== 'up') return this.#goOn(other);
+    if (isEnding(this.state)) return this.#ended();
     await this.#begin();
     const { phase } = this.state.life;
     if (phase === 'finalised') return this.#done();
+    await this.#watchSystems();
     await using _told = watchSchemas({
       schemas: this.#pair.schemas,
       live: () => this.live,
@@ -233,6 +246,7 @@ export class Migration implements AsyncDisposable {
   /** `up`, with the caller's yes to every gate that asks a person. */
   async cutover(): Promise<Outcome> {
     if (this.#hasEnded) return this.#done();
+    if (isEnding(this.state)) return this.#ended();
     await this.#recover();
     if (this.live === 'green') return this.#done();
     for (const [index, gate] of this.#spec.cutover.gates.entries()) {
@@ -244,7 +258,7 @@ export class Migration implements AsyncDisposable {
 
   /** Back to blue, with every write that green took. */
   async rollback(reason: string): Promise<Outcome> {
-    if (this.#hasEnded) return this.#ended();
+    if (this.#hasEnded || isEnding(this.state)) return this.#ended();
     const explain = (cut: string): void => {
       this.#journal.append({ type: 'rolledBack', cut, by: this.#options.by, reason });
     };
@@ -269,7 +283,7 @@ export class Migration implements AsyncDisposable {
    * Moves groups of readers alone; the side that is live stays so, and both can be read from while the mirror runs. TEAL-APP-008 where there is nothing of the kind, TEAL-STAGES-130 to -132.
    */
   async moveReaders(to: Side, groups: readonly string[]): Promise<Outcome> {
-    if (this.#hasEnded) return this.#ended();
+    if (this.#hasEnded || isEnding(this.state)) return this.#ended();
     if (this.#pair.groups === undefined) throw new TealError('TEAL-APP-008', 'these systems have no groups of readers');
     await this.#begin();
     if (!this.#isDone(deployStepId('reverse'))) {
@@ -313,6 +327,35 @@ export class Migration implements AsyncDisposable {
         next: ['teal cutover'],
       };
     }
+    if (!isEnding(this.state)) {
+      const refused = this.#tooEarly(early);
+      if (refused !== undefined) return refused;
+      this.#journal.append({ type: 'stageStarted', stage: finaliseStage });
+    }
+    failpoint('finalise.begun');
+    const stage = (state: 'started' | 'finished'): void =>
+      this.#options.onEvent({ kind: 'stage', stage: finaliseStage, title: 'Finalise', state });
+    stage('started');
+    await this.#options.soakMark.unmark();
+    await this.#options.anomaliesMark.unmark();
+    await this.#watch[Symbol.asyncDispose]();
+    await this.#carrier.retire('reverse');
+    failpoint('finalise.reverse.retired');
+    await this.#carrier.retire('forward');
+    await this.#connected.leave();
+    await runSteps(this.#pair.removalSteps(this.live, this.#remembered), this.#run());
+    failpoint('finalise.removed');
+    forgetRepair(this.#options.loaded.stateDir);
+    this.#journal.append(
+      { type: 'stageFinished', stage: finaliseStage },
+      { type: 'finalised', by: this.#options.by, live: 'green' },
+    );
+    stage('finished');
+    return this.#done();
+  }
+
+  /** Why it is not to end yet. */
+  #tooEarly(early: boolean): Outcome | undefined {
     const soak = soakOf(this.state, this.#spec, nowMs());
     if (soak !== undefined && !soak.over && !early) {
       const what = `green has been live since ${soak.sinceIso}; the file lets a migration end at ${soak.untilIso}`;
@@ -323,25 +366,12 @@ export class Migration implements AsyncDisposable {
       const what = `where they read nothing arrives after the end: groups ${away.join(', ')} were moved back to blue`;
       return { outcome: 'no', live: 'green', what, next: away.map((group) => `teal cutover --group ${group}`) };
     }
-    const stage = (state: 'started' | 'finished'): void =>
-      this.#options.onEvent({ kind: 'stage', stage: 'finalise', title: 'Finalise', state });
-    stage('started');
-    await this.#options.soakMark.unmark();
-    await this.#options.anomaliesMark.unmark();
-    await this.#watch[Symbol.asyncDispose]();
-    await this.#carrier.retire('reverse');
-    await this.#carrier.retire('forward');
-    await this.#connected.leave();
-    await runSteps(this.#pair.removalSteps(this.live, this.#remembered), this.#run());
-    forgetRepair(this.#options.loaded.stateDir);
-    this.#journal.append({ type: 'finalised', by: this.#options.by, live: 'green' });
-    stage('finished');
-    return this.#done();
+    return undefined;
   }
 
   /** Undoes everything. Only while blue is live: green and all that is on it is dropped, after those who read there were moved back. */
   async abort(reason: string): Promise<Outcome> {
-    if (this.#hasEnded) return this.#ended();
+    if (this.#hasEnded || isEnding(this.state)) return this.#ended();
     await this.#recover();
     if (this.live === 'green') {
       return { outcome: 'no', live: 'green', what: 'green is live: go back first', next: ['teal rollback'] };
@@ -382,9 +412,9 @@ export class Migration implements AsyncDisposable {
     const [started] = await Promise.allSettled([this.#startFlows()]);
     await this.#recover();
     if (started.status === 'rejected') throw started.reason;
-    await this.#watchSystems();
   }
 
+  /** By `up` alone: no rollback waits for it. */
   async #watchSystems(): Promise<void> {
     const { anomaliesMark } = this.#options;
     if (this.#spec.anomalies === undefined) await anomaliesMark.unmark();
@@ -506,10 +536,30 @@ export class Migration implements AsyncDisposable {
   }
 
   #ended(): Outcome {
-    return { outcome: 'no', live: this.live, what: 'the migration has ended: there is no way back', next: [] };
+    const { live } = this;
+    if (isEnding(this.state)) {
+      return { outcome: 'no', live, what: 'its end was begun: there is no way back', next: ['teal finalise'] };
+    }
+    return { outcome: 'no', live, what: 'the migration has ended: there is no way back', next: [] };
+  }
+
+  /** What another controller has begun. A person has said yes to it there. */
+  async #goOn(goesOn: Exclude<GoesOn, 'up'>): Promise<Outcome> {
+    switch (goesOn) {
+      case 'finalise':
+        return this.finalise({ early: true });
+      case 'abort':
+        return this.abort(reasonOfAnother);
+      case 'rollback': {
+        const outcome = await this.rollback(reasonOfAnother);
+        // It was ended by who led before.
+        return outcome.outcome === 'no' && this.state.life.phase === 'back' ? this.#done() : outcome;
+      }
+    }
   }
 
   #refuseEnded(): void {
+    if (isEnding(this.state)) throw new TealError('TEAL-APP-042', 'the journal says that its end was begun');
     if (this.#hasEnded) throw new TealError('TEAL-APP-004', 'the journal says that it was finalised');
   }
 
@@ -578,6 +628,9 @@ export class Migration implements AsyncDisposable {
     await this.#onlookers[Symbol.asyncDispose]();
   }
 }
+
+/** The journal has no reason before the end. */
+const reasonOfAnother = 'not known: its command was ended before it wrote that down';
 
 function canaryPorts(
   { spec, file, stateDir }: LoadedSpec,

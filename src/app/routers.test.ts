@@ -37,6 +37,19 @@ test.each([
     true,
     'stale for up to 30 s',
   ],
+  [
+    'router: kubernetes-service, service: db, ttl: 60s, blue: "10.0.0.1:5432", green: "10.0.0.2:5432"',
+    false,
+    true,
+    'stale for up to 60 s',
+  ],
+  ['router: istio, virtualService: db, ttl: 45s, blue: old, green: new', false, true, 'stale for up to 45 s'],
+  [
+    'router: flagd, config: flags.json, flag: f, status: "127.0.0.1:8016", ttl: 30s',
+    false,
+    true,
+    'stale for up to 30 s',
+  ],
   [programs, false, true, 'connections drop'],
   [`${programs}, hold: [./hold], release: [./go-on]`, true, true, 'none fails'],
   [`${programs}, ttl: 60s`, false, true, 'stale for up to 60 s'],
@@ -60,5 +73,9 @@ test('what a router says against a cut is a finding of the assessment', async ()
       what: expect.stringContaining('TEAL-TRAFFIC-018'),
       mend: expect.stringMatching(/^-- /),
     },
+  ]);
+  const cluster = 'router: istio, virtualService: db, ttl: 45s, blue: old, green: new, kubeconfig: not-there';
+  expect(await checkRouter(specOf(cluster))).toMatchObject([
+    { code: 'ASSESS-ROUTER', object: 'istio', what: expect.stringContaining('TEAL-TRAFFIC-062') },
   ]);
 });

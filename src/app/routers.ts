@@ -1,13 +1,29 @@
 import { resolve } from 'node:path';
 import type { Router, Switching } from '../ports/router.ts';
 import type { ReadOwner } from '../ports/owner.ts';
-import type { CommandSpec, DnsSpec, EnvoySpec, NginxSpec, PgBouncerSpec, Spec, WebhookSpec } from '../spec/spec.ts';
+import type {
+  CommandSpec,
+  DnsSpec,
+  EnvoySpec,
+  FlagdSpec,
+  IstioSpec,
+  KubernetesServiceSpec,
+  NginxSpec,
+  PgBouncerSpec,
+  Spec,
+  WebhookSpec,
+} from '../spec/spec.ts';
 import { finding, type Finding } from '../stages/assess/finding.ts';
 import { commandDesk } from '../traffic/custom/commands.ts';
 import { webhookDesk } from '../traffic/custom/webhook.ts';
 import { DeskRouter } from '../traffic/desk-router.ts';
 import { dnsDesk } from '../traffic/dns/dns-desk.ts';
 import { envoyDesk } from '../traffic/envoy/envoy-desk.ts';
+import { flagdDesk } from '../traffic/flagd/flagd-desk.ts';
+import { KubeApi } from '../traffic/kubernetes/kube-api.ts';
+import { kubeAccess } from '../traffic/kubernetes/kubeconfig.ts';
+import { serviceDesk } from '../traffic/kubernetes/service-desk.ts';
+import { virtualServiceDesk } from '../traffic/kubernetes/virtual-service-desk.ts';
 import { HaproxyRouter } from '../traffic/haproxy/router.ts';
 import { nginxDesk } from '../traffic/nginx/nginx-desk.ts';
 import { noRouter } from '../traffic/none/no-router.ts';
@@ -34,6 +50,16 @@ export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter |
       return envoy(via, spec.cutover.maxPauseMs, readOwner);
     case 'dns':
       return dns(via, readOwner);
+    case 'kubernetes-service': {
+      const desk = serviceDesk({ ...via, api: kubeApi(via), sides: via.targets });
+      return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: via.ttlMs }, readOwner });
+    }
+    case 'istio': {
+      const desk = virtualServiceDesk({ ...via, api: kubeApi(via), sides: via.destinations });
+      return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: via.ttlMs }, readOwner });
+    }
+    case 'flagd':
+      return flagd(via, readOwner);
     case 'command':
       return new DeskRouter({ desk: commandDesk(via), switching: switchingOf(via), readOwner });
     case 'webhook': {
@@ -105,6 +131,17 @@ function dns(via: DnsSpec, readOwner: ReadOwner): OutsideRouter {
   const key = { ...via.key, secret: Buffer.from(via.key.secret, 'base64') };
   const desk = dnsDesk({ ...via, server: { ...via.server, key, timeoutMs } });
   return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: ttlMs }, readOwner });
+}
+
+function kubeApi({ kubeconfig, context, folder, timeoutMs }: KubernetesServiceSpec | IstioSpec): KubeApi {
+  const file = kubeconfig === undefined ? {} : { kubeconfig: resolve(folder, kubeconfig) };
+  const named = { ...file, ...(context === undefined ? {} : { context }) };
+  return new KubeApi({ timeoutMs, access: async () => kubeAccess({ ...named, env: process.env, timeoutMs }) });
+}
+
+function flagd(via: FlagdSpec, readOwner: ReadOwner): OutsideRouter {
+  const desk = flagdDesk({ ...via, config: resolve(via.folder, via.config) });
+  return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: via.ttlMs }, readOwner });
 }
 
 function pgBouncer(via: PgBouncerSpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {

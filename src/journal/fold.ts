@@ -1,7 +1,7 @@
 import { TealError } from '../kernel/errors.ts';
 import { unreachable } from '../kernel/assert.ts';
 import type { EventOf, JournalEvent } from './events.ts';
-import type { Life, MigrationState, OpenCut, PastCut, StepState } from './state.ts';
+import { movingCommands, type Life, type MigrationState, type OpenCut, type PastCut, type StepState } from './state.ts';
 
 /** What the fold needs to know of a record. */
 export interface Recorded {
@@ -26,6 +26,7 @@ export const emptyState: MigrationState = Object.freeze({
   epoch: 0,
   run: undefined,
   runs: 0,
+  asked: undefined,
   stages: dictionary(),
   steps: dictionary(),
   gates: dictionary(),
@@ -124,8 +125,10 @@ function startRun(state: MigrationState, event: EventOf<'runStarted'>, at: strin
     refuse(state, event, `the journal is of migration ${state.migration}`);
   }
   const { phase } = state.life;
+  const moving = movingCommands.find((it) => it === command);
   return {
     ...state,
+    asked: moving === undefined ? state.asked : { command: moving, sinceIso: at },
     migration: event.migration,
     specDigest: event.specDigest,
     life: phase === 'new' || phase === 'aborted' ? { phase: 'blue' } : state.life,

@@ -101,6 +101,14 @@ export interface Run {
   readonly sinceIso: string;
 }
 
+/** Commands that say where the migration is to go. Set by `runStarted`. */
+export const movingCommands = Object.freeze(['up', 'cutover', 'rollback', 'finalise', 'abort'] as const);
+
+export interface Asked {
+  readonly command: (typeof movingCommands)[number];
+  readonly sinceIso: string;
+}
+
 export interface Certificate {
   readonly certificate: string;
   readonly blue: string;
@@ -121,6 +129,8 @@ export interface MigrationState {
   /** The process that wrote last, and how many there were. */
   readonly run: Run | undefined;
   readonly runs: number;
+  /** The last command that moves the migration on or back. What else ran since (a comparison, a recovery) changes nothing about it. */
+  readonly asked: Asked | undefined;
   readonly stages: Readonly<Record<string, StageState>>;
   /** In the order in which they were first begun. */
   readonly steps: Readonly<Record<string, StepState>>;
@@ -148,6 +158,14 @@ export interface MigrationState {
 export function isCutOpen({ life }: Pick<MigrationState, 'life'>): boolean {
   return life.phase === 'cutting' || life.phase === 'crossing';
 }
+
+/** The end of the migration was begun, and is not in the journal: flows may be gone, so there is no way but to its end. */
+export function isEnding({ life, stages }: Pick<MigrationState, 'life' | 'stages'>): boolean {
+  return life.phase === 'green' && stages[finaliseStage] !== undefined;
+}
+
+/** Under what the end of a migration is begun in the journal. */
+export const finaliseStage = 'finalise';
 
 /** The side that owns the data, as far as the journal knows. During a cut the owner row on the gaining side is the truth. */
 export function liveSide(state: Pick<MigrationState, 'life'>): Side {

@@ -47,10 +47,23 @@ const program = z.array(text).min(1);
 const traffic = z
   .strictObject({
     router: z
-      .enum(['proxy', 'none', 'pgbouncer', 'haproxy', 'nginx', 'envoy', 'dns', 'command', 'webhook'])
+      .enum([
+        'proxy',
+        'none',
+        'pgbouncer',
+        'haproxy',
+        'nginx',
+        'envoy',
+        'dns',
+        'kubernetes-service',
+        'istio',
+        'flagd',
+        'command',
+        'webhook',
+      ])
       .optional()
       .describe(
-        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `haproxy`, `nginx`, `envoy`: through yours, which drops their connections. `dns`: they look up a name, which is changed. `command`, `webhook`: programs or a service of yours point them. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
+        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `haproxy`, `nginx`, `envoy`: through yours, which drops their connections. `dns`: they look up a name, which is changed. `kubernetes-service`, `istio`: an object in a cluster leads their new connections. `flagd`: they ask a feature flag (OpenFeature). `command`, `webhook`: programs or a service of yours point them. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
       ),
     admin: secret
       .optional()
@@ -62,12 +75,12 @@ const traffic = z
       .union([text, program], 'a path, or a program and its arguments')
       .optional()
       .describe(
-        'pgbouncer: path of the file with that line, which Teal changes; or a program and its arguments that changes it (the side is its last argument). nginx: path of the file with the `map` that leads clients. envoy: path of the file of its listeners.',
+        'pgbouncer: path of the file with that line, which Teal changes; or a program and its arguments that changes it (the side is its last argument). nginx: path of the file with the `map` that leads clients. envoy: path of the file of its listeners. flagd: path of the file of flags that it watches.',
       ),
     blue: text
       .optional()
       .describe(
-        'pgbouncer: where it finds blue, host:port/database as in its file; default: as in `blue.url`. haproxy: the server of the backend that is blue; nginx: the upstream; envoy: the cluster; dns: the address, or the name, that the record has.',
+        'pgbouncer: where it finds blue, host:port/database as in its file; default: as in `blue.url`. haproxy: the server of the backend that is blue; nginx: the upstream; envoy: the cluster; dns: the address, or the name, that the record has. kubernetes-service: address:port in the EndpointSlice, or the labels of its pods (key=value,…). istio: the host of the destination, and its subset behind a slash. flagd: the variant; default `blue`.',
       ),
     green: text.optional().describe('The same of green.'),
     socket: text
@@ -77,7 +90,9 @@ const traffic = z
     status: z
       .union([text, z.strictObject({ blue: text, green: text })], 'host:port, or { blue: host:port, green: host:port }')
       .optional()
-      .describe('nginx: host:port for each side, where workers answer that lead there. envoy: host:port of its admin.'),
+      .describe(
+        'nginx: host:port for each side, where workers answer that lead there. envoy: host:port of its admin. flagd: host:port of its OFREP, by which it is seen what applications are told.',
+      ),
     test: program.optional().describe('nginx: tries its files and prints them. Default [nginx, -T].'),
     reload: program.optional().describe('nginx: has it read its files anew. Default [nginx, -s, reload].'),
     server: text.optional().describe('dns: the primary of the zone, host or host:port.'),
@@ -88,6 +103,18 @@ const traffic = z
       .describe(
         'dns: the key that may update it, [algorithm:]name:secret. Take it from the environment ("${DNS_KEY}").',
       ),
+    service: text.optional().describe('kubernetes-service: name of the Service that leads clients.'),
+    virtualService: text.optional().describe('istio: name of the VirtualService that leads clients.'),
+    namespace: text
+      .optional()
+      .describe('kubernetes-service, istio: where it is. Default: the namespace of the context, or of the pod.'),
+    kubeconfig: text
+      .optional()
+      .describe(
+        'kubernetes-service, istio: path of the kubeconfig. Default: the service account where Teal runs in a pod, else $KUBECONFIG or ~/.kube/config.',
+      ),
+    context: text.optional().describe('kubernetes-service, istio: a context of it. Default: its current one.'),
+    flag: text.optional().describe('flagd: key of the flag by which applications choose the side.'),
     read: program
       .optional()
       .describe('command: prints where clients are: blue, green or unknown; and `holding` behind it.'),
@@ -100,11 +127,13 @@ const traffic = z
     ttl: duration
       .optional()
       .describe(
-        'command and webhook that do not hold: for how long a client may still be on the side that has lost. dns: the TTL of the record.',
+        'command and webhook that do not hold, kubernetes-service, istio, flagd: for how long a client may still be on the side that has lost. dns: the TTL of the record.',
       ),
     timeout: duration
       .optional()
-      .describe('command, webhook, nginx, envoy, dns: how long an answer, or a program, may take. Default 10s.'),
+      .describe(
+        'command, webhook, nginx, envoy, dns, kubernetes-service, istio, flagd: how long an answer, or a program, may take. Default 10s.',
+      ),
     listen: z
       .string()
       .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'host:port, such as 127.0.0.1:6432')
@@ -546,5 +575,5 @@ export type SpecDocument = z.infer<typeof specDocument>;
 /** What a later version will understand: said so, instead of "unknown". */
 export const notYet: { readonly words: readonly string[]; readonly values: readonly string[] } = Object.freeze({
   words: ['console'],
-  values: ['kubernetes', 'drop', 'sample'],
+  values: ['drop', 'sample'],
 });

@@ -123,7 +123,7 @@ describe('every mistake is reported at once, at its place', () => {
       '6:34 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person, http, prometheus, window, freeze, datadog, alert',
       '6:36 cutover.gates[0].lagg: unknown word (lag)',
       '7:12 traffic.routr: unknown word (router)',
-      '7:34 traffic.router: expected one of proxy, none, pgbouncer, haproxy, nginx, envoy, dns, command, webhook (proxy)',
+      '7:34 traffic.router: expected one of proxy, none, pgbouncer, haproxy, nginx, envoy, dns, kubernetes-service, istio, flagd, command, webhook (proxy)',
     ]);
   });
 
@@ -229,7 +229,8 @@ describe('what a careful engineer would not write', () => {
     ['traffic: { maxClients: 0 }', '5:24 traffic.maxClients: expected a number from 1 to 100000'],
     ['traffic: { processes: 65 }', '5:23 traffic.processes: expected a number from 1 to 64'],
     ['traffic: { router: none, processes: many }', '5:37 traffic.processes: expected auto, or a number from 1 to 64'],
-    ['traffic: { router: kubernetes }', '5:20 traffic.router: this version of Teal does not do this yet'],
+    ['traffic: { router: kubernetes }', '5:20 traffic.router: expected one of proxy, none,'],
+    ['traffic: { pinned: drop }', '5:20 traffic.pinned: this version of Teal does not do this yet'],
     ['stateDir: !odd here', '5:11 : Unresolved tag'],
     ['? [a, b]\n: c', '1:1 [ a, b ]: unknown word'],
     ['__proto__: { x: 1 }', '5:1 __proto__: unknown word'],

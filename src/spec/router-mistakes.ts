@@ -1,3 +1,4 @@
+import { areAlike, isObjectName, readDestination, readTarget } from './kubernetes-words.ts';
 import { dnsTypeOf, isDnsName, readDnsKey, readDnsServer, withoutDot } from './dns-words.ts';
 import { familyOf, noProxyBetween } from './families.ts';
 import type { Mistake } from './mistakes.ts';
@@ -26,13 +27,22 @@ const words: Readonly<Record<string, Words>> = {
   nginx: { must: ['config', 'status', 'blue', 'green'], may: ['test', 'reload', 'timeout'] },
   envoy: { must: ['config', 'status', 'blue', 'green'], may: ['timeout'] },
   dns: { must: ['server', 'zone', 'name', 'key', 'ttl', 'blue', 'green'], may: ['timeout'] },
+  'kubernetes-service': {
+    must: ['service', 'ttl', 'blue', 'green'],
+    may: ['namespace', 'kubeconfig', 'context', 'timeout'],
+  },
+  istio: {
+    must: ['virtualService', 'ttl', 'blue', 'green'],
+    may: ['namespace', 'kubeconfig', 'context', 'timeout'],
+  },
+  flagd: { must: ['config', 'flag', 'status', 'ttl'], may: ['blue', 'green', 'timeout'] },
   command: { must: ['read', 'point'], may: ['hold', 'release', 'ttl', 'timeout'] },
   webhook: { must: ['url'], may: ['token', 'holds', 'ttl', 'timeout'] },
 };
 
 /** They lead clients of whatever protocol, and know both sides by names of their own. */
-const passesOn: ReadonlySet<string> = new Set(['haproxy', 'nginx', 'envoy', 'dns']);
-const ownsFile: ReadonlySet<string> = new Set(['nginx', 'envoy']);
+const passesOn: ReadonlySet<string> = new Set(['haproxy', 'nginx', 'envoy', 'dns', 'kubernetes-service', 'istio']);
+const ownsFile: ReadonlySet<string> = new Set(['nginx', 'envoy', 'flagd']);
 
 /** What `traffic` says beside a router that has no use for it, and what a router needs and is not said. `router`: the default where none is named. */
 export function mistakesOfRouter(
@@ -63,9 +73,12 @@ export function mistakesOfRouter(
       ? [at('config', 'expected a path: programs change files of PgBouncer alone')]
       : []),
     ...(router === 'nginx' ? mistakesOfNginx(traffic, at) : []),
-    ...(router === 'envoy' && typeof traffic['status'] === 'object'
-      ? [at('status', 'expected host:port of its admin')]
+    ...((router === 'envoy' || router === 'flagd') && typeof traffic['status'] === 'object'
+      ? [at('status', `expected host:port of its ${router === 'envoy' ? 'admin' : 'OFREP'}`)]
       : []),
+    ...(router === 'kubernetes-service' ? mistakesOfService(traffic, at) : []),
+    ...(router === 'istio' ? mistakesOfIstio(traffic, at) : []),
+    ...(router === 'flagd' ? mistakesOfFlag(traffic, at) : []),
     ...(router === 'dns' ? mistakesOfDns(traffic, at) : []),
     ...mistakesOfHolding(traffic, at),
   ];
@@ -144,6 +157,56 @@ function mistakesOfDns(traffic: Readonly<Record<string, unknown>>, at: At): read
     ),
     ...wrong('ttl', isTtl, 'whole seconds, at most 7d'),
   ];
+}
+
+/** Of a word that is there: what is no text, the schema tells. */
+function wrongWord(
+  traffic: Readonly<Record<string, unknown>>,
+  at: At,
+  word: string,
+  isRight: (text: string) => boolean,
+  expected: string,
+): readonly Mistake[] {
+  const text = traffic[word];
+  return typeof text !== 'string' || text === '' || isRight(text) ? [] : [at(word, `expected ${expected}`)];
+}
+
+function mistakesOfService(traffic: Readonly<Record<string, unknown>>, at: At): readonly Mistake[] {
+  const { blue } = traffic;
+  const one = typeof blue === 'string' ? readTarget(blue) : undefined;
+  const isAlike = (text: string): boolean => {
+    const other = readTarget(text);
+    return other !== undefined && (one === undefined || areAlike(one, other));
+  };
+  const kind = one === undefined ? 'address:port, or labels key=value,…' : 'one of the same kind as blue';
+  return [
+    ...mistakesOfObject(traffic, 'service', at),
+    ...wrongWord(traffic, at, 'blue', (text) => readTarget(text) !== undefined, 'address:port, or labels key=value,…'),
+    ...wrongWord(traffic, at, 'green', isAlike, kind),
+  ];
+}
+
+function mistakesOfIstio(traffic: Readonly<Record<string, unknown>>, at: At): readonly Mistake[] {
+  const isDestination = (text: string): boolean => readDestination(text) !== undefined;
+  return [
+    ...mistakesOfObject(traffic, 'virtualService', at),
+    ...wrongWord(traffic, at, 'blue', isDestination, 'the host of a destination, or host/subset'),
+    ...wrongWord(traffic, at, 'green', isDestination, 'the host of a destination, or host/subset'),
+  ];
+}
+
+function mistakesOfObject(traffic: Readonly<Record<string, unknown>>, word: string, at: At): readonly Mistake[] {
+  return [
+    ...wrongWord(traffic, at, word, isObjectName, 'the name of an object of Kubernetes'),
+    ...wrongWord(traffic, at, 'namespace', isObjectName, 'the name of a namespace'),
+  ];
+}
+
+function mistakesOfFlag(
+  { blue = 'blue', green = 'green' }: Readonly<Record<string, unknown>>,
+  at: At,
+): readonly Mistake[] {
+  return blue === green ? [at('green', 'expected another variant than that of blue')] : [];
 }
 
 function mistakesOfHolding(traffic: Readonly<Record<string, unknown>>, at: At): readonly Mistake[] {

@@ -152,6 +152,72 @@ describe('a router that is not of Teal', () => {
     expect(mistakesIn(dns, 'MY_URL', 'mysql')).toEqual([expect.stringContaining('traffic.router: expected another')]);
   });
 
+  test('objects of Kubernetes, by address, labels or destination', () => {
+    const service =
+      'router: kubernetes-service, service: db, ttl: 60s, blue: "10.0.0.1:5432", green: "10.0.0.2:5433", kubeconfig: kube, context: shop';
+    const cluster = { folder: '/etc/teal', ttlMs: 60_000, timeoutMs: 10_000 };
+    expect(specOf(service).traffic.via).toEqual({
+      router: 'kubernetes-service',
+      service: 'db',
+      targets: { blue: { address: '10.0.0.1', port: 5432 }, green: { address: '10.0.0.2', port: 5433 } },
+      kubeconfig: 'kube',
+      context: 'shop',
+      ...cluster,
+    });
+    const labels = service.replace(/blue: .*$/, 'blue: "app=db,x.io/role=old", green: "app=db-new", namespace: shop');
+    expect(specOf(labels).traffic.via).toEqual({
+      router: 'kubernetes-service',
+      service: 'db',
+      targets: { blue: { labels: { app: 'db', 'x.io/role': 'old' } }, green: { labels: { app: 'db-new' } } },
+      namespace: 'shop',
+      ...cluster,
+    });
+    for (const other of ['"app=db"', '"[::1]:5432"', '"10.0.0.2"', '"10.0.0.256:1"', '"a=1,a=2"'])
+      expect(mistakesIn(service.replace('"10.0.0.2:5433"', other))).toEqual([
+        'traffic.green: expected one of the same kind as blue',
+      ]);
+    expect(
+      mistakesIn('router: kubernetes-service, service: Db, namespace: "a b", blue: db-old, green: db-new'),
+    ).toEqual([
+      'traffic.ttl: is missing: router kubernetes-service needs it',
+      'traffic.service: expected the name of an object of Kubernetes',
+      'traffic.namespace: expected the name of a namespace',
+      'traffic.blue: expected address:port, or labels key=value,…',
+      'traffic.green: expected address:port, or labels key=value,…',
+    ]);
+    const istio = 'router: istio, virtualService: db, ttl: 45s, blue: db-old.shop, green: db/new';
+    expect(specOf(istio).traffic.via).toEqual({
+      router: 'istio',
+      virtualService: 'db',
+      destinations: { blue: { host: 'db-old.shop' }, green: { host: 'db', subset: 'new' } },
+      ...cluster,
+      ttlMs: 45_000,
+    });
+    expect(mistakesIn(istio.replace('db-old.shop', '"db old"'))).toEqual([
+      'traffic.blue: expected the host of a destination, or host/subset',
+    ]);
+    expect(mistakesIn(istio, 'MY_URL', 'mysql')).toEqual([expect.stringContaining('traffic.router: expected another')]);
+  });
+
+  test('a flag of flagd, between any systems', () => {
+    const flagd = 'router: flagd, config: flags.json, flag: shop-database, status: "127.0.0.1:8016", ttl: 30s';
+    expect(specOf(flagd).traffic.via).toEqual({
+      router: 'flagd',
+      config: 'flags.json',
+      flag: 'shop-database',
+      variants: { blue: 'blue', green: 'green' },
+      status: '127.0.0.1:8016',
+      folder: '/etc/teal',
+      ttlMs: 30_000,
+      timeoutMs: 10_000,
+    });
+    expect(mistakesIn(flagd, 'MY_URL', 'mysql')).toEqual([]);
+    expect(mistakesIn(`${flagd.replace('"127.0.0.1:8016"', '{ blue: a, green: b }')}, blue: green`)).toEqual([
+      'traffic.green: expected another variant than that of blue',
+      'traffic.status: expected host:port of its OFREP',
+    ]);
+  });
+
   test('programs and services of the user, between any systems', () => {
     const command = 'router: command, read: [./where], point: [./go, --now]';
     expect(specOf(command).traffic.via).toEqual({

@@ -1,6 +1,7 @@
 import { must } from '../kernel/assert.ts';
 import { redact } from '../kernel/redact.ts';
 import type { FollowMethod, PollSettings } from '../model/follow-method.ts';
+import { readDestination, readTarget, type KubernetesTarget } from './kubernetes-words.ts';
 import { dnsTypeOf, readDnsKey, readDnsServer, withoutDot, type DnsKeySpec } from './dns-words.ts';
 import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
@@ -85,6 +86,42 @@ export interface DnsSpec {
   readonly timeoutMs: number;
 }
 
+interface ClusterSpec {
+  /** Path. */
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+  /** As `PgBouncerSpec.folder`. */
+  readonly folder: string;
+  readonly ttlMs: number;
+  readonly timeoutMs: number;
+}
+
+export interface KubernetesServiceSpec extends ClusterSpec {
+  readonly router: 'kubernetes-service';
+  readonly service: string;
+  readonly targets: Readonly<Record<'blue' | 'green', KubernetesTarget>>;
+}
+
+export interface IstioSpec extends ClusterSpec {
+  readonly router: 'istio';
+  readonly virtualService: string;
+  readonly destinations: Readonly<Record<'blue' | 'green', { readonly host: string; readonly subset?: string }>>;
+}
+
+export interface FlagdSpec {
+  readonly router: 'flagd';
+  /** Path. */
+  readonly config: string;
+  readonly flag: string;
+  readonly variants: Readonly<Record<'blue' | 'green', string>>;
+  readonly status: string;
+  /** As `PgBouncerSpec.folder`. */
+  readonly folder: string;
+  readonly ttlMs: number;
+  readonly timeoutMs: number;
+}
+
 export interface CommandSpec extends AskedSpec {
   readonly router: 'command';
   readonly read: readonly string[];
@@ -154,7 +191,17 @@ export interface ConnectSpec {
 }
 
 /** A router that is neither Teal's proxy nor none. */
-export type RouterSpec = PgBouncerSpec | HaproxySpec | NginxSpec | EnvoySpec | DnsSpec | CommandSpec | WebhookSpec;
+export type RouterSpec =
+  | PgBouncerSpec
+  | HaproxySpec
+  | NginxSpec
+  | EnvoySpec
+  | DnsSpec
+  | KubernetesServiceSpec
+  | IstioSpec
+  | FlagdSpec
+  | CommandSpec
+  | WebhookSpec;
 
 /** The normal form of a user's file: every default is in, every unit is said. */
 export interface Spec {
@@ -402,6 +449,37 @@ function viaOf(document: SpecDocument, urls: Urls, folder: string): { readonly v
     }
     case 'dns':
       return { via: dnsOf(document) };
+    case 'kubernetes-service': {
+      const names = namesOf(document);
+      const target = (side: 'blue' | 'green'): KubernetesTarget => must(readTarget(names[side]), 'a target');
+      const service = must(traffic.service, 'a name');
+      const targets = { blue: target('blue'), green: target('green') };
+      return { via: { router: 'kubernetes-service', service, targets, ...clusterOf(document, folder) } };
+    }
+    case 'istio': {
+      const names = namesOf(document);
+      const virtualService = must(traffic.virtualService, 'a name');
+      const destinations = {
+        blue: must(readDestination(names.blue), 'a destination'),
+        green: must(readDestination(names.green), 'a destination'),
+      };
+      return { via: { router: 'istio', virtualService, destinations, ...clusterOf(document, folder) } };
+    }
+    case 'flagd': {
+      const { blue = 'blue', green = 'green', status } = traffic;
+      return {
+        via: {
+          router: 'flagd',
+          config: pathOf(document),
+          flag: must(traffic.flag, 'a key'),
+          variants: { blue, green },
+          status: must(typeof status === 'string' ? status : undefined, 'an address'),
+          folder,
+          ttlMs: must(ttlMs, 'a time'),
+          timeoutMs,
+        },
+      };
+    }
     case 'command': {
       const { hold, release } = traffic;
       const [read, point] = [must(traffic.read, 'a program'), must(traffic.point, 'a program')];
@@ -416,6 +494,18 @@ function viaOf(document: SpecDocument, urls: Urls, folder: string): { readonly v
     default:
       return {};
   }
+}
+
+function clusterOf({ traffic }: SpecDocument, folder: string): ClusterSpec {
+  const { kubeconfig, context, namespace, ttl, timeout = 10_000 } = traffic;
+  return {
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+    ...(namespace === undefined ? {} : { namespace }),
+    folder,
+    ttlMs: must(ttl, 'a time'),
+    timeoutMs: timeout,
+  };
 }
 
 /** What a router calls each side. */

@@ -140,7 +140,9 @@ export function lifecycleCommands(program: Command): void {
     if (shape.name === 'rollback' || shape.name === 'abort') command.option('--reason <text>', 'for the journal');
     command.action(async (given: LifecycleArguments) => {
       if (shape.destroys !== undefined && given.yes !== true) await confirm(shape.name, shape.destroys);
-      await withMigration(shape.name, given, async (migration) => {
+      // Groups that go back are no rollback: who takes over must not take it for one.
+      const name = (given.group ?? []).length === 0 ? shape.name : `${shape.name} --group`;
+      await withMigration(name, given, async (migration) => {
         if (given.acceptSchema !== undefined) await migration.acceptSchema(given.acceptSchema);
         return shape.work(migration, given);
       });

@@ -133,6 +133,22 @@ export const appCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-042': {
+    summary: 'The end of the migration was begun',
+    happened:
+      '`teal finalise` was begun and did not come to its end: it may have taken flows and triggers away already, so that nothing can be compared, accepted or rolled back any more. Green is live and goes on.',
+    doThis: 'Run `teal finalise` again: it goes on from where it stopped. So does a `teal up --standby`.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-043': {
+    summary: 'The migration was undone, and who only waits begins none',
+    happened:
+      '`teal up --standby` goes on with what was begun. By the journal the last thing was `teal abort`, and it has ended: blue is live, and nothing of the migration is left.',
+    doThis: 'Run `teal up` to begin anew; then a standby can wait for its controller.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-APP-050': {
     summary: 'Nobody watches both systems',
     happened:

@@ -242,4 +242,40 @@ export const trafficCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-060': {
+    summary: 'The API server of Kubernetes failed',
+    happened:
+      'It could not be reached in `traffic.timeout`, refused what was asked, or answered something else. The message has what it said.',
+    doThis:
+      'Ask the same by kubectl, with the same kubeconfig and context. Where it says `forbidden`, give the user or the service account the rights that docs/guide/routers.md lists. Once a cut is decided it is asked again until it succeeds.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-061': {
+    summary: 'An object in Kubernetes does not lead clients where it was told',
+    happened:
+      'It leads to neither side, somebody else goes on writing it, or no pod is ready where it leads. What others wrote was not overwritten.',
+    doThis:
+      'Look at it (`kubectl get service,endpointslice,virtualservice -o yaml`: `managedFields` says who writes it), and have it lead to the side that the message, or `teal status`, says is live. Once a cut is decided it is told again until it leads to the new side.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-062': {
+    summary: 'The kubeconfig cannot be used',
+    happened:
+      'The file is not there, is no kubeconfig, has no such context, or the program that it names to tell who one is has failed. Nothing of its text is told here: it may be what lets one in.',
+    doThis:
+      'Try `kubectl --kubeconfig … --context … get services` as the user that runs `teal`. Name file and context by `traffic.kubeconfig` and `traffic.context`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-065': {
+    summary: 'flagd does not tell what its file says',
+    happened:
+      'It could not be reached at `traffic.status`, has no such flag, or still told another variant `traffic.timeout` after the file was moved into place.',
+    doThis:
+      'Look into its log: it says why it does not take a file. See that it reads `traffic.config`, and that `traffic.status` is its OFREP port (8016 by default). Once a cut is decided the file is written again until flagd tells the new side.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

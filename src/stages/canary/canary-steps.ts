@@ -1,6 +1,7 @@
 import { must } from '../../kernel/assert.ts';
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { isTealError, TealError } from '../../kernel/errors.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import type { CanaryReads, CanaryTally } from '../../ports/canary.ts';
 import type { Gate } from '../../ports/gate.ts';
 import type { Step, StepContext } from '../../ports/step.ts';
@@ -115,6 +116,7 @@ async function watch(
         const judged = judgeCanary(tally, share, spec, recent.of(tally));
         if (isHeld(judged, share, questions)) return;
         progress({ text: judged.evidence, done: Math.min(tally.heldMs, spec.holdMs), total: spec.holdMs });
+        failpoint('canary.watch');
       }
     }
     await sleep(lookEveryMs, signal);

@@ -1,6 +1,7 @@
 import { sleep } from '../../kernel/clock.ts';
 import { must } from '../../kernel/assert.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
 import type { Step, StepContext, StepFacts } from '../../ports/step.ts';
 import type { ShadowSpec } from '../../spec/spec.ts';
@@ -81,6 +82,7 @@ async function watch(spec: ShadowSpec, shadow: ShadowReads, { signal, progress }
         break;
       case 'not yet':
         progress({ text: judged.evidence, done: Math.min(tally.watchedMs, spec.forMs), total: spec.forMs });
+        failpoint('shadow.watch');
         break;
     }
     await sleep(lookEveryMs, signal);

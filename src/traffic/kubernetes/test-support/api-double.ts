@@ -1,0 +1,186 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { z } from 'zod';
+
+type Stored = Record<string, unknown> & {
+  metadata: { name: string; resourceVersion?: string; labels?: Record<string, string> } & Record<string, unknown>;
+};
+
+export interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly authorization: string;
+  readonly body?: unknown;
+}
+
+/**
+ * The part of an API server that a router asks, over HTTP as the reference of the Kubernetes API (1.36) has it: reading, listing by labels, merge patches by resourceVersion (409 where it is old), `dryRun=All`,
+ * a `Status` for what is refused. What is written must have the shapes of that reference.
+ */
+export interface ApiDouble extends AsyncDisposable {
+  readonly url: string;
+  readonly asked: Asked[];
+  /** Makes an object, or writes it as somebody else does. */
+  put(path: string, object: object): void;
+  at(path: string): Stored;
+  /** Answered, one after the other, before anything is looked at. */
+  readonly refusals: { readonly status: number; readonly message: string }[];
+  /** Called once, before the next patch is looked at: somebody else is faster. */
+  before: (() => void) | undefined;
+  /** Called after each patch: what controllers make of it. */
+  after: (() => void) | undefined;
+}
+
+/** core/v1 ServiceSpec, discovery.k8s.io/v1 EndpointSlice, networking.istio.io/v1 VirtualService: what of them is required, and of which kind it is. */
+const shapes = {
+  services: z.looseObject({ spec: z.looseObject({ selector: z.record(z.string(), z.string()).optional() }) }),
+  endpointslices: z.looseObject({
+    addressType: z.enum(['IPv4', 'IPv6', 'FQDN']),
+    endpoints: z.array(
+      z.strictObject({
+        addresses: z.array(z.string()).min(1).max(100),
+        conditions: z.strictObject({
+          ready: z.boolean().optional(),
+          serving: z.boolean().optional(),
+          terminating: z.boolean().optional(),
+        }),
+      }),
+    ),
+    ports: z.array(
+      z.strictObject({
+        name: z.string().optional(),
+        port: z.int().min(1).max(65_535).optional(),
+        protocol: z.enum(['TCP', 'UDP', 'SCTP']).optional(),
+        appProtocol: z.string().optional(),
+      }),
+    ),
+  }),
+  virtualservices: z.looseObject({
+    spec: z.looseObject({
+      tcp: z
+        .array(
+          z.looseObject({
+            route: z
+              .array(
+                z.strictObject({
+                  destination: z.strictObject({
+                    host: z.string(),
+                    subset: z.string().optional(),
+                    port: z.strictObject({ number: z.int() }).optional(),
+                  }),
+                  weight: z.int().min(0).optional(),
+                }),
+              )
+              .min(1),
+          }),
+        )
+        .optional(),
+    }),
+  }),
+} as const;
+
+export async function apiDouble(token: string): Promise<ApiDouble> {
+  const objects = new Map<string, Stored>();
+  let version = 100;
+  const server = createServer((request, response) => {
+    void (async () => {
+      const { status, body } = await answer(request);
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    })();
+  });
+
+  async function answer(request: IncomingMessage): Promise<{ readonly status: number; readonly body: unknown }> {
+    const url = new URL(request.url ?? '', 'http://x');
+    const { method = '' } = request;
+    const { authorization = '', 'content-type': type } = request.headers;
+    const body = method === 'PATCH' ? await json(request) : undefined;
+    it.asked.push({ method, path: url.pathname, query: url.searchParams, authorization, body });
+    const refusal = it.refusals.shift();
+    if (refusal !== undefined) return statusOf(refusal.status, refusal.message);
+    if (authorization !== `Bearer ${token}`) return statusOf(401, 'Unauthorized');
+    if (method === 'GET') return read(url);
+    if (method !== 'PATCH' || type !== 'application/merge-patch+json') return statusOf(415, `no ${method} by ${type}`);
+    return patched(url, body as Record<string, unknown>);
+  }
+
+  function read(url: URL): { readonly status: number; readonly body: unknown } {
+    const object = objects.get(url.pathname);
+    if (object !== undefined) return { status: 200, body: object };
+    const selector = url.searchParams.get('labelSelector');
+    if (selector === null) return statusOf(404, `${url.pathname} not found`);
+    const wanted = selector.split(',').map((each) => each.split('='));
+    const items = [...objects].filter(
+      ([path, { metadata }]) =>
+        path.startsWith(`${url.pathname}/`) && wanted.every(([key = '', value]) => metadata.labels?.[key] === value),
+    );
+    return { status: 200, body: { items: items.map(([, each]) => each) } };
+  }
+
+  function patched(url: URL, change: Record<string, unknown>): { readonly status: number; readonly body: unknown } {
+    const { before } = it;
+    it.before = undefined;
+    before?.();
+    const object = objects.get(url.pathname);
+    if (object === undefined) return statusOf(404, `${url.pathname} not found`);
+    const { metadata } = change as { metadata?: { resourceVersion?: string } };
+    if (metadata?.resourceVersion !== object.metadata.resourceVersion)
+      return statusOf(409, 'the object has been modified; please apply your changes to the latest version');
+    const next = merge(object, change) as Stored;
+    const kind = url.pathname.split('/').at(-2) as keyof typeof shapes;
+    const parsed = shapes[kind].safeParse(next);
+    if (!parsed.success) return statusOf(422, parsed.error.message);
+    if (next['addressType'] !== object['addressType']) return statusOf(422, 'addressType: field is immutable');
+    if (url.searchParams.get('dryRun') === 'All') return { status: 200, body: next };
+    it.put(url.pathname, next);
+    it.after?.();
+    return { status: 200, body: it.at(url.pathname) };
+  }
+
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const it: ApiDouble = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked: [],
+    refusals: [],
+    before: undefined,
+    after: undefined,
+    put(path, object) {
+      const { metadata } = object as Stored;
+      version += 1;
+      objects.set(path, { ...object, metadata: { ...metadata, resourceVersion: String(version) } });
+    },
+    at(path) {
+      const object = objects.get(path);
+      if (object === undefined) throw new Error(`nothing at ${path}`);
+      return structuredClone(object);
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return it;
+}
+
+/** RFC 7386. */
+function merge(target: unknown, change: unknown): unknown {
+  if (!isObject(change)) return change;
+  const merged: Record<string, unknown> = isObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(change)) {
+    if (value === null) delete merged[key];
+    else merged[key] = merge(merged[key], value);
+  }
+  return merged;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function statusOf(code: number, message: string): { readonly status: number; readonly body: unknown } {
+  return { status: code, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, code } };
+}
