@@ -39,8 +39,18 @@ export interface Status {
     /** What the watch of it has seen last; absent where the file says nothing to ask. */
     readonly health?: Pick<SoakSeen, 'atIso' | 'checks' | 'wouldSinceIso' | 'failure'>;
   };
-  /** Series that are out of the usual (`teal anomalies`); absent where nobody looks. */
-  readonly anomalies?: { readonly atIso: string; readonly open: readonly string[] };
+  /** Series that are out of the usual, and what will be used up (`teal anomalies`); absent where nobody looks. */
+  readonly anomalies?: {
+    readonly atIso: string;
+    readonly open: readonly string[];
+    readonly full: readonly {
+      readonly side: Side;
+      readonly what: string;
+      readonly atIso: string;
+      readonly earliestIso: string;
+      readonly latestIso: string;
+    }[];
+  };
   /** Of Kafka, and only of those that were ever moved: every other group reads from blue. */
   readonly groups?: readonly { readonly group: string; readonly side: Side; readonly movingTo?: Side }[];
   readonly certificate?: Amount & { readonly atIso: string };
@@ -79,7 +89,21 @@ export function soakOfStatus({ soak }: Status, stateDir: string): Pick<Status, '
 export function anomaliesOfStatus(loaded: LoadedSpec): Pick<Status, 'anomalies'> {
   const seen = anomaliesIfWatched(loaded);
   if (seen === undefined) return {};
-  return { anomalies: { atIso: seen.atIso, open: seen.open.map(({ series }) => series) } };
+  const isoOf = (ms: number): string => new Date(ms).toISOString();
+  const full = seen.capacities.flatMap(({ side, what, full: when }) =>
+    when === undefined
+      ? []
+      : [
+          {
+            side,
+            what,
+            atIso: isoOf(when.atMs),
+            earliestIso: isoOf(when.earliestMs),
+            latestIso: isoOf(when.latestMs),
+          },
+        ],
+  );
+  return { anomalies: { atIso: seen.atIso, open: seen.open.map(({ series }) => series), full } };
 }
 
 export function statusOf(spec: Spec, state: MigrationState, holder: JournalReader['holder']): Status {

@@ -113,9 +113,15 @@ export const migrationSchema = z
     ),
     soak: soakSchema.optional(),
     anomalies: z
-      .strictObject({ atIso: iso, open: list(z.string()) })
+      .strictObject({
+        atIso: iso,
+        open: list(z.string()).describe('series that are out of the usual, as `teal anomalies` names them'),
+        full: list(z.strictObject({ side, what: z.string(), atIso: iso, earliestIso: iso, latestIso: iso })).describe(
+          'what will be used up if it goes on as it did, and between which times that is with 90 %',
+        ),
+      })
       .optional()
-      .describe('series that are out of the usual, as `teal anomalies` names them; absent where nobody looks'),
+      .describe('absent where nobody looks'),
     groups: list(z.strictObject({ group: z.string(), side, movingTo: side.optional() })).optional(),
     certificate: z
       .strictObject({ tables: count, rows: z.string(), partitions: count.optional(), atIso: iso })

@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { beforeAll, expect, test } from 'vitest';
+import { keepMinute } from '../../src/app/watch/kept-minutes.ts';
 import { newToken } from '../../src/app/serve-api.ts';
 import { loadSpec } from '../../src/app/load-spec.ts';
 import { askApi } from '../../src/app/test-support/ask-api.ts';
 import { readConsole, pack } from '../../src/server/console.ts';
-import { waitFor } from '../../src/kernel/clock.ts';
+import { nowMs, waitFor } from '../../src/kernel/clock.ts';
+import { minuteMs } from '../../src/observe/vitals/history.ts';
 import { buildConsole, consoleDist } from '../../tools/build-console.ts';
 import { whyNoChromium } from '../../tools/servers/chromium.ts';
 import { serving } from '../support/serving.ts';
@@ -68,13 +70,23 @@ const spoil = `set session_replication_role = replica;
   select pg_replication_origin_create('spoiler'); select pg_replication_origin_session_setup('spoiler');
   update customer set city = 'CITY' where id between 100 and 130; delete from invoice where id between 90001 and 90007`;
 
+/** As after three hours in which green grew: what is watched goes on from what was seen. */
+async function grown({ folder }: TealPlace): Promise<void> {
+  const now = Math.floor(nowMs() / minuteMs) * minuteMs;
+  for (let back = 180; back > 0; back--) {
+    const values = { 'live.lockWaits': 0, 'green.databaseBytes': 9e10 - back * 1e8 };
+    await keepMinute(join(folder, '.teal', 'shop'), { atMs: now - back * minuteMs, values });
+  }
+}
+
 test.skipIf(none !== undefined)(
   `a migration is begun, watched, approved, cut over, compared and rolled back from the page${none ?? ''}`,
   async () => {
     await using place = await tealPlace({
       schema,
-      spec: 'shadow: { reads: 100%, for: 2s, atLeast: 20 }\ncutover: { gates: [{ lag: 5s }, { verify: full }, { person: dba }] }',
+      spec: 'shadow: { reads: 100%, for: 2s, atLeast: 20 }\ncutover: { gates: [{ lag: 5s }, { verify: full }, { person: dba }] }\nanomalies: { every: 1s, disk: { green: 100GB } }',
     });
+    await grown(place);
     const loaded = loadSpec(place.file, place.env);
     const [viewer, boss] = [newToken(loaded, 'vera', ['view']), newToken(loaded, 'ada', ['operate', 'approve', 'cut'])];
     await using browser = await openBrowser();
@@ -107,6 +119,8 @@ test.skipIf(none !== undefined)(
       await page.getByText('running', { exact: true }).waitFor();
       await using clients = await client(place);
       await page.getByRole('heading', { name: 'It waits for dba' }).waitFor({ timeout: 240_000 });
+      await page.getByText('Nothing is out of the usual.').waitFor();
+      await page.getByText('Disk of the database of green full').waitFor();
       await examine(page, 'waiting');
 
       await go('Gates');

@@ -8,6 +8,7 @@ import { Sides } from '../parts/sides.tsx';
 import { Proof } from '../parts/proof.tsx';
 import { Soak } from '../parts/soak.tsx';
 import { Track } from '../parts/track.tsx';
+import { Unusual } from '../parts/unusual.tsx';
 import { leftText, percentText } from '../pure/format.ts';
 import { situationOf, type Situation } from '../pure/situation.ts';
 import { trackOf } from '../pure/track.ts';
@@ -32,6 +33,11 @@ export function OverviewPage(): ReactNode {
         {migration?.soak === undefined ? null : (
           <Card title="Soak">
             <Soak soak={migration.soak} />
+          </Card>
+        )}
+        {migration?.anomalies === undefined ? null : (
+          <Card title="Both systems">
+            <Unusual seen={migration.anomalies} />
           </Card>
         )}
         <Card title="Cuts">

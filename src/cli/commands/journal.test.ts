@@ -55,7 +55,9 @@ test('a certificate is told in the words of what moves', () => {
 
 test('what is out of the usual is named, and where more is told; nothing is said of nothing', () => {
   const line = (open: readonly string[]): string =>
-    stripVTControlCharacters(renderStatus({ ...status, anomalies: { atIso: '2026-01-01T00:00:00.000Z', open } }));
+    stripVTControlCharacters(
+      renderStatus({ ...status, anomalies: { atIso: '2026-01-01T00:00:00.000Z', open, full: [] } }),
+    );
   expect(line(['live.lockWaits', 'clients.p95'])).toBe(`shop: blue is live
   unusual    live.lockWaits, clients.p95: \`teal anomalies\` tells more`);
   expect(line([])).toBe('shop: blue is live');
