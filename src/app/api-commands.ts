@@ -9,7 +9,7 @@ import { isErrorCode, TealError } from '../kernel/errors.ts';
 import { canonicalJson, type Json } from '../journal/canonical.ts';
 import { isWritten, openJournalReader } from '../journal/journal.ts';
 import { noting } from '../journal/lock.ts';
-import { liveSide, type MigrationState } from '../journal/state.ts';
+import { isEnding, liveSide, type MigrationState } from '../journal/state.ts';
 import type { Commands } from '../server/served.ts';
 import {
   commandRoles,
@@ -163,6 +163,7 @@ function dryRun({ command }: CommandRequest, { reload, state }: CommandsOf): Dry
 function obstacle(command: CommandName, state: MigrationState): string | undefined {
   const { phase } = state.life;
   if (phase === 'finalised') return 'the migration has ended';
+  if (isEnding(state)) return 'its end was begun: `teal finalise` goes on';
   if (command !== 'up' && (phase === 'new' || phase === 'aborted')) return 'nothing was begun';
   if (command === 'rollback' && liveSide(state) === 'blue' && phase !== 'cutting') return 'blue is live';
   if (command === 'cutover' && phase === 'green') return 'green is live';

@@ -50,7 +50,7 @@ export interface RunOptions extends FileOptions {
 }
 
 export interface MigrateOptions extends RunOptions {
-  /** Where another controller leads, wait for its end and take over then. Default false: TEAL-JOURNAL-003. */
+  /** Where another controller leads, wait for its end, and go on then with what was asked for last (docs/guide/teams.md). Default false: TEAL-JOURNAL-003. */
   readonly standby?: boolean;
   /** Clients are pointed at the proxy of this machine, where that of another one is gone for good. Default false: TEAL-APP-041. */
   readonly takeProxy?: boolean;

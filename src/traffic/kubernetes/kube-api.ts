@@ -74,6 +74,7 @@ export class KubeApi {
   async #ask(method: string, path: string, body?: object): Promise<Answer> {
     const deadline = monotonicMs() + this.#options.timeoutMs;
     let renewed = false;
+    let why = 'there was no answer in its time';
     for (;;) {
       const access = await this.#known();
       const told = await attempt(access, method, path, body, Math.max(1, deadline - monotonicMs()));
@@ -87,8 +88,11 @@ export class KubeApi {
         }
         if (!askAgain.has(status)) throw refused(access, method, path, told);
       }
-      if (monotonicMs() + pauseMs >= deadline) {
-        throw 'status' in told ? refused(access, method, path, told) : failed(access, method, path, told.why);
+      // One that the end of the time has cut off says nothing; what was heard before it does.
+      if ('why' in told) why = told.why ?? why;
+      const isFinal = 'why' in told && told.isFinal;
+      if (isFinal || monotonicMs() + pauseMs >= deadline) {
+        throw 'status' in told ? refused(access, method, path, told) : failed(access, method, path, why);
       }
       await sleep(pauseMs);
     }
@@ -113,18 +117,29 @@ function failed({ server }: KubeAccess, method: string, path: string, why: strin
   return new TealError('TEAL-TRAFFIC-060', `${method} ${asked} at ${server.host}: ${why}`, facts);
 }
 
+interface Silence {
+  /** Undefined where the end of its time has cut it off. */
+  readonly why: string | undefined;
+  /** It would be the same again. */
+  readonly isFinal: boolean;
+}
+
+/** Codes of Node, and of OpenSSL, for a server that does not prove who it is. */
+const unproven = /CERT|SIGNATURE/;
+
 async function attempt(
   access: KubeAccess,
   method: string,
   path: string,
   body: object | undefined,
   leftMs: number,
-): Promise<Answer | { readonly why: string }> {
+): Promise<Answer | Silence> {
+  const late = AbortSignal.timeout(Math.ceil(leftMs));
   const { server, ca, servername, isUnproven, token, certificate } = access;
   const options: RequestOptions = {
     method,
     agent: false,
-    signal: AbortSignal.timeout(Math.ceil(leftMs)),
+    signal: late,
     headers: {
       accept: 'application/json',
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -144,7 +159,9 @@ async function attempt(
     });
     return { status: response.statusCode ?? 0, body: await bodyOf(response) };
   } catch (error) {
-    return { why: error instanceof Error ? error.message : String(error) };
+    if (late.aborted) return { why: undefined, isFinal: false };
+    const code = String(error instanceof Error ? Reflect.get(error, 'code') : '');
+    return { why: error instanceof Error ? error.message : String(error), isFinal: unproven.test(code) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { TealError, isTealError } from '../../kernel/errors.ts';
@@ -52,6 +52,7 @@ const file = z.object({
         'certificate-authority-data': text.optional(),
         'insecure-skip-tls-verify': z.boolean().optional(),
         'tls-server-name': text.optional(),
+        'proxy-url': text.optional(),
       }),
     }),
   ),
@@ -84,6 +85,9 @@ export async function kubeAccess(options: KubeconfigOptions): Promise<KubeAccess
   try {
     if (kubeconfig === undefined && env['KUBERNETES_SERVICE_HOST'] !== undefined) return await ofPod(options);
     const path = kubeconfig ?? (env['KUBECONFIG'] || join(env['HOME'] ?? '', '.kube', 'config'));
+    if (kubeconfig === undefined && path.includes(delimiter)) {
+      throw unusable('$KUBECONFIG names several files, which kubectl puts together: name one by traffic.kubeconfig');
+    }
     return await ofFile(path, options);
   } catch (error) {
     if (isTealError(error, 'TEAL-TRAFFIC-062')) throw error;
@@ -112,6 +116,7 @@ async function ofFile(path: string, options: KubeconfigOptions): Promise<KubeAcc
   if (context === undefined) throw unusable(`${path} has no context ${name}`);
   const cluster = clusters.find((each) => each.name === context.cluster)?.cluster;
   if (cluster === undefined) throw unusable(`${path} has no cluster ${context.cluster}`);
+  if (cluster['proxy-url'] !== undefined) throw unusable('its cluster has a proxy-url, which is not gone by');
   const user = (users ?? []).find((each) => each.name === context.user)?.user ?? {};
   const folder = dirname(path);
   const ca = await pem(folder, cluster['certificate-authority'], cluster['certificate-authority-data']);

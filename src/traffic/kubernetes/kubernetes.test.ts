@@ -316,7 +316,8 @@ test('an answer that may not have been heard is asked for again', async () => {
 });
 
 describe('a kubeconfig', () => {
-  const read = async (text: string, given: Partial<KubeconfigOptions> = {}): Promise<KubeAccess> => {
+  type Given = { readonly [K in keyof KubeconfigOptions]?: KubeconfigOptions[K] | undefined };
+  const read = async (text: string, given: Given = {}): Promise<KubeAccess> => {
     const folder = await mkdtemp(join(tmpdir(), 'teal-kube-'));
     try {
       await writeFile(join(folder, 'config'), text);
@@ -325,7 +326,7 @@ describe('a kubeconfig', () => {
       await writeFile(join(folder, 'ca.crt'), 'of the pod');
       await writeFile(join(folder, 'namespace'), 'shop');
       const options = { kubeconfig: join(folder, 'config'), env: {}, timeoutMs: 30_000, podFolder: folder, ...given };
-      return await kubeAccess(options);
+      return await kubeAccess(options as KubeconfigOptions);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -365,8 +366,7 @@ users:
     const { server: _, namespace, token: none } = await read(config(`{ token: ${token} }`), { context: 'two' });
     expect([namespace, none]).toEqual([undefined, undefined]);
     const env = { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '6443' };
-    const { kubeconfig: __, ...pod } = { kubeconfig: undefined };
-    const access = await read('', { ...pod, env, kubeconfig: undefined } as never);
+    const access = await read('', { env, kubeconfig: undefined });
     expect({ ...access, server: access.server.href }).toEqual({
       server: 'https://[fd00::1]:6443/',
       ca: 'of the pod',
@@ -391,6 +391,13 @@ users:
       config(`{ exec: { apiVersion: v1, command: echo, args: ["{}"] } }`),
       {},
       'printed no ExecCredential',
+    ],
+    ['several files', '', { kubeconfig: undefined, env: { KUBECONFIG: '/a:/b' } }, 'names several files'],
+    [
+      'a cluster behind a proxy',
+      config('{}').replace('server:', 'proxy-url: "http://p:3128", server:'),
+      {},
+      'its cluster has a proxy-url',
     ],
     ['a password', config('{ username: me, password: x }'), {}, 'has an auth-provider or a password'],
   ])('that is of no use is told, and nothing of its text: %s', async (_, text, given, told) => {

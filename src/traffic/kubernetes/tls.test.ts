@@ -41,7 +41,7 @@ test('an API server proves who it is by the authority of the kubeconfig, and a c
       const timeoutMs = 30_000;
       const access = await kubeAccess({ kubeconfig: file, env: {}, timeoutMs });
       return new KubeApi({
-        timeoutMs: authority === other.authorityFile ? 300 : timeoutMs,
+        timeoutMs,
         access: async () => access,
       });
     };
@@ -49,7 +49,7 @@ test('an API server proves who it is by the authority of the kubeconfig, and a c
       who: 'client',
       path: '/k8s/api/v1/x?y=z',
     });
-    // The one of somebody else says nothing for this one.
+    // The one of somebody else says nothing for this one, and would not the next time.
     const api = await apiOf(other.authorityFile);
     await expect(api.get('/api')).rejects.toSatisfy(
       (error) => isTealError(error, 'TEAL-TRAFFIC-060') && /certificate|signature/.test(error.message),
