@@ -5,7 +5,8 @@ import { readConfig, type CarrierConfig } from '../carriers/embedded/config.ts';
 import { runMirrorWorker } from '../carriers/embedded/mirror-worker.ts';
 import { runCarrierWorker } from '../carriers/embedded/worker.ts';
 import { TealError, describeError } from '../kernel/errors.ts';
-import { migrationVariable, sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
+import type { ConnectSpec } from '../spec/spec.ts';
+import { connectVariable, migrationVariable, sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
 import { homeWatch } from './home-watch.ts';
 import { composeCarrier, type FlowUrls } from './carrier-parts.ts';
 import { JsonLog } from './json-log.ts';
@@ -73,7 +74,9 @@ try {
   else if (config.systems.source === 'kafka') {
     // Neither loads what the other needs.
     const { composeMirror } = await import('./mirror-parts.ts');
-    await runMirrorWorker(config, await composeMirror(config, urls(), log), stop.signal);
+    const { [connectVariable]: connect } = process.env;
+    const by = connect === undefined ? undefined : (JSON.parse(connect) as ConnectSpec);
+    await runMirrorWorker(config, await composeMirror(config, urls(), log, by), stop.signal);
   } else await runCarrierWorker(config, await composeCarrier(config, urls(), log), stop.signal);
   stop.abort();
   await moved;

@@ -6,7 +6,7 @@ import type { FollowMethod } from '../model/follow-method.ts';
 import type { TableSelection } from '../model/table-selection.ts';
 import type { ConnectSpec, SystemName } from '../spec/spec.ts';
 import { flowSource, type Carrier } from '../ports/carrier.ts';
-import { migrationVariable, sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
+import { connectVariable, migrationVariable, sourceUrlVariable, targetUrlVariable } from './carrier-environment.ts';
 import { carrierOverConnect } from './carrier-over-connect.ts';
 import { firstPositionFile } from './first-position.ts';
 import { keptMapping, keptTopics } from './kept-catalog.ts';
@@ -67,6 +67,7 @@ export function connectCarrier(options: CarrierConnection): Carrier {
   } = options;
   const embedded = ownCarrier(options);
   if (connect === undefined) return embedded;
+  if (options.systems?.blue === 'kafka') return overMirrorMaker(options, connect, embedded);
   return carrierOverConnect(
     {
       connect,
@@ -79,6 +80,27 @@ export function connectCarrier(options: CarrierConnection): Carrier {
     },
     embedded,
   );
+}
+
+/** Loaded when it is needed: most migrations have no Kafka. */
+function overMirrorMaker(
+  { migration, stateDir, urls }: CarrierConnection,
+  connect: ConnectSpec,
+  embedded: Carrier,
+): Carrier {
+  const carrier = async (): Promise<Carrier> => {
+    const { carrierOverMirrorMaker, mirrorMakerOf } = await import('./mirror-maker.ts');
+    const move = { urls, migration: migration.replaceAll('-', '_'), topics: keptTopics(stateDir) ?? [] };
+    return carrierOverMirrorMaker(
+      mirrorMakerOf(move, connect, () => undefined),
+      embedded,
+    );
+  };
+  return {
+    ...embedded,
+    halt: async (flow) => (await carrier()).halt(flow),
+    retire: async (flow) => (await carrier()).retire(flow),
+  };
 }
 
 /**
@@ -126,6 +148,9 @@ function ownCarrier(options: CarrierConnection): Carrier {
       [sourceUrlVariable]: options.urls[flowSource(flow)],
       [migrationVariable]: options.migration,
       [targetUrlVariable]: options.urls[otherSide(flowSource(flow))],
+      ...(options.connect !== undefined && systems.blue === 'kafka'
+        ? { [connectVariable]: JSON.stringify(options.connect) }
+        : {}),
     }),
   });
 }

@@ -1,3 +1,4 @@
+import { isSkippedByMirrorMaker } from '../carriers/connect/mirror-maker.ts';
 import { TealError } from '../kernel/errors.ts';
 import { otherSide, type Side } from '../model/catalog.ts';
 import { isTopicSelected } from '../model/topic-selection.ts';
@@ -24,9 +25,13 @@ import {
   controlStep,
   holdBackStep,
   kafkaRemovalStep,
+  followStep,
+  mirrorMakerStep,
+  mirrorStep,
   restoreStep,
   rulesStep,
   topicsStep,
+  type MirrorMakerOfPair,
 } from './kafka-steps.ts';
 import type { Pair } from './pair.ts';
 
@@ -40,8 +45,9 @@ export interface KafkaPairOptions {
 const mirrorMs = 60_000;
 
 /** As in the names on the clusters. */
-export function kafkaMoveOf({ name, blue, green }: Spec, topics: readonly string[]): KafkaMove {
-  return { urls: { blue: blue.url, green: green.url }, migration: name.replaceAll('-', '_'), topics };
+export function kafkaMoveOf({ name, blue, green, connect }: Spec, topics: readonly string[]): KafkaMove {
+  const urls = { blue: blue.url, green: green.url };
+  return { urls, migration: name.replaceAll('-', '_'), topics, foreign: connect !== undefined };
 }
 
 /** Two clusters of Kafka: topics of the same names, partitions and records on both. */
@@ -57,6 +63,7 @@ export class KafkaPair implements Pair {
   constructor(options: KafkaPairOptions) {
     const { spec, topics } = options;
     const move = kafkaMoveOf(spec, topics);
+    if (spec.connect !== undefined) refuseSkipped(topics);
     const groups = kafkaGroups(move);
     const wanted = groupsOf(spec);
     const isSelected = (group: string): boolean => isTopicSelected(group, wanted);
@@ -95,18 +102,14 @@ export class KafkaPair implements Pair {
           closeStep(this.fences.green),
           holdBackStep(this.#topics),
           rulesStep(this.#rules),
+          ...this.#connectSteps(),
         ],
       },
       {
         id: 'copy',
         title: 'Copy',
         steps: [
-          {
-            ...deployStep('forward', carrier),
-            does: 'starts the mirror blue to green: every committed record once, in its order and partition, byte for byte, with a map of offsets in the same transactions',
-            costs: 'two connections for each partition; reads what blue holds, then what comes',
-            undone: 'the worker is stopped',
-          },
+          this.#options.spec.connect === undefined ? mirrorStep(carrier) : followStep(carrier),
           catchUpStep(carrier),
         ],
       },
@@ -141,6 +144,24 @@ export class KafkaPair implements Pair {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Each question has a connection of its own.
+  }
+
+  #connectSteps(): readonly Step[] {
+    const { connect } = this.#options.spec;
+    if (connect === undefined) return [];
+    // Loaded when it is needed.
+    const maker = async (): Promise<MirrorMakerOfPair> =>
+      (await import('./mirror-maker.ts')).mirrorMakerOf(this.#move, connect, () => undefined);
+    return [
+      mirrorMakerStep(
+        {
+          isPrepared: async (signal) => (await maker()).isPrepared(signal),
+          prepare: async (signal) => (await maker()).prepare(signal),
+          retire: async (signal) => (await maker()).retire(signal),
+        },
+        this.fences.green,
+      ),
+    ];
   }
 
   /** What of two clusters is like a schema: which topics there are, and how they are divided. */
@@ -183,6 +204,13 @@ export class KafkaPair implements Pair {
           `topic ${topic} was made on ${live} after the migration began: no mirror carries it. Exclude it in \`topics\`, or begin anew`,
       );
   }
+}
+
+/** TEAL-CARRIERS-052: nobody would ever miss what such a topic holds. */
+function refuseSkipped(topics: readonly string[]): void {
+  const skipped = topics.filter(isSkippedByMirrorMaker);
+  if (skipped.length === 0) return;
+  throw new TealError('TEAL-CARRIERS-052', skipped.slice(0, 10).join(', '), { topics: skipped.slice(0, 100) });
 }
 
 function groupsOf({ groups }: Spec): GroupsSpec {

@@ -4,7 +4,7 @@ import type { Side } from '../model/catalog.ts';
 import type { Carrier, FlowStatus } from '../ports/carrier.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { Probed, Step } from '../ports/step.ts';
-import { failureOfFlow } from '../stages/follow/follow-steps.ts';
+import { deployStep, failureOfFlow } from '../stages/follow/follow-steps.ts';
 import type { KafkaFence, KafkaRules, KafkaTopics } from '../systems/kafka/roles.ts';
 
 const notDone: Probed = { state: 'not done' };
@@ -105,6 +105,51 @@ export function rulesStep(rules: KafkaRules): Step {
       return { made };
     },
     undo: nothing,
+  };
+}
+
+export function mirrorStep(carrier: Carrier): Step {
+  return {
+    ...deployStep('forward', carrier),
+    does: 'starts the mirror blue to green: every committed record once, in its order and partition, byte for byte, with a map of offsets in the same transactions',
+    costs: 'two connections for each partition; reads what blue holds, then what comes',
+    undone: 'the worker is stopped',
+  };
+}
+
+export const mirrorMakerStepId = 'prepare:mirror-maker';
+
+/** Once green has decided there is nothing to prepare any more: Teal's own mirror carries. */
+export function mirrorMakerStep(maker: MirrorMakerOfPair, green: Fence): Step {
+  return {
+    id: mirrorMakerStepId,
+    does: 'asks the workers of Kafka Connect whether they take the connectors of MirrorMaker 2, and makes the topic on green where their place in blue is kept',
+    locks: 'nothing',
+    costs: 'a few requests; one topic of one partition',
+    undone: 'the connectors are deleted, with their topics',
+    probe: async ({ signal }) => {
+      if (await maker.isPrepared(signal)) return { state: 'done', evidence: 'the topic is there' };
+      const { owner } = await green.probe(signal);
+      return owner === undefined ? notDone : { state: 'done', evidence: 'green has decided: it is needed no more' };
+    },
+    act: async ({ signal }) => maker.prepare(signal),
+    undo: async ({ signal }) => maker.retire(signal),
+  };
+}
+
+export interface MirrorMakerOfPair {
+  isPrepared(signal?: AbortSignal): Promise<boolean>;
+  prepare(signal?: AbortSignal): Promise<void>;
+  retire(signal?: AbortSignal): Promise<void>;
+}
+
+export function followStep(carrier: Carrier): Step {
+  return {
+    ...deployStep('forward', carrier),
+    does: 'has MirrorMaker 2 on the cluster of Kafka Connect copy blue to green (its source, checkpoint and heartbeat connectors, topics under their own names), until the first cut; Teal follows it record by record and keeps a map of offsets. Exactly once where the workers have exactly.once.source.support=enabled. Without it records come again after a task was stopped or moved: consumers may meet them twice, Teal counts them, and a group is never moved past a record that it has not read. The offsets that MirrorMaker itself translates lie behind, and Teal does not use them. The way back is carried by Teal, exactly',
+    costs:
+      'the workers copy; Teal reads every record on both sides, with two connections for each partition. Topics of the connectors on green, and addresses with their passwords in the configuration that Kafka Connect keeps',
+    undone: 'the connectors are deleted, with their topics; the worker is stopped',
   };
 }
 

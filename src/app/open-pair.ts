@@ -4,6 +4,7 @@ import type { FollowMethod } from '../model/follow-method.ts';
 import type { Side } from '../model/catalog.ts';
 import type { DatabaseName, Spec, SystemName } from '../spec/spec.ts';
 import { hasBegun as hasBegunStep } from '../journal/fold.ts';
+import { deployStepId } from '../stages/follow/follow-steps.ts';
 import { foreignSinkStepId } from '../systems/postgres/foreign-sink.ts';
 import { publicationStepId } from '../systems/postgres/publication.ts';
 import { findPgTools, type PgTools } from '../systems/postgres/schema-tools.ts';
@@ -13,6 +14,7 @@ import { keepTopics, keptTopics, selectedCatalog } from './kept-catalog.ts';
 import { assessKafkaClusters } from './assess-kafka.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { assessBoth } from './look.ts';
+import { mirrorMakerStepId } from './kafka-steps.ts';
 import { catalogOf, hasBegun, recoverCommand, refuseBlockers, toolsFor, type Opening } from './opening.ts';
 import type { Pair, PairToPlan } from './pair.ts';
 import { PostgresPair } from './postgres-pair.ts';
@@ -75,7 +77,10 @@ async function kafka(opening: Opening, state: MigrationState): Promise<Pair> {
   const { spec, stateDir } = opening.loaded;
   const { KafkaPair } = await import('./kafka-pair.ts');
   const kept = hasBegun(state) ? keptTopics(stateDir) : undefined;
-  if (kept !== undefined) return new KafkaPair({ spec, topics: kept });
+  if (kept !== undefined) {
+    if (opening.command !== recoverCommand) refuseOtherMirror(spec, state);
+    return new KafkaPair({ spec, topics: kept });
+  }
   const { assessment, topics } = await assessKafkaClusters(spec, opening.signal);
   refuseBlockers(assessment);
   keepTopics(stateDir, topics);
@@ -93,6 +98,13 @@ async function kafkaToPlan(spec: Spec, signal: AbortSignal): Promise<PairToPlan>
 function refuseOtherCarrier({ connect }: Spec, { steps }: MigrationState): void {
   if (!hasBegunStep(steps[publicationStepId('blue')])) return;
   if (hasBegunStep(steps[foreignSinkStepId]) === (connect !== undefined)) return;
+  throw new TealError('TEAL-APP-007', '`carrier` is another one than it was when the migration began');
+}
+
+/** Of two that carry each would write what the other has written. */
+function refuseOtherMirror({ connect }: Spec, { steps }: MigrationState): void {
+  if (!hasBegunStep(steps[deployStepId('forward')])) return;
+  if (hasBegunStep(steps[mirrorMakerStepId]) === (connect !== undefined)) return;
   throw new TealError('TEAL-APP-007', '`carrier` is another one than it was when the migration began');
 }
 

@@ -285,7 +285,12 @@ const connect = z
       .describe(
         'kafka:// address of the cluster that the workers use: topics are deleted there when the migration ends. Default: they stay.',
       ),
-    replicationFactor: natural(100).default(3).describe('Of the topic that carries the changes.'),
+    replicationFactor: natural(100)
+      .default(3)
+      .describe('Of the topic that carries the changes; of Kafka, of the topics that MirrorMaker 2 keeps on green.'),
+    tasks: natural(1000)
+      .optional()
+      .describe('Of Kafka alone: how many tasks share the partitions at most. Default: 4.'),
     topicPrefix: z
       .string()
       .regex(/^[A-Za-z0-9._-]{0,100}$/, 'up to 100 of A-Z, a-z, 0-9, ., - and _')
@@ -301,7 +306,7 @@ const connect = z
       ),
   })
   .describe(
-    "Beside `carrier: connect`: the cluster of Kafka Connect, with Debezium's connector of PostgreSQL and its JDBC sink.",
+    "Beside `carrier: connect`: the cluster of Kafka Connect, with Debezium's connector of PostgreSQL and its JDBC sink, or with the connectors of MirrorMaker 2.",
   );
 
 const columnMapping = z
@@ -506,7 +511,7 @@ export const specDocument = z.strictObject({
     .enum(['embedded', 'connect'])
     .default('embedded')
     .describe(
-      "Who copies blue to green and follows it until the first cut. `embedded`: Teal. `connect`: a cluster of Kafka Connect, from PostgreSQL to PostgreSQL; see docs/guide/kafka-connect.md. The way back, and what comes after it, is Teal's own.",
+      "Who copies blue to green and follows it until the first cut. `embedded`: Teal. `connect`: a cluster of Kafka Connect, from PostgreSQL to PostgreSQL or between two clusters of Kafka (MirrorMaker 2); see docs/guide/kafka-connect.md. The way back, and what comes after it, is Teal's own.",
     ),
   connect: connect.optional(),
   mapping: mapping.optional(),

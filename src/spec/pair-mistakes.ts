@@ -82,6 +82,7 @@ function mistakesOfConnect(
   if (!isWanted) return [at('connect', 'expected `carrier: connect` beside it')];
   return [
     ...(connect === undefined ? [at('carrier', 'expected `connect` beside it: where the workers are')] : []),
+    ...(Object.hasOwn(Object(connect), 'tasks') ? [at('connect.tasks', 'expected nothing: it is of Kafka')] : []),
     ...(blue.system === 'postgres' && green.system === 'postgres'
       ? []
       : [at('carrier', 'expected embedded: Kafka Connect carries from PostgreSQL to PostgreSQL')]),
@@ -89,6 +90,20 @@ function mistakesOfConnect(
       ? []
       : [at('follow.method', 'expected log: Debezium reads it')]),
   ];
+}
+
+/** Words of `connect` that mean something of databases alone. */
+const connectOfDatabases = ['kafka', 'topicPrefix', 'acceptUnfaithful'] as const;
+
+function mistakesOfMirrorMaker({ carrier, connect }: PairOfDocument, places: Places): readonly Mistake[] {
+  const at = (path: string, message: string): Mistake => ({ ...places.ofValue(path.split('.')), path, message });
+  if (carrier !== 'connect') {
+    return connect === undefined ? [] : [at('connect', 'expected `carrier: connect` beside it')];
+  }
+  if (connect === undefined) return [at('carrier', 'expected `connect` beside it: where the workers are')];
+  return connectOfDatabases
+    .filter((word) => Object.hasOwn(Object(connect), word))
+    .map((word) => at(`connect.${word}`, 'expected nothing: it is of databases'));
 }
 
 /** What clients meet is counted where Teal reads what they say. */
@@ -126,7 +141,7 @@ function routerOf({ blue, green, traffic }: PairOfDocument): string {
   return familyOf(blue.system) === familyOf(green.system) ? 'proxy' : 'none';
 }
 
-const ofDatabases = ['tables', 'mapping', 'copy', 'follow', 'carrier', 'connect', 'anomalies'] as const;
+const ofDatabases = ['tables', 'mapping', 'copy', 'follow', 'anomalies'] as const;
 /** Nothing else knows what Kafka's clients say. */
 const kafkaRouters = ['none', 'command', 'webhook'];
 const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients', 'processes'];
@@ -147,6 +162,7 @@ function mistakesOfKafka(document: PairOfDocument, given: ReadonlySet<string>, p
   const known = Object.fromEntries(Object.entries(traffic).filter(([word]) => !ofProxy.includes(word)));
   const { stop, start } = groups;
   return [
+    ...mistakesOfMirrorMaker(document, places),
     ...ofDatabases.flatMap((word) =>
       mistakesOfWord(word, 'it is of databases; of Kafka there are `topics` and `groups`', given, places),
     ),

@@ -419,6 +419,26 @@ cutover: { lockTimeout: 1s, gates: [{ lag: 1s }, { sql: "select 1", equals: 1 }]
     ]);
   });
 
+  test('are carried by MirrorMaker where the file says so', () => {
+    const parsed = parseKafka(
+      text('carrier: connect\nconnect: { url: "http://one:1", tasks: 8, green: "kafka://inside" }\n'),
+    );
+    expect(parsed).toMatchObject({
+      ok: true,
+      spec: { connect: { workers: ['http://one:1'], tasks: 8, blue: urls.BLUE_URL, green: 'kafka://inside' } },
+    });
+    expect(parsed.ok && JSON.stringify(printableSpec(parsed.spec))).not.toContain('s3cret');
+    const wrong = (words: string): readonly string[] => messages(parseKafka(text(words)));
+    expect(wrong('carrier: connect\n')).toEqual(['carrier: expected `connect` beside it: where the workers are']);
+    expect(wrong('connect: { url: "http://one:1" }\n')).toEqual(['connect: expected `carrier: connect` beside it']);
+    expect(
+      wrong('carrier: connect\nconnect: { url: "http://one:1", topicPrefix: x, green: "postgres://a/b" }\n'),
+    ).toEqual(['connect.topicPrefix: expected nothing: it is of databases', 'connect.green: expected a kafka:// URL']);
+    expect(mistakes(`${minimal}carrier: connect\nconnect: { url: "http://one", tasks: 2 }\n`)).toEqual([
+      '6:38 connect.tasks: expected nothing: it is of Kafka',
+    ]);
+  });
+
   test('name the groups that move, and who ends and starts their consumers', () => {
     const parsed = parseKafka(
       text('groups: { exclude: [audit], stop: [./c, stop], start: [./c, start], patience: 5m }\n'),

@@ -188,6 +188,8 @@ export interface ConnectSpec {
   readonly blue: string;
   readonly green: string;
   readonly acceptUnfaithful: readonly string[];
+  /** Of Kafka: tasks of MirrorMaker at most. */
+  readonly tasks?: number;
 }
 
 /** A router that is neither Teal's proxy nor none. */
@@ -392,7 +394,7 @@ function canaryOf({ canary }: SpecDocument): Pick<Spec, 'canary'> {
 function connectOf({ connect }: SpecDocument, urls: Urls): Pick<Spec, 'connect'> {
   if (connect === undefined) return {};
   const { workers = [], kafka, blue = urls.blue, green = urls.green } = urls.connect ?? {};
-  const { replicationFactor, topicPrefix, acceptUnfaithful } = connect;
+  const { replicationFactor, topicPrefix, acceptUnfaithful, tasks } = connect;
   return {
     connect: {
       workers,
@@ -402,6 +404,7 @@ function connectOf({ connect }: SpecDocument, urls: Urls): Pick<Spec, 'connect'>
       blue,
       green,
       acceptUnfaithful,
+      ...(tasks === undefined ? {} : { tasks }),
     },
   };
 }

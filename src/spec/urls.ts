@@ -94,7 +94,8 @@ export function readUrls(
   };
   const admin = ofTraffic('admin', written.admin, schemes['postgres'] ?? []);
   const webhook = ofTraffic('url', written.webhook, ['https', 'http']);
-  const connect = readConnect(found?.connect, written.connect, readText, places);
+  const ofSides = { blue: found?.blue.system, green: found?.green.system };
+  const connect = readConnect(found?.connect, written.connect, ofSides, readText, places);
   const mistakes = [blue, green, admin, webhook, ...connect.read].flatMap((it) => (it.ok ? [] : it.mistakes));
   const urls = {
     blue: blue.ok ? blue.url : '',
@@ -116,6 +117,7 @@ export function readUrls(
 function readConnect(
   found: z.infer<typeof sides>['connect'],
   written: WrittenUrls['connect'],
+  systems: Readonly<Record<'blue' | 'green', unknown>>,
   readText: (path: string) => string | undefined,
   places: Places,
 ): { readonly read: readonly Read[]; readonly urls: NonNullable<Urls['connect']> } {
@@ -131,8 +133,8 @@ function readConnect(
     });
   const others = {
     kafka: one('kafka', schemes['kafka'] ?? []),
-    blue: one('blue', schemes['postgres'] ?? []),
-    green: one('green', schemes['postgres'] ?? []),
+    blue: one('blue', schemes[systems.blue === 'kafka' ? 'kafka' : 'postgres'] ?? []),
+    green: one('green', schemes[systems.green === 'kafka' ? 'kafka' : 'postgres'] ?? []),
   };
   const known = Object.entries(others).flatMap(([word, read]) => (read.ok ? [[word, read.url] as const] : []));
   return {

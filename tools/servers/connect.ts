@@ -175,7 +175,8 @@ function propertiesOf(port: number, { bootstrap, group, pluginPath, settings }: 
     listeners: `http://127.0.0.1:${port}`,
     'rest.advertised.host.name': '127.0.0.1',
     'rest.advertised.port': String(port),
-    'plugin.path': pluginPath.join(','),
+    // An empty one is refused; what lies on the class path is found without.
+    ...(pluginPath.length === 0 ? {} : { 'plugin.path': pluginPath.join(',') }),
     'plugin.discovery': 'service_load',
     'connector.client.config.override.policy': 'All',
     'offset.flush.interval.ms': '1000',

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { exportFlinkCdc } from '../../app/export-flink-cdc.ts';
 import { loadSpec } from '../../app/load-spec.ts';
+import type { Spec } from '../../spec/spec.ts';
 import { explain } from '../explain.ts';
 import { positive } from '../options.ts';
 import { print } from '../print.ts';
@@ -13,6 +14,11 @@ interface FlinkCdcArguments {
   readonly out?: string;
 }
 
+interface ConfluentArguments {
+  readonly file: string;
+  readonly out?: string;
+}
+
 /** What other programs take for the same move. Teal makes it and does nothing with it. */
 export function exportCommand(program: Command): void {
   const group = program
@@ -21,9 +27,26 @@ export function exportCommand(program: Command): void {
     .description('Writes the migration as a file that another program takes. Changes nothing, and runs nothing.');
   explain(group, {
     exits: { 0: 'written' },
-    examples: [['teal export flink-cdc --kafka kafka-1:9092', 'a pipeline of Flink CDC']],
+    examples: [
+      ['teal export flink-cdc --kafka kafka-1:9092', 'a pipeline of Flink CDC'],
+      ['teal export cluster-linking', 'of topics: the calls that make a link between the clusters'],
+    ],
   });
   flinkCdcCommand(group);
+  confluentCommand(group, {
+    name: 'replicator',
+    summary: 'topics, as a connector of Confluent Replicator',
+    description:
+      'Prints name and configuration of a connector, for `POST /connectors` of Kafka Connect: the topics of the file under their own names, byte for byte. Without passwords: variables stand in their places.',
+    write: async (spec) => (await import('../../app/export-confluent.ts')).exportReplicator(spec),
+  });
+  confluentCommand(group, {
+    name: 'cluster-linking',
+    summary: 'topics, as calls of the REST API of Confluent Cluster Linking',
+    description:
+      'Prints calls of the REST API (version 3) of green: those that make the link and its mirrors, that tell how far they are, that end them when producers have stopped, and that delete the link. Without passwords: variables stand in their places.',
+    write: async (spec) => (await import('../../app/export-confluent.ts')).exportClusterLink(spec),
+  });
   for (const command of group.commands) command.exitOverride();
 }
 
@@ -50,4 +73,28 @@ function flinkCdcCommand(group: Command): void {
     exits: { 0: 'written' },
     examples: [['teal export flink-cdc --kafka kafka-1:9092 --out pipeline.yaml', 'for `flink-cdc.sh pipeline.yaml`']],
   });
+}
+
+interface ConfluentExport {
+  readonly name: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly write: (spec: Spec) => Promise<unknown>;
+}
+
+function confluentCommand(group: Command, { name, summary, description, write }: ConfluentExport): void {
+  const command = group
+    .command(name)
+    .summary(summary)
+    .description(
+      `${description} An export alone, checked against the answers of the manual and not against a cluster of Confluent's: Teal sends nothing, compares nothing of what it carries, and cannot cut over to it. docs/guide/kafka-connect.md.`,
+    )
+    .option('-f, --file <path>', 'migration file', 'teal.yaml')
+    .option('--out <path>', 'write it there in place of printing it')
+    .action(async ({ file, out }: ConfluentArguments) => {
+      const text = JSON.stringify(await write(loadSpec(file, process.env).spec), undefined, 2);
+      if (out === undefined) print(text);
+      else writeFileSync(out, `${text}\n`);
+    });
+  explain(command, { exits: { 0: 'written' }, examples: [[`teal export ${name} --out ${name}.json`, 'into a file']] });
 }

@@ -161,4 +161,36 @@ export const carriersCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-CARRIERS-050': {
+    summary: 'A connector of MirrorMaker 2 goes on failing',
+    happened:
+      'A task of the connector failed again after Teal had started it again several times within ten minutes. It stands still; what it has copied is on green, and nothing is left out.',
+    doThis:
+      'Look at the trace of the task (`GET /connectors/NAME/status` on a worker; NAME is in the facts), mend its cause, and run `teal up`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-051': {
+    summary: 'The connector that copies the records is gone',
+    happened:
+      'Kafka Connect does not know the source connector of MirrorMaker 2 any more: somebody has deleted it. Nothing is copied.',
+    doThis: 'Run `teal up`: it is made again and goes on from where it was.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-052': {
+    summary: 'MirrorMaker 2 cannot carry a topic',
+    happened:
+      'It never copies topics whose names begin with __ or a dot, or end with -internal or .internal, and takes heartbeats and *.heartbeats for its own. The topics in the facts are among those that the file selects.',
+    doThis: 'Leave them out (`topics.exclude`), or let Teal carry: `carrier: embedded`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-CARRIERS-053': {
+    summary: 'An answer of Cluster Linking cannot be read',
+    happened: 'What was given as an answer of the REST API of Confluent Server has another form than version 3 of it.',
+    doThis: 'Look at the answer: as a rule it is an error of the API, which says why, or the address is another one.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;

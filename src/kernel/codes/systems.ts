@@ -676,4 +676,21 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-672': {
+    summary: 'Green holds a record that is no copy of the next one of blue',
+    happened:
+      'Kafka Connect copies blue to green, and Teal compares each record as it comes. One of green is neither the next record of blue nor one that had come before: somebody else writes there, or records of blue were left out (retention may have taken them before they were copied). A log is not mended.',
+    doThis:
+      'Look at the record (the facts name topic, partition and offset). End who else writes on green, then run `teal abort` and `teal up`: green is made anew. Blue is not changed, and clients are on it.',
+    retry: 'never',
+    dataMayDiffer: 'yes',
+  },
+  'TEAL-SYSTEMS-673': {
+    summary: 'The connector was halted while it sent again what had come',
+    happened:
+      'A task of MirrorMaker 2 had gone back to an earlier place, and was halted for the cut before it had come to the end again: on green the newest record of a key may stand before an older one. Nothing was decided.',
+    doThis: 'Nothing: it is let go on and halted again. A cut that was given up meanwhile can be asked for again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

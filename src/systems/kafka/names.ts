@@ -14,7 +14,16 @@ export function mapTopicPrefixOf(migration: string): string {
 
 /** Teal's topics are never moved, of whichever migration. */
 export function isOwnTopic(name: string): boolean {
-  return /^teal\..+\.(control|map\.\d+)$/.test(name);
+  return /^teal\..+\.(control|map\.\d+)$/.test(name) || isOfMirrorMaker(name);
+}
+
+/** What MirrorMaker's connectors are to call blue in an attempt: their own topics have names that begin with it, or hold it. `run`: eight hexadecimal digits. */
+export function mirrorMakerAlias(migration: string, run: string): string {
+  return `teal.${migration}.mm2-${run}`;
+}
+
+function isOfMirrorMaker(name: string): boolean {
+  return /^(mm2-offset-syncs\.)?teal\..+\.mm2-[0-9a-f]{8}\./.test(name);
 }
 
 /** Who writes into one partition of the target: the same in every epoch of a direction, so that whoever begins fences who was there before. */

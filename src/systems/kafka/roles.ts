@@ -10,6 +10,20 @@ export interface KafkaMove {
   readonly migration: string;
   /** By name; none of Teal's own. Both sides have them, with the same partitions, once they were made. */
   readonly topics: readonly string[];
+  /** Until the first cut somebody else carries blue to green (`ForeignCarrier`), who may write a record twice. Default: Teal's own mirror does. */
+  readonly foreign?: boolean;
+}
+
+/** Who carries blue to green in the mirror's place until the first cut. Each may be called again after a crash. */
+export interface ForeignCarrier {
+  /** Has it carry, from the first record of blue where it never did. Resolves when that was taken down. */
+  begin(signal: AbortSignal): Promise<void>;
+  /** Resolves when it writes no more until `begin`. */
+  halt(signal: AbortSignal): Promise<void>;
+  /** Looks after it until the signal is aborted, and resolves then; rejects when it cannot go on by itself. */
+  watch(signal: AbortSignal): Promise<void>;
+  /** Takes it away. Goes on until that is done or the signal is aborted, and never rejects. */
+  retire(signal: AbortSignal): Promise<void>;
 }
 
 /** Texts of digits, so that it can be written as JSON. */
@@ -117,6 +131,8 @@ export interface KafkaFlowStatus {
   /** Since `run` was called. Bytes as they were fetched: compressed as producers compressed them. */
   readonly records: bigint;
   readonly bytes: bigint;
+  /** Copies that came a second time, where somebody else carries. */
+  readonly repeated: bigint;
   /** Sum over the partitions; undefined until each was asked once. */
   readonly lag: bigint | undefined;
   /** For how long the flow has not had everything; 0 when it has. */
@@ -145,6 +161,8 @@ export interface ComparedTopic {
   readonly partitions: number;
   /** Compared on the live side. */
   readonly records: bigint;
+  /** Of green, that came a second time: by somebody else than Teal, who may do so. They make nothing unequal. */
+  readonly repeated: bigint;
   /** `records`: each through the map, byte for byte, in order. `keys`: the latest of each key, where a side is compacted. */
   readonly by: 'records' | 'keys';
   readonly outcome: 'equal' | 'different';

@@ -39,7 +39,10 @@ export function kafkaFence(move: KafkaMove, side: Side): KafkaFence {
     forget: async () => within(undefined, async (job) => remove(job, false)),
     unrouted: async (signal?: AbortSignal): Promise<readonly UnroutedRecords[]> => {
       await using sides = await openSides(move, writer, signal);
-      const from = await partOfTeal(sides.blue, sides.green, side, signalOr(signal));
+      const from = await partOfTeal(sides.blue, sides.green, side, {
+        isForeign: move.foreign === true,
+        signal: signalOr(signal),
+      });
       return from === undefined ? [] : await watch.look(sides[side], move.topics, from, signalOr(signal));
     },
   });
@@ -206,7 +209,7 @@ async function partOfTeal(
   blue: OpenSide,
   green: OpenSide,
   side: Side,
-  signal: AbortSignal,
+  { isForeign, signal }: { readonly isForeign: boolean; readonly signal: AbortSignal },
 ): Promise<KafkaOffsets | undefined> {
   const states: Readonly<Record<Side, ControlState>> = {
     blue: await blue.control.state(signal),
@@ -214,5 +217,7 @@ async function partOfTeal(
   };
   const owner = ownerOf(states);
   if (owner.owner === side) return undefined;
+  // Nobody knows the writers of somebody else: whoever follows them finds what is no copy, and ends by it (TEAL-SYSTEMS-672).
+  if (owner.epoch === 0 && isForeign) return undefined;
   return states[side].closedBy.get(owner.cut) ?? states[side].begun;
 }

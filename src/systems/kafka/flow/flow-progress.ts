@@ -18,6 +18,7 @@ export class FlowProgress {
   readonly #partitions = new Map<string, Partition>();
   #records = 0n;
   #bytes = 0n;
+  #repeated = 0n;
 
   begin(places: readonly LedPartition[]): void {
     this.#partitions.clear();
@@ -36,6 +37,7 @@ export class FlowProgress {
     if (known.end !== undefined && reached.source >= known.end) known.wellAt = now;
     this.#records += BigInt(carried.records);
     this.#bytes += BigInt(carried.bytes);
+    this.#repeated += BigInt(carried.repeated ?? 0);
   }
 
   hasReached(places: readonly LedPartition[], ends: readonly bigint[]): boolean {
@@ -60,6 +62,7 @@ export class FlowProgress {
       partitions,
       records: this.#records,
       bytes: this.#bytes,
+      repeated: this.#repeated,
       lag: lags.some((lag) => lag === undefined) ? undefined : lags.reduce<bigint>((sum, lag) => sum + (lag ?? 0n), 0n),
       lagMs: late.length === 0 ? 0 : Math.round(monotonicMs() - since),
     };

@@ -7,17 +7,22 @@ import { taskOf, type ControlState, type FlowTask } from '../control/control-sta
 import { offsetsOf } from '../fence/at-rest.ts';
 import { closingOf } from '../fence/closing.ts';
 import { heldSettings } from '../fence/held-settings.ts';
+import { FollowSession } from '../follow/follow-session.ts';
+import { Together } from '../follow/together.ts';
 import { keyOf, type LedPartition } from '../mirror/cluster.ts';
-import { mirrorPartition, type MirrorOptions } from '../mirror/mirror-partition.ts';
+import { mirrorPartition, type MirrorOptions, type OpenSession } from '../mirror/mirror-partition.ts';
 import { mapTopicOf, mirrorIdOf } from '../names.ts';
-import type { KafkaFlow, KafkaFlowStatus, KafkaMove, KafkaOffsets } from '../roles.ts';
+import type { ForeignCarrier, KafkaFlow, KafkaFlowStatus, KafkaMove, KafkaOffsets } from '../roles.ts';
 import { settled } from '../settled.ts';
+import { compactedOf } from '../topics/kafka-topics.ts';
 import { createTopic } from '../topics/make-topic.ts';
 import { FlowProgress } from './flow-progress.ts';
 
 export interface KafkaFlowOptions {
   /** Default 64 MiB: of what is fetched and not yet written, of all partitions. One batch of each comes in any case. */
   readonly memoryBytes?: number;
+  /** Of `forward`, until the first cut. Default: the mirror carries. */
+  readonly foreign?: ForeignCarrier;
 }
 
 type LiveTask = Extract<FlowTask, { mode: 'live' }>;
@@ -58,8 +63,15 @@ class Flow implements KafkaFlow {
   #mode: KafkaFlowStatus['mode'] = 'starting';
   #epoch = 0;
   #running: Promise<void> | undefined;
+  readonly #foreign: ForeignCarrier | undefined;
+  #retiring: Promise<void> | undefined;
 
-  constructor(move: KafkaMove, flow: 'forward' | 'reverse', { memoryBytes = defaultMemoryBytes }: KafkaFlowOptions) {
+  constructor(
+    move: KafkaMove,
+    flow: 'forward' | 'reverse',
+    { memoryBytes = defaultMemoryBytes, foreign }: KafkaFlowOptions,
+  ) {
+    this.#foreign = foreign;
     this.#move = move;
     this.#flow = flow;
     this.#source = flow === 'forward' ? 'blue' : 'green';
@@ -97,6 +109,7 @@ class Flow implements KafkaFlow {
     this.#disposed.abort();
     // How it ended is the concern of who called `run`.
     await this.#running?.catch(() => undefined);
+    await this.#retiring;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -105,6 +118,8 @@ class Flow implements KafkaFlow {
         await using sides = await openSides(this.#move, this.#flow, signal);
         const task = await this.#read(sides, signal);
         this.#epoch = task.epoch;
+        // Once green has decided nothing comes by the other way any more; that it is still there is in nobody's way.
+        if (task.epoch > 0) this.#retiring ??= this.#foreign?.retire(this.#disposed.signal);
         if (task.mode === 'shadow') {
           this.#mode = 'shadow';
           await this.#untilChanged(sides, task, signal);
@@ -143,6 +158,8 @@ class Flow implements KafkaFlow {
     this.#progress.begin(places);
     this.#mode = 'live';
     const stop: Stop = { ends: task.stop?.ends };
+    const foreign = task.epoch === 0 ? this.#foreign : undefined;
+    const openSession = foreign === undefined ? undefined : await this.#followed(sides, foreign, places.length, ends);
     const mirrors = places.map(async (place, at) => {
       await mirrorPartition(
         {
@@ -151,9 +168,10 @@ class Flow implements KafkaFlow {
           until: () => endOf(stop, place),
         },
         ends,
+        openSession,
       );
     });
-    const carrying = Promise.all(mirrors);
+    const carrying = foreign === undefined ? Promise.all(mirrors) : watched(foreign, Promise.all(mirrors), ends);
     // Heard below; here only so that nobody else has to.
     carrying.catch(() => undefined);
     try {
@@ -215,6 +233,22 @@ class Flow implements KafkaFlow {
     await target.control.append(`flow-${this.#flow}`, [{ kind: 'arrived', cut, token, ends, reached }], signal);
   }
 
+  async #followed(
+    sides: OpenSides,
+    foreign: ForeignCarrier,
+    partitions: number,
+    signal: AbortSignal,
+  ): Promise<OpenSession> {
+    const compacted = await settled('the topics', signal, async () =>
+      compactedOf(sides[this.#source].cluster, this.#move.topics),
+    );
+    const hooks = {
+      together: new Together(foreign, partitions, signal),
+      isCompacted: (topic: string) => compacted.has(topic),
+    };
+    return async (places, identity) => FollowSession.open(places, identity, signal, hooks);
+  }
+
   /** All partitions of all topics. TEAL-SYSTEMS-653 where the source lacks one. */
   async #places(sides: OpenSides): Promise<readonly LedPartition[]> {
     const found = await sides[this.#source].cluster.partitionsOf(this.#move.topics);
@@ -266,6 +300,14 @@ function requireSame(begun: readonly LedPartition[], now: readonly LedPartition[
   if (other === undefined) return;
   const { topic, partition } = other;
   throw new TealError('TEAL-SYSTEMS-653', 'a topic has a partition that is not mirrored', { topic, partition });
+}
+
+/** The same, but it rejects too when the carrier cannot go on by itself. */
+async function watched<T>(foreign: ForeignCarrier, carrying: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    carrying.then(resolve, reject);
+    foreign.watch(signal).catch(reject);
+  });
 }
 
 interface Stop {

@@ -2,7 +2,7 @@ import { monotonicMs, sleep } from '../../../kernel/clock.ts';
 import { connect, type KafkaConnection } from '../connection.ts';
 import { Cluster } from './cluster.ts';
 import type { MapOwner } from './map-block.ts';
-import { MirrorSession, type MirrorPlaces, type MirrorState } from './mirror-session.ts';
+import { MirrorSession, type MirrorPlaces, type MirrorRun, type MirrorState } from './mirror-session.ts';
 import { passesByItself } from './refusals.ts';
 import type { ProducerIdentity } from './transactions.ts';
 
@@ -33,6 +33,17 @@ export interface MirrorOptions {
   readonly tell?: (state: MirrorState) => void;
 }
 
+/** What is done with one partition, from the taking of its transactional id to the first error. */
+export interface PartitionSession extends AsyncDisposable {
+  readonly state: MirrorState;
+  run(run: MirrorRun): Promise<void>;
+}
+
+export type OpenSession = (
+  places: MirrorPlaces,
+  identity: { last: ProducerIdentity | undefined },
+) => Promise<PartitionSession>;
+
 const firstPauseMs = 100;
 const longestPauseMs = 5_000;
 
@@ -46,16 +57,20 @@ const defaultFetchBytes = 4 * 2 ** 20;
  * after a crash and after every error: take the transactional id, read the map, go on at its end.
  *
  * Resolves then, after the transaction at hand. Errors, after some attempts where they may pass: TEAL-SYSTEMS-650 a later mirror has taken over, -651 the map cannot
- * be read, -652 the source lacks records, -653 another topic, -654 times would be changed, and those of connections and refusals.
+ * be read, -652 the source lacks records, -653 another topic, -654 times would be changed, and those of connections and refusals. `open`: what takes the mirror's place where somebody else carries.
  */
-export async function mirrorPartition(options: MirrorOptions, signal: AbortSignal): Promise<void> {
+export async function mirrorPartition(
+  options: MirrorOptions,
+  signal: AbortSignal,
+  open: OpenSession = async (places, identity) => MirrorSession.open(places, identity, signal),
+): Promise<void> {
   const identity: { last: ProducerIdentity | undefined } = { last: undefined };
   const patienceMs = options.patienceMs ?? defaultPatienceMs;
   let [failures, wellAt] = [0, monotonicMs()];
   while (!signal.aborted) {
     try {
       await using clusters = await connectBoth(options, signal);
-      await using session = await MirrorSession.open(placesOf(options, clusters), identity, signal);
+      await using session = await open(placesOf(options, clusters), identity);
       const tell = (state: MirrorState): void => {
         [failures, wellAt] = [0, monotonicMs()];
         options.tell?.(state);

@@ -1,22 +1,12 @@
 import { orAborted } from '../../../kernel/abort.ts';
-import { nowMs } from '../../../kernel/clock.ts';
 import { failpoint } from '../../../kernel/failpoints.ts';
 import { TealError } from '../../../kernel/errors.ts';
 import type { OffsetPair } from '../../../model/offset-map.ts';
 import type { FetchAnswer } from '../../../wire/kafka/fetch.ts';
-import type { BatchToProduce } from '../../../wire/kafka/record-batch.ts';
-import { gatherRecords, writeContent } from '../../../wire/kafka/record.ts';
 import type { Cluster, LedPartition } from './cluster.ts';
 import { codecsOf, type Codecs } from './codecs.ts';
-import {
-  extendBlock,
-  firstBlock,
-  targetReached,
-  writeBlock,
-  writeBlockKey,
-  type MapBlock,
-  type MapOwner,
-} from './map-block.ts';
+import { extendBlock, firstBlock, targetReached, type MapBlock, type MapOwner } from './map-block.ts';
+import { MapWriter } from './map-writer.ts';
 import { planBatches, runsOf, type BatchPlan } from './plan-batches.ts';
 import { readMapBlocks } from './read-map.ts';
 import { answerOf } from './refusals.ts';
@@ -42,7 +32,12 @@ export interface MirrorState {
   /** Where the source's committed records ended when it was last asked; undefined before. Behind by `stable − reached.source` offsets at most: not all hold a record. */
   readonly stable: bigint | undefined;
   /** Since it was told before: what was carried, and how many bytes were fetched for it. */
-  readonly carried: { readonly records: number; readonly bytes: number };
+  readonly carried: {
+    readonly records: number;
+    readonly bytes: number;
+    /** Copies that came again, where somebody else carries. */
+    readonly repeated?: number;
+  };
 }
 
 export interface MirrorRun {
@@ -55,8 +50,6 @@ export interface MirrorRun {
 /** A transaction costs each side some work and the target an offset: the source waits this long, or for so much, before it answers. */
 const fetchMinBytes = 64 * 1024;
 const fetchWaitMs = 100;
-/** Half a megabyte at the very most, which every topic takes in one batch. */
-const blocksPerBatch = 64;
 
 /** One mirror at work, from the taking of its transactional id to the first error. */
 export class MirrorSession implements AsyncDisposable {
@@ -65,6 +58,7 @@ export class MirrorSession implements AsyncDisposable {
   readonly #to: LedPartition;
   readonly #map: LedPartition;
   readonly #transactions: Transactions;
+  readonly #writer: MapWriter;
   readonly #codecs: Codecs;
   /** The last block of the map as it is committed. */
   #block: MapBlock;
@@ -80,6 +74,7 @@ export class MirrorSession implements AsyncDisposable {
     this.#to = led.to;
     this.#map = led.map;
     this.#transactions = transactions;
+    this.#writer = new MapWriter(transactions, led.map, places.owner);
     this.#codecs = codecsOf(places.source.connection.library);
     this.#block = block;
   }
@@ -175,20 +170,9 @@ export class MirrorSession implements AsyncDisposable {
 
   /** Ends the transaction that is open with these blocks of the map. */
   async #note(blocks: readonly MapBlock[]): Promise<void> {
-    for (let at = 0; at < blocks.length; at += blocksPerBatch) {
-      await this.#transactions.produce(this.#map, this.#mapRecords(blocks.slice(at, at + blocksPerBatch)));
-    }
-    failpoint('kafka.mirror.mapped');
-    await this.#transactions.commit();
+    await this.#writer.write(blocks, () => failpoint('kafka.mirror.mapped'));
     failpoint('kafka.mirror.committed');
     this.#block = blocks.at(-1) ?? this.#block;
-  }
-
-  #mapRecords(blocks: readonly MapBlock[]): BatchToProduce {
-    const timestamp = BigInt(nowMs());
-    const { owner } = this.#places;
-    const contents = blocks.map((block) => writeContent(writeBlockKey(owner, block.number), writeBlock(block)));
-    return gatherRecords(contents.map((content) => ({ timestamp, content })));
   }
 
   async #fetch(offset: bigint): Promise<FetchAnswer> {
@@ -240,7 +224,7 @@ function countOf({ batches }: BatchPlan): number {
   return batches.reduce((count, { batch }) => count + batch.count, 0);
 }
 
-function requireSameTopics(block: MapBlock, from: LedPartition, to: LedPartition): void {
+export function requireSameTopics(block: MapBlock, from: LedPartition, to: LedPartition): void {
   for (const [id, led] of [
     [block.sourceTopicId, from],
     [block.targetTopicId, to],

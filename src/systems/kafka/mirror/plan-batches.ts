@@ -84,7 +84,8 @@ function isWhole(batch: RecordBatch, from: bigint, until: bigint): boolean {
   return hasNoGap && batch.baseOffset >= from && batch.lastOffset < until && !batch.hasLogAppendTime;
 }
 
-function addRun(runs: OffsetRun[], run: OffsetRun): void {
+/** Lengthens the last run where this one continues it on both sides. */
+export function addRun(runs: OffsetRun[], run: OffsetRun): void {
   const last = runs.at(-1);
   const continues =
     last !== undefined &&

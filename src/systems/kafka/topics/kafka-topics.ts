@@ -130,6 +130,12 @@ async function drop({ sides: { green }, signal }: Job): Promise<{ readonly dropp
   return { dropped };
 }
 
+/** Of these topics those whose log is compacted. */
+export async function compactedOf(cluster: Cluster, topics: readonly string[]): Promise<ReadonlySet<string>> {
+  const configs = await configsOf(cluster, topics);
+  return new Set(topics.filter((topic) => configs.get(topic)?.get('cleanup.policy')?.value?.includes('compact')));
+}
+
 async function configsOf(cluster: Cluster, topics: readonly string[]): Promise<ReadonlyMap<string, Configs>> {
   const named = topics.map((name) => ({ name, internal: false, partitions: [] }));
   return readTopicConfigs(askerOf(cluster.connection), named);

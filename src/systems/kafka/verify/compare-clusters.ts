@@ -5,6 +5,7 @@ import { ownerOf, type ControlState } from '../control/control-state.ts';
 import { offsetsOf } from '../fence/at-rest.ts';
 import { askerOf } from '../inspect/asker.ts';
 import { readTopicConfigs } from '../inspect/topics.ts';
+import { Repeats } from '../follow/repeats.ts';
 import { keyOf, type LedPartition } from '../mirror/cluster.ts';
 import type { ReadLimits } from '../mirror/read-committed.ts';
 import { joinMaps, readAllMaps, type EpochMaps } from '../mirror/read-maps.ts';
@@ -40,7 +41,7 @@ export async function compareClusters(move: KafkaMove, options: CompareOptions):
       [live]: offsetsOf(...split(job.compared, ({ here }) => here)),
       [other]: offsetsOf(...split(job.compared, ({ there }) => there)),
     } as KafkaComparison['positions'],
-    remarks: await remarksOf(job),
+    remarks: [...(await remarksOf(job)), ...topics.flatMap(repeatedRemark)],
   };
 }
 
@@ -130,11 +131,41 @@ async function comparePartition(job: Job, { place, other, findings, isCompacted 
   const count = await compare(
     { cluster: from, place, start: starts.here, end: ends.here },
     { cluster: to, place: other, start: starts.there, end: ends.there },
-    { map, findings, limits: job.limits, tell },
+    { map, findings, limits: job.limits, tell, ...repeatsOf(job, live === 'blue' ? place : other) },
   );
   job.records += count;
   job.compared.push({ place, ...ends });
   tell(0n);
+}
+
+/** Blue to green by somebody else, until the first cut. `place`: on blue. */
+function repeatsOf(
+  { move, sides, epochs, limits }: Job,
+  place: LedPartition,
+): Pick<Parameters<typeof compareRecords>[2], 'isRepeat'> {
+  const key = keyOf(place.topic, place.partition);
+  const [first, back] = [mapFrom('blue', epochs, key), mapFrom('green', epochs, key)];
+  if (move.foreign !== true || first === undefined) return {};
+  const repeats = new Repeats({ cluster: sides.blue.cluster, place, start: first.origin.source }, limits);
+  return {
+    isRepeat: async (copy) => {
+      // From there on clients have written, or Teal's own mirror.
+      if (back !== undefined && copy.offset >= back.origin.source) return false;
+      const next = first.toSource(copy.offset);
+      if (next.kind === 'beyond' || next.kind === 'record') return false;
+      if ((await repeats.of(copy, next.offset)) !== undefined) return true;
+      // Retention has taken what it stands for; whoever followed has seen it.
+      return (await sides.blue.cluster.offsetOf(place, 'earliest')) > first.origin.source;
+    },
+  };
+}
+
+function mapFrom(source: Side, epochs: readonly EpochMaps[], key: string): OffsetMap | undefined {
+  return epochs.find((epoch) => epoch.source === source)?.maps.get(key);
+}
+
+function repeatedRemark({ topic, repeated }: ComparedTopic): readonly string[] {
+  return repeated === 0n ? [] : [`${topic}: ${repeated} records of green came a second time, by Kafka Connect`];
 }
 
 /** All that came from below this end lies below the answer. */

@@ -18,6 +18,8 @@ export interface Comparing {
   readonly findings: Findings;
   readonly limits: ReadLimits;
   readonly tell: (records: bigint) => void;
+  /** Of what somebody else carried: whether a record of green that nothing was mirrored to stands there a second time. */
+  readonly isRepeat?: (copy: CarriedRecord) => Promise<boolean>;
 }
 
 const tellEvery = 65_536n;
@@ -28,22 +30,27 @@ const tellEvery = 65_536n;
 export async function compareRecords(
   live: LogPart,
   other: LogPart,
-  { map, findings, limits, tell }: Comparing,
+  { map, findings, limits, tell, isRepeat }: Comparing,
 ): Promise<bigint> {
   const { partition } = live.place;
   // Where the other side no longer has what this side has, and the other way round.
   const [first, firstThere] = startsOf(map, live.start, other.start);
   const there = readCommitted(other.cluster, other.place, { from: firstThere, end: other.end }, limits);
   let copy = await nextOf(there);
+  const passStray = async (stray: CarriedRecord): Promise<void> => {
+    if ((await isRepeat?.(stray)) === true) findings.repeats();
+    else findings.differs(partition, `the other side has a record at ${stray.offset} that nothing was mirrored to`);
+  };
   let count = 0n;
   for await (const record of readCommitted(live.cluster, live.place, { from: first, end: live.end }, limits)) {
     const translated = map.toTarget(record.offset);
     if (translated.kind !== 'record') {
-      findings.differs(partition, `the record at ${record.offset} was not mirrored`);
+      if ((await isRepeat?.(record)) === true) findings.repeats();
+      else findings.differs(partition, `the record at ${record.offset} was not mirrored`);
       continue;
     }
     while (copy !== undefined && copy.offset < translated.offset) {
-      findings.differs(partition, `the other side has a record at ${copy.offset} that nothing was mirrored to`);
+      await passStray(copy);
       copy = await nextOf(there);
     }
     if (copy === undefined || copy.offset > translated.offset) {
@@ -62,7 +69,7 @@ export async function compareRecords(
     if (count % tellEvery === 0n) tell(count);
   }
   for (; copy !== undefined; copy = await nextOf(there)) {
-    findings.differs(partition, `the other side has a record at ${copy.offset} that nothing was mirrored to`);
+    await passStray(copy);
   }
   return count;
 }

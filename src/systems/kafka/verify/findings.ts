@@ -10,6 +10,7 @@ export class Findings {
   readonly #hash: Hash = createHash('sha256');
   #differences = 0;
   #records = 0n;
+  #repeated = 0n;
 
   constructor(topic: string) {
     this.#topic = topic;
@@ -27,11 +28,17 @@ export class Findings {
     this.#hash.update(digested);
   }
 
+  /** A record of green came a second time. */
+  repeats(): void {
+    this.#repeated += 1n;
+  }
+
   /** Once, at the end. */
-  told(): Pick<ComparedTopic, 'records' | 'outcome' | 'why' | 'digest'> {
+  told(): Pick<ComparedTopic, 'records' | 'repeated' | 'outcome' | 'why' | 'digest'> {
     const more = this.#differences - this.#why.length;
     return {
       records: this.#records,
+      repeated: this.#repeated,
       outcome: this.#differences === 0 ? 'equal' : 'different',
       why: more > 0 ? [...this.#why, `and ${more} more`] : this.#why,
       digest: this.#hash.digest('hex'),
