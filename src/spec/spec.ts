@@ -19,6 +19,8 @@ export interface SideSpec {
   readonly system: SystemName;
   /** With its password: never print it; see `printableSpec`. */
   readonly url: string;
+  /** Of Kafka; both sides have one or neither. With its password, as the address. */
+  readonly schemaRegistry?: { readonly url: string };
 }
 
 export type RouterName = NonNullable<SpecDocument['traffic']['router']>;
@@ -243,8 +245,8 @@ export function normalForm(
   const colon = traffic.listen.lastIndexOf(':');
   return deepFreeze({
     name: document.name,
-    blue: { system: document.blue.system, url: urls.blue },
-    green: { system: document.green.system, url: urls.green },
+    blue: { system: document.blue.system, url: urls.blue, ...registryOf(urls.registries?.blue) },
+    green: { system: document.green.system, url: urls.green, ...registryOf(urls.registries?.green) },
     tables: document.tables,
     ...(families.blue === 'kafka'
       ? { topics: document.topics ?? { include: ['*'], exclude: [] }, groups: groupsOf(document, folder) }
@@ -303,6 +305,10 @@ export function normalForm(
     ...(document.mapping === undefined ? {} : { mapping: document.mapping }),
     stateDir: document.stateDir ?? `.teal/${document.name}`,
   });
+}
+
+function registryOf(url: string | undefined): Pick<SideSpec, 'schemaRegistry'> {
+  return url === undefined ? {} : { schemaRegistry: { url } };
 }
 
 function backupOf({ backup }: SpecDocument['cutover']): Pick<Spec['cutover'], 'backup'> {
@@ -470,8 +476,8 @@ function deepFreeze<T>(value: T): T {
 export function printableSpec(spec: Spec): Spec {
   return {
     ...spec,
-    blue: { ...spec.blue, url: redact(spec.blue.url) },
-    green: { ...spec.green, url: redact(spec.green.url) },
+    blue: printableSide(spec.blue),
+    green: printableSide(spec.green),
     traffic: {
       ...spec.traffic,
       ...(spec.traffic.via === undefined ? {} : { via: printableVia(spec.traffic.via) }),
@@ -483,6 +489,14 @@ export function printableSpec(spec: Spec): Spec {
     ...(spec.canary === undefined
       ? {}
       : { canary: { ...spec.canary, revertOn: spec.canary.revertOn.map(printableGate) } }),
+  };
+}
+
+function printableSide({ system, url, schemaRegistry }: SideSpec): SideSpec {
+  return {
+    system,
+    url: redact(url),
+    ...registryOf(schemaRegistry === undefined ? undefined : redact(schemaRegistry.url)),
   };
 }
 
