@@ -11,6 +11,7 @@ import { compareClusters } from '../systems/kafka/verify/compare-clusters.ts';
 import { sealCertificate, type Certificate, type CertificateTable } from '../verify/certificate.ts';
 import type { Comparison, ComparisonPorts, Verification } from './comparison.ts';
 import type { ComparedTable } from './differences.ts';
+import { registryRemarks } from './registry-remarks.ts';
 import { keepCertificate } from './keep-certificate.ts';
 
 /** So long a position may be in the journal. */
@@ -48,6 +49,7 @@ export class ClusterComparison implements Comparison {
           total: of,
         }),
     });
+    const remarks = [...compared.remarks, ...(await registryRemarks(this.#options.loaded.spec, live, signal))];
     const side = (which: Side): Certificate['live'] => ({
       side: which,
       version: `Kafka, cluster ${sides[which]}`,
@@ -69,8 +71,8 @@ export class ClusterComparison implements Comparison {
       other: side(otherSide(live)),
       tables: compared.topics.map(certified),
       objects: {
-        compared: { remarks: compared.remarks.length },
-        differences: compared.remarks.map((remark) => ({ kind: 'remark', name: remark, what: 'defined differently' })),
+        compared: { remarks: remarks.length },
+        differences: remarks.map((remark) => ({ kind: 'remark', name: remark, what: 'defined differently' })),
       },
     });
     return this.#told(live, compared, certificate);

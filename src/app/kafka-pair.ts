@@ -16,7 +16,9 @@ import type { KafkaFence, KafkaMove, KafkaRules, KafkaTopics } from '../systems/
 import { kafkaRules } from '../systems/kafka/topics/kafka-rules.ts';
 import { kafkaTopics } from '../systems/kafka/topics/kafka-topics.ts';
 import { groupPrograms } from '../traffic/custom/group-desk.ts';
+import type { SchemaRegistries } from '../systems/kafka/registry/registry.ts';
 import { topicNames } from './assess-kafka.ts';
+import { registriesOf, registryRemarks } from './registry-remarks.ts';
 import { ClusterComparison } from './compare-clusters.ts';
 import type { Comparison, ComparisonPorts } from './comparison.ts';
 import {
@@ -30,6 +32,7 @@ import {
   mirrorStep,
   restoreStep,
   rulesStep,
+  schemasStep,
   topicsStep,
   type MirrorMakerOfPair,
 } from './kafka-steps.ts';
@@ -59,6 +62,7 @@ export class KafkaPair implements Pair {
   readonly #move: KafkaMove;
   readonly #topics: KafkaTopics;
   readonly #rules: KafkaRules;
+  readonly #registries: SchemaRegistries | undefined;
 
   constructor(options: KafkaPairOptions) {
     const { spec, topics } = options;
@@ -71,6 +75,7 @@ export class KafkaPair implements Pair {
     this.#move = move;
     this.#topics = kafkaTopics(move);
     this.#rules = kafkaRules(move, async () => (await groups.list('blue')).map(({ id }) => id).filter(isSelected));
+    this.#registries = registriesOf(spec);
     this.fences = { blue: kafkaFence(move, 'blue'), green: kafkaFence(move, 'green') };
     this.schemas = this.#schemas();
     this.groups = {
@@ -102,6 +107,7 @@ export class KafkaPair implements Pair {
           closeStep(this.fences.green),
           holdBackStep(this.#topics),
           rulesStep(this.#rules),
+          ...(this.#registries === undefined ? [] : [schemasStep(this.#registries)]),
           ...this.#connectSteps(),
         ],
       },
@@ -180,12 +186,16 @@ export class KafkaPair implements Pair {
       lacking: async (live) => (await look(live)).lacking,
       blocked: async () => [],
       compare: async (live): Promise<SchemaComparison> => {
-        const [looked, missing] = await Promise.all([look(live), this.#rules.missing()]);
+        const [looked, missing, schemas] = await Promise.all([
+          look(live),
+          this.#rules.missing(),
+          registryRemarks(this.#options.spec, live),
+        ]);
         // No statement changes it under a cut but one that makes a topic, and that is in no way of the others.
         const mark = { digest: '', objects: {} };
         return {
           ...looked,
-          objects: live === 'blue' ? missing.map((rule) => `green lacks ${rule}`) : [],
+          objects: [...(live === 'blue' ? missing.map((rule) => `green lacks ${rule}`) : []), ...schemas],
           refused: [],
           mark,
         };

@@ -5,6 +5,7 @@ import type { Carrier, FlowStatus } from '../ports/carrier.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { Probed, Step } from '../ports/step.ts';
 import { deployStep, failureOfFlow } from '../stages/follow/follow-steps.ts';
+import type { SchemaRegistries } from '../systems/kafka/registry/registry.ts';
 import type { KafkaFence, KafkaRules, KafkaTopics } from '../systems/kafka/roles.ts';
 
 const notDone: Probed = { state: 'not done' };
@@ -150,6 +151,29 @@ export function followStep(carrier: Carrier): Step {
     costs:
       'the workers copy; Teal reads every record on both sides, with two connections for each partition. Topics of the connectors on green, and addresses with their passwords in the configuration that Kafka Connect keeps',
     undone: 'the connectors are deleted, with their topics; the worker is stopped',
+  };
+}
+
+export function schemasStep(registries: SchemaRegistries): Step {
+  return {
+    id: 'prepare:schemas',
+    does: 'gives the schema registry of green the versions that it lacks of blue’s, with their numbers and ids',
+    locks:
+      'each of those subjects of green for a moment: it is in IMPORT mode, in which the registry checks no compatibility',
+    costs: 'a few requests for each version',
+    undone: 'they stay: nothing on green names them but records of blue',
+    probe: async ({ signal }) => {
+      const { missing, conflicts } = await registries.differences('blue', signal);
+      if (missing.length + conflicts.length > 0) return notDone;
+      const open = await registries.leftOpen(signal);
+      if (open.length > 0) return { state: 'partly', evidence: `${open.length} subjects are in IMPORT mode` };
+      return { state: 'done', evidence: 'the registry of green has every version of blue’s, with its id' };
+    },
+    act: async ({ signal }) => {
+      const { copied } = await registries.copy(signal);
+      return { copied };
+    },
+    undo: nothing,
   };
 }
 

@@ -12,6 +12,8 @@ export interface RelayLimits {
   readonly patienceMs: number;
   /** Between two looks at an empty outbox. */
   readonly pollMs: number;
+  /** By the log: between two looks for letters that are asked for again. */
+  readonly letterLookMs: number;
   /** How long the relay keeps its right without saying so anew. */
   readonly leaseMs: number;
 }
@@ -24,6 +26,7 @@ export const defaultLimits: RelayLimits = Object.freeze({
   longestPauseMs: 10_000,
   patienceMs: 3_600_000,
   pollMs: 200,
+  letterLookMs: 1_000,
   leaseMs: 10_000,
 });
 

@@ -48,6 +48,24 @@ export const outboxMetrics: readonly OutboxMetric[] = [
     help: 'How long ago the last delivery was written down; absent before the first.',
     read: ({ relay }) => seconds(relay?.deliveredAgoMs),
   },
+  {
+    name: 'teal_outbox_log_usable',
+    type: 'gauge',
+    help: '1 where the outbox is followed by its log and that can be read, 0 where it cannot; absent by polling.',
+    read: ({ log }) => (log === undefined ? undefined : Number(log.state === 'usable')),
+  },
+  {
+    name: 'teal_outbox_log_behind_bytes',
+    type: 'gauge',
+    help: 'Log, of whatever tables, that was written since the place up to which all is delivered; absent by polling.',
+    read: ({ log }) => log?.behindBytes,
+  },
+  {
+    name: 'teal_outbox_log_retained_bytes',
+    type: 'gauge',
+    help: 'Log that the server keeps for the relay; absent by polling.',
+    read: ({ log }) => log?.retainedBytes,
+  },
 ];
 
 /** In the text exposition format 0.0.4 of Prometheus. */

@@ -1,5 +1,5 @@
-import { sleep } from '../kernel/clock.ts';
-import type { OutboxEvent, OutboxStore, RelayHolder, Settled } from '../ports/outbox.ts';
+import { monotonicMs, sleep } from '../kernel/clock.ts';
+import type { LogBatch, OutboxEvent, OutboxLog, OutboxStore, RelayHolder, Settled } from '../ports/outbox.ts';
 import type { RelayLimits } from './limits.ts';
 
 /**
@@ -29,4 +29,40 @@ export function pollingQueue(store: OutboxStore, limits: RelayLimits, pause: Pau
     settle: async (holder, settled) => store.settle(holder, settled),
     [Symbol.asyncDispose]: async () => undefined,
   };
+}
+
+/**
+ * The log is the queue: it brings events in the order of commits, and a place in it is kept, in the transaction that writes down how their delivery has ended. Letters are no part of it: they are looked
+ * for from time to time, and come first.
+ */
+export function logQueue(store: OutboxStore, log: OutboxLog, limits: RelayLimits): OutboxQueue {
+  const limit = { events: limits.batchEvents, bytes: limits.batchBytes };
+  let taken: LogBatch | undefined;
+  let nextLook = 0;
+  return {
+    async take(stop) {
+      taken = undefined;
+      if (monotonicMs() >= nextLook) {
+        const due = await store.dueLetters(limit);
+        if (due.length > 0) return due;
+        nextLook = monotonicMs() + limits.letterLookMs;
+      }
+      taken = await log.take(limit, Math.max(1, nextLook - monotonicMs()), stop);
+      return taken.events;
+    },
+    async settle(holder, settled) {
+      const count = taken === undefined ? 0 : settledInFront(taken.events, settled);
+      const place = count === 0 ? undefined : taken?.placeAfter(count);
+      await store.settle(holder, settled, place);
+      if (place !== undefined) log.settledUpTo(place);
+    },
+    [Symbol.asyncDispose]: async () => log[Symbol.asyncDispose](),
+  };
+}
+
+/** How many of the first events are settled without a gap: a relay that ends early may leave some of each lane. */
+export function settledInFront(events: readonly OutboxEvent[], settled: readonly Settled[]): number {
+  const done = new Set(settled.map(({ event }) => event));
+  const gap = events.findIndex((event) => !done.has(event));
+  return gap === -1 ? events.length : gap;
 }

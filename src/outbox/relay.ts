@@ -120,18 +120,26 @@ async function giveUp({ store, holder, tell }: RelayOptions): Promise<void> {
   }
 }
 
-/** What comes later for an aggregate that has a letter is not tried. */
+/** What comes later for an aggregate that has a letter is not tried, nor is what nobody could read. */
 async function divide(
   store: OutboxStore,
   taken: readonly OutboxEvent[],
 ): Promise<{ readonly waiting: readonly Settled[]; readonly free: readonly OutboxEvent[] }> {
   const fresh = taken.filter(({ from }) => from === 'outbox');
   const held = new Set((fresh.length === 0 ? [] : await store.held(aggregatesOf(fresh))).map(aggregateKey));
-  const isFree = (event: OutboxEvent): boolean => event.from === 'letters' || !held.has(aggregateKey(event));
+  const isFree = (event: OutboxEvent): boolean =>
+    event.unreadable === undefined && (event.from === 'letters' || !held.has(aggregateKey(event)));
   return {
     free: taken.filter(isFree),
-    waiting: taken.filter((event) => !isFree(event)).map((event) => ({ outcome: 'behind', event })),
+    waiting: taken.filter((event) => !isFree(event)).map(withoutTrying),
   };
+}
+
+function withoutTrying(event: OutboxEvent): Settled {
+  const { unreadable } = event;
+  return unreadable === undefined
+    ? { outcome: 'behind', event }
+    : { outcome: 'dead', event, attempts: 0, reason: `TEAL-OUTBOX-062: ${unreadable}` };
 }
 
 function countsOf(settled: readonly Settled[]): Record<Settled['outcome'], number> {

@@ -15,6 +15,8 @@ export interface OutboxEvent extends Aggregate {
   readonly createdMs: number;
   /** Where it lies: in the outbox, or among the dead letters, from where somebody has asked for it again. */
   readonly from: 'outbox' | 'letters';
+  /** Why it can be delivered to nobody: it becomes a dead letter without being tried. */
+  readonly unreadable?: string;
 }
 
 /** How the delivery of one event has ended. `behind`: not tried, for one before it of its aggregate is a dead letter. */
@@ -68,7 +70,43 @@ export interface OutboxStore extends AsyncDisposable {
   settle(holder: RelayHolder, settled: readonly Settled[], place?: string): Promise<void>;
 }
 
+/** Events that the log of the outbox's database has brought, in the order of commits. */
+export interface LogBatch {
+  readonly events: readonly OutboxEvent[];
+  /** The place to be kept once the first `count` of them are settled; `count` is 1 at least. */
+  placeAfter(count: number): string;
+}
+
+/**
+ * An outbox as its database's log tells of it: what was inserted there, also where it was deleted again in the same transaction. Whoever has the lease reads it, nobody else. What was taken and not
+ * settled comes again.
+ */
+export interface OutboxLog extends AsyncDisposable {
+  /**
+   * The next events; none when nothing came for so long. What was taken before is settled, or is taken anew. May be called again after a failure. Errors: TEAL-OUTBOX-060 the log does not go back to
+   * where the relay has come, -061 the log leaves the outbox out; those of a session.
+   */
+  take(limit: TakeLimit, waitMs: number, stop: AbortSignal): Promise<LogBatch>;
+  /** This place is written down beside what was settled: the server may forget its log up to there. */
+  settledUpTo(place: string): void;
+}
+
+/** What a database says of the log by which its outbox is followed. */
+export interface OutboxLogLook {
+  /** What keeps the log on the server. */
+  readonly slot: string;
+  /** `gone`, `invalidated`: what is not delivered can only be had from the table. `unpublished`: the log leaves the outbox out. */
+  readonly state: 'usable' | 'gone' | 'invalidated' | 'unpublished';
+  readonly isRead: boolean;
+  /** Log, of whatever tables, that was written since the place up to which all is delivered. */
+  readonly behindBytes: number;
+  /** Log that the server keeps for the relay. */
+  readonly retainedBytes: number;
+}
+
 export interface OutboxLook {
+  /** Absent where the outbox is followed by polling. */
+  readonly log?: OutboxLogLook;
   /** Undelivered rows, counted to `countLimit` at most. */
   readonly pending: number;
   readonly countLimit: number;

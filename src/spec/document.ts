@@ -40,6 +40,16 @@ const side = z.strictObject({
       'The kind of system. MySQL and MariaDB can be moved to PostgreSQL or to one another, a cluster of Kafka to another one.',
     ),
   url: secret,
+  schemaRegistry: z
+    .strictObject({
+      url: z
+        .union([text, z.strictObject({ file: text })], 'an http:// or https:// URL, or { file: path } with one in it')
+        .describe('With user and password where it asks for them: from the environment or a file.'),
+    })
+    .optional()
+    .describe(
+      'Kafka alone, on both sides or on neither: the schema registry of its clients (Confluent, Karapace, Redpanda). What green lacks is copied from blue, with its ids.',
+    ),
 });
 
 const program = z.array(text).min(1);

@@ -4,7 +4,10 @@ import type { Mistake } from './mistakes.ts';
 import { pathText, type Places } from './places.ts';
 import { mistakesOfRouter } from './router-mistakes.ts';
 
-const side = z.object({ system: z.enum(['postgres', 'mysql', 'mariadb', 'kafka']).default('postgres') });
+const side = z.object({
+  system: z.enum(['postgres', 'mysql', 'mariadb', 'kafka']).default('postgres'),
+  schemaRegistry: z.unknown().optional(),
+});
 
 /** As much of the document as this needs, so that it is looked at also in a document that has mistakes elsewhere. */
 const pair = z.object({
@@ -62,6 +65,7 @@ export function mistakesOfPair(plain: unknown, places: Places): readonly Mistake
   }
   return [
     ...mistakesOfReads(parsed.data, given, places),
+    ...mistakesOfRegistries(parsed.data, places),
     ...mistakesOfFigures(parsed.data, places),
     ...mistakesOfWord('topics', '`topics` is of Kafka: of databases there are `tables`', given, places),
     ...mistakesOfWord('groups', '`groups` is of Kafka', given, places),
@@ -141,6 +145,22 @@ function routerOf({ blue, green, traffic }: PairOfDocument): string {
   return familyOf(blue.system) === familyOf(green.system) ? 'proxy' : 'none';
 }
 
+/** Ids are compared, and copied, between two registries. */
+function mistakesOfRegistries({ blue, green }: PairOfDocument, places: Places): readonly Mistake[] {
+  const named = (['blue', 'green'] as const).filter((side) => ({ blue, green })[side].schemaRegistry !== undefined);
+  const wrong = (side: 'blue' | 'green', message: string): Mistake => ({
+    ...places.ofValue([side, 'schemaRegistry']),
+    path: `${side}.schemaRegistry`,
+    message,
+  });
+  const ofOthers = named.filter((side) => ({ blue, green })[side].system !== 'kafka');
+  if (ofOthers.length > 0) return ofOthers.map((side) => wrong(side, 'expected nothing: it is of Kafka'));
+  const [only] = named;
+  return named.length === 1 && only !== undefined
+    ? [wrong(only, 'expected one on both sides: what one alone holds can be neither compared nor copied')]
+    : [];
+}
+
 const ofDatabases = ['tables', 'mapping', 'copy', 'follow', 'anomalies'] as const;
 /** Nothing else knows what Kafka's clients say. */
 const kafkaRouters = ['none', 'command', 'webhook'];
@@ -177,6 +197,7 @@ function mistakesOfKafka(document: PairOfDocument, given: ReadonlySet<string>, p
     ...ofProxy
       .filter((word) => Object.hasOwn(traffic, word))
       .map((word) => at(['traffic', word], 'expected nothing: there is no proxy for clients of Kafka')),
+    ...mistakesOfRegistries(document, places),
     ...(stop !== undefined && start === undefined ? [at(['groups', 'start'], 'is missing: `stop` needs it')] : []),
     ...(start !== undefined && stop === undefined ? [at(['groups', 'stop'], 'is missing: `start` needs it')] : []),
     ...(['lockTimeout', 'sequenceHeadroom'] as const)

@@ -395,6 +395,29 @@ describe('clusters of Kafka', () => {
     expect(parsed.ok && JSON.stringify(printableSpec(parsed.spec))).not.toContain('s3cret');
   });
 
+  test('have a schema registry on both sides or on neither', () => {
+    const address = 'https://me:s3cret@registry/api';
+    const of = (blue: string, green: string): string =>
+      text('').replace('"${BLUE_URL}"', `"\${BLUE_URL}"${blue}`).replace('"${GREEN_URL}"', `"\${GREEN_URL}"${green}`);
+    const parse = (file: string): ParsedSpec =>
+      parseSpec(file, { env: { ...urls, REGISTRY: address }, readText: () => 'http://other' });
+    const named = ', schemaRegistry: { url: "${REGISTRY}" }';
+    const parsed = parse(of(named, ', schemaRegistry: { url: { file: a } }'));
+    expect(parsed).toMatchObject({
+      ok: true,
+      spec: { blue: { schemaRegistry: { url: address } }, green: { schemaRegistry: { url: 'http://other' } } },
+    });
+    expect(parsed.ok && JSON.stringify(printableSpec(parsed.spec))).not.toContain('s3cret');
+    expect(messages(parse(of(named, '')))).toEqual([
+      'blue.schemaRegistry: expected one on both sides: what one alone holds can be neither compared nor copied',
+    ]);
+    const plain = ', schemaRegistry: { url: "http://me:pw@registry" }';
+    expect(messages(parse(of(plain, named)))).toEqual([expect.stringContaining('a password stands in the file')]);
+    expect(messages(parse(of(named, ', schemaRegistry: { url: "kafka://one" }')))).toEqual([
+      'green.schemaRegistry.url: expected an https:// URL',
+    ]);
+  });
+
   test('know no word of databases, and databases know no topics', () => {
     const wrong = messages(
       parseKafka(

@@ -20,6 +20,8 @@ export interface SideSpec {
   readonly system: SystemName;
   /** With its password: never print it; see `printableSpec`. */
   readonly url: string;
+  /** Of Kafka; both sides have one or neither. With its password, as the address. */
+  readonly schemaRegistry?: { readonly url: string };
 }
 
 export type RouterName = NonNullable<SpecDocument['traffic']['router']>;
@@ -298,8 +300,8 @@ export function normalForm(
   const colon = traffic.listen.lastIndexOf(':');
   return deepFreeze({
     name: document.name,
-    blue: { system: document.blue.system, url: urls.blue },
-    green: { system: document.green.system, url: urls.green },
+    blue: { system: document.blue.system, url: urls.blue, ...registryOf(urls.registries?.blue) },
+    green: { system: document.green.system, url: urls.green, ...registryOf(urls.registries?.green) },
     tables: document.tables,
     ...(families.blue === 'kafka'
       ? { topics: document.topics ?? { include: ['*'], exclude: [] }, groups: groupsOf(document, folder) }
@@ -366,6 +368,10 @@ function anomaliesOf(anomalies: SpecDocument['anomalies']): Pick<Spec, 'anomalie
   const { blue, green } = anomalies.disk;
   const diskBytes = { ...(blue === undefined ? {} : { blue }), ...(green === undefined ? {} : { green }) };
   return { anomalies: { everyMs: anomalies.every, diskBytes } };
+}
+
+function registryOf(url: string | undefined): Pick<SideSpec, 'schemaRegistry'> {
+  return url === undefined ? {} : { schemaRegistry: { url } };
 }
 
 function backupOf({ backup }: SpecDocument['cutover']): Pick<Spec['cutover'], 'backup'> {
@@ -577,8 +583,8 @@ function deepFreeze<T>(value: T): T {
 export function printableSpec(spec: Spec): Spec {
   return {
     ...spec,
-    blue: { ...spec.blue, url: redact(spec.blue.url) },
-    green: { ...spec.green, url: redact(spec.green.url) },
+    blue: printableSide(spec.blue),
+    green: printableSide(spec.green),
     traffic: {
       ...spec.traffic,
       ...(spec.traffic.via === undefined ? {} : { via: printableVia(spec.traffic.via) }),
@@ -590,6 +596,14 @@ export function printableSpec(spec: Spec): Spec {
     ...(spec.canary === undefined
       ? {}
       : { canary: { ...spec.canary, revertOn: spec.canary.revertOn.map(printableGate) } }),
+  };
+}
+
+function printableSide({ system, url, schemaRegistry }: SideSpec): SideSpec {
+  return {
+    system,
+    url: redact(url),
+    ...registryOf(schemaRegistry === undefined ? undefined : redact(schemaRegistry.url)),
   };
 }
 

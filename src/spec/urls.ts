@@ -11,6 +11,8 @@ export interface Urls {
   readonly admin?: string;
   /** `traffic.url`, where it is there. */
   readonly webhook?: string;
+  /** `schemaRegistry.url` of the sides, where it is there. */
+  readonly registries?: { readonly blue?: string; readonly green?: string };
   /** Of `connect`, where it is there. */
   readonly connect?: {
     readonly workers: readonly string[];
@@ -23,9 +25,16 @@ export interface Urls {
 type Read = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly mistakes: readonly Mistake[] };
 
 /** As much of the document as this needs, so that URLs are looked at also in a document that has mistakes elsewhere. */
+const ofSide = z
+  .object({
+    url: z.unknown(),
+    system: z.unknown().optional(),
+    schemaRegistry: z.object({ url: z.unknown() }).optional().catch(undefined),
+  })
+  .catch({ url: undefined, system: undefined });
 const sides = z.object({
-  blue: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
-  green: z.object({ url: z.unknown(), system: z.unknown().optional() }).catch({ url: undefined, system: undefined }),
+  blue: ofSide,
+  green: ofSide,
   traffic: z.object({ admin: z.unknown().optional(), url: z.unknown().optional() }).catch({}).default({}),
   connect: z
     .object({
@@ -53,6 +62,7 @@ export interface WrittenUrls {
   readonly green: unknown;
   readonly admin: unknown;
   readonly webhook: unknown;
+  readonly registries: Readonly<Record<'blue' | 'green', unknown>>;
   readonly connect: Readonly<Record<'kafka' | 'blue' | 'green', unknown>> & { readonly workers: readonly unknown[] };
 }
 
@@ -64,6 +74,7 @@ export function writtenUrls(plain: unknown): WrittenUrls {
     green: green?.url,
     admin: traffic?.admin,
     webhook: traffic?.url,
+    registries: { blue: blue?.schemaRegistry?.url, green: green?.schemaRegistry?.url },
     connect: {
       workers: [connect.url].flat(),
       kafka: connect.kafka,
@@ -95,14 +106,25 @@ export function readUrls(
   const admin = ofTraffic('admin', written.admin, schemes['postgres'] ?? []);
   const webhook = ofTraffic('url', written.webhook, ['https', 'http']);
   const ofSides = { blue: found?.blue.system, green: found?.green.system };
+  const ofRegistry = (side: 'blue' | 'green'): Read => {
+    const at = { ...places.ofValue([side, 'schemaRegistry', 'url']), path: `${side}.schemaRegistry.url` };
+    return readUrl(found?.[side].schemaRegistry?.url, written.registries[side], readText, ['https', 'http'], at);
+  };
+  const registries = { blue: ofRegistry('blue'), green: ofRegistry('green') };
   const connect = readConnect(found?.connect, written.connect, ofSides, readText, places);
-  const mistakes = [blue, green, admin, webhook, ...connect.read].flatMap((it) => (it.ok ? [] : it.mistakes));
+  const mistakes = [blue, green, admin, webhook, ...Object.values(registries), ...connect.read].flatMap((it) =>
+    it.ok ? [] : it.mistakes,
+  );
   const urls = {
     blue: blue.ok ? blue.url : '',
     green: green.ok ? green.url : '',
     ...(admin.ok ? { admin: admin.url } : {}),
     ...(webhook.ok ? { webhook: webhook.url } : {}),
     ...(found?.connect === undefined ? {} : { connect: connect.urls }),
+    registries: {
+      ...(registries.blue.ok ? { blue: registries.blue.url } : {}),
+      ...(registries.green.ok ? { green: registries.green.url } : {}),
+    },
   };
   if (urls.blue !== '' && urls.blue === urls.green) {
     mistakes.push({

@@ -10,6 +10,7 @@ import { planMigration } from '../../src/app/plan-migration.ts';
 import { readStatus } from '../../src/app/status.ts';
 import { waitFor } from '../../src/kernel/clock.ts';
 import { isProcessThere } from '../../src/kernel/process-there.ts';
+import { openRegistry, type RegistryServer } from '../../src/systems/kafka/registry/test-support/registry-server.ts';
 import { kafkaIsTested, namePrefix, testCluster } from '../support/kafka.ts';
 
 const startMs = 120_000;
@@ -20,6 +21,29 @@ async function stageOf(): Promise<KafkaStage> {
   const stage = { prefix: namePrefix(), bootstrap: { blue: blue.bootstrap, green: green.bootstrap } };
   await furnish(stage);
   return stage;
+}
+
+interface Registries extends AsyncDisposable {
+  readonly blue: RegistryServer;
+  readonly green: RegistryServer;
+}
+
+/** Blue's has two versions of a subject; green's is empty. */
+async function openRegistries(): Promise<Registries> {
+  const [blue, green] = [await openRegistry(), await openRegistry()];
+  const versions = [
+    { id: 17, schema: '"string"' },
+    { id: 23, schema: '"int"' },
+  ].map((kept, at) => [at + 1, kept] as const);
+  blue.subjects.set('orders-value', new Map(versions));
+  return {
+    blue,
+    green,
+    async [Symbol.asyncDispose]() {
+      await blue[Symbol.asyncDispose]();
+      await green[Symbol.asyncDispose]();
+    },
+  };
 }
 
 async function pidOf(stateDir: string, flow: string): Promise<number> {
@@ -36,12 +60,19 @@ describe.skipIf(!kafkaIsTested)('two clusters of Kafka', () => {
     const file = join(folder, 'teal.yaml');
     // What Teal writes on both clusters goes by this name: tried again, it is another migration.
     const name = stage.prefix.replaceAll(/[^a-z0-9]+/g, '');
-    await writeFile(file, fileOf(stage.prefix, crowd.url, { name }));
+    await using registries = await openRegistries();
+    const text = fileOf(stage.prefix, crowd.url, { name });
+    await writeFile(
+      file,
+      text.replaceAll(/"\$\{(BLUE|GREEN)_URL\}"/g, '$&, schemaRegistry: { url: "${$1_REGISTRY}" }'),
+    );
     const stateDir = join(folder, '.teal', name);
     const env = {
       ...process.env,
       BLUE_URL: adminUrl(stage.bootstrap.blue),
       GREEN_URL: adminUrl(stage.bootstrap.green),
+      BLUE_REGISTRY: registries.blue.url,
+      GREEN_REGISTRY: registries.green.url,
     };
     const { signal } = new AbortController();
     const loaded = loadSpec(file, env);
@@ -60,6 +91,14 @@ describe.skipIf(!kafkaIsTested)('two clusters of Kafka', () => {
       expect(planned.filter((id) => steps.includes(id))).toEqual(
         planned.filter((id) => !/^(cut|group|finalise):/.test(id)),
       );
+
+      expect(registries.green.subjects).toEqual(registries.blue.subjects);
+
+      // A schema that came later keeps the cut from going, by its name.
+      const late = new Map([[1, { id: 31, schema: '"long"' }]]);
+      registries.blue.subjects.set('late', late);
+      await expect(migration.cutover()).rejects.toThrow(/TEAL-STAGES-108.*lacks late version 1 \(id 31\)/);
+      registries.green.subjects.set('late', late);
 
       // One group alone, and back.
       const [group] = [`${stage.prefix}audit`];

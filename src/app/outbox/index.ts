@@ -10,18 +10,20 @@
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { DeadLetter, OutboxDesk, OutboxLook } from '../../ports/outbox.ts';
+import type { DeadLetter, OutboxDesk, OutboxLook, OutboxStore } from '../../ports/outbox.ts';
 import { defaultLimits, type RelayLimits } from '../../outbox/limits.ts';
-import { pollingQueue } from '../../outbox/queue.ts';
+import { logQueue, pollingQueue, type OutboxQueue } from '../../outbox/queue.ts';
 import { runRelay, type RelayEvent } from '../../outbox/relay.ts';
 import { outboxDdl as mysqlDdl } from '../../systems/mysql/outbox/ddl.ts';
 import { outboxDdl as postgresDdl } from '../../systems/postgres/outbox/ddl.ts';
 import { outboxSystemOf, tableOf } from './address.ts';
-import { openDesk, openStore, openTarget, type OutboxPlace, type TargetOptions } from './open.ts';
+import { dropLog, openDesk, openLog, openStore, openTarget, type OutboxPlace, type TargetOptions } from './open.ts';
+
+import { TealError } from '../../kernel/errors.ts';
 
 export { TealError, isTealError, type ErrorCode, type ErrorEntry, type ErrorFacts } from '../../kernel/errors.ts';
 export type { DeadLetter, OutboxLook, RelayEvent, RelayLimits, TargetOptions };
-export { outboxInsert, type NewEvent, type Statement } from './insert.ts';
+export { outboxInsert, outboxMessage, type NewEvent, type Statement } from './insert.ts';
 
 export interface OutboxOptions {
   /** Address of the database that has the outbox: `postgres://…`, `mysql://…`. */
@@ -33,6 +35,8 @@ export interface OutboxOptions {
 export interface RelayRunOptions extends OutboxOptions, TargetOptions {
   /** Ends the relay: what is being delivered is brought to its end. */
   readonly signal: AbortSignal;
+  /** How the relay hears of events: by looking at the table, or by the log of a PostgreSQL. Default: `polling`. */
+  readonly by?: 'polling' | 'log';
   readonly limits?: Partial<RelayLimits>;
   readonly onEvent?: (event: RelayEvent) => void;
 }
@@ -71,23 +75,46 @@ export async function discardLetters(options: OutboxOptions, ids: readonly strin
 
 /**
  * Delivers until the signal is aborted. A second relay of the same outbox waits beside the first. Errors: TEAL-OUTBOX-001, -002, -003 the receiver or the database were away for longer than
- * `limits.patienceMs`, and those of a session that trying again does not help.
+ * `limits.patienceMs`, -060 and -061 of a log that cannot be read, -063 by polling where the outbox is followed by its log, and those of a session that trying again does not help.
  */
 export async function relayOutbox(options: RelayRunOptions): Promise<void> {
   const place = placeOf(options);
-  await atDesk(options, async (desk) => desk.look());
+  const { by = 'polling' } = options;
+  const { log } = await atDesk(options, async (desk) => desk.look());
+  if (by === 'polling' && log !== undefined) {
+    throw new TealError('TEAL-OUTBOX-063', 'the outbox is followed by its log', { slot: log.slot });
+  }
   const limits = { ...defaultLimits, ...options.limits };
   await using target = await openTarget(options);
   await using store = await openStore(place);
+  const openQueue = by === 'log' ? await logQueueOf(place, store, limits) : () => pollingQueue(store, limits);
   await runRelay({
     store,
     target,
     limits,
-    openQueue: () => pollingQueue(store, limits),
+    openQueue,
     holder: { name: randomUUID(), host: hostname(), pid: process.pid },
     stop: options.signal,
     tell: options.onEvent ?? (() => undefined),
   });
+}
+
+/**
+ * Has the outbox not followed by its log any more: its slot and its publication go, so that the server keeps nothing for it. Rows that were not delivered are in the table, for a relay by polling or a new
+ * log; messages, and rows that the application deleted itself, are not. TEAL-OUTBOX-064 while a relay runs.
+ */
+export async function unfollowOutbox(options: OutboxOptions): Promise<void> {
+  const { relay } = await atDesk(options, async (desk) => desk.look());
+  if (relay?.runs === true) {
+    const { host, pid } = relay;
+    throw new TealError('TEAL-OUTBOX-064', `the relay of process ${pid} on ${host} runs`, { host, pid });
+  }
+  await dropLog(placeOf(options));
+}
+
+async function logQueueOf(place: OutboxPlace, store: OutboxStore, limits: RelayLimits): Promise<() => OutboxQueue> {
+  const open = await openLog(place);
+  return () => logQueue(store, open(), limits);
 }
 
 function placeOf({ from, table = 'outbox' }: OutboxOptions): OutboxPlace {

@@ -36,3 +36,19 @@ export function outboxInsert(system: OutboxSystem, event: NewEvent, table = 'out
     ],
   ];
 }
+
+/**
+ * The same event as a message of PostgreSQL's log, without a row: for an outbox that is followed by its log. `table` is the outbox, by its schema and name as they are in the database. Run in the transaction that
+ * the event tells of; order as of `outboxInsert`.
+ */
+export function outboxMessage(event: NewEvent, table = 'public.outbox'): Statement {
+  assert(/^[^.]+\.[^.]+$/.test(table), 'an outbox is named as schema.name');
+  const content = {
+    id: event.id ?? randomUUID(),
+    aggregatetype: event.aggregateType,
+    aggregateid: event.aggregateId,
+    type: event.type,
+    payload: event.payload === null ? null : JSON.stringify(event.payload),
+  };
+  return ['select pg_logical_emit_message(true, $1, $2)', [table, JSON.stringify(content)]];
+}

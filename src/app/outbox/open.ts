@@ -1,4 +1,4 @@
-import type { OutboxDesk, OutboxStore, OutboxTarget } from '../../ports/outbox.ts';
+import type { OutboxDesk, OutboxLog, OutboxStore, OutboxTarget } from '../../ports/outbox.ts';
 import type { TableName } from '../../model/catalog.ts';
 import { webhookTarget } from '../../outbox/webhook.ts';
 import { outboxSystemOf, tableOf, wrong } from './address.ts';
@@ -32,6 +32,24 @@ export async function openStore(place: OutboxPlace): Promise<OutboxStore> {
   }
   const { mysqlOutboxStore } = await import('../../systems/mysql/outbox/store.ts');
   return mysqlOutboxStore(place);
+}
+
+/** Opens readers of the log, one after the other. TEAL-OUTBOX-002 for a system whose log is not read. */
+export async function openLog(place: OutboxPlace): Promise<() => OutboxLog> {
+  refuseLogOf(place);
+  const { postgresOutboxLog } = await import('../../systems/postgres/outbox/log.ts');
+  return () => postgresOutboxLog(place);
+}
+
+/** The outbox is not followed by its log any more. */
+export async function dropLog(place: OutboxPlace): Promise<void> {
+  refuseLogOf(place);
+  const { dropLog: drop } = await import('../../systems/postgres/outbox/log-setup.ts');
+  await drop(place);
+}
+
+function refuseLogOf({ url }: OutboxPlace): void {
+  if (outboxSystemOf(url) !== 'postgres') throw wrong('by its log only an outbox of PostgreSQL is followed');
 }
 
 export async function openDesk(place: OutboxPlace): Promise<OutboxDesk> {

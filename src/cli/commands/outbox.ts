@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { positive } from '../options.ts';
 import { expand } from '../../app/outbox/address.ts';
 import {
@@ -8,6 +8,7 @@ import {
   outboxDdl,
   outboxStatus,
   retryLetters,
+  unfollowOutbox,
 } from '../../app/outbox/index.ts';
 import { renderLetters, renderOutbox } from '../render-outbox.ts';
 import { explain } from '../explain.ts';
@@ -21,6 +22,7 @@ interface PlaceArguments {
 
 interface RelayArguments extends PlaceArguments {
   readonly to: string;
+  readonly by: 'polling' | 'log';
   readonly header?: readonly string[];
   readonly timeout: number;
   readonly lanes: number;
@@ -44,9 +46,13 @@ export function outboxCommand(program: Command): void {
   relayCommand(outbox);
   statusCommand(outbox);
   letterCommands(outbox);
+  unfollowCommand(outbox);
   for (const command of outbox.commands) command.exitOverride();
   explain(outbox, {
-    exits: { 0: 'done, or ended when told to', 3: 'of status: a letter is dead, or no relay runs while events wait' },
+    exits: {
+      0: 'done, or ended when told to',
+      3: 'of status: a letter is dead, no relay runs while events wait or a slot keeps the log, or the log cannot be read',
+    },
     examples: [
       ["teal outbox init --from '${SHOP_URL}' --print", 'the statements that make the tables'],
       [
@@ -90,6 +96,11 @@ function relayCommand(outbox: Command): void {
       'Delivers until it is told to end. A second one waits beside the first and goes on when that ends. Logs JSON lines to standard output; SIGTERM and Ctrl-C end it after what it delivers.',
     )
     .requiredOption('--to <url>', `http(s)://, kafka://, postgres:// or mysql:// address; ${fromEnvironment}`)
+    .addOption(
+      new Option('--by <way>', 'how it hears of events: it looks at the table, or follows the log of a PostgreSQL')
+        .choices(['polling', 'log'])
+        .default('polling'),
+    )
     .option('--header <name: value>', `webhook: a header, as a secret; may be repeated; ${fromEnvironment}`, collect)
     .option('--timeout <seconds>', 'webhook: for one answer', positive, 10)
     .option('--lanes <n>', 'webhook: requests side by side, never two of one aggregate', positive, 8)
@@ -103,6 +114,7 @@ function relayCommand(outbox: Command): void {
       await runOutbox({
         ...placeOf(given),
         to: expand(given.to, process.env),
+        by: given.by,
         headers: Object.fromEntries((given.header ?? []).map((each) => headerOf(expand(each, process.env)))),
         timeoutMs: given.timeout * 1_000,
         lanes: given.lanes,
@@ -122,7 +134,20 @@ function statusCommand(outbox: Command): void {
       const look = await outboxStatus(placeOf(given));
       if (given.json) printJson(look);
       else print(renderOutbox(look));
-      if (look.dead > 0 || (look.pending > 0 && look.relay?.runs !== true)) process.exitCode = exitCodes.no;
+      const isRelayed = look.relay?.runs === true;
+      const isLogWell = look.log === undefined || (isRelayed && look.log.state === 'usable');
+      if (look.dead > 0 || (look.pending > 0 && !isRelayed) || !isLogWell) process.exitCode = exitCodes.no;
+    });
+}
+
+function unfollowCommand(outbox: Command): void {
+  place(outbox.command('unfollow'))
+    .description(
+      'Ends following by the log: drops the slot and the publication, so that the server keeps nothing for a relay. What is not delivered is in the table; messages, and rows that the application deleted itself, are not. No relay may run.',
+    )
+    .action(async (given: PlaceArguments) => {
+      await unfollowOutbox(placeOf(given));
+      print(`The outbox ${given.table} is not followed by its log.`);
     });
 }
 

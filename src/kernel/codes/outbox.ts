@@ -59,4 +59,45 @@ export const outboxCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-OUTBOX-060': {
+    summary: 'The log of the outbox does not go back to where the relay has come',
+    happened:
+      'The slot by which the relay follows the outbox is gone, was given up by the server (max_slot_wal_keep_size), or is of another server, as after a restore or a move. Events that were not delivered and are in the table are not lost; messages, and rows that the application has deleted itself, are.',
+    doThis:
+      'Run `teal outbox unfollow` and start the relay again: it delivers what is in the table and follows a new log from then on. Look for events that the application wrote meanwhile without leaving a row.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
+  'TEAL-OUTBOX-061': {
+    summary: 'The log leaves the outbox out',
+    happened:
+      'The publication by which the relay follows the outbox does not have the table: it was taken out, or the table was dropped and made anew. What was written since then is in the table, and not in what the log tells.',
+    doThis:
+      'Run `teal outbox unfollow` and start the relay again: it delivers what is in the table and follows a new log.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
+  'TEAL-OUTBOX-062': {
+    summary: 'A message of the log is no event',
+    happened:
+      'A message under the name of the outbox (pg_logical_emit_message) is no JSON object of the texts id, aggregatetype, aggregateid, type and payload, or one of them is too long. It is a dead letter; nothing waits behind it.',
+    doThis: 'Mend the application that writes it, and throw the letter away with `teal outbox discard`.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
+  'TEAL-OUTBOX-063': {
+    summary: 'The outbox is followed by its log',
+    happened:
+      'A relay by polling was started for an outbox that has a slot. The slot keeps the log on the server until a relay reads it, and would bring what the polling has delivered once more.',
+    doThis: 'Start the relay with `--by log`, or run `teal outbox unfollow` first.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-OUTBOX-064': {
+    summary: 'A relay of this outbox runs',
+    happened: 'The slot of the outbox was to be dropped while a relay has the lease.',
+    doThis: 'End the relay, wait ten seconds where it was killed, and run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-OUTBOX-${number}`, ErrorEntry>;

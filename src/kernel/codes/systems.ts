@@ -693,4 +693,39 @@ export const systemsCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-680': {
+    summary: 'A schema registry does not answer',
+    happened:
+      'A schema registry of the file (`schemaRegistry`) cannot be reached, does not answer in time, or says that it is too busy.',
+    doThis: 'Look whether it runs and whether the address in the file leads to it, then run the command again.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-681': {
+    summary: 'A schema registry refuses a request',
+    happened:
+      'A schema registry of the file refused a request, or answered in another form than the API that Confluent, Karapace and Redpanda have in common. The message has its own word.',
+    doThis:
+      'Look at user and password in its address, and at what that user may do: read all subjects on blue; on green also register schemas and set modes and compatibility.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-682': {
+    summary: 'The schema registry of green has other schemas in the way',
+    happened:
+      'A version of a subject of blue, or an id of it, is another schema in the registry of green. Records of blue name their schemas by id: on green they would be read by another one. Nothing was copied.',
+    doThis:
+      'Delete those subjects from the registry of green for good (DELETE, then DELETE with ?permanent=true), or move to a registry that is empty; then run the command again.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
+  },
+  'TEAL-SYSTEMS-683': {
+    summary: 'The schema registry of green takes no ids from outside',
+    happened:
+      'The registry of green would not go into IMPORT mode for a subject, or gave a schema another id than blue has for it. Ids of blue can be kept in no other way.',
+    doThis:
+      'Let the user of the registry set modes (Confluent: mode.mutability=true), or use a registry with an IMPORT mode on green; else copy schemas by its own means, and leave `schemaRegistry` out of the file.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

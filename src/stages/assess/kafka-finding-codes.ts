@@ -41,5 +41,11 @@ export const kafkaFindingCodes = {
   'ASSESS-KAFKA-ACL': { severity: 'warning', summary: 'Rules of blue are missing on green' },
   'ASSESS-KAFKA-AUTHORIZER': { severity: 'warning', summary: 'One side alone checks who may do what' },
   'ASSESS-KAFKA-SCRAM': { severity: 'warning', summary: 'Users of blue are missing on green' },
+  'ASSESS-KAFKA-REGISTRY-CONFLICT': { severity: 'blocker', summary: 'Ids of schemas mean something else on green' },
+  'ASSESS-KAFKA-REGISTRY-MISSING': { severity: 'note', summary: 'Schemas of blue are not in the registry of green' },
+  'ASSESS-KAFKA-REGISTRY-COMPATIBILITY': {
+    severity: 'warning',
+    summary: 'The registry of green allows other changes of schemas',
+  },
   'ASSESS-KAFKA-QUOTA': { severity: 'warning', summary: 'Quotas of blue are missing on green' },
 } as const satisfies Record<`ASSESS-KAFKA-${string}`, { readonly severity: Severity; readonly summary: string }>;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { KafkaAcl, KafkaExtent, KafkaFacts, KafkaTransaction } from '../../../model/kafka-facts.ts';
+import type { RegisteredSchema } from '../../../model/schema-registry.ts';
 import { findingCodes, type FindingCode } from '../finding-codes.ts';
 import type { Finding } from '../finding.ts';
 import { kafkaFindingCodes } from '../kafka-finding-codes.ts';
@@ -407,13 +408,67 @@ const cases: readonly Case[] = [
   },
 ];
 
+const schema = (changes: Partial<RegisteredSchema> = {}): RegisteredSchema => ({
+  subject: 'orders-value',
+  version: 1,
+  id: 7,
+  type: 'AVRO',
+  schema: '"string"',
+  references: [],
+  isDeleted: false,
+  ...changes,
+});
+const registry = (compatibility: string, ...schemas: readonly RegisteredSchema[]): KafkaSideChanges => ({
+  registry: known({ address: 'http://registry:8081', compatibility, schemas, ownCompatibility: new Map() }),
+});
+
+const registryCases: readonly Case[] = [
+  {
+    name: 'schemas that green has',
+    blue: registry('BACKWARD', schema()),
+    green: registry('BACKWARD', schema({ schema: ' "string" ' }), schema({ subject: 'own', id: 9 })),
+    finds: [],
+  },
+  {
+    name: 'schemas that green lacks, in the order of their ids',
+    blue: registry('BACKWARD', schema({ version: 2, id: 8 }), schema({ subject: 'it’s', id: 7 })),
+    green: registry('BACKWARD'),
+    finds: ['ASSESS-KAFKA-REGISTRY-MISSING'],
+    says: [
+      '2 versions of 2 subjects',
+      "curl -s 'http://registry:8081/subjects/it%E2%80%99s/versions/1?deleted=true' | curl -X POST",
+    ],
+  },
+  {
+    name: 'another id of the same schema',
+    blue: registry('BACKWARD', schema()),
+    green: registry('BACKWARD', schema({ id: 8 })),
+    finds: ['ASSESS-KAFKA-REGISTRY-CONFLICT'],
+    says: ['orders-value version 1 has id 7 here and 8 there'],
+  },
+  {
+    name: 'another schema under the same id',
+    blue: registry('BACKWARD', schema()),
+    green: registry('FULL', schema({ subject: 'theirs', schema: '"int"' })),
+    finds: ['ASSESS-KAFKA-REGISTRY-CONFLICT', 'ASSESS-KAFKA-REGISTRY-COMPATIBILITY'],
+    says: ['id 7 of orders-value version 1 is theirs version 1 there'],
+  },
+  {
+    name: 'a registry that does not answer',
+    blue: { registry: unknown('it does not answer') },
+    green: registry('BACKWARD'),
+    finds: ['ASSESS-UNKNOWN'],
+    says: ['it does not answer'],
+  },
+];
+
 function findingsOf({ blue, green, exclude = [] }: Pick<Case, 'blue' | 'green' | 'exclude'>): readonly Finding[] {
   const { findings } = assessKafka(healthyKafka('blue', blue), healthyKafka('green', green), { exclude });
   return findings.filter(({ code }) => code !== 'ASSESS-KAFKA-TOPIC-MISSING');
 }
 
 describe('an assessment of two clusters', () => {
-  test.each(cases)('finds: $name', (one) => {
+  test.each([...cases, ...registryCases])('finds: $name', (one) => {
     const findings = findingsOf(one);
     expect(findings.map(({ code }) => code)).toEqual(one.finds);
     const [first] = findings;
@@ -440,13 +495,24 @@ describe('an assessment of two clusters', () => {
     );
   });
 
+  test('lists the subjects of blue’s registry', () => {
+    const blue = healthyKafka('blue', registry('BACKWARD', schema({ isDeleted: true }), schema({ version: 3, id: 9 })));
+    const { inventory } = assessKafka(blue, healthyKafka('green', registry('BACKWARD')), {});
+    expect(inventory.sections.find(({ title }) => title === 'Subjects of the schema registry')?.rows).toEqual([
+      ['orders-value', 'AVRO', '(1), 3', '(7), 9', 'BACKWARD (of all)', 'not all'],
+    ]);
+  });
+
   test('has a case for every code of Kafka', () => {
-    const found = new Set<string>(['ASSESS-KAFKA-TOPIC-MISSING', ...cases.flatMap(({ finds }) => finds)]);
+    const found = new Set<string>([
+      'ASSESS-KAFKA-TOPIC-MISSING',
+      ...[...cases, ...registryCases].flatMap(({ finds }) => finds),
+    ]);
     expect(Object.keys(kafkaFindingCodes).filter((code) => !found.has(code))).toEqual([]);
   });
 
   test('every finding says what and why in whole sentences, and every blocker says how', () => {
-    for (const { code, severity, what, why, mend } of cases.flatMap(findingsOf)) {
+    for (const { code, severity, what, why, mend } of [...cases, ...registryCases].flatMap(findingsOf)) {
       expect(what, code).toMatch(/^\S.*\.$/s);
       expect(why, code).toMatch(/^\S.*\.$/s);
       expect(severity, code).toBe(findingCodes[code].severity);

@@ -4,6 +4,7 @@ import { checkClusters } from './clusters.ts';
 import { estimateMirror, type KafkaEstimates } from './estimate.ts';
 import { checkGroups } from './groups.ts';
 import { kafkaInventory } from './inventory.ts';
+import { checkRegistries } from './registry.ts';
 import { checkSecurity } from './security.ts';
 import type { KafkaAssessOptions, KafkaSideView, KafkaSituation } from './situation.ts';
 import { checkTopics } from './topics.ts';
@@ -27,6 +28,7 @@ export function assessKafka(blue: KafkaSideView, green: KafkaSideView, options: 
       ...checkTopics(situation),
       ...checkGroups(situation),
       ...checkSecurity(situation),
+      ...checkRegistries(situation),
     ]),
     inventory: kafkaInventory(situation),
     estimates: estimateMirror(blue, situation.managed, options.mirrorBytesPerSecond),

@@ -2,6 +2,7 @@ import { valueOr, type Fact } from '../../../model/facts.ts';
 import type { KafkaFacts, KafkaGroup } from '../../../model/kafka-facts.ts';
 import type { Inventory, InventorySection } from '../inventory.ts';
 import { bytesText, countText } from '../text.ts';
+import { subjectsSection } from './registry.ts';
 import { entityText } from './security.ts';
 import {
   configsOf,
@@ -25,6 +26,7 @@ export function kafkaInventory(situation: KafkaSituation): Inventory {
     aclsSection(situation.blue),
     usersSection(situation.blue),
     quotasSection(situation.blue),
+    subjectsSection(situation),
     unknownSection(situation),
   ];
   return Object.freeze({ sections: sections.filter(({ rows }) => rows.length > 0) });

@@ -1,12 +1,15 @@
 import type { Side } from '../../../model/catalog.ts';
-import { valueOr } from '../../../model/facts.ts';
+import { valueOr, type Fact } from '../../../model/facts.ts';
 import type { KafkaConfig, KafkaExtent, KafkaFacts, KafkaIdentity, KafkaTopic } from '../../../model/kafka-facts.ts';
+import type { RegistryContent } from '../../../model/schema-registry.ts';
 import type { TopicSelection } from '../../../model/topic-selection.ts';
 
 /** Everything that an introspector says of one cluster. */
 export interface KafkaSideView {
   readonly identity: KafkaIdentity;
   readonly facts: KafkaFacts;
+  /** Where the file names one. */
+  readonly registry?: Fact<RegistryContent>;
 }
 
 export interface KafkaAssessOptions extends TopicSelection {

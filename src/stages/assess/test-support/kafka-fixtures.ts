@@ -12,6 +12,7 @@ import { known } from './fixtures.ts';
 export interface KafkaSideChanges {
   readonly identity?: Partial<KafkaIdentity>;
   readonly facts?: Partial<KafkaFacts>;
+  readonly registry?: KafkaSideView['registry'];
 }
 
 /** Of one partition, which one broker keeps. */
@@ -124,5 +125,6 @@ export function healthyKafka(side: 'blue' | 'green', changes: KafkaSideChanges =
       scramUsers: known([]),
       ...changes.facts,
     },
+    ...(changes.registry === undefined ? {} : { registry: changes.registry }),
   };
 }

@@ -4,6 +4,7 @@ import type { DeadLetter, OutboxDesk, OutboxLook, OutboxSpan } from '../../../po
 import type { PgConnection, PgRow } from '../connection.ts';
 import { KeptSession } from '../kept-session.ts';
 import { outboxDdl } from './ddl.ts';
+import { lookAtLog } from './log-setup.ts';
 import { outboxNames, type OutboxNames } from './names.ts';
 import type { OutboxStoreOptions } from './store.ts';
 
@@ -27,7 +28,11 @@ export function postgresOutboxDesk({ url, table }: OutboxStoreOptions): OutboxDe
       );
       await session.use(async (connection) => refuseUnlike(connection, table));
     },
-    look: async () => ask(async (connection) => look(connection, names)),
+    look: async () =>
+      ask(async (connection) => {
+        const log = await lookAtLog(connection, table);
+        return { ...(await look(connection, names)), ...(log === undefined ? {} : { log }) };
+      }),
     letters: async (limit) => ask(async (connection) => letters(connection, names, limit)),
     retry: async (ids) =>
       ask(async (connection) => locked(connection, names, async () => retry(connection, names, ids))),

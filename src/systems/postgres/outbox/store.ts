@@ -13,6 +13,7 @@ import type {
 } from '../../../ports/outbox.ts';
 import type { PgConnection, PgRow } from '../connection.ts';
 import { KeptSession } from '../kept-session.ts';
+import { quoteLiteral } from '../quote.ts';
 import { outboxNames, type OutboxNames } from './names.ts';
 
 export interface OutboxStoreOptions {
@@ -78,8 +79,31 @@ function rowsSql({ outbox }: OutboxNames): string {
   return `select ${columns}, pg_typeof(payload) = 'bytea'::regtype as is_bytes, ${payloadBytes} as bytes, seq as ord from ${outbox} order by seq limit $1`;
 }
 
+/**
+ * Rows that were there when the log began: those that its snapshot shows. A row tells 32 bits of its transaction's number: the rest is that of the number nearest to the snapshot's end. What a
+ * savepoint wrote may be taken for older than it is, and then comes by the log too; it is never taken for younger.
+ */
+function backlogSql({ outbox }: OutboxNames, shows: string): string {
+  const snapshot = `${quoteLiteral(shows)}::pg_snapshot`;
+  const end = `pg_snapshot_xmax(${snapshot})::text::bigint`;
+  const low = `(xmin::text::bigint - (${end} & 4294967295))`;
+  const nearest = `case when ${low} > 2147483648 then ${low} - 4294967296 when ${low} < -2147483648 then ${low} + 4294967296 else ${low} end`;
+  return `select ${columns}, pg_typeof(payload) = 'bytea'::regtype as is_bytes, ${payloadBytes} as bytes, seq as ord from ${outbox}
+    where pg_visible_in_snapshot(greatest(0, ${end} + ${nearest})::text::xid8, ${snapshot}) order by seq limit $1`;
+}
+
+/** Undelivered rows that the snapshot shows, in the order of `seq`. */
+export async function backlogRows(
+  connection: PgConnection,
+  table: TableName,
+  shows: string,
+  limit: TakeLimit,
+): Promise<readonly OutboxEvent[]> {
+  return take(connection, backlogSql(outboxNames(table), shows), limit, 'outbox');
+}
+
 function lettersSql({ letters }: OutboxNames): string {
-  return `select ${columns}, true as is_bytes, ${payloadBytes} as bytes, place as ord from ${letters} where is_due order by place limit $1`;
+  return `select ${columns}, reason, true as is_bytes, ${payloadBytes} as bytes, place as ord from ${letters} where is_due order by place limit $1`;
 }
 
 /** The server counts the bytes before it sends them. */
@@ -108,8 +132,14 @@ function eventOf(row: PgRow, from: OutboxEvent['from']): OutboxEvent {
     payload: payload === null ? null : payloadOf(payload, row['is_bytes'] === 't'),
     createdMs: Number(row['created_ms']),
     from,
+    ...(row['reason']?.startsWith(`${unreadableCode}: `) === true
+      ? { unreadable: row['reason'].slice(unreadableCode.length + 2) }
+      : {}),
   };
 }
+
+/** A letter that was buried for this reason stays what it is when it is asked for again. */
+const unreadableCode = 'TEAL-OUTBOX-062';
 
 /** A value in text form. Bytes are written as `\x…`. */
 export function payloadOf(text: string, isBytes: boolean): Buffer {
@@ -137,6 +167,12 @@ async function settle(
   place: string | undefined,
 ): Promise<void> {
   const delivered = settled.filter(({ outcome }) => outcome === 'delivered');
+  // A place is told to the server once it is kept: a commit that a crash may take back would be too little.
+  if (place !== undefined) {
+    await connection.query(
+      `select set_config('synchronous_commit', 'local', true) where current_setting('synchronous_commit') = 'off'`,
+    );
+  }
   // Also the lock under which letters change: see the desk.
   const { rowCount } = await connection.query(
     `update ${names.relay} set delivered = delivered + $2, place = coalesce($3, place),
