@@ -11,6 +11,7 @@ export async function readFlows({ spec, stateDir }: LoadedSpec): Promise<readonl
     stateDir,
     urls,
     tables,
+    systems: { blue: spec.blue.system, green: spec.green.system },
     ...(connect === undefined ? {} : { connect }),
   });
   const asked = await Promise.allSettled([carrier.status('forward'), carrier.status('reverse')]);

@@ -254,7 +254,7 @@ const connect = z
     kafka: secret
       .optional()
       .describe(
-        'kafka:// address of the cluster that the workers use: topics are deleted there when the migration ends. Default: they stay.',
+        'kafka:// address of the cluster that the workers use: topics are deleted there when the migration ends. Default: they stay. Needed where blue is MySQL or MariaDB: Debezium keeps there what the tables were like, and the workers reach it by this address.',
       ),
     replicationFactor: natural(100).default(3).describe('Of the topic that carries the changes.'),
     topicPrefix: z
@@ -272,7 +272,7 @@ const connect = z
       ),
   })
   .describe(
-    "Beside `carrier: connect`: the cluster of Kafka Connect, with Debezium's connector of PostgreSQL and its JDBC sink.",
+    "Beside `carrier: connect`: the cluster of Kafka Connect, with Debezium's connector of blue's system and its JDBC sink.",
   );
 
 const columnMapping = z
@@ -460,7 +460,7 @@ export const specDocument = z.strictObject({
     .enum(['embedded', 'connect'])
     .default('embedded')
     .describe(
-      "Who copies blue to green and follows it until the first cut. `embedded`: Teal. `connect`: a cluster of Kafka Connect, from PostgreSQL to PostgreSQL; see docs/guide/kafka-connect.md. The way back, and what comes after it, is Teal's own.",
+      "Who copies blue to green and follows it until the first cut. `embedded`: Teal. `connect`: a cluster of Kafka Connect, from PostgreSQL, MySQL or MariaDB to PostgreSQL; see docs/guide/kafka-connect.md. The way back, and what comes after it, is Teal's own.",
     ),
   connect: connect.optional(),
   mapping: mapping.optional(),

@@ -82,9 +82,10 @@ function mistakesOfConnect(
   if (!isWanted) return [at('connect', 'expected `carrier: connect` beside it')];
   return [
     ...(connect === undefined ? [at('carrier', 'expected `connect` beside it: where the workers are')] : []),
-    ...(blue.system === 'postgres' && green.system === 'postgres'
+    ...(green.system === 'postgres' ? [] : [at('carrier', 'expected embedded: Kafka Connect carries into PostgreSQL')]),
+    ...(connect === undefined || familyOf(blue.system) === 'postgres' || Object(connect).kafka !== undefined
       ? []
-      : [at('carrier', 'expected embedded: Kafka Connect carries from PostgreSQL to PostgreSQL')]),
+      : [at('connect', 'expected `kafka` in it: Debezium keeps there what the tables of MySQL and MariaDB were like')]),
     ...(follow.method === undefined || follow.method === 'log'
       ? []
       : [at('follow.method', 'expected log: Debezium reads it')]),
