@@ -24,6 +24,7 @@ import { readUnfit } from '../systems/mysql/schema-fit.ts';
 import { isKnownType } from '../systems/mysql/inspect/known-type.ts';
 import { readsCharacterSet } from '../systems/mysql/values/charset.ts';
 import { addressOf } from './address.ts';
+import { assessMysqlConnect } from './assess-mysql-connect.ts';
 import { selectedCatalog } from './kept-catalog.ts';
 import { lookAt } from './look.ts';
 import { checkRouter } from './routers.ts';
@@ -154,6 +155,7 @@ export async function assessMysqlToPostgres(spec: Spec, options: MysqlAssessOpti
         ...checkMapping(mapping),
         ...checkMovable(mapping),
         ...checkData(found?.map(({ rows }) => rows)),
+        ...(await assessMysqlConnect(spec, mapping, signal)),
         ...(await checkRouter(spec)),
       ]),
     },

@@ -36,6 +36,8 @@ export interface CarrierConnection {
   readonly connect?: ConnectSpec;
 }
 
+const postgresOnBoth = { blue: 'postgres', green: 'postgres' } as const;
+
 /** By what was written down when the migration began: only then there is a worker to configure. */
 async function translationFor(connection: CarrierConnection): Promise<Pick<CarrierConfig, 'translation'>> {
   const { stateDir, systems, tables = {} } = connection;
@@ -64,6 +66,7 @@ export function connectCarrier(options: CarrierConnection): Carrier {
     urls,
     tables = {},
     heartbeatEveryMs = carrierDefaults.heartbeatEveryMs,
+    systems = postgresOnBoth,
   } = options;
   const embedded = ownCarrier(options);
   if (connect === undefined) return embedded;
@@ -71,6 +74,7 @@ export function connectCarrier(options: CarrierConnection): Carrier {
   return carrierOverConnect(
     {
       connect,
+      systems,
       migration: migration.replaceAll('-', '_'),
       stateDir,
       blueUrl: urls.blue,
@@ -112,12 +116,7 @@ const youngHeap = '--max-semi-space-size=8';
 function ownCarrier(options: CarrierConnection): Carrier {
   // As in the names on the servers, where no dash is allowed.
   const migration = options.migration.replaceAll('-', '_');
-  const {
-    spoolLimitBytes,
-    walBudgetBytes,
-    heartbeatEveryMs,
-    systems = { blue: 'postgres', green: 'postgres' },
-  } = options;
+  const { spoolLimitBytes, walBudgetBytes, heartbeatEveryMs, systems = postgresOnBoth } = options;
   return embeddedCarrier({
     stateDir: options.stateDir,
     ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }),

@@ -1,46 +1,45 @@
-import { randomBytes } from 'node:crypto';
 import { must } from '../kernel/assert.ts';
 import { isTealError } from '../kernel/errors.ts';
+import type { Position } from '../model/position.ts';
 import type { PathEnds, PathLook } from '../carriers/connect/path.ts';
 import { connect as connectKafka } from '../systems/kafka/connection.ts';
 import { Cluster } from '../systems/kafka/mirror/cluster.ts';
 import { deleteTopics } from '../systems/kafka/topics/make-topic.ts';
-import { connect, type PgConnection } from '../systems/postgres/connection.ts';
+import type { PgConnection } from '../systems/postgres/connection.ts';
 import { lookAtForeignSink } from '../systems/postgres/foreign-sink.ts';
-import { positionOfLsnText } from '../systems/postgres/position.ts';
-import { createSlot, dropSlot, slotStatus } from '../systems/postgres/slot.ts';
+import { KeptSession } from '../systems/postgres/kept-session.ts';
 import { openPostgresSink } from '../systems/postgres/sink/sink.ts';
-import { bytesBetween } from '../systems/postgres/source-probe.ts';
 import { IdleSession } from './idle-session.ts';
 
+/** What a path asks of the side that it reads. */
+export interface BlueEnd extends Pick<PathEnds, 'run' | 'knownRun' | 'forgetRun' | 'beat' | 'dropSlot'> {
+  look(): Promise<Omit<PathLook, 'heartbeatUs'>>;
+  /** Where Teal's own flow from blue begins, named as `flowNames` does. Blue is closed: what is before it is on green. The same answer each time, once it was given. */
+  beginning(names: { readonly slot: string }): Promise<Position>;
+}
+
 export interface ConnectEndsOptions {
-  readonly blueUrl: string;
+  readonly blue: BlueEnd;
   readonly greenUrl: string;
-  /** Of Debezium. */
-  readonly slot: string;
   /** `kafka://…`; without it topics stay. */
   readonly kafkaUrl?: string;
 }
 
-const runName = 'connect_run';
+/** The name of the attempt, in `teal.meta` of blue. */
+export const runName = 'connect_run';
 const hasMeta = `select to_regclass('teal.meta') is not null as there`;
-const writeBeat = `
-insert into teal.heartbeat (side, at) values ('blue', pg_catalog.clock_timestamp()) on conflict (side) do update set at = excluded.at
-returning (extract(epoch from at) * 1000000)::int8 as at`;
-const lookAtBlue = `
-select pg_catalog.pg_current_wal_lsn() as head, (extract(epoch from pg_catalog.clock_timestamp()) * 1000000)::int8 as now`;
 
-/** Both ends of a path between two PostgreSQL databases, and whether its time is over. */
+/** Both ends of a path into PostgreSQL, and whether its time is over. */
 export class ConnectEnds implements PathEnds {
   readonly #options: ConnectEndsOptions;
-  readonly #blue: IdleSession;
-  readonly #green: IdleSession;
+  readonly #blue: BlueEnd;
+  readonly #green: IdleSession<PgConnection>;
   #decided = false;
 
   constructor(options: ConnectEndsOptions) {
     this.#options = options;
-    this.#blue = new IdleSession({ url: options.blueUrl, applicationName: 'teal path' });
-    this.#green = new IdleSession({ url: options.greenUrl, applicationName: 'teal path' });
+    this.#blue = options.blue;
+    this.#green = new IdleSession(() => new KeptSession({ url: options.greenUrl, applicationName: 'teal path' }));
   }
 
   /** Whether an owner row is on green: from then on nothing comes by this way any more. */
@@ -52,51 +51,28 @@ export class ConnectEnds implements PathEnds {
   }
 
   async run(): Promise<string> {
-    return this.#blue.use(async (connection) => {
-      await connection.query('insert into teal.meta (name, value) values ($1, $2) on conflict (name) do nothing', [
-        runName,
-        randomBytes(4).toString('hex'),
-      ]);
-      return must(await readRun(connection), 'the name of the attempt');
-    });
+    return this.#blue.run();
   }
 
   async knownRun(): Promise<string | undefined> {
-    return this.#blue.use(async (connection) => ((await hasTeal(connection)) ? readRun(connection) : undefined));
+    return this.#blue.knownRun();
   }
 
   async forgetRun(): Promise<void> {
-    await this.#blue.use(async (connection) => connection.query('delete from teal.meta where name = $1', [runName]));
+    await this.#blue.forgetRun();
   }
 
   async beat(): Promise<bigint> {
-    const { rows } = await this.#blue.use(async (connection) => connection.query(writeBeat));
-    return BigInt(must(rows[0]?.['at'], 'the time of a heartbeat'));
+    return this.#blue.beat();
   }
 
   async look(): Promise<PathLook> {
     const { heartbeatUs } = await this.#green.use(lookAtForeignSink);
-    return this.#blue.use(async (connection) => {
-      const { rows } = await connection.query(lookAtBlue);
-      const head = positionOfLsnText(must(rows[0]?.['head'], 'pg_current_wal_lsn'));
-      const status = await slotStatus(connection, this.#options.slot);
-      const confirmed = status.state === 'absent' ? undefined : status.confirmed;
-      return {
-        nowUs: BigInt(must(rows[0]?.['now'], 'clock_timestamp')),
-        heartbeatUs,
-        head,
-        slot: status.state === 'absent' || status.state === 'usable' ? status.state : 'invalidated',
-        confirmed,
-        retainedBytes: status.state === 'absent' ? undefined : status.retainedBytes,
-        lagBytes: confirmed === undefined ? 0 : bytesBetween(confirmed, head),
-      };
-    });
+    return { ...(await this.#blue.look()), heartbeatUs };
   }
 
   async dropSlot(signal?: AbortSignal): Promise<void> {
-    await this.#blue.use(async (connection) =>
-      dropSlot(connection, this.#options.slot, { terminateReader: true, signal }),
-    );
+    await this.#blue.dropSlot(signal);
   }
 
   async deleteTopics(topics: readonly string[], signal?: AbortSignal): Promise<void> {
@@ -107,7 +83,7 @@ export class ConnectEnds implements PathEnds {
   }
 
   /**
-   * Where Teal's own flow from blue begins when green owns the data: at a slot that is made now. Blue is closed, so that nobody can have written what is before it; it
+   * Where Teal's own flow from blue begins when green owns the data: at a place that is taken now. Blue is closed, so that nobody can have written what is before it; it
    * begins in shadow. Idempotent. Errors: TEAL-SYNC-119 it runs already.
    */
   async prepareShadow({ slot, stream }: { readonly slot: string; readonly stream: string }): Promise<void> {
@@ -118,33 +94,17 @@ export class ConnectEnds implements PathEnds {
     } catch (error) {
       if (!isTealError(error, 'TEAL-SYNC-118')) throw error;
     }
-    const applied = await this.#slotPosition(slot);
+    const applied = await this.#blue.beginning({ slot });
     const epoch = await this.#green.use(async (connection) => {
       const { rows } = await connection.query('select max(epoch) as epoch from teal.owner');
       return Number(must(rows[0]?.['epoch'], 'an owner row'));
     });
     await sink.progress({ applied, mode: 'shadow', epoch, rogueTransactions: 0 });
   }
-
-  async #slotPosition(slot: string): Promise<ReturnType<typeof positionOfLsnText>> {
-    const found = await this.#blue.use(async (connection) => slotStatus(connection, slot));
-    if (found.state === 'usable') return must(found.confirmed, 'confirmed_flush_lsn of a logical slot');
-    await using walsender = await connect({
-      url: this.#options.blueUrl,
-      applicationName: 'teal slot',
-      replication: 'database',
-    });
-    const { consistentPoint } = await createSlot(walsender, slot, { lockTimeoutMs: 60_000, snapshot: 'nothing' });
-    return consistentPoint;
-  }
 }
 
-async function hasTeal(connection: PgConnection): Promise<boolean> {
+/** Whether Teal works in a database of PostgreSQL. */
+export async function hasTeal(connection: PgConnection): Promise<boolean> {
   const { rows } = await connection.query(hasMeta);
   return rows[0]?.['there'] === 't';
-}
-
-async function readRun(connection: PgConnection): Promise<string | undefined> {
-  const { rows } = await connection.query('select value from teal.meta where name = $1', [runName]);
-  return rows[0]?.['value'] ?? undefined;
 }

@@ -1,24 +1,23 @@
 import { sleep } from '../kernel/clock.ts';
-import { KeptSession } from '../systems/postgres/kept-session.ts';
-import type { ConnectOptions, PgConnection } from '../systems/postgres/connection.ts';
+import type { KeptSession, Session } from '../kernel/kept-session.ts';
 
 const idleMs = 1_000;
 
 /** A session for those whom nobody tells that they are not needed any more: kept from one question to the next, and closed when none has come for a second. */
-export class IdleSession {
-  readonly #options: ConnectOptions;
-  #session: KeptSession | undefined;
+export class IdleSession<S extends Session> {
+  readonly #open: () => KeptSession<S>;
+  #session: KeptSession<S> | undefined;
   #users = 0;
   #uses = 0;
 
-  constructor(options: ConnectOptions) {
-    this.#options = options;
+  constructor(open: () => KeptSession<S>) {
+    this.#open = open;
   }
 
-  async use<T>(work: (connection: PgConnection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async use<T>(work: (connection: S) => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.#users += 1;
     this.#uses += 1;
-    this.#session ??= new KeptSession(this.#options);
+    this.#session ??= this.#open();
     try {
       return await this.#session.use(work, signal);
     } finally {

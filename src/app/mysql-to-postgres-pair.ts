@@ -5,12 +5,20 @@ import type { MappingOptions } from '../mapping/options.ts';
 import { carriedTables, isAltered, isComputedOnGreen, nameMapOf } from '../mapping/name-map-of.ts';
 import { isSameTarget, targetTables } from '../mapping/target-tables.ts';
 import { actingKeysOf, linkedTables } from '../model/acting-keys.ts';
-import { storedTables, tableFacts, tableKey, type Side, type Table, type TableName } from '../model/catalog.ts';
+import {
+  storedTables,
+  tableFacts,
+  tableKey,
+  type Catalog,
+  type Side,
+  type Table,
+  type TableName,
+} from '../model/catalog.ts';
 import type { MysqlCatalog, MysqlTable } from '../model/mysql-catalog.ts';
 import { namesFrom, onEitherSide, type Names } from '../model/name-map.ts';
 import { isSelected } from '../model/table-selection.ts';
 import type { Carrier } from '../ports/carrier.ts';
-import type { Repairer, SideAccess } from '../ports/digester.ts';
+import type { Repairer, RowProbe, SideAccess } from '../ports/digester.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { AskValue } from '../ports/query.ts';
 import type { SchemaDriver, SchemaPart } from '../ports/schema-driver.ts';
@@ -24,7 +32,9 @@ import { deployStep, receiveStep } from '../stages/follow/follow-steps.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 import { parseAddress } from '../systems/mysql/address.ts';
 import { smallestRangeBytes } from '../systems/mysql/copy-source.ts';
+import { connect as connectMysql } from '../systems/mysql/connection.ts';
 import { mysqlRepairer } from '../systems/mysql/digest/repair.ts';
+import { mysqlRowProbe } from '../systems/mysql/digest/row-probe.ts';
 import { mysqlSide } from '../systems/mysql/digest/side.ts';
 import { MysqlFence } from '../systems/mysql/fence.ts';
 import { readCatalog } from '../systems/mysql/inspect/catalog.ts';
@@ -36,11 +46,15 @@ import { fenceStep as mysqlFenceStep, tealSchemaStep as mysqlTealSchemaStep } fr
 import { mysqlSnapshotKeeper } from '../systems/mysql/snapshot.ts';
 import { columnWriter } from '../systems/mysql/values/to-sql.ts';
 import { analyseStep } from '../systems/postgres/after-copy.ts';
+import { connect as connectPostgres } from '../systems/postgres/connection.ts';
 import { postgresCopyTarget } from '../systems/postgres/copy-target.ts';
 import { ddlNotesStep } from '../systems/postgres/ddl-notes.ts';
+import { readerSettings } from '../systems/postgres/digest/reader.ts';
 import { postgresRepairer } from '../systems/postgres/digest/repair.ts';
+import { postgresRowProbe } from '../systems/postgres/digest/row-probe.ts';
 import { postgresSide } from '../systems/postgres/digest/side.ts';
 import { PostgresFence } from '../systems/postgres/fence.ts';
+import { foreignSinkBackStep, foreignSinkStep } from '../systems/postgres/foreign-sink.ts';
 import { identityBackStep, identityStep, identityStepId } from '../systems/postgres/identity.ts';
 import { KeptSession as PostgresSession } from '../systems/postgres/kept-session.ts';
 import { outlastWriters as outlastPostgresWriters } from '../systems/postgres/outlast-writers.ts';
@@ -49,11 +63,12 @@ import { originsOf, removalStep, tealNames, type TealNames } from '../systems/po
 import { givenSchemaDriver } from '../systems/postgres/schema.ts';
 import { bareSlotStep, fenceStep, tealSchemaStep } from '../systems/postgres/setup-steps.ts';
 import { translatedTarget } from '../sync/translated-target.ts';
-import { translatedRepairer, translatedSide, type SideNames } from '../verify/translated-side.ts';
+import { translatedProbe, translatedRepairer, translatedSide, type SideNames } from '../verify/translated-side.ts';
 import { askIn } from './ask-value.ts';
 import { addressOf } from './address.ts';
 import { SideComparison } from './compare-sides.ts';
 import type { Comparison, ComparisonPorts } from './comparison.ts';
+import { connectCopySteps } from './connect-copy-steps.ts';
 import { unlikeSchemas } from './compare-unlike-schemas.ts';
 import { firstPositionStep, itemsOf, partsOf, recordSteps, releaseSnapshotStep, snapshotTold } from './mysql-parts.ts';
 import { namingRefusedValues } from './name-refused-values.ts';
@@ -87,6 +102,7 @@ export class MysqlToPostgresPair implements DatabasePair {
   readonly #blueTables: readonly MysqlTable[];
   readonly #greenTables: readonly Table[];
   readonly #names: SideNames;
+  readonly #isBoolean: (table: TableName, column: string) => boolean;
   readonly #blue: MysqlSession;
   readonly #green: PostgresSession;
   readonly #schema: SchemaDriver;
@@ -101,6 +117,7 @@ export class MysqlToPostgresPair implements DatabasePair {
     this.#mapping = mapCatalog(catalog, options.mapping);
     this.#blueTables = carriedTables(this.#mapping);
     this.#greenTables = targetTables(this.#mapping);
+    this.#isBoolean = columnsWith(this.#mapping, ({ type }) => isSameTarget(type, 'boolean'));
     const nameMap = nameMapOf(this.#mapping, catalog);
     this.#names = { ofSide: namesFrom('green', nameMap), ofOther: namesFrom('blue', nameMap) };
     this.#blue = new MysqlSession({ url: spec.blue.url, applicationName });
@@ -145,7 +162,7 @@ export class MysqlToPostgresPair implements DatabasePair {
         },
         policy: this.#mapping.policy,
         // Numbers on blue, truth values on green.
-        isBoolean: columnsWith(this.#mapping, ({ type }) => isSameTarget(type, 'boolean')),
+        isBoolean: this.#isBoolean,
         tables: this.#blueTables,
         ...parts.snapshot,
       }),
@@ -189,6 +206,19 @@ export class MysqlToPostgresPair implements DatabasePair {
     });
   }
 
+  async openRowProbe(side: Side, signal: AbortSignal): Promise<RowProbe & AsyncDisposable> {
+    const { url } = this.#options.spec[side];
+    const applicationName = 'teal verify rows';
+    if (side === 'blue') {
+      const connection = await connectMysql({ url, applicationName, signal });
+      const probe = mysqlRowProbe(connection, { policy: this.#mapping.policy, isBoolean: this.#isBoolean });
+      return { ...probe, [Symbol.asyncDispose]: async () => connection.close() };
+    }
+    const connection = await connectPostgres({ url, applicationName, extraOptions: readerSettings, signal });
+    const probe = translatedProbe(postgresRowProbe(connection), this.#names);
+    return { ...probe, [Symbol.asyncDispose]: async () => connection.close() };
+  }
+
   async outlastWriters(side: Side, signal: AbortSignal): Promise<boolean> {
     if (side === 'green') {
       return this.#green.use(async (connection) => outlastPostgresWriters(connection, outlastMs, signal));
@@ -203,7 +233,11 @@ export class MysqlToPostgresPair implements DatabasePair {
   stages(carrier: Carrier): readonly Stage[] {
     return [
       { id: 'prepare', title: 'Prepare', steps: this.#prepareSteps() },
-      { id: 'copy', title: 'Copy', steps: this.#copySteps(carrier) },
+      {
+        id: 'copy',
+        title: 'Copy',
+        steps: this.#isByConnect ? this.#copyStepsOfConnect(carrier) : this.#copySteps(carrier),
+      },
       { id: 'follow', title: 'Follow', steps: this.#followSteps(carrier) },
     ];
   }
@@ -212,6 +246,7 @@ export class MysqlToPostgresPair implements DatabasePair {
     const keepClosed = (side: Side): boolean => this.#options.spec.finalise.blue === 'keep' && side !== live;
     const back = identityBackStep('green', this.#green, this.#greenTables, remembered(identityStepId('green')));
     return [
+      ...(this.#isByConnect ? [foreignSinkBackStep(this.#migration, this.#green, this.#greenCatalog)] : []),
       mysqlRemovalStep('blue', this.#blue, this.fences.blue, keepClosed('blue')),
       removalStep('green', this.#green, this.fences.green, this.names, keepClosed('green')),
       ...(back === undefined ? [] : [back]),
@@ -220,6 +255,19 @@ export class MysqlToPostgresPair implements DatabasePair {
 
   async releaseSnapshot(): Promise<void> {
     await this.#keeper.letGo(AbortSignal.timeout(30_000));
+  }
+
+  /** A cluster of Kafka Connect copies, and follows until the first cut. */
+  get #isByConnect(): boolean {
+    return this.#options.spec.connect !== undefined;
+  }
+
+  get #migration(): string {
+    return this.#options.spec.name.replaceAll('-', '_');
+  }
+
+  get #greenCatalog(): Pick<Catalog, 'tables'> {
+    return { tables: this.#greenTables };
   }
 
   #prepareSteps(): readonly Step[] {
@@ -235,6 +283,7 @@ export class MysqlToPostgresPair implements DatabasePair {
         workers: 1,
       }),
       fenceStep('green', this.fences.green, true, length),
+      ...(this.#isByConnect ? [foreignSinkStep(this.#migration, this.#green, this.#greenCatalog)] : []),
       mysqlFenceStep('blue', this.fences.blue, false),
       ...recordSteps(this.#options.spec.follow, this.#blue, this.#blueTables),
     ];
@@ -270,6 +319,24 @@ export class MysqlToPostgresPair implements DatabasePair {
     ];
   }
 
+  #copyStepsOfConnect(carrier: Carrier): readonly Step[] {
+    const { spec } = this.#options;
+    const after = { url: spec.green.url, session: this.#green, workers: spec.copy.indexWorkers };
+    return connectCopySteps({
+      carrier,
+      tables: this.#greenTables.length,
+      build: (id, parts, does) => this.#buildStep(id, parts, does),
+      analyse: analyseStep(after, this.#greenTables),
+      told: {
+        does: "makes two connectors on the cluster of Kafka Connect: Debezium's source, which takes a snapshot of blue and reads its binlog, and its JDBC sink on green",
+        locks:
+          'everything on blue for a moment (FLUSH TABLES WITH READ LOCK), while Debezium reads the definitions of the tables and the end of the binlog',
+        costs:
+          'blue must keep its binlog until it is in Kafka, and cannot purge old versions of rows while the snapshot is read',
+      },
+    });
+  }
+
   #buildStep(id: string, parts: readonly SchemaPart[], does: string): Step {
     const { indexWorkers: workers } = this.#options.spec.copy;
     return schemaStep(this.#schema, { id, parts, does, costs: 'CPU and disk of green', workers });
@@ -279,8 +346,7 @@ export class MysqlToPostgresPair implements DatabasePair {
     const { url } = this.#options.spec.green;
     const [green, tables, slot] = [this.#green, this.#greenTables, this.names.flow.green];
     return [
-      deployStep('forward', carrier),
-      convergeStep(carrier, convergenceOf),
+      ...(this.#isByConnect ? [] : [deployStep('forward', carrier), convergeStep(carrier, convergenceOf)]),
       // What looks at several tables together comes here: only now green is a state that blue had, whatever happened to the copy.
       this.#buildStep(
         'follow:foreign-keys',

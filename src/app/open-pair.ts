@@ -96,7 +96,8 @@ async function kafkaToPlan(spec: Spec, signal: AbortSignal): Promise<PairToPlan>
 
 /** Rows that one carrier has brought half another one does not know of. */
 function refuseOtherCarrier({ connect }: Spec, { steps }: MigrationState): void {
-  if (!hasBegunStep(steps[publicationStepId('blue')])) return;
+  const ofEither = [publicationStepId('blue'), 'copy:first-position', foreignSinkStepId];
+  if (!ofEither.some((step) => hasBegunStep(steps[step]))) return;
   if (hasBegunStep(steps[foreignSinkStepId]) === (connect !== undefined)) return;
   throw new TealError('TEAL-APP-007', '`carrier` is another one than it was when the migration began');
 }

@@ -14,7 +14,6 @@ import type { Spec } from '../spec/spec.ts';
 import { convergenceOf, rowsStep, rowsStepId, schemaStep } from '../stages/copy/copy-steps.ts';
 import { convergeStep } from '../stages/follow/converge-step.ts';
 import { deployStep, receiveStep } from '../stages/follow/follow-steps.ts';
-import { throughStep } from '../stages/follow/through-step.ts';
 import type { Stage } from '../stages/lifecycle/stages.ts';
 import { analyseStep, refreshStep } from '../systems/postgres/after-copy.ts';
 import { connect } from '../systems/postgres/connection.ts';
@@ -67,6 +66,7 @@ import { askIn } from './ask-value.ts';
 import { addressOf } from './address.ts';
 import { SideComparison } from './compare-sides.ts';
 import type { Comparison, ComparisonPorts } from './comparison.ts';
+import { connectCopySteps } from './connect-copy-steps.ts';
 import { programUrl } from './program.ts';
 import { postgresSchemas } from './compare-schemas.ts';
 import type { DatabasePair } from './pair.ts';
@@ -306,29 +306,20 @@ export class PostgresPair implements DatabasePair {
     ];
   }
 
-  /** The sink finds rows by their keys, so that these come first; and the flow itself brings the rows. */
   #copyStepsOfConnect(carrier: Carrier): readonly Step[] {
     const { catalog, spec } = this.#options;
     const after = { url: spec.green.url, session: this.#sessions.green, workers: spec.copy.indexWorkers };
-    const tables = catalog.tables.length;
-    return [
-      this.#buildStep('copy:keys', ['keys'], 'builds primary keys and unique constraints on green'),
-      {
-        ...deployStep('forward', carrier),
+    return connectCopySteps({
+      carrier,
+      tables: catalog.tables.length,
+      build: (id, parts, does) => this.#buildStep(id, parts, does),
+      analyse: analyseStep(after, catalog.tables),
+      told: {
         does: "makes two connectors on the cluster of Kafka Connect: Debezium's source, which makes a slot on blue and takes a snapshot, and its JDBC sink on green",
         locks: 'nothing; the slot waits for transactions that write',
         costs: 'blue keeps its log until it is in Kafka, and cannot vacuum what dies while the snapshot is read',
-        undone: 'connectors, slot and topics are deleted',
       },
-      throughStep(carrier, {
-        does: `waits until the rows of ${tables} tables have come through Kafka, and a sign that was written behind them`,
-        locks: 'nothing',
-        costs:
-          'each row is written as JSON into Kafka and from there one by one into green: many times what a copy by Teal takes',
-      }),
-      this.#buildStep('copy:indexes', ['indexes'], 'builds the other indexes on green'),
-      analyseStep(after, catalog.tables),
-    ];
+    });
   }
 
   #buildStep(id: string, parts: readonly SchemaPart[], does: string): Step {

@@ -148,6 +148,8 @@ export interface RowProbe {
   row(table: DigestTable, key: TextValues): Promise<ProbedRow | null>;
   /** The end of this side's log now: everything visible to an earlier `row` is before it. */
   position(): Promise<Position>;
+  /** Nothing on this system tells more of a row than its values: a version that was another one meanwhile, and is what it was, is not seen. */
+  readonly tellsByValues?: true;
 }
 
 /** What makes one row of the repaired side equal to the live side's. Values in text form. */

@@ -293,7 +293,7 @@ const connect = z
     kafka: secret
       .optional()
       .describe(
-        'kafka:// address of the cluster that the workers use: topics are deleted there when the migration ends. Default: they stay.',
+        'kafka:// address of the cluster that the workers use: topics are deleted there when the migration ends. Default: they stay. Needed where blue is MySQL or MariaDB: Debezium keeps there what the tables were like, and the workers reach it by this address.',
       ),
     replicationFactor: natural(100)
       .default(3)
@@ -316,7 +316,7 @@ const connect = z
       ),
   })
   .describe(
-    "Beside `carrier: connect`: the cluster of Kafka Connect, with Debezium's connector of PostgreSQL and its JDBC sink, or with the connectors of MirrorMaker 2.",
+    "Beside `carrier: connect`: the cluster of Kafka Connect, with Debezium's connector of blue's system and its JDBC sink, or with the connectors of MirrorMaker 2.",
   );
 
 const columnMapping = z
@@ -521,7 +521,7 @@ export const specDocument = z.strictObject({
     .enum(['embedded', 'connect'])
     .default('embedded')
     .describe(
-      "Who copies blue to green and follows it until the first cut. `embedded`: Teal. `connect`: a cluster of Kafka Connect, from PostgreSQL to PostgreSQL or between two clusters of Kafka (MirrorMaker 2); see docs/guide/kafka-connect.md. The way back, and what comes after it, is Teal's own.",
+      "Who copies blue to green and follows it until the first cut. `embedded`: Teal. `connect`: a cluster of Kafka Connect, from PostgreSQL, MySQL or MariaDB to PostgreSQL, or between two clusters of Kafka (MirrorMaker 2); see docs/guide/kafka-connect.md. The way back, and what comes after it, is Teal's own.",
     ),
   connect: connect.optional(),
   mapping: mapping.optional(),

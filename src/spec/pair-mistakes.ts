@@ -87,9 +87,10 @@ function mistakesOfConnect(
   return [
     ...(connect === undefined ? [at('carrier', 'expected `connect` beside it: where the workers are')] : []),
     ...(Object.hasOwn(Object(connect), 'tasks') ? [at('connect.tasks', 'expected nothing: it is of Kafka')] : []),
-    ...(blue.system === 'postgres' && green.system === 'postgres'
+    ...(green.system === 'postgres' ? [] : [at('carrier', 'expected embedded: Kafka Connect carries into PostgreSQL')]),
+    ...(connect === undefined || familyOf(blue.system) === 'postgres' || Object(connect).kafka !== undefined
       ? []
-      : [at('carrier', 'expected embedded: Kafka Connect carries from PostgreSQL to PostgreSQL')]),
+      : [at('connect', 'expected `kafka` in it: Debezium keeps there what the tables of MySQL and MariaDB were like')]),
     ...(follow.method === undefined || follow.method === 'log'
       ? []
       : [at('follow.method', 'expected log: Debezium reads it')]),

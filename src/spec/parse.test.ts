@@ -112,6 +112,19 @@ describe('a file whose rows Kafka Connect carries', () => {
       '6:50 connect.acceptUnfaithful[0]: expected schema.table.column, with * for any',
     ],
   ])('%s is a mistake', (words, mistake) => expect(mistakes(`${minimal}${words}\n`)).toEqual([mistake]));
+
+  test.each([
+    ['blue: "mysql://inside/shop", kafka: "kafka://k:9092"', []],
+    [
+      'replicationFactor: 1',
+      ['connect: expected `kafka` in it: Debezium keeps there what the tables of MySQL and MariaDB were like'],
+    ],
+    ['blue: "postgres://inside/shop", kafka: "kafka://k:9092"', ['connect.blue: expected a mysql:// URL']],
+  ])('from MySQL the brokers are to be said: %s', (words, told) => {
+    const text = minimal.replace('blue: { url: "${BLUE_URL}" }', 'blue: { system: mysql, url: "${MY_URL}" }');
+    const parsed = parseOf(`${text}carrier: connect\nconnect: { url: "http://one", ${words} }\n`);
+    expect(parsed.ok ? [] : parsed.mistakes.map(({ path, message }) => `${path}: ${message}`)).toEqual(told);
+  });
 });
 
 describe('every mistake is reported at once, at its place', () => {

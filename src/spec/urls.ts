@@ -94,9 +94,7 @@ export function readUrls(
   const found = sides.safeParse(plain).data;
   const read = (side: 'blue' | 'green'): Read => {
     const at = { ...places.ofValue([side, 'url']), path: `${side}.url` };
-    const system = found?.[side].system ?? 'postgres';
-    const expected = typeof system === 'string' ? (schemes[system] ?? []) : [];
-    return readUrl(found?.[side].url, written[side], readText, expected, at);
+    return readUrl(found?.[side].url, written[side], readText, schemesOf(found?.[side].system), at);
   };
   const [blue, green] = [read('blue'), read('green')];
   const ofTraffic = (word: 'admin' | 'url', text: unknown, expected: readonly string[]): Read => {
@@ -105,13 +103,15 @@ export function readUrls(
   };
   const admin = ofTraffic('admin', written.admin, schemes['postgres'] ?? []);
   const webhook = ofTraffic('url', written.webhook, ['https', 'http']);
-  const ofSides = { blue: found?.blue.system, green: found?.green.system };
   const ofRegistry = (side: 'blue' | 'green'): Read => {
     const at = { ...places.ofValue([side, 'schemaRegistry', 'url']), path: `${side}.schemaRegistry.url` };
     return readUrl(found?.[side].schemaRegistry?.url, written.registries[side], readText, ['https', 'http'], at);
   };
   const registries = { blue: ofRegistry('blue'), green: ofRegistry('green') };
-  const connect = readConnect(found?.connect, written.connect, ofSides, readText, places);
+  const connect = readConnect(found?.connect, written.connect, readText, places, {
+    blue: schemesOf(found?.blue.system),
+    green: schemesOf(found?.green.system),
+  });
   const mistakes = [blue, green, admin, webhook, ...Object.values(registries), ...connect.read].flatMap((it) =>
     it.ok ? [] : it.mistakes,
   );
@@ -139,9 +139,9 @@ export function readUrls(
 function readConnect(
   found: z.infer<typeof sides>['connect'],
   written: WrittenUrls['connect'],
-  systems: Readonly<Record<'blue' | 'green', unknown>>,
   readText: (path: string) => string | undefined,
   places: Places,
+  ofSides: Readonly<Record<'blue' | 'green', readonly string[]>>,
 ): { readonly read: readonly Read[]; readonly urls: NonNullable<Urls['connect']> } {
   const workers = [found?.url].flat().map((url, index) => {
     const place = Array.isArray(found?.url) ? ['connect', 'url', index] : ['connect', 'url'];
@@ -155,14 +155,19 @@ function readConnect(
     });
   const others = {
     kafka: one('kafka', schemes['kafka'] ?? []),
-    blue: one('blue', schemes[systems.blue === 'kafka' ? 'kafka' : 'postgres'] ?? []),
-    green: one('green', schemes[systems.green === 'kafka' ? 'kafka' : 'postgres'] ?? []),
+    blue: one('blue', ofSides.blue),
+    green: one('green', ofSides.green),
   };
   const known = Object.entries(others).flatMap(([word, read]) => (read.ok ? [[word, read.url] as const] : []));
   return {
     read: [...workers, ...Object.values(others)],
     urls: { workers: workers.flatMap((read) => (read.ok ? [read.url] : [])), ...Object.fromEntries(known) },
   };
+}
+
+/** Of one that is not known, which the schema has told, none. */
+function schemesOf(system: unknown = 'postgres'): readonly string[] {
+  return typeof system === 'string' ? (schemes[system] ?? []) : [];
 }
 
 function readUrl(

@@ -271,7 +271,7 @@ export function sideContract(open: () => Promise<SideWorld>): readonly ContractC
       await database.write(update(keyed, ['5', 'new', null], must(awkwardRows[4], 'a row')));
       const after = await rowProbe.row(table, ['5']);
       assert.deepEqual(after?.values, awkwardRows[4]);
-      assert.notEqual(after?.version, before?.version);
+      if (rowProbe.tellsByValues !== true) assert.notEqual(after?.version, before?.version);
     },
     'the position of a look is behind all that it has seen': async (world) => {
       const { database, rowProbe, log } = world;

@@ -93,6 +93,7 @@ function inTurn(probe: RowProbe): RowProbe {
   return {
     row: async (table, key: TextValues) => turn(async () => probe.row(table, key)),
     position: async () => turn(async () => probe.position()),
+    ...(probe.tellsByValues === true ? { tellsByValues: true } : {}),
   };
 }
 

@@ -25,8 +25,8 @@ export type Rechecked = 'equal' | 'different' | 'unsettled';
  * wait until that much is applied, read the other row, read the live row again. The other row equals the second live one: they are equal. The live
  * row did not change meanwhile and the other differs: they are different. Else the round says nothing.
  *
- * "Did not change" is asked of the row's version and not of its values, which may change there and back. A row that is absent has no version: *different*
- * then needs two rounds in succession that agree.
+ * "Did not change" is asked of the row's version and not of its values, which may change there and back. A row that is absent has no version, and of some systems no row has: *different*
+ * then needs two rounds in succession that agree. (A change before the second of them would have come to the other side meanwhile, and made another version there.)
  */
 export async function recheck(options: RecheckOptions): Promise<Rechecked> {
   const { rounds = 10, pauseMs = 40 } = options;
@@ -36,11 +36,11 @@ export async function recheck(options: RecheckOptions): Promise<Rechecked> {
     const now = await lookOnce(options);
     if (isSame(now.other, now.liveAfter)) return 'equal';
     if (isUnchanged(now)) {
-      if (now.live !== null) return 'different';
+      if (now.live !== null && options.live.tellsByValues !== true) return 'different';
       if (
         before !== undefined &&
         isUnchanged(before) &&
-        before.live === null &&
+        isSameVersion(before.live, now.live) &&
         isSameVersion(before.other, now.other)
       ) {
         return 'different';

@@ -7,9 +7,11 @@ import type {
   HeldSnapshot,
   Repairer,
   RowLook,
+  RowProbe,
   RowRepair,
   SideAccess,
   TableRepair,
+  TextValues,
 } from '../ports/digester.ts';
 
 /** What a side calls the tables and columns of the other, and the other way round. */
@@ -47,6 +49,14 @@ export function translatedRepairer(repairer: Repairer, { ofOther }: Pick<SideNam
     render: (repairs: readonly TableRepair[]) => repairer.render(inNames(repairs)),
     apply: async (repairs: readonly TableRepair[], signal: AbortSignal) => repairer.apply(inNames(repairs), signal),
   });
+}
+
+/** Rows of what was compared in the names of the other side. */
+export function translatedProbe(probe: RowProbe, { ofOther }: Pick<SideNames, 'ofOther'>): RowProbe {
+  return Object.freeze({
+    ...probe,
+    row: async (table: DigestTable, key: TextValues) => probe.row(digestTable(table, ofOther), key),
+  } satisfies RowProbe);
 }
 
 function lookIn(names: Names, table: DigestTable, look: RowLook): RowLook {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { assess } from '../../src/app/index.ts';
 import type { MigrationEvent } from '../../src/app/events.ts';
 import type { Migration } from '../../src/app/migration.ts';
 import { loadSpec } from '../../src/app/load-spec.ts';
@@ -8,6 +9,7 @@ import { openMigration } from '../../src/app/open-migration.ts';
 import { planMigration } from '../../src/app/plan-migration.ts';
 import { sleep } from '../../src/kernel/clock.ts';
 import type { Plan } from '../../src/plan/plan.ts';
+import type { Assessment } from '../../src/stages/assess/assess.ts';
 import { connect as connectPostgres } from '../../src/systems/postgres/connection.ts';
 import { connect, type MysqlConnection } from '../../src/systems/mysql/connection.ts';
 import { serverNumberOf } from '../../src/systems/mysql/errors.ts';
@@ -47,7 +49,7 @@ export interface Acknowledged {
 export class Place implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   readonly #file: string;
-  readonly #urls: { readonly blue: string; readonly green: string };
+  readonly urls: { readonly blueUrl: string; readonly greenUrl: string };
   /** For the test's own looks. */
   readonly root: MysqlConnection;
   readonly client: MysqlConnection;
@@ -63,13 +65,13 @@ export class Place implements AsyncDisposable {
   ) {
     this.#stack = stack;
     this.#file = file;
-    this.#urls = urls;
+    this.urls = { blueUrl: urls.blue, greenUrl: urls.green };
     this.root = root;
     this.client = client;
   }
 
   get #env(): Readonly<Record<string, string | undefined>> {
-    return { ...process.env, BLUE_URL: this.#urls.blue, GREEN_URL: this.#urls.green };
+    return { ...process.env, BLUE_URL: this.urls.blueUrl, GREEN_URL: this.urls.greenUrl };
   }
 
   /** `statements` make blue, a database shop among it. */
@@ -98,16 +100,22 @@ export class Place implements AsyncDisposable {
   }
 
   /** The migration file, with more lines. */
-  async writeFile(more = ''): Promise<void> {
+  async writeFile(more = '', gates = '[{ verify: full }, { person: tester }]'): Promise<void> {
     await writeFile(
       this.#file,
       `teal: 1\nname: unlike\nblue: { system: ${this.root.flavour}, url: "\${BLUE_URL}" }\ngreen: { url: "\${GREEN_URL}" }\n` +
-        `traffic: { router: none }\ncutover: { maxPause: 20s, gates: [{ verify: full }, { person: tester }] }\n${more}`,
+        `traffic: { router: none }\ncutover: { maxPause: 20s, gates: ${gates} }\n${more}`,
     );
   }
 
   async plan(): Promise<Plan> {
     return (await planMigration(loadSpec(this.#file, this.#env), AbortSignal.timeout(60_000))).plan;
+  }
+
+  /** What the assessment says of the file. */
+  async findings(): Promise<Assessment['findings']> {
+    const { assessment } = await assess({ file: this.#file, env: this.#env });
+    return (assessment as Assessment).findings;
   }
 
   async open(command: string): Promise<Migration> {
@@ -208,7 +216,7 @@ export class Place implements AsyncDisposable {
 
   /** As a client: rows of the last statement, as text. */
   async onGreen(sql: string): Promise<readonly Readonly<Record<string, string | null>>[]> {
-    await using connection = await connectPostgres({ url: this.#urls.green, applicationName: 'a client' });
+    await using connection = await connectPostgres({ url: this.urls.greenUrl, applicationName: 'a client' });
     return (await connection.query(sql)).rows;
   }
 

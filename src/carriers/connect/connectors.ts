@@ -1,5 +1,6 @@
 import { TealError } from '../../kernel/errors.ts';
 import type { TableName } from '../../model/catalog.ts';
+import type { PathConnectors } from './path.ts';
 import type { ConnectorConfig } from './rest.ts';
 
 export const postgresSource = 'io.debezium.connector.postgresql.PostgresConnector';
@@ -50,6 +51,21 @@ export function pathNames({
   const name = `teal-${migration}-${run}`;
   const prefix = `${topicPrefix}${migration}.${run}`;
   return { source: `${name}-source`, sink: `${name}-sink`, prefix, lane: `${prefix}.lane` };
+}
+
+/** From PostgreSQL to PostgreSQL. */
+export function postgresPath(plan: PathPlan): PathConnectors {
+  const { source, sink, lane, prefix } = pathNames(plan);
+  return {
+    source: { name: source, plugin: postgresSource, config: sourceConfig(plan) },
+    sink: { name: sink, plugin: jdbcSink, config: sinkConfig(plan) },
+    topics: [lane, heartbeatTopic(prefix)],
+  };
+}
+
+/** The one that Debezium makes beside the lane. */
+export function heartbeatTopic(prefix: string): string {
+  return `__debezium-heartbeat.${prefix}`;
 }
 
 /** With schemas, which the sink needs. Without this a NULL becomes the default of its column; the switch counts only where the converter is named beside it. */
@@ -200,11 +216,11 @@ export function tablePattern({ schema, name }: TableName): string {
   return escaped(`${schema}.${name}`).replaceAll(',', '\\,');
 }
 
-function columnPattern({ schema, name, column }: PathPlan['computed'][number]): string {
+export function columnPattern({ schema, name, column }: PathPlan['computed'][number]): string {
   return escaped(`${schema}.${name}.${column}`).replaceAll(',', '\\,');
 }
 
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replaceAll(/[\\^$.|?*+()[\]{}-]/g, '\\$&');
 }
 

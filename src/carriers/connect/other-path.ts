@@ -1,6 +1,6 @@
 import { waitFor } from '../../kernel/clock.ts';
 import { bringConnectors, failedParts, refuseMissingPlugins, removeConnector, runs } from './bring.ts';
-import { jdbcSink, pathNames, sinkConfig, type PathNames } from './connectors.ts';
+import { heartbeatTopic, jdbcSink, pathNames, sinkConfig, type PathNames } from './connectors.ts';
 import { historyTopic, otherSourceConfig, otherSourceOf, otherSources, type OtherSourcePlan } from './other-sources.ts';
 import type { ConnectorConfig, ConnectorStatus, ConnectRest } from './rest.ts';
 
@@ -91,7 +91,7 @@ export class OtherPath {
     const plan = { ...this.#plan, run };
     const names = pathNames(plan);
     for (const name of [names.source, names.sink]) await removeConnector(this.#rest, name, signal);
-    return [names.lane, historyTopic(plan), `__debezium-heartbeat.${names.prefix}`];
+    return [names.lane, historyTopic(plan), heartbeatTopic(names.prefix)];
   }
 
   #wanted(run: string) {

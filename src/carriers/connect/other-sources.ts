@@ -1,5 +1,5 @@
 import { TealError } from '../../kernel/errors.ts';
-import { laneSettings, pathNames, tablePattern, type PathPlan } from './connectors.ts';
+import { escaped, laneSettings, pathNames, tablePattern, type PathPlan } from './connectors.ts';
 import type { ConnectorConfig } from './rest.ts';
 
 export const otherSources = Object.freeze({
@@ -95,7 +95,7 @@ function binlogSettings({ sourceUrl, serverId }: OtherSourcePlan): ConnectorConf
   const { database, parameters: _, ...address } = addressOf(sourceUrl, '3306');
   return {
     ...asSettings(address),
-    'database.include.list': database.replaceAll(/[\\^$.|?*+()[\]{}-]/g, '\\$&'),
+    'database.include.list': escaped(database),
     'database.server.id': String(serverId),
     // Whoever sets nothing else gets numbers above 2^63 as negative ones.
     'bigint.unsigned.handling.mode': 'precise',

@@ -1,9 +1,16 @@
 import { sleep } from '../../kernel/clock.ts';
 import { asPosition, type Position } from '../../model/position.ts';
 import type { FlowState, FlowStatus } from '../../ports/carrier.ts';
-import { bringConnectors, failedParts, removeConnector, runs } from './bring.ts';
-import { jdbcSink, pathNames, postgresSource, sinkConfig, sourceConfig, type PathPlan } from './connectors.ts';
+import { bringConnectors, failedParts, removeConnector, runs, type WantedConnector } from './bring.ts';
 import type { ConnectorStatus, ConnectRest } from './rest.ts';
+
+/** What is deployed of one attempt, by its name. */
+export interface PathConnectors {
+  readonly source: WantedConnector;
+  readonly sink: WantedConnector;
+  /** Of nobody else. */
+  readonly topics: readonly string[];
+}
 
 /** What the two ends of a path tell, and what is made there for it. Each call may fail with a lost connection; the next one connects again. */
 export interface PathEnds {
@@ -16,7 +23,7 @@ export interface PathEnds {
   /** Writes the source's heartbeat, in a transaction of its own that passes the fence. Answers its time, by the source's clock, in microseconds since 1970. */
   beat(): Promise<bigint>;
   look(): Promise<PathLook>;
-  /** Also from under a reader. Idempotent. */
+  /** Also from under a reader. Idempotent. Nothing where the source keeps no slot. */
   dropSlot(signal?: AbortSignal): Promise<void>;
   /** Those that are there. */
   deleteTopics(topics: readonly string[], signal?: AbortSignal): Promise<void>;
@@ -28,7 +35,8 @@ export interface PathLook {
   /** The newest heartbeat of the source that is on the target. */
   readonly heartbeatUs: bigint | undefined;
   readonly head: Position;
-  readonly slot: 'absent' | 'usable' | 'invalidated';
+  /** `none`: the source keeps none, and nothing of it tells where the path begins. */
+  readonly slot: 'absent' | 'usable' | 'invalidated' | 'none';
   /** Up to here the source's changes are in Kafka. */
   readonly confirmed: Position | undefined;
   readonly retainedBytes: number | undefined;
@@ -39,8 +47,8 @@ export interface PathLook {
 export interface ConnectPathOptions {
   readonly rest: ConnectRest;
   readonly ends: PathEnds;
-  /** Without the name of the attempt. */
-  readonly plan: Omit<PathPlan, 'run'>;
+  /** By the name of the attempt. */
+  readonly connectors: (run: string) => PathConnectors;
 }
 
 const nowhere: Position = asPosition('');
@@ -55,13 +63,13 @@ const looksToStatus = 100;
 export class ConnectPath {
   readonly #rest: ConnectRest;
   readonly #ends: PathEnds;
-  readonly #plan: Omit<PathPlan, 'run'>;
+  readonly #connectors: (run: string) => PathConnectors;
   #applied: Position = nowhere;
 
-  constructor({ rest, ends, plan }: ConnectPathOptions) {
+  constructor({ rest, ends, connectors }: ConnectPathOptions) {
     this.#rest = rest;
     this.#ends = ends;
-    this.#plan = plan;
+    this.#connectors = connectors;
   }
 
   /**
@@ -69,22 +77,17 @@ export class ConnectPath {
    * is missing, -011 a configuration is refused.
    */
   async deploy(): Promise<void> {
-    const plan = { ...this.#plan, run: await this.#ends.run() };
-    const names = pathNames(plan);
-    await bringConnectors(this.#rest, [
-      { name: names.sink, plugin: jdbcSink, config: sinkConfig(plan) },
-      { name: names.source, plugin: postgresSource, config: sourceConfig(plan) },
-    ]);
+    const { sink, source } = this.#connectors(await this.#ends.run());
+    await bringConnectors(this.#rest, [sink, source]);
   }
 
   /** Never a false "it runs": a connector whose tasks are not given out yet is waited for. */
   async status(): Promise<FlowStatus> {
-    const run = await this.#ends.knownRun();
-    if (run === undefined) return this.#told({ state: 'failed', ...notDeployed });
-    const names = pathNames({ ...this.#plan, run });
+    const known = await this.#known();
+    if (known === undefined) return this.#told({ state: 'failed', ...notDeployed });
     const [source, sink, look] = await Promise.all([
-      this.#rest.status(names.source),
-      this.#rest.status(names.sink),
+      this.#rest.status(known.source.name),
+      this.#rest.status(known.sink.name),
       this.#ends.look(),
     ]);
     return this.#told(stateOf(source, sink, look), look);
@@ -97,7 +100,7 @@ export class ConnectPath {
   async caughtUp(signal: AbortSignal): Promise<FlowStatus> {
     const before = await this.status();
     if (before.now.state !== 'running') return before;
-    const { head } = await this.#ends.look();
+    const { head, slot } = await this.#ends.look();
     // A batch that the sink has begun when the sign is written may hold changes that are not written yet: never the sign itself, which waits behind them.
     const beat = await this.#ends.beat();
     for (let looks = 1; ; looks += 1) {
@@ -107,6 +110,8 @@ export class ConnectPath {
       if (looks % looksToStatus !== 0) continue;
       const meanwhile = await this.status();
       if (meanwhile.now.state !== 'running') return meanwhile;
+      // Where nothing tells whether the log was read already when the sign was written, that one may have been before the beginning: a later one says the same.
+      if (slot === 'none') await this.#ends.beat();
     }
     this.#applied = head;
     return this.status();
@@ -114,28 +119,28 @@ export class ConnectPath {
 
   /** Their tasks stop where they are; `deploy` goes on from there. */
   async pause(): Promise<void> {
-    const names = await this.#names();
-    if (names === undefined) return;
-    for (const name of [names.source, names.sink]) {
+    const known = await this.#known();
+    if (known === undefined) return;
+    for (const { name } of [known.source, known.sink]) {
       if ((await this.#rest.status(name)) !== undefined) await this.#rest.pause(name);
     }
   }
 
   /** Takes connectors, slot and topics away. Idempotent. */
   async retire(signal?: AbortSignal): Promise<void> {
-    const names = await this.#names();
-    if (names === undefined) return;
-    for (const name of [names.source, names.sink]) await removeConnector(this.#rest, name, signal);
+    const known = await this.#known();
+    if (known === undefined) return;
+    for (const { name } of [known.source, known.sink]) await removeConnector(this.#rest, name, signal);
     // The reader of the slot may live for a moment longer than its connector.
     await this.#ends.dropSlot(signal);
-    await this.#ends.deleteTopics([names.lane, `__debezium-heartbeat.${names.prefix}`], signal);
+    await this.#ends.deleteTopics(known.topics, signal);
     // Last: whoever comes after a crash finds what is left.
     await this.#ends.forgetRun();
   }
 
-  async #names(): Promise<ReturnType<typeof pathNames> | undefined> {
+  async #known(): Promise<PathConnectors | undefined> {
     const run = await this.#ends.knownRun();
-    return run === undefined ? undefined : pathNames({ ...this.#plan, run });
+    return run === undefined ? undefined : this.#connectors(run);
   }
 
   #told(now: FlowState, look?: PathLook): FlowStatus {
@@ -180,7 +185,8 @@ export function stateOf(
   if ([source, sink].some(isHalted)) return waiting('its connectors are paused');
   if (![source, sink].every(runs)) return waiting('Kafka Connect gives its tasks out');
   // While it is made it is there, and what it begins with is not decided: a sign that is written now could be missed.
-  if (look.slot === 'absent' || look.confirmed === undefined) return waiting('Debezium has not made its slot yet');
+  if (look.slot !== 'none' && (look.slot === 'absent' || look.confirmed === undefined))
+    return waiting('Debezium has not made its slot yet');
   return { state: 'running' };
 }
 

@@ -33,6 +33,8 @@ export const findingCodes = Object.freeze({
   'ASSESS-POLLING-EQUAL': { severity: 'note', summary: 'Many rows have the same time' },
   'ASSESS-CONNECT-KEY': { severity: 'blocker', summary: 'Kafka Connect finds no row of a table without a primary key' },
   'ASSESS-CONNECT-COLUMN': { severity: 'blocker', summary: 'Kafka Connect cannot fill a column that the server fills' },
+  'ASSESS-CONNECT-NAMES': { severity: 'blocker', summary: 'Kafka Connect gives tables and columns no other names' },
+  'ASSESS-CONNECT-CASCADE': { severity: 'blocker', summary: 'Kafka Connect does not see what foreign keys do' },
   'ASSESS-CONNECT-VALUES': { severity: 'blocker', summary: 'Kafka Connect would change values' },
   'ASSESS-CONNECT-ACCEPTED': { severity: 'warning', summary: 'Kafka Connect may change values, which is accepted' },
   'ASSESS-CONNECT-POSSIBLE': { severity: 'note', summary: 'Values may come that Kafka Connect changes' },

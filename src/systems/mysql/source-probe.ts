@@ -62,6 +62,21 @@ export function openSourceProbe(options: SourceProbeOptions): SourceProbe {
   };
 }
 
+/** Of a reader that is not Teal's, which tells where it is. */
+export interface BinlogLook {
+  readonly head: Position;
+  /** Both undefined where the reader has told nothing yet. */
+  readonly retainedBytes: number | undefined;
+  readonly lagBytes: number | undefined;
+}
+
+export async function lookAtBinlog(connection: MysqlConnection, received: Position | undefined): Promise<BinlogLook> {
+  const head = await readEndOfBinlog(connection);
+  if (received === undefined) return { head, retainedBytes: undefined, lagBytes: undefined };
+  const bytes = bytesBetween(await readFiles(connection), received, head);
+  return { head, retainedBytes: bytes, lagBytes: bytes };
+}
+
 /** The row comes back through the stream; its time is another one each time, or it would not be logged. */
 export async function beat(connection: MysqlConnection, side: Side): Promise<void> {
   await connection.query(

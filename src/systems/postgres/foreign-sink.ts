@@ -56,7 +56,7 @@ end $$`;
  * What a sink of somebody else's needs so that its writes on green are told apart from a client's: a trigger on each table that fires in sessions with `session_replication_role =
  * replica` alone, in which such a sink writes and which no fence stops.
  */
-export function foreignSinkStep(migration: string, session: KeptSession, catalog: Catalog): Step {
+export function foreignSinkStep(migration: string, session: KeptSession, catalog: Pick<Catalog, 'tables'>): Step {
   const tables = storedTables(catalog).filter(({ persistence }) => persistence === 'permanent');
   return {
     id: foreignSinkStepId,
@@ -91,7 +91,7 @@ export function foreignSinkStep(migration: string, session: KeptSession, catalog
 }
 
 /** The end of `foreignSinkStep`. */
-export function foreignSinkBackStep(migration: string, session: KeptSession, catalog: Catalog): Step {
+export function foreignSinkBackStep(migration: string, session: KeptSession, catalog: Pick<Catalog, 'tables'>): Step {
   const tables = storedTables(catalog);
   return {
     id: 'finalise:remove-sink-green',

@@ -10,6 +10,7 @@ import { connect, type MysqlConnection } from '../../systems/mysql/connection.ts
 import { mysqlSnapshotSource } from '../../systems/mysql/copy-source.ts';
 import { mysqlCopyTarget } from '../../systems/mysql/copy-target.ts';
 import { mysqlRepairer } from '../../systems/mysql/digest/repair.ts';
+import { mysqlRowProbe } from '../../systems/mysql/digest/row-probe.ts';
 import { mysqlSide } from '../../systems/mysql/digest/side.ts';
 import { readCatalog } from '../../systems/mysql/inspect/catalog.ts';
 import { createIntrospector } from '../../systems/mysql/inspect/introspector.ts';
@@ -400,9 +401,11 @@ export async function mysqlSideWorld(server: MysqlServer): Promise<SideWorld> {
   const { clients, session } = opened;
   const url = urlOf(server);
   const log = await mysqlLog(server, session);
+  const probing = await connect({ url, applicationName: 'teal test' });
   return {
     database: clients,
     log,
+    rowProbe: mysqlRowProbe(probing),
     access: mysqlSide({ side: 'blue', url, readCatalog: async (connection) => readCatalog(connection, schema) }),
     repairer: mysqlRepairer({ url, columns: columnWriter }),
     async runScript(lines) {
@@ -410,6 +413,7 @@ export async function mysqlSideWorld(server: MysqlServer): Promise<SideWorld> {
       for (const line of lines) await person.query(line);
     },
     async [Symbol.asyncDispose]() {
+      await probing.close();
       await log.probe[Symbol.asyncDispose]();
       await opened[Symbol.asyncDispose]();
     },

@@ -53,16 +53,19 @@ function checkComputed(tables: readonly Table[], major: number): readonly Findin
   });
 }
 
-function checkValues(
-  tables: readonly Table[],
-  { changed, accepted: patterns }: NonNullable<Situation['connect']>,
-): readonly Finding[] {
+function checkValues(tables: readonly Table[], values: ConnectValues): readonly Finding[] {
   const keys = new Set(tables.map(tableKey));
+  return valueFindings({ ...values, changed: values.changed.filter((column) => keys.has(tableKey(column))) });
+}
+
+export type ConnectValues = NonNullable<Situation['connect']>;
+
+/** Columns that hold what the path changes, or could. */
+export function valueFindings({ changed, accepted: patterns }: ConnectValues): readonly Finding[] {
   const refused: string[] = [];
   const accepted: string[] = [];
   const possible: string[] = [];
   for (const { column: name, type, butFor, holds, ...table } of changed) {
-    if (!keys.has(tableKey(table))) continue;
     const column = `${tableKey(table)}.${name}`;
     const named = `${column} (${type}${butFor === undefined ? '' : `: ${butFor}`})`;
     if (!holds) possible.push(named);

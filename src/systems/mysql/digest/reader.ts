@@ -227,7 +227,7 @@ const zero = '0'.charCodeAt(0);
 const [yes, no] = [Buffer.from('t'), Buffer.from('f')];
 
 /** Another number than 0 and 1 stays what it is, and differs. */
-function asBoolean(cell: Cell): Cell {
+export function asBoolean(cell: Cell): Cell {
   if (cell?.length !== 1) return cell;
   if (cell[0] === zero) return no;
   return cell[0] === zero + 1 ? yes : cell;
