@@ -270,7 +270,7 @@ export const trafficCodes = {
     dataMayDiffer: 'no',
   },
   'TEAL-TRAFFIC-065': {
-    summary: 'flagd does not tell what its file says',
+    summary: 'What flagd tells is not what its file says',
     happened:
       'It could not be reached at `traffic.status`, has no such flag, or still told another variant `traffic.timeout` after the file was moved into place.',
     doThis:

@@ -923,7 +923,9 @@ describe('assess', () => {
     const own = Object.keys(findingCodes).filter(
       (code) => !(code in mysqlFindingCodes) && !(code in kafkaFindingCodes) && !code.startsWith('ASSESS-ROUTER'),
     );
-    expect(own.filter((code) => !found.has(code as FindingCode))).toEqual([]);
+    // What is asked where blue is of MySQL's family alone: mysql/connect.test.ts.
+    const ofMysql = new Set(['ASSESS-CONNECT-NAMES', 'ASSESS-CONNECT-CASCADE']);
+    expect(own.filter((code) => !found.has(code as FindingCode) && !ofMysql.has(code))).toEqual([]);
   });
 
   test('every finding says what and why in whole sentences, and every blocker but those without a mend says how', () => {
