@@ -254,3 +254,32 @@ test('a log that cannot be read is told, not passed over; the table goes on with
   await again.until('what was in the table', () => receiver.taken.length === 2);
   await again.stop();
 });
+
+test('a role that owns the outbox, may replicate and may create in the database is enough; a relay hears that its table was taken away', async () => {
+  await using database = await testDatabase(greenMajor());
+  await using receiver = await openReceiver();
+  const role = `${database.name}_relay`;
+  await database.query(
+    `create role ${role} login replication password 'p'; grant create on database ${database.name} to ${role}; create schema shop authorization ${role}`,
+  );
+  const url = new URL(database.url);
+  url.username = role;
+  url.password = 'p';
+  const from = { from: url.href, table: 'shop.outbox' };
+  try {
+    await initOutbox(from);
+    const relay = startRelay({ ...from, to: receiver.url, by: 'log' });
+    await relay.until('a slot', async () => (await outboxStatus(from)).log?.isRead === true);
+    await database.query(
+      ...outboxMessage({ aggregateType: 'a', aggregateId: 'b', type: 'c', payload: 1 }, 'shop.outbox'),
+    );
+    await relay.until('a delivery', () => receiver.taken.length === 1);
+    await database.query('drop table shop.outbox');
+    await initOutbox(from);
+    await expect(relay.ended).rejects.toThrow(/TEAL-OUTBOX-061/);
+    await unfollowOutbox(from);
+    expect(await database.query('select from pg_replication_slots where database = current_database()')).toEqual([]);
+  } finally {
+    await database.query(`drop owned by ${role} cascade; drop role ${role}`);
+  }
+});

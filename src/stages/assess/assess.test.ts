@@ -853,6 +853,11 @@ const cases: readonly Case[] = [
   },
   { name: 'other readers of the log', blue: { facts: { slots: known([slot]) } }, finds: ['ASSESS-SLOT-OTHERS'] },
   {
+    name: 'a relay of an outbox, which has to follow green afterwards',
+    blue: { facts: { slots: known([{ ...slot, name: 'teal_outbox_1' }]) } },
+    finds: ['ASSESS-SLOT-OTHERS'],
+  },
+  {
     name: 'slots of others that do not matter',
     blue: {
       facts: {

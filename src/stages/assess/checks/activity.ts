@@ -76,7 +76,10 @@ function checkStreams(situation: Situation): readonly Finding[] {
     ),
     ...look(facts.slots, 'blue', 'replication slots', (slots) => {
       const names = slots
-        .filter(({ kind, name, temporary }) => kind === 'logical' && !temporary && !name.startsWith('teal_'))
+        .filter(
+          ({ kind, name, temporary }) =>
+            kind === 'logical' && !temporary && (!name.startsWith('teal_') || name.startsWith('teal_outbox_')),
+        )
         .filter(({ database }) => database === situation.blue.identity.identity.database.replace(/^\d+\//, ''))
         .map(({ name }) => name);
       if (names.length === 0) return [];

@@ -1,5 +1,5 @@
 import { assert } from '../../../kernel/assert.ts';
-import { sleep } from '../../../kernel/clock.ts';
+import { monotonicMs, sleep } from '../../../kernel/clock.ts';
 import { TealError } from '../../../kernel/errors.ts';
 import type { Position } from '../../../model/position.ts';
 import type { StreamEvent } from '../../../model/change.ts';
@@ -14,6 +14,8 @@ import { outboxEventOf } from './log-events.ts';
 import { readPlace, writePlace, type LogPlace } from './log-place.ts';
 import { isPublished, makeLog, placeOf } from './log-setup.ts';
 import { backlogRows, type OutboxStoreOptions } from './store.ts';
+
+const checkEveryMs = 10_000;
 
 /** An event, and the place once it and all before it are settled. */
 interface Ready {
@@ -37,6 +39,7 @@ class PostgresOutboxLog implements OutboxLog {
   #place: LogPlace | undefined;
   #opened: OpenedLog | undefined;
   #isTaken = false;
+  #nextCheckMs = 0;
 
   constructor(options: OutboxStoreOptions) {
     this.#options = options;
@@ -58,6 +61,7 @@ class PostgresOutboxLog implements OutboxLog {
         this.#place = rest;
       }
       this.#opened ??= await this.#open(this.#place, stop);
+      await this.#check(this.#place, stop);
       const ready = await this.#opened.take(limit, waitMs, stop);
       this.#isTaken = ready.length > 0;
       return { events: ready.map(({ event }) => event), placeAfter: (count) => placeOfLast(ready.slice(0, count)) };
@@ -94,15 +98,20 @@ class PostgresOutboxLog implements OutboxLog {
     return this.#session.use(async (connection) => backlogRows(connection, this.#options.table, shows, limit));
   }
 
+  /** From time to time: a publication that has lost the table, or is gone (which from 18 on ends no stream), leaves events out without a word. */
+  async #check({ slot }: LogPlace, stop: AbortSignal): Promise<void> {
+    if (monotonicMs() < this.#nextCheckMs) return;
+    await this.#session.use(async (connection) => refuseUnpublished(connection, slot, this.#options), stop);
+    this.#nextCheckMs = monotonicMs() + checkEveryMs;
+  }
+
   /** Whoever else reads the slot is a relay that has lost its lease, and has not noticed yet. */
   async #open(place: LogPlace, stop: AbortSignal): Promise<OpenedLog> {
-    const { url, table } = this.#options;
+    const { url } = this.#options;
     const { slot } = place;
     const confirmed = await this.#session.use(async (connection) => {
       const upTo = await readableFrom(connection, slot);
-      if (!(await isPublished(connection, slot, table))) {
-        throw new TealError('TEAL-OUTBOX-061', 'the publication does not have the outbox', { publication: slot });
-      }
+      await refuseUnpublished(connection, slot, this.#options);
       return upTo;
     }, stop);
     const after = confirmed > place.after ? confirmed : place.after;
@@ -114,6 +123,16 @@ class PostgresOutboxLog implements OutboxLog {
     }
     return new OpenedLog(stream, { ...place, after }, this.#options);
   }
+}
+
+/** TEAL-OUTBOX-061. */
+async function refuseUnpublished(
+  connection: PgConnection,
+  publication: string,
+  { table }: OutboxStoreOptions,
+): Promise<void> {
+  if (await isPublished(connection, publication, table)) return;
+  throw new TealError('TEAL-OUTBOX-061', 'the publication does not have the outbox', { publication });
 }
 
 /** What the server has been told is delivered. TEAL-OUTBOX-060. */
