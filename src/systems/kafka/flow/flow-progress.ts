@@ -9,6 +9,8 @@ interface Partition {
   reached: MirrorState['reached'];
   /** Undefined until the source was asked. */
   end: bigint | undefined;
+  /** How far the target was read, where somebody else carries. */
+  seen: bigint | undefined;
   /** When it last had everything, monotonic. */
   wellAt: number;
 }
@@ -25,14 +27,22 @@ export class FlowProgress {
     const now = monotonicMs();
     for (const { topic, partition } of places) {
       const reached = { source: 0n, target: 0n };
-      this.#partitions.set(keyOf(topic, partition), { topic, partition, reached, end: undefined, wellAt: now });
+      this.#partitions.set(keyOf(topic, partition), {
+        topic,
+        partition,
+        reached,
+        end: undefined,
+        seen: undefined,
+        wellAt: now,
+      });
     }
   }
 
-  tell(key: string, { reached, stable, carried }: MirrorState, now: number): void {
+  tell(key: string, { reached, stable, seen, carried }: MirrorState, now: number): void {
     const known = this.#partitions.get(key);
     if (known === undefined) return;
     known.reached = reached;
+    known.seen = seen ?? known.seen;
     known.end = stable ?? known.end;
     if (known.end !== undefined && reached.source >= known.end) known.wellAt = now;
     this.#records += BigInt(carried.records);
@@ -45,6 +55,11 @@ export class FlowProgress {
       const known = this.#partitions.get(keyOf(topic, partition));
       return known?.end !== undefined && known.reached.source >= (ends[at] ?? 0n);
     });
+  }
+
+  /** Of one partition; undefined where Teal's own mirror carries. */
+  seen({ topic, partition }: LedPartition): bigint | undefined {
+    return this.#partitions.get(keyOf(topic, partition))?.seen;
   }
 
   status(): Omit<KafkaFlowStatus, 'mode' | 'epoch'> {

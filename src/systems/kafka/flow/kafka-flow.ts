@@ -229,7 +229,12 @@ class Flow implements KafkaFlow {
     const led = places.map(({ topic, partition }) =>
       must(there.get(topic)?.[partition], 'the partition on the target'),
     );
-    const reached = offsetsOf(led, await target.cluster.offsetsOf(led, 'latest'));
+    const latest = await target.cluster.offsetsOf(led, 'latest');
+    // Of what somebody else has carried, as far as it was followed: what comes behind is of clients.
+    const reached = offsetsOf(
+      led,
+      places.map((place, at) => this.#progress.seen(place) ?? must(latest[at], 'an end of the target')),
+    );
     await target.control.append(`flow-${this.#flow}`, [{ kind: 'arrived', cut, token, ends, reached }], signal);
   }
 

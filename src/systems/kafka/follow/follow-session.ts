@@ -155,7 +155,7 @@ export class FollowSession implements AsyncDisposable {
     }
     const carried = { records: this.#records, bytes: this.#source.takeBytes(), repeated: this.#repeated };
     [this.#records, this.#repeated] = [0, 0];
-    tell({ ...this.state, stable: this.#source.stable, carried });
+    tell({ ...this.state, stable: this.#source.stable, seen: this.#target.reached, carried });
   }
 
   async #pair(runs: OffsetRun[]): Promise<void> {

@@ -31,6 +31,8 @@ export interface MirrorState {
   readonly reached: OffsetPair;
   /** Where the source's committed records ended when it was last asked; undefined before. Behind by `stable − reached.source` offsets at most: not all hold a record. */
   readonly stable: bigint | undefined;
+  /** How far the target was read, where somebody else carries: all below is accounted for. */
+  readonly seen?: bigint;
   /** Since it was told before: what was carried, and how many bytes were fetched for it. */
   readonly carried: {
     readonly records: number;
