@@ -7,8 +7,8 @@ export type MysqlChangedValues =
   | 'not a truth value'
   | 'no date or an old one'
   | 'no moment'
-  | 'out of the day'
-  | 'no label';
+  | 'no year'
+  | 'no plain label';
 
 interface Rule {
   readonly butFor: string | undefined;
@@ -27,16 +27,12 @@ const faithful: ReadonlySet<string> = new Set([
   'unsigned-big-integer',
   'decimal',
   'unsigned-decimal',
-  'double',
-  'unsigned-double',
   'char',
   'varchar',
   'text',
   'json-text',
   'varbinary',
   'blob',
-  'year',
-  'set',
 ]);
 
 const most: Readonly<Record<string, Rule>> = {
@@ -44,13 +40,13 @@ const most: Readonly<Record<string, Rule>> = {
   date: { butFor: 'dates that are none, and before 15 October 1582', found: 'no date or an old one' },
   datetime: { butFor: 'dates that are none, and before 15 October 1582', found: 'no date or an old one' },
   timestamp: { butFor: 'the date 0000-00-00', found: 'no moment' },
-  time: { butFor: 'out of 0 to 24 hours', found: 'out of the day' },
-  enum: { butFor: 'without a label', found: 'no label' },
+  year: { butFor: 'the year 0', found: 'no year' },
+  enum: { butFor: 'without a label, or a label with a comma', found: 'no plain label' },
 };
 
 /**
  * Whether Debezium and its JDBC sink keep the values of a column, by the name of the rule that chose its type on PostgreSQL (mapping/type-rules.ts): undefined where they keep all; `any` where nobody
- * has looked, or there is a value of every day that comes out as another one. As seen with Debezium 3.5.
+ * has looked, or none arrives. Years, labels and what none arrives of as seen with Debezium 3.5 and MySQL 8.0; of dates what PostgreSQL's do on this path (changed-values.ts), and those that are none.
  */
 export function changedByRule(rule: string): Rule | undefined {
   if (faithful.has(rule)) return undefined;

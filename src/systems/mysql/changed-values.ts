@@ -12,8 +12,8 @@ const questions: Readonly<Record<MysqlChangedValues, (column: string) => string>
   'no date or an old one': (column) =>
     `year(${column}) = 0 or month(${column}) = 0 or dayofmonth(${column}) = 0 or ${column} < '1582-10-15'`,
   'no moment': (column) => `year(${column}) = 0`,
-  'out of the day': (column) => `${column} < '00:00:00' or ${column} >= '24:00:00'`,
-  'no label': (column) => `${column} + 0 = 0`,
+  'no year': (column) => `${column} = 0`,
+  'no plain label': (column) => `${column} + 0 = 0 or ${column} like '%,%'`,
 };
 
 /** Which of them hold such values now. Reads each table once. */
