@@ -1,3 +1,4 @@
+import { sizeText } from '../kernel/vocabulary.ts';
 import type { LogBudget, Flow, FlowStatus } from '../ports/carrier.ts';
 import { flowSource } from '../ports/carrier.ts';
 
@@ -18,7 +19,7 @@ export function logTold({ flow, now, budget, retainedBytes, retainedLimitBytes }
 }
 
 export function logText(flow: Flow, retainedBytes: number, limitBytes: number): string {
-  return `${flowSource(flow)} keeps ${gigabytes(retainedBytes)} of log for the ${flow} flow, which is ended at ${gigabytes(limitBytes)}`;
+  return `${flowSource(flow)} keeps ${sizeText(retainedBytes)} of log for the ${flow} flow, which is ended at ${sizeText(limitBytes)}`;
 }
 
 /** Passes on what is new: one telling for each step of each flow. */
@@ -28,8 +29,4 @@ export function onceEach(tell: (told: LogTold) => void): (flow: Flow, told: LogT
     if (told !== undefined && last.get(flow) !== told.budget) tell(told);
     last.set(flow, told?.budget);
   };
-}
-
-function gigabytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -1,3 +1,4 @@
+import { sizeText } from '../kernel/vocabulary.ts';
 import { seriesRule, type AnomaliesSeen, type Capacity } from '../app/anomalies.ts';
 import { hang } from '../plan/wrap.ts';
 import { tone } from './print.ts';
@@ -55,9 +56,9 @@ function figure(series: string, value: number): string {
     case 'share':
       return `${(value * 100).toFixed(1)}%`;
     case 'bytes':
-      return size(value);
+      return sizeText(value);
     case 'bytes per second':
-      return `${size(value)}/s`;
+      return `${sizeText(value)}/s`;
     case 'per second':
       return `${short(value)}/s`;
     case 'per minute':
@@ -75,14 +76,10 @@ function short(value: number): string {
   return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }
 
-function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
 const whats: Readonly<Record<Capacity['what'], readonly [name: string, unit: (value: number) => string]>> = {
   connections: ['connections', short],
-  databaseBytes: ['disk of the database', size],
-  retainedLogBytes: ['log kept for a reader', size],
+  databaseBytes: ['disk of the database', sizeText],
+  retainedLogBytes: ['log kept for a reader', sizeText],
   transactionAge: ['transaction numbers', (value) => `${(value / 1e6).toFixed(0)} million`],
 };
 

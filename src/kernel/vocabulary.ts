@@ -54,6 +54,11 @@ export interface Amount {
   readonly partitions?: number;
 }
 
+/** Of what grows: `1.5 GB`, `20.0 MB`, in powers of 1000. */
+export function sizeText(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 /** `3 tables, 1,000 rows`; `2 topics of 5 partitions, 1,000 records`. */
 export function amountText({ tables, rows, partitions }: Amount, moved?: Moved): string {
   const { thing, things, part, parts } = wordsOf(moved);

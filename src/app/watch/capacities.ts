@@ -17,9 +17,13 @@ const whats = ['connections', 'databaseBytes', 'retainedLogBytes', 'transactionA
 /** A line through more than a week tells of weeks that are over. */
 const spanMs = 7 * dayMs;
 
+/** Those that were made from a history as it is, by what they are of: to be cleared when it grows. */
+export type Forecasts = Map<string, Forecast | undefined>;
+
 /** Of everything that has a limit: of the disk the file must name it, as no server tells how large it is. */
 export function capacitiesOf(
   history: History,
+  forecasts: Forecasts,
   sides: Readonly<Partial<Record<Side, Vitals>>>,
   disk: Readonly<Partial<Record<Side, number>>>,
   nowMs: number,
@@ -34,7 +38,11 @@ export function capacitiesOf(
     return whats.flatMap((what): readonly Capacity[] => {
       const [now, limit] = [vitals.gauges[what], limits[what]];
       if (now === undefined || limit === undefined) return [];
-      const full = forecast(history.between(`${side}.${what}`, nowMs - spanMs, nowMs), limit);
+      const key = `${side}.${what} ${limit}`;
+      if (!forecasts.has(key)) {
+        forecasts.set(key, forecast(history.between(`${side}.${what}`, nowMs - spanMs, nowMs), limit));
+      }
+      const full = forecasts.get(key);
       return [{ side, what, now, limit, ...(full === undefined ? {} : { full }) }];
     });
   });

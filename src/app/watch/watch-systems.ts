@@ -4,7 +4,7 @@ import { History, minuteMs } from '../../observe/vitals/history.ts';
 import { judge, openOf, type Anomaly, type Watching } from '../../observe/vitals/judge.ts';
 import type { Minute, MinuteValues } from '../../observe/vitals/series.ts';
 import type { Spec } from '../../spec/spec.ts';
-import { capacitiesOf, type Capacity } from './capacities.ts';
+import { capacitiesOf, type Capacity, type Forecasts } from './capacities.ts';
 import { meanOf, valuesBetween, type Look } from './rates.ts';
 
 export interface PastAnomaly extends Anomaly {
@@ -54,6 +54,8 @@ export async function watchSystems(ports: WatchPorts, earlier: readonly Minute[]
   let watching: Watching = new Map();
   let past: readonly PastAnomaly[] = [];
   let before: Look | undefined;
+  // They change with the history, not with each look.
+  const forecasts: Forecasts = new Map();
   let current: Current = { atMs: minuteOf(ports.now()), values: [] };
   while (!signal.aborted && (await ports.isWanted())) {
     const atMs = minuteOf(ports.now());
@@ -67,6 +69,7 @@ export async function watchSystems(ports: WatchPorts, earlier: readonly Minute[]
       for (const one of judged.opened) ports.log(`out of the usual: ${one.series}`);
       for (const one of judged.closed) ports.log(`as usual again: ${one.series}`);
       history.add(minute);
+      forecasts.clear();
       await ports.keep(minute);
     }
     if (isNew) current = { atMs, values: [] };
@@ -79,7 +82,7 @@ export async function watchSystems(ports: WatchPorts, earlier: readonly Minute[]
       minutes: history.minutes,
       open: openOf(watching),
       past,
-      capacities: capacitiesOf(history, before.sides, ports.rule.diskBytes, ports.now()),
+      capacities: capacitiesOf(history, forecasts, before.sides, ports.rule.diskBytes, ports.now()),
       ...(trouble === undefined ? {} : { trouble }),
     });
     await pause(ports, signal);

@@ -1,3 +1,4 @@
+import { sizeText } from '../../kernel/vocabulary.ts';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -53,14 +54,10 @@ export async function readGivenUp(folder: string): Promise<GivenUp | undefined> 
 export function errorOfGivenUp({ flow, mode, atIso, retainedBytes, limitBytes, released }: GivenUp): TealError {
   const source = flow === 'forward' ? 'blue' : 'green';
   const greenOwns = (flow === 'forward') === (mode === 'shadow');
-  const kept = `${source} kept ${size(retainedBytes)} of log, the limit is ${size(limitBytes)}`;
+  const kept = `${source} kept ${sizeText(retainedBytes)} of log, the limit is ${sizeText(limitBytes)}`;
   const slot = released ? '' : `; its slot on ${source} is still to be dropped`;
   const facts = { flow, retainedBytes, limitBytes, atIso };
   return greenOwns
     ? new TealError('TEAL-CARRIERS-008', `rollback unavailable since ${atIso}: ${kept}${slot}`, facts)
     : new TealError('TEAL-CARRIERS-007', `the ${flow} flow was ended at ${atIso}: ${kept}${slot}`, facts);
-}
-
-function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

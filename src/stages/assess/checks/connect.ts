@@ -1,4 +1,4 @@
-import { tableKey, type Table } from '../../../model/catalog.ts';
+import { tableKey, type Table, type TableName } from '../../../model/catalog.ts';
 import { matchesPattern } from '../../../model/table-selection.ts';
 import { countOf, finding, keysOf, sqlName, sqlTable, type Finding, type Situation } from '../finding.ts';
 
@@ -6,10 +6,18 @@ import { countOf, finding, keysOf, sqlName, sqlTable, type Finding, type Situati
 export function checkConnect({ blue, managed, connect }: Situation): readonly Finding[] {
   if (connect === undefined) return [];
   const tables = managed.filter(({ kind, persistence }) => kind === 'table' && persistence === 'permanent');
-  return [...checkKeys(tables), ...checkComputed(tables, blue.identity.major), ...checkValues(tables, connect)];
+  return [
+    ...keyFindings(tables, sqlTable),
+    ...checkComputed(tables, blue.identity.major),
+    ...checkValues(tables, connect),
+  ];
 }
 
-function checkKeys(tables: readonly Table[]): readonly Finding[] {
+/** `named`: as statements on blue write a table. */
+export function keyFindings<T extends TableName & { readonly primaryKey?: readonly string[] }>(
+  tables: readonly T[],
+  named: (table: T) => string,
+): readonly Finding[] {
   const bare = tables.filter(({ primaryKey }) => primaryKey === undefined);
   if (bare.length === 0) return [];
   return [
@@ -18,7 +26,7 @@ function checkKeys(tables: readonly Table[]): readonly Finding[] {
       object: keysOf(bare).join(', '),
       what: `${countOf('table', keysOf(bare))} without a primary key.`,
       why: 'The sink finds a row by its primary key: without one every change would be one more row.',
-      mend: bare.map((table) => `-- ALTER TABLE ${sqlTable(table)} ADD PRIMARY KEY (…);`).join('\n'),
+      mend: bare.map((table) => `-- ALTER TABLE ${named(table)} ADD PRIMARY KEY (…);`).join('\n'),
     }),
   ];
 }

@@ -1,7 +1,7 @@
 import { tableKey, type TableName } from '../../../model/catalog.ts';
 import type { ActingKey } from '../../../model/acting-keys.ts';
-import { valueFindings, type ConnectValues } from '../checks/connect.ts';
-import { countOf, finding, keysOf, sqlTable, type Finding } from '../finding.ts';
+import { keyFindings, valueFindings, type ConnectValues } from '../checks/connect.ts';
+import { countOf, finding, sqlTable, type Finding } from '../finding.ts';
 
 /** A table of blue as a path by Kafka Connect sees it: what it is called on green, and what of its key does not travel. */
 export interface ConnectTable extends TableName {
@@ -22,20 +22,12 @@ export interface MysqlConnectOptions extends ConnectValues {
 /** Pure: what a path by Kafka Connect from MySQL or MariaDB into PostgreSQL cannot carry, and what it changes. */
 export function checkMysqlConnect(options: MysqlConnectOptions): readonly Finding[] {
   const { tables, actingKeys } = options;
-  return [...keys(tables), ...computed(tables), ...names(tables), ...cascades(actingKeys), ...valueFindings(options)];
-}
-
-function keys(tables: readonly ConnectTable[]): readonly Finding[] {
-  const bare = tables.filter(({ primaryKey }) => primaryKey === undefined);
-  if (bare.length === 0) return [];
   return [
-    finding('ASSESS-CONNECT-KEY', {
-      side: 'blue',
-      object: keysOf(bare).join(', '),
-      what: `${countOf('table', keysOf(bare))} without a primary key.`,
-      why: 'The sink finds a row by its primary key: without one every change would be one more row.',
-      mend: bare.map((table) => `-- ALTER TABLE ${tableKey(table)} ADD PRIMARY KEY (…);`).join('\n'),
-    }),
+    ...keyFindings(tables, tableKey),
+    ...computed(tables),
+    ...names(tables),
+    ...cascades(actingKeys),
+    ...valueFindings(options),
   ];
 }
 

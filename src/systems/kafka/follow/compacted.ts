@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
 import type { CarriedRecord } from '../../../wire/kafka/record.ts';
 import type { Cluster, LedPartition } from '../mirror/cluster.ts';
 import { readCommitted, type ReadLimits } from '../mirror/read-committed.ts';
+import { digestOf } from '../record-digest.ts';
 
 /** Digests in memory of what was passed, and of what comes: some megabytes a partition. */
 const mostRecent = 20_000;
@@ -64,12 +64,4 @@ export class CompactedLog {
     }
     this.#aheadTo = to;
   }
-}
-
-function digestOf({ timestamp, content }: CarriedRecord): string {
-  const time = Buffer.alloc(8);
-  time.writeBigInt64BE(timestamp);
-  return hash('sha256', Buffer.concat([time, content]), 'buffer')
-    .subarray(0, 16)
-    .toString('latin1');
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import { readContent, type CarriedRecord } from '../../../wire/kafka/record.ts';
+import { readContent } from '../../../wire/kafka/record.ts';
 import { readCommitted, type ReadLimits } from '../mirror/read-committed.ts';
+import { digestOf } from '../record-digest.ts';
 import type { Comparing, LogPart } from './compare-records.ts';
 
 /** Of the keys in memory at once, of each side. With more, the keys are taken in several passes over the logs. */
@@ -78,14 +79,6 @@ async function latestOf(
     if (latest.size > mostKeys) return undefined;
   }
   return latest;
-}
-
-function digestOf({ timestamp, content }: CarriedRecord): string {
-  const time = Buffer.alloc(8);
-  time.writeBigInt64BE(timestamp);
-  return hash('sha256', Buffer.concat([time, content]), 'buffer')
-    .subarray(0, 16)
-    .toString('latin1');
 }
 
 function atLeast(offset: bigint, least: bigint): bigint {
