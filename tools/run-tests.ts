@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bundlePrograms } from './bundle-programs.ts';
 import { runChecks } from './check-fast.ts';
 import { describeError } from '../src/kernel/errors.ts';
 import { whyNoChromium } from './servers/chromium.ts';
@@ -23,6 +24,8 @@ const longestMs = 75 * 60_000;
 async function main(): Promise<void> {
   const checks = runChecks();
   await installServers();
+  // Tests start Teal by the thousand: a form of it that starts in half the time.
+  process.env['TEAL_PROGRAMS'] = await bundlePrograms();
   const suites = runSuites();
   for (const check of checks.filter(({ passed }) => !passed)) process.stdout.write(`FAILED: ${check.name}\n`);
   const failed = suites.failed + checks.filter((check) => !check.passed).length;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../kernel/clock.ts';
@@ -24,6 +24,7 @@ import {
 import { runNode } from '../../test/support/teal-place.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import { journalPlace, postgresPlace } from './journal-place.ts';
+import { tealMain } from '../../test/support/program.ts';
 
 const writerProgram = fileURLToPath(new URL('test-support/journal-writer.ts', import.meta.url));
 const note = (text: string): JournalEvent => ({ type: 'note', text });
@@ -332,7 +333,7 @@ describe('an address', () => {
 async function saidOf(url: string): Promise<string> {
   const file = join(folder, 'teal.yaml');
   writeFileSync(file, 'teal: 1\nname: shop\nblue: { url: "postgres://a/b" }\ngreen: { url: "postgres://c/d" }\n');
-  const { out, err } = await runNode(folder, {}, resolve('src/cli/main.ts'), 'status', '--journal', url);
+  const { out, err } = await runNode(folder, {}, tealMain, 'status', '--journal', url);
   return out + err;
 }
 

@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase } from '../../test/support/postgres.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
+import { tealMain } from '../../test/support/program.ts';
 
 interface Ran {
   readonly code: number;
@@ -18,7 +19,7 @@ interface Ran {
 const { binDir } = await pgTools(blueMajor(), greenMajor());
 
 async function teal(cwd: string, env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ran> {
-  const child = spawn(process.execPath, [resolve('src/cli/main.ts'), ...args], {
+  const child = spawn(process.execPath, [tealMain, ...args], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', TEAL_PG_BIN: binDir, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

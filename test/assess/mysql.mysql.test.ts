@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/stages/assess/finding.ts';
 import { connect } from '../../src/systems/mysql/connection.ts';
@@ -11,8 +11,7 @@ import { startPostgres } from '../../tools/servers/postgres.ts';
 import { withClient } from '../../tools/servers/with-client.ts';
 import { allSeries } from '../support/mysql.ts';
 import { runNode } from '../support/teal-place.ts';
-
-const cli = resolve('src/cli/main.ts');
+import { tealMain } from '../support/program.ts';
 
 const shop = [
   'create database shop',
@@ -46,7 +45,7 @@ async function placeWith(text: string, env: Readonly<Record<string, string>>): P
   await writeFile(join(folder, 'teal.yaml'), text);
   return {
     folder,
-    teal: async (...args) => runNode(folder, { ...(process.env as Record<string, string>), ...env }, cli, ...args),
+    teal: async (...args) => runNode(folder, { ...(process.env as Record<string, string>), ...env }, tealMain, ...args),
     [Symbol.asyncDispose]: async () => rm(folder, { recursive: true }),
   };
 }

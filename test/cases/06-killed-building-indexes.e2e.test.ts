@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { waitFor } from '../../src/kernel/clock.ts';
 import { tealPlace, type TealPlace } from '../support/teal-place.ts';
+import { tealMain } from '../support/program.ts';
 
 const schema = `
   create table a (id int primary key, v text not null, w int);
@@ -27,7 +27,7 @@ async function killedBuilding(
   const holder = new Client({ connectionString: place.green.url });
   await holder.connect();
   try {
-    const up = spawn(process.execPath, [resolve('src/cli/main.ts'), 'up'], {
+    const up = spawn(process.execPath, [tealMain, 'up'], {
       cwd: place.folder,
       env: place.env,
       stdio: 'ignore',

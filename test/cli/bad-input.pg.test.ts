@@ -4,7 +4,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/journal/sqlite.ts';
 import { journalPath, openJournal } from '../../src/journal/journal.ts';
@@ -12,6 +12,7 @@ import { pgTools } from '../../tools/servers/pg-tools.ts';
 import type { PostgresServer } from '../../tools/servers/postgres.ts';
 import { ownServer, testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { queryUrl, runNode, type Ran } from '../support/teal-place.ts';
+import { tealMain } from '../support/program.ts';
 
 /** What is wrong is told with a code, an exit code and what to do; and nothing is changed on either side. Both sides of most cases are healthy but for the one thing. */
 describe('bad input', () => {
@@ -41,7 +42,7 @@ describe('bad input', () => {
   async function teal(folder: string, sides: Sides, ...args: readonly string[]): Promise<Ran> {
     const env = { PATH: process.env['PATH'] ?? '', HOME: folder, NO_COLOR: '1', TEAL_PG_BIN: binDir };
     const urls = { BLUE_URL: sides.blue, GREEN_URL: sides.green };
-    return runNode(folder, { ...env, ...urls }, resolve('src/cli/main.ts'), ...args);
+    return runNode(folder, { ...env, ...urls }, tealMain, ...args);
   }
 
   /** `teal up`, which would change both sides: its answer, after a look that nothing was changed and no secret told. */

@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { waitFor } from '../../src/kernel/clock.ts';
 import { greenMajor } from '../support/postgres.ts';
 import { tealPlace, type TealPlace } from '../support/teal-place.ts';
+import { tealMain } from '../support/program.ts';
 
 /** `teal proxy` in the foreground, as systemd runs it. */
 async function serve(at: TealPlace): Promise<{ readonly pid: number; end: () => Promise<unknown> } & AsyncDisposable> {
-  const child = spawn(process.execPath, [resolve('src/cli/main.ts'), 'proxy'], {
+  const child = spawn(process.execPath, [tealMain, 'proxy'], {
     cwd: at.folder,
     env: at.env,
     stdio: ['ignore', 'pipe', 'inherit'],

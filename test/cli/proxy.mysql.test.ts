@@ -20,8 +20,8 @@ import { installMariadbClient } from '../../tools/servers/install-mysql.ts';
 import { startMysql, type MysqlServer } from '../../tools/servers/mysql.ts';
 import { allSeries } from '../support/mysql.ts';
 import { runNode } from '../support/teal-place.ts';
+import { tealMain } from '../support/program.ts';
 
-const teal = resolve('src/cli/main.ts');
 const password = 'not-to-be-found';
 const sides = ['blue', 'green'] as const;
 const [onBlue, onGreen] = [11, 22];
@@ -313,7 +313,11 @@ describe.for(allSeries)('the proxy between two servers of $series, as commands s
   );
 
   test.skipIf(!tested)('`teal proxy` serves it in the foreground', { timeout: 300_000 }, async () => {
-    const child = spawn(process.execPath, [teal, 'proxy'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [tealMain, 'proxy'], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let said = '';
     child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const ended = once(child, 'exit');
@@ -324,7 +328,7 @@ describe.for(allSeries)('the proxy between two servers of $series, as commands s
       expect(await router.about()).toMatchObject({ pid: child.pid, startedBy: 'user' });
       await using client = await connect();
       expect(await serverOf(client)).toBe(onBlue);
-      const told = await runNode(folder, env, teal, 'proxy', '--status', '--json');
+      const told = await runNode(folder, env, tealMain, 'proxy', '--status', '--json');
       expect(told.code, told.err).toBe(0);
       expect(JSON.parse(told.out)).toMatchObject({
         running: true,

@@ -1,10 +1,11 @@
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
-import { resolve, join } from 'node:path';
+import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { sleep, waitFor } from '../../src/kernel/clock.ts';
 import { runNode, tealPlace, type Ran, type TealPlace } from '../support/teal-place.ts';
+import { tealMain } from '../support/program.ts';
 
 /** In every secret, so that any part of one is found. Those of URLs hold what has to be escaped there. */
 const marker = 'PlantedSecret';
@@ -141,8 +142,7 @@ test('no secret and no value of a row is in anything that Teal says or writes', 
       what: string,
       env: Readonly<Record<string, string>>,
       ...args: readonly string[]
-    ): Promise<Ran> =>
-      watch.said(what, await runNode(place.folder, { ...place.env, ...env }, resolve('src/cli/main.ts'), ...args));
+    ): Promise<Ran> => watch.said(what, await runNode(place.folder, { ...place.env, ...env }, tealMain, ...args));
 
     // What fails before anything begins.
     const wrong = place.blue.url.replace(/:[^:@]*@/, `:${marker}-wrong@`);

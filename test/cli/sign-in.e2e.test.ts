@@ -9,6 +9,7 @@ import { CookieBrowser } from '../support/cookie-browser.ts';
 import { startProvider } from '../support/oidc-provider.ts';
 import { serving } from '../support/serving.ts';
 import { runNode } from '../support/teal-place.ts';
+import { tealMain } from '../support/program.ts';
 
 const specOf = (name: string): string => `teal: 1
 name: ${name}
@@ -60,6 +61,6 @@ test('`teal serve` as a user starts it: two files, a provider, and a person who 
   expect(api.said()).toContain('"subject":"u-ada"');
   expect(api.said()).not.toContain(provider.clientSecret);
 
-  const wrong = await runNode(folder, env, join(process.cwd(), 'src/cli/main.ts'), 'serve', ...files, ...oidc);
+  const wrong = await runNode(folder, env, tealMain, 'serve', ...files, ...oidc);
   expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('TEAL-SERVER-036') as string]);
 });

@@ -1,8 +1,9 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { httpDouble } from '../../src/gates/test-support/http-double.ts';
 import { runNode, tealPlace, type Ran } from '../support/teal-place.ts';
+import { tealMain } from '../support/program.ts';
 
 const schema = `create table visit (id int primary key, at timestamptz not null, what text);
   insert into visit select n, '2026-01-01 00:00Z'::timestamptz + n * interval '1 hour', 'seen ' || n from generate_series(1, 400) n`;
@@ -24,8 +25,7 @@ test('a real run is told to a webhook and a collector, its logs name it, and a c
     OTEL_EXPORTER_OTLP_ENDPOINT: server.url,
     OTEL_EXPORTER_OTLP_HEADERS: `authorization=${secret}`,
   };
-  const teal = async (...args: readonly string[]): Promise<Ran> =>
-    runNode(place.folder, env, resolve('src/cli/main.ts'), ...args);
+  const teal = async (...args: readonly string[]): Promise<Ran> => runNode(place.folder, env, tealMain, ...args);
   const up = await teal('up');
   expect(up).toMatchObject({ code: 4 });
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
@@ -11,6 +11,7 @@ import { freePort } from '../../tools/servers/free-port.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 import { endProcesses, queryUrl, type Ran } from '../support/teal-place.ts';
+import { tealMain } from '../support/program.ts';
 
 const page = 'docs/guide/first-migration.md';
 
@@ -37,7 +38,7 @@ test('the first migration goes as its page says, command by command', async () =
   const env = { PATH: process.env['PATH'] ?? '', HOME: here, NO_COLOR: '1', TEAL_PG_BIN: tools.binDir };
   const urls = { BLUE_URL: blue.url, GREEN_URL: green.url };
   stack.defer(async () => endProcesses(here));
-  const program = `${process.execPath} ${resolve('src/cli/main.ts')}`;
+  const program = `${process.execPath} ${tealMain}`;
   const port = await freePort();
 
   const type = async (line: string): Promise<Ran> => {

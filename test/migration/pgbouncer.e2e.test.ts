@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openJournalReader } from '../../src/journal/journal.ts';
 import type { MigrationState } from '../../src/journal/state.ts';
@@ -7,6 +7,7 @@ import { waitFor } from '../../src/kernel/clock.ts';
 import { startPgBouncer, whyNoPgBouncer } from '../../tools/servers/pgbouncer.ts';
 import { runNode, tealPlace, type Ran, type TealPlace } from '../support/teal-place.ts';
 import { KeyedWriters } from './keyed-writers.ts';
+import { tealMain } from '../support/program.ts';
 
 const patienceMs = 60_000;
 
@@ -18,7 +19,7 @@ function stateOf(place: TealPlace): MigrationState {
 /** The command, killed where the failpoint is. */
 async function killedAt(place: TealPlace, command: string, failpoint: string): Promise<Ran> {
   const env = { ...place.env, TEAL_FAILPOINTS: join(place.folder, 'ledger'), TEAL_FAILPOINT_NAMES: failpoint };
-  const ran = await runNode(place.folder, env, resolve('src/cli/main.ts'), command);
+  const ran = await runNode(place.folder, env, tealMain, command);
   expect((await readFile(env.TEAL_FAILPOINTS, 'utf8')).split('\n')).toContain(failpoint);
   return ran;
 }

@@ -1,5 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { wanted } from '../../src/app/wanted.ts';
 import { openJournalReader } from '../../src/journal/journal.ts';
@@ -7,6 +7,7 @@ import type { MigrationState } from '../../src/journal/state.ts';
 import { sleep, waitFor } from '../../src/kernel/clock.ts';
 import { runNode, tealPlace, type Ran, type TealPlace } from '../support/teal-place.ts';
 import { KeyedWriters } from './keyed-writers.ts';
+import { tealMain } from '../support/program.ts';
 
 /** Clients are not to wait for longer, also on a machine that does other things. */
 const patienceMs = 20_000;
@@ -37,7 +38,7 @@ async function prepared(...names: readonly string[]): Promise<Prepared> {
 async function tealWith(place: TealPlace, ledger: string, names: readonly string[], command: string): Promise<Ran> {
   const failpoints = { TEAL_FAILPOINTS: ledger, TEAL_FAILPOINT_NAMES: names.join(',') };
   const env = names.length === 0 ? place.env : { ...place.env, ...failpoints };
-  return runNode(place.folder, env, resolve('src/cli/main.ts'), command);
+  return runNode(place.folder, env, tealMain, command);
 }
 
 /** The cut, by a controller that is killed there. Clients wait when it is. */

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { expect } from 'vitest';
 import { monotonicMs, waitFor } from '../../src/kernel/clock.ts';
+import { tealMain } from '../support/program.ts';
 
 export const patienceMs = 90_000;
 /** Between the end of a leader that was killed and the first word of the next one, on a machine that does other things too. */
@@ -24,7 +24,7 @@ export interface Controller {
 
 /** `teal … --events` in a folder: a controller that a test may kill. */
 export function start(folder: string, env: Env, ...args: readonly string[]): Controller {
-  const child = spawn(process.execPath, [resolve('src/cli/main.ts'), ...args, '--events'], {
+  const child = spawn(process.execPath, [tealMain, ...args, '--events'], {
     cwd: folder,
     env,
     stdio: ['ignore', 'ignore', 'pipe'],

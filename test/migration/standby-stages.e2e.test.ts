@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { postgresPlace } from '../../src/app/journal-place.ts';
@@ -16,6 +16,7 @@ import { greenMajor, testDatabase } from '../support/postgres.ts';
 import { runNode, tealPlace } from '../support/teal-place.ts';
 import { KeyedWriters } from './keyed-writers.ts';
 import { heard, patienceMs, relay, standby, start } from './relay.ts';
+import { tealMain } from '../support/program.ts';
 
 const soon = { timeoutMs: patienceMs };
 
@@ -83,7 +84,7 @@ test('a leader that is killed while green is tried, while it soaks and while the
   const failing = { ...env, TEAL_FAILPOINTS: ledger, TEAL_FAILPOINT_NAMES: names.join(',') };
   const at = postgresPlace(database.url, 'shop', place.folder);
   const teal = async (...args: readonly string[]): ReturnType<typeof runNode> =>
-    runNode(place.folder, env, resolve('src/cli/main.ts'), ...args);
+    runNode(place.folder, env, tealMain, ...args);
   const first = start(place.folder, failing, 'up');
   await heard(first, 'opened');
   const through = new URL(place.blue.url);

@@ -1,6 +1,6 @@
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { postgresPlace } from '../../src/app/journal-place.ts';
 import { openJournalReader } from '../../src/journal/journal.ts';
@@ -13,6 +13,7 @@ import { blueMajor, greenMajor, ownServer, testDatabase } from '../support/postg
 import { endProcesses, processesNaming, runNode, tealPlace } from '../support/teal-place.ts';
 import { KeyedWriters } from './keyed-writers.ts';
 import { heard, patienceMs, relay, standby, start } from './relay.ts';
+import { tealMain } from '../support/program.ts';
 
 test('a leader that is killed in any stage: the one that waits takes over within seconds, and nothing is lost', async () => {
   await using database = await testDatabase(greenMajor());
@@ -57,7 +58,7 @@ test('a leader that is killed in any stage: the one that waits takes over within
   expect(await KeyedWriters.rowsOf(place.blue.url)).toEqual(books.acknowledged);
   expect((await readFile(ledger, 'utf8')).trim().split('\n').toSorted()).toEqual(names.toSorted());
   const teal = async (...args: readonly string[]): ReturnType<typeof runNode> =>
-    runNode(place.folder, env, resolve('src/cli/main.ts'), ...args);
+    runNode(place.folder, env, tealMain, ...args);
   expect(await teal('verify')).toMatchObject({ code: 0 });
   expect(await teal('report', '--verify')).toMatchObject({ code: 0 });
   expect(proveChain(at)).toMatchObject({ unbroken: true });
@@ -136,14 +137,14 @@ test('another machine takes over in the middle of the copy, and back again: flow
     expect(await cut.ended, JSON.stringify(cut.events.slice(-5))).toBe(0);
     expect(await KeyedWriters.rowsOf(green.url)).toEqual(books.acknowledged);
     const teal = async (...args: readonly string[]): ReturnType<typeof runNode> =>
-      runNode(one.folder, one.env, resolve('src/cli/main.ts'), ...args);
+      runNode(one.folder, one.env, tealMain, ...args);
     expect(await teal('verify')).toMatchObject({ code: 0 });
     expect(proveChain(at)).toMatchObject({ unbroken: true });
 
     // Where clients are on a proxy here, nobody can hold them from there.
     const three = await machine('three', `{ listen: "127.0.0.1:${await freePort()}", clientAuth: trust }`);
     try {
-      const refused = await runNode(three.folder, three.env, resolve('src/cli/main.ts'), 'rollback');
+      const refused = await runNode(three.folder, three.env, tealMain, 'rollback');
       expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('TEAL-APP-041') });
       const taken = start(three.folder, three.env, 'up', '--take-proxy');
       expect(await taken.ended, JSON.stringify(taken.events.slice(-5))).toBe(0);

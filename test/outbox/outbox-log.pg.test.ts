@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import {
   deadLetters,
@@ -18,8 +18,8 @@ import { beforeSettling } from '../../src/outbox/relay.ts';
 import { greenMajor, testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { firstTimes, openReceiver } from './receiver.ts';
 import { quick, startRelay, until, writeEvents } from './relaying.ts';
+import { tealMain } from '../support/program.ts';
 
-const main = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const orders = 10;
 
 /** The slot would outlive the database otherwise, which cannot be dropped then. */
@@ -50,7 +50,7 @@ interface RelayProcess {
 }
 
 function startProcess(to: string, env: NodeJS.ProcessEnv): RelayProcess {
-  const args = [main, ...'outbox relay --from ${SHOP} --by log --attempts 50 --to'.split(' '), to];
+  const args = [tealMain, ...'outbox relay --from ${SHOP} --by log --attempts 50 --to'.split(' '), to];
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   let said = '';

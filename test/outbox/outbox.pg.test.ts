@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
 import {
@@ -19,8 +19,8 @@ import { beforeSettling } from '../../src/outbox/relay.ts';
 import { greenMajor, testDatabase } from '../support/postgres.ts';
 import { firstTimes, openReceiver } from './receiver.ts';
 import { quick, startRelay, until, writeEvents } from './relaying.ts';
+import { tealMain } from '../support/program.ts';
 
-const main = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const write = async (
   database: Parameters<typeof writeEvents>[1],
   ...events: readonly Partial<NewEvent>[]
@@ -69,7 +69,7 @@ test('every event comes, in order for each aggregate, though the relay is killed
   const relay = (): ChildProcess =>
     spawn(
       process.execPath,
-      [main, ...'outbox relay --from ${SHOP} --attempts 50 --metrics 127.0.0.1:0 --to'.split(' '), receiver.url],
+      [tealMain, ...'outbox relay --from ${SHOP} --attempts 50 --metrics 127.0.0.1:0 --to'.split(' '), receiver.url],
       { env, stdio: ['ignore', 'pipe', 'ignore'] },
     );
   // Killed by itself after a delivery that it could not write down, and by us in the middle of whatever it does.

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { waitFor } from '../../src/kernel/clock.ts';
 import type { TealPlace } from './teal-place.ts';
+import { tealMain } from './program.ts';
 
 export interface Serving extends AsyncDisposable {
   readonly url: string;
@@ -17,7 +17,7 @@ export async function serving(
   listen = '127.0.0.1:0',
   ...options: readonly string[]
 ): Promise<Serving> {
-  const args = [resolve('src/cli/main.ts'), 'serve', '--listen', listen, ...options];
+  const args = [tealMain, 'serve', '--listen', listen, ...options];
   const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const hear = (from: Readable): unknown => from.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));

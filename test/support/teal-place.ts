@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Client } from 'pg';
 import { waitFor } from '../../src/kernel/clock.ts';
@@ -10,6 +10,7 @@ import { freePort } from '../../tools/servers/free-port.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import type { PostgresServer } from '../../tools/servers/postgres.ts';
 import { blueMajor, greenMajor, ownServer, type TextRow } from './postgres.ts';
+import { tealMain } from './program.ts';
 
 export interface Ran {
   readonly code: number;
@@ -100,7 +101,7 @@ export async function tealPlace(options: TealPlaceOptions = {}): Promise<TealPla
     port,
     env,
     query,
-    teal: async (...args) => runNode(folder, env, resolve('src/cli/main.ts'), ...args),
+    teal: async (...args) => runNode(folder, env, tealMain, ...args),
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),
   };
 }

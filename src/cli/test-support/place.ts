@@ -2,12 +2,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Client } from 'pg';
 import { blueMajor, greenMajor, testDatabase, type TestDatabase } from '../../../test/support/postgres.ts';
 import { freePort } from '../../../tools/servers/free-port.ts';
 import { waitFor } from '../../kernel/clock.ts';
+import { tealMain } from '../../../test/support/program.ts';
 
 /** A migration file of two databases, in a folder of its own. */
 export interface Place extends AsyncDisposable {
@@ -36,7 +37,7 @@ export async function place(traffic = ''): Promise<Place> {
   );
   const start: Place['start'] = (...args) => {
     const env = { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', BLUE_URL: blue.url, GREEN_URL: green.url };
-    const child = spawn(process.execPath, [resolve('src/cli/main.ts'), ...args], { cwd: folder, env });
+    const child = spawn(process.execPath, [tealMain, ...args], { cwd: folder, env });
     started.push(child);
     return child;
   };
