@@ -17,6 +17,7 @@ export async function bundlePrograms(): Promise<string> {
   await using bundle = await rolldown({
     input: {
       'cli/main': join(top, 'src/cli/main.ts'),
+      'test/controller': join(top, 'test/migration/controller.ts'),
       ...Object.fromEntries(programs.map((file) => [`app/${file.slice(0, -3)}`, join(app, file)])),
     },
     platform: 'node',

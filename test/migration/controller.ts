@@ -1,17 +1,15 @@
 import { must } from '../../src/kernel/assert.ts';
 import { openMigration } from '../../src/app/open-migration.ts';
 import type { Outcome } from '../../src/app/events.ts';
-import { pgTools } from '../../tools/servers/pg-tools.ts';
 
-/** One controller, for tests that kill it: `controller.ts <file> <cutover|rollback|finalise|abort> <blue major> <green major>`. Prints the outcome as JSON. */
-const [, , file, command, blueMajor, greenMajor] = process.argv;
+/** One controller, for tests that kill it: `controller.ts <file> <cutover|rollback|finalise|abort>`, with TEAL_PG_BIN. Prints the outcome as JSON. */
+const [, , file, command] = process.argv;
 await using migration = await openMigration({
   file: must(file, 'a file'),
   env: process.env,
   command: must(command, 'a command'),
   signal: AbortSignal.timeout(300_000),
   onEvent: () => undefined,
-  tools: await pgTools(Number(blueMajor), Number(greenMajor)),
 });
 const doIt = async (): Promise<Outcome> => {
   if (command === 'cutover') return migration.cutover();

@@ -14,6 +14,7 @@ import { freePort } from '../../tools/servers/free-port.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 import { KeyedWriters } from './keyed-writers.ts';
+import { migrationController } from '../support/program.ts';
 
 test('controller and both holders lost in the middle of the copy: the next `up` takes a new snapshot, and nothing is lost', async () => {
   await using blue = await ownServer(blueMajor());
@@ -66,8 +67,7 @@ test('controller and both holders lost in the middle of the copy: the next `up` 
 
 /** One controller to its end: its exit code, or the signal that ended it. */
 async function run(file: string, env: NodeJS.ProcessEnv): Promise<unknown> {
-  const majors = [String(blueMajor()), String(greenMajor())];
-  const child = spawn(process.execPath, ['test/migration/controller.ts', file, 'cutover', ...majors], {
+  const child = spawn(process.execPath, [migrationController, file, 'cutover'], {
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -19,6 +19,7 @@ import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 import { endProcesses, queryUrl } from '../support/teal-place.ts';
 import { Life } from '../support/whole-life.ts';
 import { KeyedWriters } from './keyed-writers.ts';
+import { migrationController } from '../support/program.ts';
 
 const limitMs = 1_800_000;
 vi.setConfig({ testTimeout: limitMs });
@@ -159,9 +160,8 @@ async function untilDone(
   env: NodeJS.ProcessEnv,
   afterKill: () => Promise<void> = async () => undefined,
 ): Promise<number> {
-  const majors = [String(blueMajor()), String(greenMajor())];
   for (let kills = 0; kills < 50; kills += 1) {
-    const child = spawn(process.execPath, ['test/migration/controller.ts', file, command, ...majors], {
+    const child = spawn(process.execPath, [migrationController, file, command], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
