@@ -58,13 +58,13 @@ test-pg: setup ## the tests that need PostgreSQL (TEAL_BLUE=14 TEAL_GREEN=18)
 	vitest run --project pg
 
 test-mysql: setup ## the tests that need MariaDB or MySQL (TEAL_MYSQL=mariadb-10.11,mariadb-11.4,mysql-8.0)
-	vitest run --project mysql
+	TEAL_LONG=1 vitest run --project mysql
 
 test-kafka: setup ## the tests that need Kafka, which needs Maven and Java 17 (TEAL_KAFKA= skips them)
 	vitest run --project kafka
 
 test-e2e: setup console ## whole migrations
-	vitest run --project e2e
+	TEAL_LONG=1 vitest run --project e2e
 
 fuzz: setup ## throw malformed input at every parser (MINUTES=5)
 	node test/fuzz/main.ts $(MINUTES)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { allSeries } from '../../test/support/mysql.ts';
+import { longSeries } from '../../test/support/mysql.ts';
 import { startMysql, type MysqlServer } from '../../tools/servers/mysql.ts';
 import { must } from '../kernel/assert.ts';
 import { isTealError } from '../kernel/errors.ts';
@@ -72,7 +72,7 @@ async function write(end: End, writer: number, stop: AbortSignal): Promise<numbe
   return n;
 }
 
-describe.for(allSeries)('where the account may not lock, with $series', ({ series, tested }) => {
+describe.for(longSeries)('where the account may not lock, with $series', ({ series, tested }) => {
   let first: MysqlServer;
   let second: MysqlServer;
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { allSeries } from '../../test/support/mysql.ts';
+import { longSeries } from '../../test/support/mysql.ts';
 import { startMysql, type MysqlServer } from '../../tools/servers/mysql.ts';
 import type { Side, TableName } from '../model/catalog.ts';
 import type { Names } from '../model/name-map.ts';
@@ -100,7 +100,7 @@ function inSchema(schema: string): Names {
   };
 }
 
-describe.for(allSeries)('$series', ({ series, tested }) => {
+describe.for(longSeries)('$series', ({ series, tested }) => {
   let server: MysqlServer;
   let session: MysqlConnection;
   let url = '';

@@ -11,12 +11,12 @@ import {
   sourceContract,
   type ContractCase,
 } from 'teal/testing';
-import { allSeries } from '../../test/support/mysql.ts';
+import { longSeries } from '../../test/support/mysql.ts';
 import { startMysql } from '../../tools/servers/mysql.ts';
 import { mysqlSchemasWorld } from './test-support/mysql-schemas.ts';
 import * as worlds from './test-support/mysql-worlds.ts';
 
-describe.for(allSeries)('$series', ({ series, tested }) => {
+describe.for(longSeries)('$series', ({ series, tested }) => {
   let servers: worlds.MysqlPair;
   beforeAll(async () => {
     if (tested) servers = { blue: await startMysql({ series }), green: await startMysql({ series }) };

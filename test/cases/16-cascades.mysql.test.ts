@@ -10,7 +10,7 @@ import { installTealSchema as installOnPostgres } from '../../src/systems/postgr
 import { startMysql, type MysqlServer } from '../../tools/servers/mysql.ts';
 import { openMysqlFlow, type MysqlFlow } from '../apply/mysql-flow.ts';
 import { Random } from '../checker/random.ts';
-import { allSeries } from '../support/mysql.ts';
+import { longSeries } from '../support/mysql.ts';
 import { greenMajor, testDatabase } from '../support/postgres.ts';
 
 type Row = Readonly<Record<string, string | null>>;
@@ -133,7 +133,7 @@ interface Two extends AsyncDisposable {
 
 const greens = ['PostgreSQL', 'the family'] as const;
 
-describe.for(allSeries)('16: what foreign keys of $series do', ({ series, tested }) => {
+describe.for(longSeries)('16: what foreign keys of $series do', ({ series, tested }) => {
   let server: MysqlServer;
   let session: MysqlConnection;
   const url = (): string => `mysql://root@127.0.0.1:${server.port}/`;

@@ -18,7 +18,7 @@ import { aboutIfThere, ensureProxy, ProxyRouter } from '../../src/traffic/proxy/
 import { freePort } from '../../tools/servers/free-port.ts';
 import { installMariadbClient } from '../../tools/servers/install-mysql.ts';
 import { startMysql, type MysqlServer } from '../../tools/servers/mysql.ts';
-import { allSeries } from '../support/mysql.ts';
+import { longSeries } from '../support/mysql.ts';
 import { runNode } from '../support/teal-place.ts';
 import { tealMain } from '../support/program.ts';
 
@@ -53,7 +53,7 @@ assert cursor.fetchone() == ('seven',)
 print(done)
 `;
 
-describe.for(allSeries)('the proxy between two servers of $series, as commands start it', ({ series, tested }) => {
+describe.for(longSeries)('the proxy between two servers of $series, as commands start it', ({ series, tested }) => {
   let folder: string;
   let mariadb: string;
   let port: number;

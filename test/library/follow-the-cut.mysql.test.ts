@@ -19,13 +19,13 @@ import { PostgresFence } from '../../src/systems/postgres/fence.ts';
 import { KeptSession } from '../../src/systems/postgres/kept-session.ts';
 import { installTealSchema } from '../../src/systems/postgres/teal-schema.ts';
 import { startMysql, type MysqlServer } from '../../tools/servers/mysql.ts';
-import { allSeries } from '../support/mysql.ts';
+import { longSeries } from '../support/mysql.ts';
 import { greenMajor, testDatabase, type TestDatabase } from '../support/postgres.ts';
 
 const raise = { cut: 'c1', token: 'c1', epoch: 1, lockTimeoutMs: 20_000 };
 
 /** The data layer of examples/follow-the-cut.ts between two real servers with the fences that Teal raises. Nothing carries data here: where a row is says where it was written. */
-describe.for(allSeries)('an application that follows the cut from $series', ({ series, tested }) => {
+describe.for(longSeries)('an application that follows the cut from $series', ({ series, tested }) => {
   let server: MysqlServer;
   let green: TestDatabase;
   const stack = new AsyncDisposableStack();

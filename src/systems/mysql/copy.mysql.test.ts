@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { allSeries } from '../../../test/support/mysql.ts';
+import { longSeries } from '../../../test/support/mysql.ts';
 import { startMysql, type MysqlServer } from '../../../tools/servers/mysql.ts';
 import { must } from '../../kernel/assert.ts';
 import { waitFor } from '../../kernel/clock.ts';
@@ -61,7 +61,7 @@ async function readAll(stream: RowStream, columns: number): Promise<readonly (re
   return rows;
 }
 
-describe.for(allSeries)('the copy with $series', ({ series, tested }) => {
+describe.for(longSeries)('the copy with $series', ({ series, tested }) => {
   let server: MysqlServer;
   let url = '';
   const open = async (): Promise<MysqlConnection> => connect({ url, applicationName: 'teal test' });

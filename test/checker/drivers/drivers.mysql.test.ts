@@ -3,7 +3,7 @@ import { waitFor } from '../../../src/kernel/clock.ts';
 import { isolations, type Isolation, type Txn } from '../../../src/testing/checker/history.ts';
 import { ownErrors } from '../../../src/testing/checker/invariants.ts';
 import { startMysql } from '../../../tools/servers/mysql.ts';
-import { allSeries } from '../../support/mysql.ts';
+import { longSeries } from '../../support/mysql.ts';
 import { runOnOneServer, scheduleWith } from '../run/one-server.ts';
 import type { SessionKind } from '../schedule.ts';
 import { clientUrlOf, makeAccount, mysqlStore } from '../stores/mysql.ts';
@@ -29,7 +29,7 @@ const sessions: readonly (readonly [SessionKind, Isolation])[] = [
   ['savepoints', 'read committed'],
 ];
 
-describe.for(allSeries)('mysql2 on $series, judged by what it left', ({ series, tested }) => {
+describe.for(longSeries)('mysql2 on $series, judged by what it left', ({ series, tested }) => {
   test.skipIf(!tested)('every kind of session', async () => {
     await using server = await startMysql({ series });
     const rootUrl = `mysql://root@127.0.0.1:${server.port}/`;

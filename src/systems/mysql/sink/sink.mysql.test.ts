@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { allSeries } from '../../../../test/support/mysql.ts';
+import { longSeries } from '../../../../test/support/mysql.ts';
 import { startMysql, type MysqlServer } from '../../../../tools/servers/mysql.ts';
 import { must } from '../../../kernel/assert.ts';
 import { waitFor } from '../../../kernel/clock.ts';
@@ -118,7 +118,7 @@ async function expectRefused(work: Promise<unknown>, code: ErrorCode): Promise<v
   expect(isTealError(error) ? error.code : error).toBe(code);
 }
 
-describe.for(allSeries)('the sink of $series', ({ series, tested }) => {
+describe.for(longSeries)('the sink of $series', ({ series, tested }) => {
   let server: MysqlServer;
   let root: MysqlConnection;
   const url = (): string => `mysql://root@127.0.0.1:${server.port}/`;

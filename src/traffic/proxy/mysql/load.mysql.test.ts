@@ -1,6 +1,6 @@
 import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { allSeries } from '../../../../test/support/mysql.ts';
+import { longSeries } from '../../../../test/support/mysql.ts';
 import { startMysql } from '../../../../tools/servers/mysql.ts';
 import { monotonicMs, sleep } from '../../../kernel/clock.ts';
 import { direct, proxiedMysql, type ProxiedMysql, type Servers } from './test-support/proxied.ts';
@@ -90,7 +90,7 @@ async function underLoad(at: ProxiedMysql): Promise<readonly Story[]> {
   return stories;
 }
 
-describe.for(allSeries)('a switch under load with $series', ({ series, tested }) => {
+describe.for(longSeries)('a switch under load with $series', ({ series, tested }) => {
   let servers: Servers;
 
   beforeAll(async () => {

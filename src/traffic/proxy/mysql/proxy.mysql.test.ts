@@ -2,7 +2,7 @@ import { connect as connectSocket } from 'node:net';
 import { crc32 } from 'node:zlib';
 import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { allSeries } from '../../../../test/support/mysql.ts';
+import { allSeries, longSeries } from '../../../../test/support/mysql.ts';
 import { startMysql } from '../../../../tools/servers/mysql.ts';
 import { sleep, waitFor } from '../../../kernel/clock.ts';
 import { command, encodeBare } from '../../../wire/mysql/commands.ts';
@@ -34,7 +34,7 @@ const theHold = { what: 'the hold', timeoutMs: 60_000 };
 const hold = { cut: 'c', leaseMs: 60_000, drainMs: 20_000 };
 const serverId = '@@server_id';
 
-describe.for(allSeries)('sessions by the proxy with $series', ({ series, tested }) => {
+describe.for(longSeries)('sessions by the proxy with $series', ({ series, tested }) => {
   let servers: Servers;
 
   beforeAll(async () => {
