@@ -43,23 +43,23 @@ export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter |
     case 'pgbouncer':
       return pgBouncer(via, spec.cutover.maxPauseMs, readOwner);
     case 'haproxy':
-      return new HaproxyRouter({ ...via, readOwner });
+      return new HaproxyRouter({ ...via, switching: toClients(spec, { clients: 'connections drop' }), readOwner });
     case 'nginx':
-      return nginx(via, spec.cutover.maxPauseMs, readOwner);
+      return nginx(via, spec, readOwner);
     case 'envoy':
-      return envoy(via, spec.cutover.maxPauseMs, readOwner);
+      return envoy(via, spec, readOwner);
     case 'dns':
-      return dns(via, readOwner);
+      return dns(via, spec, readOwner);
     case 'kubernetes-service': {
       const desk = serviceDesk({ ...via, api: kubeApi(via), sides: via.targets });
-      return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: via.ttlMs }, readOwner });
+      return new DeskRouter({ desk, switching: toClients(spec, { clients: 'stale', upToMs: via.ttlMs }), readOwner });
     }
     case 'istio': {
       const desk = virtualServiceDesk({ ...via, api: kubeApi(via), sides: via.destinations });
       return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: via.ttlMs }, readOwner });
     }
     case 'flagd':
-      return flagd(via, readOwner);
+      return flagd(via, spec, readOwner);
     case 'command':
       return new DeskRouter({ desk: commandDesk(via), switching: switchingOf(via), readOwner });
     case 'webhook': {
@@ -67,6 +67,11 @@ export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter |
       return new DeskRouter({ desk, switching: switchingOf(via), readOwner });
     }
   }
+}
+
+/** Clients of Kafka find the first broker by it and speak to the others by the names that those have: it takes nobody off the losing side. */
+function toClients({ blue }: Spec, ofDatabases: Switching): Switching {
+  return blue.system === 'kafka' ? { clients: 'writes fail' } : ofDatabases;
 }
 
 function switchingOf(via: CommandSpec | WebhookSpec): Switching {
@@ -116,21 +121,21 @@ const programMs = 30_000;
 
 const unasked: ReadOwner = async () => undefined;
 
-function nginx(via: NginxSpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {
-  const desk = nginxDesk({ ...via, config: resolve(via.folder, via.config), maxPauseMs });
-  return new DeskRouter({ desk, switching: { clients: 'connections drop' }, readOwner });
+function nginx(via: NginxSpec, spec: Spec, readOwner: ReadOwner): OutsideRouter {
+  const desk = nginxDesk({ ...via, config: resolve(via.folder, via.config), maxPauseMs: spec.cutover.maxPauseMs });
+  return new DeskRouter({ desk, switching: toClients(spec, { clients: 'connections drop' }), readOwner });
 }
 
-function envoy(via: EnvoySpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {
-  const desk = envoyDesk({ ...via, config: resolve(via.folder, via.config), maxPauseMs });
-  return new DeskRouter({ desk, switching: { clients: 'connections drop' }, readOwner });
+function envoy(via: EnvoySpec, spec: Spec, readOwner: ReadOwner): OutsideRouter {
+  const desk = envoyDesk({ ...via, config: resolve(via.folder, via.config), maxPauseMs: spec.cutover.maxPauseMs });
+  return new DeskRouter({ desk, switching: toClients(spec, { clients: 'connections drop' }), readOwner });
 }
 
-function dns(via: DnsSpec, readOwner: ReadOwner): OutsideRouter {
+function dns(via: DnsSpec, spec: Spec, readOwner: ReadOwner): OutsideRouter {
   const { timeoutMs, ttlMs } = via;
   const key = { ...via.key, secret: Buffer.from(via.key.secret, 'base64') };
   const desk = dnsDesk({ ...via, server: { ...via.server, key, timeoutMs } });
-  return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: ttlMs }, readOwner });
+  return new DeskRouter({ desk, switching: toClients(spec, { clients: 'stale', upToMs: ttlMs }), readOwner });
 }
 
 function kubeApi({ kubeconfig, context, folder, timeoutMs }: KubernetesServiceSpec | IstioSpec): KubeApi {
@@ -139,9 +144,9 @@ function kubeApi({ kubeconfig, context, folder, timeoutMs }: KubernetesServiceSp
   return new KubeApi({ timeoutMs, access: async () => kubeAccess({ ...named, env: process.env, timeoutMs }) });
 }
 
-function flagd(via: FlagdSpec, readOwner: ReadOwner): OutsideRouter {
+function flagd(via: FlagdSpec, spec: Spec, readOwner: ReadOwner): OutsideRouter {
   const desk = flagdDesk({ ...via, config: resolve(via.folder, via.config) });
-  return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: via.ttlMs }, readOwner });
+  return new DeskRouter({ desk, switching: toClients(spec, { clients: 'stale', upToMs: via.ttlMs }), readOwner });
 }
 
 function pgBouncer(via: PgBouncerSpec, maxPauseMs: number, readOwner: ReadOwner): OutsideRouter {

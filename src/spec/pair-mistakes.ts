@@ -163,8 +163,8 @@ function mistakesOfRegistries({ blue, green }: PairOfDocument, places: Places): 
 }
 
 const ofDatabases = ['tables', 'mapping', 'copy', 'follow', 'anomalies'] as const;
-/** Nothing else knows what Kafka's clients say. */
-const kafkaRouters = ['none', 'command', 'webhook'];
+/** Those that lead a client to an address, whatever it says there: of a cluster to its first brokers. */
+const kafkaRouters = ['none', 'haproxy', 'nginx', 'envoy', 'dns', 'kubernetes-service', 'flagd', 'command', 'webhook'];
 const ofProxy = ['listen', 'tls', 'clientAuth', 'authFile', 'pinned', 'maxClients', 'processes'];
 
 function mistakesOfKafka(document: PairOfDocument, given: ReadonlySet<string>, places: Places): readonly Mistake[] {

@@ -443,7 +443,7 @@ cutover: { lockTimeout: 1s, gates: [{ lag: 1s }, { sql: "select 1", equals: 1 }]
     );
     expect(wrong).toEqual([
       'tables: expected nothing: it is of databases; of Kafka there are `topics` and `groups`',
-      'traffic.router: expected none, command, webhook: no other router knows clients of Kafka',
+      'traffic.router: expected none, haproxy, nginx, envoy, dns, kubernetes-service, flagd, command, webhook: no other router knows clients of Kafka',
       'traffic.listen: expected nothing: there is no proxy for clients of Kafka',
       'groups.start: is missing: `stop` needs it',
       'cutover.lockTimeout: expected nothing: it is of databases',

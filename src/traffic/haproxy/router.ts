@@ -2,7 +2,7 @@ import { waitFor } from '../../kernel/clock.ts';
 import { TealError, describeError, isTealError } from '../../kernel/errors.ts';
 import { otherSide, type Side } from '../../model/catalog.ts';
 import { epochAt, requireOwner, type ReadOwner } from '../../ports/owner.ts';
-import type { HoldResult, Router, RouterFinding, RouterState } from '../../ports/router.ts';
+import type { HoldResult, Router, RouterFinding, RouterState, Switching } from '../../ports/router.ts';
 import { say } from './runtime-api.ts';
 import { readServers, type ServerState } from './servers.ts';
 
@@ -12,6 +12,8 @@ export interface HaproxyOptions {
   readonly backend: string;
   /** Names of the servers in it that are the sides. */
   readonly servers: Readonly<Record<Side, string>>;
+  /** What its switch is to clients; default `connections drop`. */
+  readonly switching?: Switching;
   readonly readOwner: ReadOwner;
 }
 
@@ -23,12 +25,13 @@ const pointMs = 10_000;
  */
 export class HaproxyRouter implements Router, AsyncDisposable {
   readonly holdsClients = false;
-  readonly switching = { clients: 'connections drop' } as const;
+  readonly switching: Switching;
   readonly #options: HaproxyOptions;
   #isHeld = false;
 
   constructor(options: HaproxyOptions) {
     this.#options = options;
+    this.switching = options.switching ?? { clients: 'connections drop' };
   }
 
   async read(): Promise<RouterState> {
