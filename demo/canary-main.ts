@@ -15,7 +15,7 @@ import { describeError, isTealError } from '../src/kernel/errors.ts';
 import { freePort } from '../tools/servers/free-port.ts';
 import { pgTools } from '../tools/servers/pg-tools.ts';
 import { execute, withClient } from '../tools/servers/with-client.ts';
-import { quickestMs } from './canary-health.ts';
+import { quickestMs, withoutIndexes } from './canary-health.ts';
 import { fillShop } from './fill.ts';
 import { countShop, judge, type Ask } from './judge.ts';
 import { expectOutcome, say, startCrowd } from './run-demo.ts';
@@ -24,7 +24,7 @@ import { startServers } from './servers.ts';
 
 /**
  * `make demo-canary`: shadow reads, a canary that catches an index that is missing on green and goes back by itself, the cut once it is mended, a regression after the cut that
- * `soak.health` finds, and the way back by itself. ROWS, CLIENTS and CALLS (a second) set its size.
+ * `soak.health` finds, and the way back by itself. ROWS, CLIENTS, CALLS (a second), HOLD_MS and SHADOW_MS set its size.
  */
 const started = monotonicMs();
 const given = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
@@ -37,12 +37,11 @@ const sizes = {
 const indexName = 'orders_customer';
 const makeIndex = `create index ${indexName} on shop.orders (customer_id, placed_at desc)`;
 const noIndexScans = [
-  'alter system set enable_indexscan = off',
-  'alter system set enable_bitmapscan = off',
+  ...withoutIndexes.map((setting) => `alter system set ${setting} = off`),
   'select pg_reload_conf()',
 ];
 const rollbackLimitMs = 120_000;
-const canary = 'canary: { reads: [25%, 50%, 100%], hold: 6s, atLeast: 50 }';
+const canary = `canary: { reads: [25%, 50%, 100%], hold: ${given('HOLD_MS', 6_000)}ms, atLeast: 50 }`;
 
 interface Place {
   readonly file: string;
@@ -140,7 +139,7 @@ name: shop
 blue: { url: "\${BLUE_URL}" }
 green: { url: "\${GREEN_URL}" }
 traffic: { router: proxy, listen: "127.0.0.1:${port}" }
-shadow: { reads: 20%, for: 4s, atLeast: 100 }
+shadow: { reads: 20%, for: ${given('SHADOW_MS', 4_000)}ms, atLeast: 100 }
 ${canary}
 cutover: { gates: [{ lag: 1s, for: 2s }, { verify: full }, { person: you }] }
 soak: { for: 10m, every: 1s, failures: 2, health: [{ command: ${JSON.stringify(health)} }] }
@@ -163,9 +162,9 @@ async function runCanary(): Promise<boolean> {
   const url = `postgres://${login}@127.0.0.1:${port}/postgres`;
   const env = { ...process.env, BLUE_URL: blue.url, GREEN_URL: green.url };
   const place = { file: join(folder, 'teal.yaml'), folder, url, env, blue, green, stop: stop.signal };
-  const usualMs = await quickestMs(blue.url);
-  // Well below a look at all orders and items.
-  writeSpec(place, port, Math.ceil(6 + 4 * usualMs));
+  // Half of what a look at all orders and items takes.
+  const limitMs = ((await quickestMs(blue.url)) + (await quickestMs(blue.url, withoutIndexes))) / 2;
+  writeSpec(place, port, Number(limitMs.toFixed(1)));
   const before = await asking(blue.url, countShop);
   // The proxy is there before its clients.
   await (await open(place, 'up', () => undefined))[Symbol.asyncDispose]();
