@@ -29,6 +29,18 @@ import { openDesk, openStore } from '../outbox/open.ts';
 
 export { TealError, isTealError, type ErrorCode, type ErrorEntry, type ErrorFacts } from '../../kernel/errors.ts';
 export {
+  openDualProducer,
+  reconcileTopics,
+  type DualProducer,
+  type DualProducerOptions,
+  type DualProducerStatus,
+  type DualRecord,
+  type DualTopics,
+  type ReconcileTopicsOptions,
+  type Sent,
+  type TopicsConsistency,
+} from './dual-producer.ts';
+export {
   looksAway,
   type Consistency,
   type OutboxLook as DualWriteStatus,

@@ -18,4 +18,12 @@ export const dualWriteCodes = {
     retry: 'auto',
     dataMayDiffer: 'yes',
   },
+  'TEAL-DUALWRITE-003': {
+    summary: 'Records of this application cannot be written to two clusters',
+    happened:
+      'A topic that was not named when the producer was opened, or a record that names a partition that the topic has not.',
+    doThis: 'Name the topic in `topics`. Nothing of this call was sent to either cluster.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-DUALWRITE-${number}`, ErrorEntry>;

@@ -10,6 +10,7 @@ import { heldSettings } from '../fence/held-settings.ts';
 import { FollowSession } from '../follow/follow-session.ts';
 import { Together } from '../follow/together.ts';
 import { keyOf, type LedPartition } from '../mirror/cluster.ts';
+import { mapConfigs, mostMapPartitions } from '../mirror/map-topic.ts';
 import { mirrorPartition, type MirrorOptions, type OpenSession } from '../mirror/mirror-partition.ts';
 import { mapTopicOf, mirrorIdOf } from '../names.ts';
 import type { ForeignCarrier, KafkaFlow, KafkaFlowStatus, KafkaMove, KafkaOffsets } from '../roles.ts';
@@ -32,17 +33,8 @@ const mostFetchBytes = 4 * 2 ** 20;
 const leastFetchBytes = 64 * 1024;
 /** A cut waits for what the control topics say, so it is asked often while records flow. */
 const watchEveryMs = { live: 50, shadow: 200 } as const;
-const mostMapPartitions = 16;
 /** How often it is looked whether a topic has grown; before a token it is looked in any case. */
 const growthEveryMs = 5_000;
-
-/** The topic of a map says each block many times over, and is read whole by whoever begins: it is compacted early. */
-const mapConfigs = {
-  'cleanup.policy': 'compact',
-  'segment.bytes': String(16 * 2 ** 20),
-  'min.cleanable.dirty.ratio': '0.1',
-  'max.message.bytes': String(2 ** 20),
-};
 
 /** One direction between two clusters; `forward` reads blue. Where it stands is in the clusters alone: what a process knew is lost without harm when it dies. */
 export async function openKafkaFlow(

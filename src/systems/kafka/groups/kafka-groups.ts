@@ -27,15 +27,15 @@ export function kafkaGroups(move: KafkaMove): KafkaGroups {
     list: async (side: Side, signal?: AbortSignal) =>
       within(side, signal, async (cluster) => listGroups(cluster, move.topics)),
     committed: async (side: Side, group: string, signal?: AbortSignal) =>
-      within(side, signal, async (cluster) => committedOf(cluster, group, move.topics, signalOr(signal))),
+      within(side, signal, async (cluster) => committedOffsets(cluster, group, move.topics, signalOr(signal))),
     translate: async (from: Side, group: string, signal?: AbortSignal) =>
       translate(move, from, group, signalOr(signal)),
     commit: async (to: Side, group: string, offsets: readonly GroupOffset[], signal?: AbortSignal) =>
-      within(to, signal, async (cluster) => commit(cluster, group, offsets, signalOr(signal))),
+      within(to, signal, async (cluster) => commitOffsets(cluster, group, offsets, signalOr(signal))),
     lag: async (side: Side, group: string, signal?: AbortSignal) =>
       within(side, signal, async (cluster) => ({
         lag: lagOf(
-          await committedOf(cluster, group, move.topics, signalOr(signal)),
+          await committedOffsets(cluster, group, move.topics, signalOr(signal)),
           await stableEnds(cluster, move.topics),
         ),
         members: await membersOf(cluster, group),
@@ -61,7 +61,7 @@ async function translate(move: KafkaMove, from: Side, group: string, signal: Abo
   await using sides = await openSides(move, 'groups', signal);
   const clusters = { blue: sides.blue.cluster, green: sides.green.cluster };
   // Read before the maps: what is committed here lies on records that are there when the maps are read.
-  const committed = await committedOf(clusters[from], group, move.topics, signal);
+  const committed = await committedOffsets(clusters[from], group, move.topics, signal);
   const states = { blue: await sides.blue.control.state(signal), green: await sides.green.control.state(signal) };
   const epochs = await readAllMaps(clusters, move.migration, ownerOf(states).epoch, { openTransactionsMs, signal });
   const there = await clusters[otherSide(from)].partitionsOf(move.topics);
@@ -82,8 +82,8 @@ async function translate(move: KafkaMove, from: Side, group: string, signal: Abo
   return { offsets, behind };
 }
 
-/** In the order of topics and partitions. */
-async function committedOf(
+/** What the group has committed of these topics, in the order of topics and partitions. */
+export async function committedOffsets(
   cluster: Cluster,
   group: string,
   topics: readonly string[],
@@ -111,7 +111,8 @@ async function committedOf(
     .toSorted((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
 }
 
-async function commit(
+/** As nobody's member. TEAL-SYSTEMS-660 where the group has members. */
+export async function commitOffsets(
   cluster: Cluster,
   group: string,
   offsets: readonly GroupOffset[],
@@ -131,7 +132,6 @@ async function commit(
   await settled(`the coordinator of group ${group}`, signal, async () => {
     const coordinator = await cluster.coordinator(group, 'group');
     try {
-      // As nobody's member: only a group without members takes that.
       await cluster.connection.ask(coordinator, [offsetCommitV8.api], group, -1, '', null, topics);
     } catch (error) {
       if (!membersAnswers.has(answerOf(error) ?? '')) throw error;
