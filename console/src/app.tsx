@@ -1,4 +1,5 @@
 import { useEffect, useRef, type MouseEvent, type ReactNode } from 'react';
+import { CanaryPage } from './pages/canary.tsx';
 import { DifferencesPage } from './pages/differences.tsx';
 import { GatesPage } from './pages/gates.tsx';
 import { JournalPage } from './pages/journal.tsx';
@@ -28,6 +29,7 @@ const pages: readonly Page[] = [
   { route: 'tables', title: 'Tables', shows: TablesPage },
   { route: 'differences', title: 'Differences', shows: DifferencesPage },
   { route: 'shadow', title: 'Shadow reads', shows: ShadowPage },
+  { route: 'canary', title: 'Canary', shows: CanaryPage },
   { route: 'gates', title: 'Gates', shows: GatesPage },
   { route: 'journal', title: 'Journal', shows: JournalPage },
   settings,

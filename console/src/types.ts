@@ -17,6 +17,7 @@ export type {
 } from '../../src/server/schemas.ts';
 export type {
   CallerAnswer,
+  CanaryAnswer,
   GatesAnswer,
   MigrationsAnswer,
   RateHistoryAnswer,

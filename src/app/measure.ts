@@ -4,19 +4,26 @@ import { tealVersion } from '../kernel/version.ts';
 import { isWritten } from '../journal/journal.ts';
 import type { JournalPlace } from '../journal/place.ts';
 import { isCutOpen, liveSide, type MigrationState } from '../journal/state.ts';
-import type { JournalSample, ProxySample, Sample } from '../observe/sample.ts';
+import type { JournalSample, ProxySample, ReadsSample, Sample } from '../observe/sample.ts';
 import type { JournalFeed } from '../server/journal-feed.ts';
 import { anomaliesIfWatched } from './anomalies.ts';
 import { readProgress } from './kept-progress.ts';
 import type { LoadedSpec } from './load-spec.ts';
+import { readCanary, type CanaryFindings } from './read-canary.ts';
 import { readFlows } from './read-flows.ts';
 import { readProxy, type ProxyLook } from './read-proxy.ts';
+import { readShadow, type ShadowFindings } from './read-shadow.ts';
 import { readSupervisor } from './supervision.ts';
 
 /** Everything that is measured, as it is now. Asks the journal and the processes of this machine, no system. */
 export async function measure(loaded: LoadedSpec, feed: JournalFeed): Promise<Sample> {
   const { spec, stateDir } = loaded;
-  const [flows, proxy] = await Promise.all([readFlows(loaded), readProxy(loaded)]);
+  const [flows, proxy, shadow, canary] = await Promise.all([
+    readFlows(loaded),
+    readProxy(loaded),
+    readShadow(loaded),
+    readCanary(loaded),
+  ]);
   const supervisor = readSupervisor(stateDir);
   const progress = readProgress(stateDir);
   const journal = journalSample(feed, loaded.journal);
@@ -28,6 +35,8 @@ export async function measure(loaded: LoadedSpec, feed: JournalFeed): Promise<Sa
     hasProxy: spec.traffic.router !== 'none',
     ...(journal === undefined ? {} : { journal }),
     ...(proxy === undefined ? {} : { proxy: proxySample(proxy) }),
+    ...(shadow === undefined ? {} : { shadow: shadowSample(shadow) }),
+    ...(canary === undefined ? {} : { canary: canarySample(canary) }),
     ...(supervisor === undefined
       ? {}
       : {
@@ -77,6 +86,16 @@ export function proxySample({ state, stats }: ProxyLook): ProxySample {
     alarm: alarm !== undefined,
     ...(longest === undefined ? {} : { longestWaitMs: longest }),
   };
+}
+
+function shadowSample(found: ShadowFindings): ReadsSample {
+  const { share, equal, lag, volatile, real, unsettled, unanswered, shed } = found;
+  return { share, outcomes: { equal, lag, volatile, real, unsettled, unanswered, shed } };
+}
+
+function canarySample({ share, reads, errors, unanswered, behind, notReady, leftOut }: CanaryFindings): ReadsSample {
+  const outcomes = { green: reads, error: errors, unanswered, behind, 'not ready': notReady, 'left out': leftOut };
+  return { share, outcomes };
 }
 
 /** Undefined before the first `teal up`. */

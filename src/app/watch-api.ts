@@ -30,7 +30,7 @@ import { readProxy, type ProxyLook } from './read-proxy.ts';
 import { sharedAnswer } from './shared-answer.ts';
 import { anomaliesOfStatus, soakOfStatus, statusOf } from './status.ts';
 import { readSupervisor } from './supervision.ts';
-import { gatesTold, shadowTold, tablesTold } from './watch-pages.ts';
+import { canaryTold, gatesTold, shadowTold, tablesTold } from './watch-pages.ts';
 
 const planLimitMs = 60_000;
 /** A plan looks at both systems: many who ask at once must not. */
@@ -77,6 +77,7 @@ export function watchedBy({ loaded, reload, env, feed, signal }: ApiOfMigration)
     plan,
     tables,
     gates: async () => gatesTold(reload(), stateOrEmpty(feed)),
+    canary: sharedAnswer(lookKeptMs, async () => canaryTold(loaded)),
     shadow: sharedAnswer(lookKeptMs, async () => shadowTold(loaded)),
     migration: async () => {
       const told = statusOf(spec, feed.state(), feed.holder);

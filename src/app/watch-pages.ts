@@ -3,7 +3,7 @@ import { liveSide, type MigrationState } from '../journal/state.ts';
 import { storedTables, tableKey, type ReplicaIdentity, type Table } from '../model/catalog.ts';
 import { isSelected } from '../model/table-selection.ts';
 import { familyOf, movedIn } from '../spec/families.ts';
-import type { GatesAnswer, ShadowAnswer, TablesAnswer } from '../server/page-schemas.ts';
+import type { GatesAnswer, CanaryAnswer, ShadowAnswer, TablesAnswer } from '../server/page-schemas.ts';
 import type { Certificate, CertificateTable } from '../verify/certificate.ts';
 import { personGates } from './approve.ts';
 import { connectCarrier } from './connect-carrier.ts';
@@ -12,6 +12,7 @@ import { keptCatalog, keptMapping, keptTopics } from './kept-catalog.ts';
 import { certificateNames, readCertificate } from './kept-certificates.ts';
 import { readProgress } from './kept-progress.ts';
 import type { LoadedSpec } from './load-spec.ts';
+import { readCanary } from './read-canary.ts';
 import { readShadow } from './read-shadow.ts';
 
 /** What moves, from what was written down when the migration began, and the newest certificate. Asks no system. */
@@ -123,4 +124,9 @@ export function gatesTold(loaded: LoadedSpec, state: MigrationState): GatesAnswe
 export async function shadowTold(loaded: LoadedSpec): Promise<ShadowAnswer> {
   const found = await readShadow(loaded);
   return { asked: loaded.spec.shadow !== undefined, ...(found === undefined ? {} : { found }) };
+}
+
+export async function canaryTold(loaded: LoadedSpec): Promise<CanaryAnswer> {
+  const found = await readCanary(loaded);
+  return { asked: loaded.spec.canary !== undefined, ...(found === undefined ? {} : { found }) };
 }

@@ -57,6 +57,8 @@ const full: Sample = {
     longestWaitMs: 80,
     alarm: false,
   },
+  shadow: { share: 0.1, outcomes: { equal: 30, real: 1 } },
+  canary: { share: 0.5, outcomes: { green: 20, 'not ready': 2 } },
   supervisor: { lives: true, restarts: { forward: 2 } },
   progress: { step: 'copy:tables', done: 10, total: 40, unit: 'bytes' },
 };

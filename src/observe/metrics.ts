@@ -1,23 +1,7 @@
 import type { FlowStatus } from '../ports/carrier.ts';
+import type { Labels, Measured, Metric } from './metric.ts';
+import { readsMetrics } from './reads-metrics.ts';
 import { flows, type JournalSample, type ProxySample, type Sample } from './sample.ts';
-
-type Labels = Readonly<Record<string, string>>;
-export interface Measured {
-  readonly labels: Labels;
-  readonly value: number;
-}
-
-/**
- * One metric. Its name, type and labels are a promise: dashboards and alerts stand on them. A new meaning gets a new name. Units are seconds and bytes; a state is a set of
- * series of which one is 1 (OpenMetrics' state set). No series for what is not known.
- */
-export interface Metric {
-  readonly name: `teal_${string}`;
-  readonly type: 'gauge' | 'counter';
-  readonly help: string;
-  readonly labels: readonly string[];
-  readonly read: (sample: Sample) => readonly Measured[];
-}
 
 const phases = ['new', 'blue', 'cutting', 'crossing', 'green', 'back', 'finalised', 'aborted'];
 const flowStates = ['running', 'waiting', 'paused', 'failed'];
@@ -421,6 +405,7 @@ export const metrics: readonly Metric[] = Object.freeze([
   ...gateAndCutMetrics,
   ...flowMetrics,
   ...proxyMetrics,
+  ...readsMetrics,
 ]);
 
 function labelsOf({ step, unit }: NonNullable<Sample['progress']>): Labels {

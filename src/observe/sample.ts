@@ -15,6 +15,10 @@ export interface Sample {
   readonly hasProxy: boolean;
   /** Absent where it does not answer. */
   readonly proxy?: ProxySample;
+  /** Of reads that green is asked too; absent where the file wants none, or no proxy answers. */
+  readonly shadow?: ReadsSample;
+  /** Of reads that green answers. */
+  readonly canary?: ReadsSample;
   readonly supervisor?: {
     readonly lives: boolean;
     readonly restarts: Readonly<Record<string, number>>;
@@ -49,6 +53,13 @@ export interface JournalSample {
     readonly pauseMs?: number;
   }[];
   readonly certificates: { readonly count: number; readonly lastMs?: number };
+}
+
+export interface ReadsSample {
+  /** 0 to 1. */
+  readonly share: number;
+  /** Reads by what became of them. */
+  readonly outcomes: Readonly<Record<string, number>>;
 }
 
 export interface ProxySample {

@@ -154,6 +154,7 @@ function readingRoutes(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, pl
   const served = servedBy(options);
   app.openapi(placed(routes.tablesRoute), async (context) => context.json(await served(context).watched.tables(), 200));
   app.openapi(placed(routes.gatesRoute), async (context) => context.json(await served(context).watched.gates(), 200));
+  app.openapi(placed(routes.canaryRoute), async (context) => context.json(await served(context).watched.canary(), 200));
   app.openapi(placed(routes.shadowRoute), async (context) => context.json(await served(context).watched.shadow(), 200));
   app.openapi(placed(routes.rateHistoryRoute), (context) => context.json(served(context).rateHistory(), 200));
   app.openapi(placed(routes.migrationRoute), async (context) =>

@@ -150,6 +150,39 @@ export const shadowSchema = z
   })
   .openapi('Shadow');
 
+export const canarySchema = z
+  .strictObject({
+    asked: z.boolean().describe('the file wants green to answer reads'),
+    found: z
+      .strictObject({
+        share: z.number().min(0).max(1).describe('of sessions; 0: every read goes to blue'),
+        paused: z.boolean().describe('by a person'),
+        heldMs: count.describe('since the share was set'),
+        sessions: count.describe('whose reads go to green'),
+        waiting: count.describe('sessions of the share whose state is not on green yet'),
+        reads: count.describe('answered by green, since the share was set'),
+        errors: count.describe('refused by green and answered by blue'),
+        unanswered: count.describe('not answered by green in its time, and answered by blue'),
+        behind: count.describe('answered by blue, as green had not applied what the session wrote'),
+        notReady: count.describe('answered by blue, as the state of the session was not on green'),
+        leftOut: count.describe('answered by blue, for types that the client would not know'),
+        statements: list(
+          z.strictObject({
+            statement: z.string().describe('with `?` for every literal and parameter'),
+            blue: latency,
+            green: latency,
+            errors: count,
+            lastError: z.string().optional().describe('SQLSTATE'),
+            unanswered: count,
+            slower: z.string().optional().describe('what says that green is slower, where it is'),
+          }),
+        ).describe('those that failed first'),
+      })
+      .optional()
+      .describe('absent where no proxy answers'),
+  })
+  .openapi('Canary');
+
 const ratesOfFlow = z.strictObject({
   lagMs: count.optional().describe('absent until a heartbeat has come through'),
   lagBytes: count,
@@ -183,5 +216,6 @@ export type SignInAnswer = z.infer<typeof signInSchema>;
 export type GatesAnswer = z.infer<typeof gatesSchema>;
 export type TablesAnswer = z.infer<typeof tablesSchema>;
 export type ShadowAnswer = z.infer<typeof shadowSchema>;
+export type CanaryAnswer = z.infer<typeof canarySchema>;
 export type RateHistoryAnswer = z.infer<typeof rateHistorySchema>;
 export type RatePoint = RateHistoryAnswer['points'][number];

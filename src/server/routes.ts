@@ -5,6 +5,7 @@ import {
   gatesSchema,
   migrationsSchema,
   rateHistorySchema,
+  canarySchema,
   shadowSchema,
   signInSchema,
   signOutSchema,
@@ -145,6 +146,14 @@ export const shadowRoute = createRoute({
   summary: 'What reads of clients, put to green too, have found: by statement, without literals and values',
   security: bearer,
   responses: { 200: json(shadowSchema, 'Counts, an example, and the latency of both sides'), ...problems },
+});
+
+export const canaryRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/canary',
+  summary: 'What green answers of what clients read, and how it compares with blue, by statement without literals',
+  security: bearer,
+  responses: { 200: json(canarySchema, 'Counts since the share was set, and the latency of both sides'), ...problems },
 });
 
 export const rateHistoryRoute = createRoute({

@@ -2,7 +2,14 @@ import type { AlertNotice } from '../model/alerts.ts';
 import type { CallNotes } from './environment.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { JournalFeed } from './journal-feed.ts';
-import type { GatesAnswer, MigrationsAnswer, RateHistoryAnswer, ShadowAnswer, TablesAnswer } from './page-schemas.ts';
+import type {
+  GatesAnswer,
+  MigrationsAnswer,
+  RateHistoryAnswer,
+  CanaryAnswer,
+  ShadowAnswer,
+  TablesAnswer,
+} from './page-schemas.ts';
 import type {
   Approval,
   ApprovalRequest,
@@ -41,6 +48,7 @@ export interface Watched {
   readonly tables: () => Promise<TablesAnswer>;
   readonly gates: () => Promise<GatesAnswer>;
   readonly shadow: () => Promise<ShadowAnswer>;
+  readonly canary: () => Promise<CanaryAnswer>;
   readonly plan: () => Promise<PlanAnswer>;
   readonly certificates: () => Promise<CertificatesAnswer>;
   /** Undefined when there is none of that name. */

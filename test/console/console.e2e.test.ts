@@ -164,6 +164,8 @@ test.skipIf(none !== undefined)(
       await go('Shadow reads');
       await page.getByText('none has another answer on green').waitFor();
       await examine(page, 'shadow');
+      await go('Canary');
+      await page.getByText('The file asks for none').waitFor();
       expect(await place.teal('verify', '--fix')).toMatchObject({ code: 0 });
 
       await go('Overview');

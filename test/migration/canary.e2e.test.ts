@@ -2,9 +2,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
+import { loadSpec } from '../../src/app/load-spec.ts';
+import { newToken } from '../../src/app/serve-api.ts';
+import { askApi } from '../../src/app/test-support/ask-api.ts';
 import { sleep, waitFor } from '../../src/kernel/clock.ts';
+import { examine, openBrowser } from '../console/browser.ts';
+import { whyNoChromium } from '../../tools/servers/chromium.ts';
+import { serving } from '../support/serving.ts';
 import { tealPlace, type TealPlace } from '../support/teal-place.ts';
 
+const none = await whyNoChromium();
 const soon = { timeoutMs: 120_000 };
 const schema = `create table orders (id int primary key, customer int, note text);
   insert into orders select n, n % 2000, repeat('x', 100) from generate_series(1, 60000) n;
@@ -91,6 +98,26 @@ test('before the cut green answers reads: an index that is missing there ends it
   expect(held).toMatchObject({ share: 0, paused: false, errors: 0 });
   expect(held.reads).toBeGreaterThanOrEqual(20);
   expect((await place.teal('report')).out).toContain('canary:100%');
+  const loaded = loadSpec(place.file, place.env);
+  {
+    await using api = await serving(place);
+    const token = newToken(loaded, 'vera', ['view']);
+    const told = await askApi(api.url, { path: '/api/v1/canary', token });
+    expect(told.json).toMatchObject({ asked: true, found: { share: 0, paused: false, reads: held.reads } });
+    const metrics = await askApi(api.url, { path: '/metrics', token });
+    expect(metrics.text).toContain(`teal_canary_reads_total{outcome="green"} ${held.reads}`);
+    if (none === undefined) {
+      await using browser = await openBrowser();
+      const { page } = browser;
+      await page.goto(api.url);
+      await page.getByLabel('Token').fill(token);
+      await page.keyboard.press('Enter');
+      await page.getByRole('link', { name: 'Canary' }).click();
+      await page.getByText('select id from orders where customer = ?').waitFor();
+      await examine(page, 'canary');
+      expect(browser.complaints).toEqual([]);
+    }
+  }
   expect(await place.teal('cutover')).toMatchObject({ code: 0 });
   expect([reader.failure, writer.failure]).toEqual([undefined, undefined]);
 });

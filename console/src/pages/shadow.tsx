@@ -2,7 +2,8 @@ import type { ReactNode } from 'react';
 import { Answered } from '../parts/answered.tsx';
 import { Card, Quiet, Tag } from '../parts/card.tsx';
 import { DataTable } from '../parts/data-table.tsx';
-import { countText, durationText, percentText } from '../pure/format.ts';
+import { Tile } from '../parts/tile.tsx';
+import { countText, durationText, latencyText, percentText } from '../pure/format.ts';
 import { useAnswer, useConsole } from '../state/hooks.ts';
 import type { ShadowAnswer } from '../types.ts';
 
@@ -97,15 +98,6 @@ function Findings({ found }: { readonly found: Found }): ReactNode {
   );
 }
 
-function Tile({ label, value }: { readonly label: string; readonly value: string }): ReactNode {
-  return (
-    <div className="tile">
-      <dt>{label}</dt>
-      <dd>{value}</dd>
-    </div>
-  );
-}
-
 function Named({ statement: { statement, example } }: { readonly statement: Statement }): ReactNode {
   return (
     <>
@@ -117,8 +109,4 @@ function Named({ statement: { statement, example } }: { readonly statement: Stat
       )}
     </>
   );
-}
-
-function latencyText({ p50Ms, p95Ms }: Statement['blue']): string {
-  return p50Ms === undefined || p95Ms === undefined ? '–' : `${durationText(p50Ms)} / ${durationText(p95Ms)}`;
 }

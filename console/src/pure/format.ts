@@ -64,3 +64,14 @@ export function timeText(iso: string, nowMs: number): string {
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`;
 }
+
+/** Median and 95th percentile of one side. */
+export function latencyText({
+  p50Ms,
+  p95Ms,
+}: {
+  readonly p50Ms?: number | undefined;
+  readonly p95Ms?: number | undefined;
+}): string {
+  return p50Ms === undefined || p95Ms === undefined ? '–' : `${durationText(p50Ms)} / ${durationText(p95Ms)}`;
+}
