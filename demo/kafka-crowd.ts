@@ -49,13 +49,19 @@ export class KafkaCrowd implements AsyncDisposable {
   readonly #desk: Server;
   readonly #stop = new AbortController();
   #writing: Promise<unknown> = Promise.resolve();
-  #side: Side = 'blue';
-  #isHeld = false;
+  /** By topic, of those that are led elsewhere. */
+  readonly #sides = new Map<string, Side>();
+  readonly #held = new Set<string>();
 
   private constructor(options: CrowdOptions) {
     this.options = options;
-    const where = { side: () => this.#side, isHeld: () => this.#isHeld };
-    this.#writers = options.writers.map((writer) => new KafkaWriter(options, writer, where));
+    this.#writers = options.writers.map((writer) => {
+      const { topic } = writer;
+      return new KafkaWriter(options, writer, {
+        side: () => this.#sides.get(topic) ?? 'blue',
+        isHeld: () => this.#held.has(topic),
+      });
+    });
     for (const [group, topics] of Object.entries(options.groups)) {
       this.#readers.set(group, new KafkaReader({ ...options, group, topics }));
     }
@@ -99,7 +105,7 @@ export class KafkaCrowd implements AsyncDisposable {
 
   /** Whether the desk holds the writers that hear of it. */
   get isHeld(): boolean {
-    return this.#isHeld;
+    return this.#held.size > 0;
   }
 
   /** Ends the writers, lets the groups read what there is, and judges. */
@@ -139,23 +145,34 @@ export class KafkaCrowd implements AsyncDisposable {
   async #answer(request: IncomingMessage): Promise<string> {
     const url = new URL(request.url ?? '/', this.url);
     if (url.pathname === '/groups') return this.#lead(url.searchParams);
-    const { action, side } = JSON.parse(await text(request)) as { readonly action: string; readonly side?: Side };
+    const body = JSON.parse(await text(request)) as {
+      readonly action: string;
+      readonly side?: Side;
+      readonly topics?: readonly string[];
+    };
+    const { action, side = 'blue', topics = this.options.writers.map(({ topic }) => topic) } = body;
+    const led = this.#writers.filter(({ options: { topic } }) => topics.includes(topic));
     switch (action) {
       case 'point':
-        this.#side = side ?? this.#side;
+        for (const topic of topics) this.#sides.set(topic, side);
         break;
       case 'hold':
-        this.#isHeld = true;
+        for (const topic of topics) this.#held.add(topic);
         await waitFor({ what: 'writers to pause', timeoutMs: 5_000, everyMs: 5 }, () =>
-          this.#writers.every(({ isIdle }) => isIdle) ? true : undefined,
+          led.every(({ isIdle }) => isIdle) ? true : undefined,
         );
         break;
       case 'release':
-        this.#isHeld = false;
+        for (const topic of topics) this.#held.delete(topic);
         break;
       default:
     }
-    return JSON.stringify({ pointsTo: this.#side, holding: this.#isHeld });
+    const places = new Set(topics.map((topic) => this.#sides.get(topic) ?? 'blue'));
+    const [first = 'blue'] = places;
+    return JSON.stringify({
+      pointsTo: places.size === 1 ? first : 'unknown',
+      holding: topics.some((topic) => this.#held.has(topic)),
+    });
   }
 
   async #lead(asked: URLSearchParams): Promise<string> {

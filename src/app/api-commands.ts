@@ -165,7 +165,8 @@ function obstacle(command: CommandName, state: MigrationState): string | undefin
   if (phase === 'finalised') return 'the migration has ended';
   if (isEnding(state)) return 'its end was begun: `teal finalise` goes on';
   if (command !== 'up' && (phase === 'new' || phase === 'aborted')) return 'nothing was begun';
-  if (command === 'rollback' && liveSide(state) === 'blue' && phase !== 'cutting') return 'blue is live';
+  const isNowhere = liveSide(state) === 'blue' && phase !== 'cutting' && state.ahead.length === 0;
+  if (command === 'rollback' && isNowhere) return 'blue is live';
   if (command === 'cutover' && phase === 'green') return 'green is live';
   return undefined;
 }

@@ -39,7 +39,6 @@ export class ClusterComparison implements Comparison {
     const [startedAt, began] = [isoNow(), monotonicMs()];
     const sides = { blue: await this.#identify('blue'), green: await this.#identify('green') };
     const compared = await compareClusters(move, {
-      live,
       signal,
       onProgress: ({ records, partitions, of }) =>
         onEvent({

@@ -45,6 +45,8 @@ export type MigrationEvent =
       readonly cut: string;
       readonly from: Side;
       readonly to: Side;
+      /** Of a log: those that were cut before the others; absent: all that was on `from`. */
+      readonly topics?: readonly string[];
       readonly pauseMs: number | undefined;
       /** False where there is no router: nobody waited for `pauseMs`, but within it the clients' writes were refused. */
       readonly held?: false;

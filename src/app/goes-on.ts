@@ -23,10 +23,10 @@ export function goesOn(state: MigrationState, waited: boolean): GoesOn {
 }
 
 /** Also when it has gone: nobody has asked for green again since. */
-function isGoingBack({ life, cuts }: MigrationState, { sinceIso }: Asked, waited: boolean): boolean {
+function isGoingBack({ life, ahead, cuts }: MigrationState, { sinceIso }: Asked, waited: boolean): boolean {
   if (life.phase === 'back') return true;
   if (life.phase === 'cutting' || life.phase === 'crossing') return life.cut.to === 'blue';
-  if (life.phase !== 'green') return false;
+  if (life.phase !== 'green' && ahead.length === 0) return false;
   const last = cuts.findLast(({ endIso }) => endIso >= sinceIso);
   // One that has said why it gave up is a person's to ask for again.
   return last === undefined ? waited : last.end.how === 'aborted' && last.end.code === takenBack;

@@ -36,7 +36,7 @@ import {
   topicsStep,
   type MirrorMakerOfPair,
 } from './kafka-steps.ts';
-import type { Pair } from './pair.ts';
+import type { Pair, PairTopics } from './pair.ts';
 
 export interface KafkaPairOptions {
   readonly spec: Spec;
@@ -58,6 +58,7 @@ export class KafkaPair implements Pair {
   readonly fences: Readonly<Record<Side, KafkaFence>>;
   readonly schemas: Schemas;
   readonly groups: GroupPorts;
+  readonly topics: PairTopics;
   readonly #options: KafkaPairOptions;
   readonly #move: KafkaMove;
   readonly #topics: KafkaTopics;
@@ -77,6 +78,11 @@ export class KafkaPair implements Pair {
     this.#rules = kafkaRules(move, async () => (await groups.list('blue')).map(({ id }) => id).filter(isSelected));
     this.#registries = registriesOf(spec);
     this.fences = { blue: kafkaFence(move, 'blue'), green: kafkaFence(move, 'green') };
+    this.topics = {
+      names: topics,
+      fencesOf: (only) => ({ blue: kafkaFence(move, 'blue', { only }), green: kafkaFence(move, 'green', { only }) }),
+      ...(spec.connect === undefined ? {} : { obstacle: 'MirrorMaker carries all topics until the first cut' }),
+    };
     this.schemas = this.#schemas();
     this.groups = {
       groups,

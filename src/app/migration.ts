@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { must } from '../kernel/assert.ts';
 import { nowMs } from '../kernel/clock.ts';
 import { TealError, isTealError } from '../kernel/errors.ts';
 import { failpoint } from '../kernel/failpoints.ts';
@@ -50,6 +51,7 @@ import { soakingCut, soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
 import { movesOf } from './status.ts';
 import type { Mark } from './supervision.ts';
+import { partToCut, requireTellable, topicsOfCut, type TopicPart } from './topic-parts.ts';
 import { takeTurn } from './turn.ts';
 import { watchFlows } from './watch-flows.ts';
 import { watchSchemas } from './watch-schemas.ts';
@@ -88,6 +90,8 @@ export interface ConnectedRouter {
   readonly figures?: () => Promise<Readonly<Record<Side, Served>>>;
   /** Where green can answer reads of clients. */
   readonly canary?: CanaryReads;
+  /** The same for the producers of these topics alone, by fences that are about them. Absent: clients are led all together. */
+  readonly ofTopics?: (topics: readonly string[], pair: Pick<Pair, 'fences'>) => Router;
   stop(): Promise<void>;
   /** It runs on, and is not started again should it die. */
   leave(): Promise<void>;
@@ -205,6 +209,11 @@ export class Migration implements AsyncDisposable {
 
   /** Everything up to the cut, and the cut itself once every gate says yes. Goes on from wherever an earlier run ended. */
   async up(): Promise<Outcome> {
+    return this.#up(async () => this.#cutWhenReady());
+  }
+
+  /** `cut`: what is done while blue is live and all is ready. */
+  async #up(cut: () => Promise<Outcome>): Promise<Outcome> {
     if (this.#hasEnded) return this.#done();
     const { goesOn: other = 'up' } = this.#options;
     if (other !== 'up') return this.#goOn(other);
@@ -231,7 +240,7 @@ export class Migration implements AsyncDisposable {
       if (isTealError(error, 'TEAL-CARRIERS-007')) await this.#pair.releaseSnapshot();
       throw error;
     }
-    if (this.live === 'blue') return await this.#cutWhenReady();
+    if (this.live === 'blue') return await cut();
     await this.#watchSoak();
     return this.#done();
   }
@@ -256,6 +265,28 @@ export class Migration implements AsyncDisposable {
     return this.up();
   }
 
+  /**
+   * Of a log: moves the producers of these topics alone, with the caller's yes to the gates that ask a person; those of the others stay on blue, and groups where they read. The last ones are moved as by
+   * `cutover`. One that is there already is passed over. TEAL-APP-060 to -062.
+   */
+  async cutoverTopics(wanted: readonly string[]): Promise<Outcome> {
+    const ask = (): ReturnType<typeof partToCut> => partToCut(this.state, this.#pair.topics, wanted);
+    ask();
+    return this.#up(async () => {
+      const { part, isAll } = ask();
+      if (part.topics.length === 0) return this.#done();
+      const refused = await this.#closedGate(this.#gates().filter(({ person }) => !person));
+      if (refused !== undefined) return refused;
+      if (isAll) return this.#cutAll();
+      // A yes that stood as an approval would be one to all of them, for whoever comes next.
+      const names = part.topics.join(', ').slice(0, 3_500);
+      this.#journal.append({ type: 'note', text: `${this.#options.by} asks for a cut of topics alone: ${names}` });
+      const { noWayBack } = await this.#cutOver(part);
+      if (noWayBack !== undefined) throw noWayBack;
+      return this.#done();
+    });
+  }
+
   /** Back to blue, with every write that green took. */
   async rollback(reason: string): Promise<Outcome> {
     if (this.#hasEnded || isEnding(this.state)) return this.#ended();
@@ -263,7 +294,8 @@ export class Migration implements AsyncDisposable {
       this.#journal.append({ type: 'rolledBack', cut, by: this.#options.by, reason });
     };
     await this.#begin();
-    if (this.live === 'blue') {
+    const { ahead } = this.state;
+    if (this.live === 'blue' && ahead.length === 0) {
       // One whose command died, and which a recovery has ended: this is the command again.
       const ended = unexplainedRollback(this.state);
       if (ended === undefined)
@@ -272,7 +304,7 @@ export class Migration implements AsyncDisposable {
       return this.#done();
     }
     await this.#moveGroups('blue');
-    const { cut, noWayBack } = await this.#cutOver();
+    const { cut, noWayBack } = await this.#cutOver(ahead.length === 0 ? undefined : { from: 'green', topics: ahead });
     explain(cut);
     await this.#watchSoak();
     if (noWayBack !== undefined) throw noWayBack;
@@ -376,6 +408,11 @@ export class Migration implements AsyncDisposable {
     if (this.live === 'green') {
       return { outcome: 'no', live: 'green', what: 'green is live: go back first', next: ['teal rollback'] };
     }
+    const { ahead } = this.state;
+    if (ahead.length > 0) {
+      const what = `${ahead.length} topics are on green: go back first`;
+      return { outcome: 'no', live: 'blue', what, next: ['teal rollback'] };
+    }
     if (groupsAwayFrom('blue', this.state).length > 0) await this.#moveGroups('blue');
     await this.#options.anomaliesMark.unmark();
     await this.#watch[Symbol.asyncDispose]();
@@ -455,10 +492,11 @@ export class Migration implements AsyncDisposable {
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
-  async #cutOver(): Promise<CutOutcome> {
+  async #cutOver(part?: TopicPart): Promise<CutOutcome> {
+    const run = this.#cutRun(part);
     await this.#options.cutMark.mark();
     try {
-      const cut = await cutOver(this.#cutRun());
+      const cut = await cutOver(run);
       this.#tellCut(cut);
       return cut;
     } finally {
@@ -479,8 +517,13 @@ export class Migration implements AsyncDisposable {
   }
 
   async #cutWhenReady(): Promise<Outcome> {
+    return (await this.#closedGate(this.#gates())) ?? this.#cutAll();
+  }
+
+  /** Undefined: every one of them said yes. */
+  async #closedGate(gates: readonly Gate[]): Promise<Outcome | undefined> {
     const { onEvent, signal } = this.#options;
-    const opened = await askGates(this.#gates(), {
+    const opened = await askGates(gates, {
       journal: this.#journal,
       signal,
       patienceMs: gatePatienceMs,
@@ -503,6 +546,10 @@ export class Migration implements AsyncDisposable {
         next: ['teal up'],
       };
     }
+    return undefined;
+  }
+
+  async #cutAll(): Promise<Outcome> {
     await this.#moveGroups('green');
     await this.#keepFigures();
     const { noWayBack } = await this.#cutOver();
@@ -527,11 +574,13 @@ export class Migration implements AsyncDisposable {
   #done(): Outcome {
     const { phase } = this.state.life;
     const next =
-      phase === 'green'
-        ? ['teal rollback', 'teal finalise']
-        : phase === 'finalised'
-          ? this.#afterEnd('finalise')
-          : ['teal cutover', 'teal abort'];
+      phase !== 'finalised' && this.state.ahead.length > 0
+        ? ['teal cutover', 'teal rollback']
+        : phase === 'green'
+          ? ['teal rollback', 'teal finalise']
+          : phase === 'finalised'
+            ? this.#afterEnd('finalise')
+            : ['teal cutover', 'teal abort'];
     return { outcome: 'done', live: this.live, next };
   }
 
@@ -596,13 +645,14 @@ export class Migration implements AsyncDisposable {
     };
   }
 
-  #cutRun(): CutRun {
+  /** Of the cut that is open, or of the next one. */
+  #cutRun(part?: TopicPart): CutRun {
     const { maxPauseMs, drainMs, lockTimeoutMs } = this.#spec.cutover;
     return {
       ...this.#run(),
+      ...(part === undefined ? {} : { part }),
       ports: {
-        fences: this.#pair.fences,
-        router: this.#router,
+        ...this.#clients(topicsOfCut(this.state, this.#pair.topics, part)),
         carrier: this.#carrier,
         ...(this.#pair.sequences === undefined ? {} : { sequences: this.#pair.sequences }),
         schemas: this.#pair.schemas,
@@ -614,9 +664,25 @@ export class Migration implements AsyncDisposable {
     };
   }
 
-  #tellCut({ cut, from, to, pauseMs }: CutOutcome): void {
+  /** What closes both sides to clients, and what leads these. `topics`: of those alone. */
+  #clients(topics: readonly string[] | undefined): Pick<CutRun['ports'], 'fences' | 'router'> {
+    if (topics === undefined) return { fences: this.#pair.fences, router: this.#router };
+    requireTellable(topics);
+    const fences = must(this.#pair.topics, 'the topics of the pair').fencesOf(topics);
+    return { fences, router: must(this.#connected.ofTopics, 'a router of producers')(topics, { fences }) };
+  }
+
+  #tellCut({ cut, from, to, topics, pauseMs }: CutOutcome): void {
     const held = this.#router.holdsClients === false ? { held: false as const } : {};
-    this.#options.onEvent({ kind: 'cut', cut, from, to, pauseMs, ...held });
+    this.#options.onEvent({
+      kind: 'cut',
+      cut,
+      from,
+      to,
+      ...(topics === undefined ? {} : { topics }),
+      pauseMs,
+      ...held,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

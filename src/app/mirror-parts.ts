@@ -49,11 +49,12 @@ function mirrored(flow: KafkaFlow): MirroredFlow {
   };
 }
 
-function nowOf({ mode, epoch, partitions, records, bytes, lag, lagMs }: KafkaFlowStatus): MirrorNow {
+function nowOf({ mode, epoch, part, partitions, records, bytes, lag, lagMs }: KafkaFlowStatus): MirrorNow {
   const ends = partitions.map(({ end }) => end);
   return {
     mode: mode === 'at cut' ? 'live' : mode,
     epoch,
+    ...(part === undefined ? {} : { part }),
     reached: partitions.reduce((sum, { reached }) => sum + reached.source, 0n),
     end: ends.reduce(
       (sum, end) => (sum === undefined || end === undefined ? undefined : sum + end),

@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import { must } from '../kernel/assert.ts';
+import type { Router } from '../ports/router.ts';
 import type { Spec } from '../spec/spec.ts';
 import { ownerOf } from '../stages/cutover/decide.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
@@ -86,13 +88,16 @@ function supervisorConfig(loaded: LoadedSpec): SupervisorConfig {
 
 async function connectRouter(pair: Pair, loaded: LoadedSpec, supervision: Supervision): Promise<ConnectedRouter> {
   if (loaded.spec.traffic.router === 'none') {
-    const owner = async (): Promise<ReturnType<typeof ownerOf>> =>
-      ownerOf(await pair.fences.blue.probe(), await pair.fences.green.probe());
-    return { ...untended, router: noRouter(owner) };
+    return { ...untended, router: untold(pair), ofTopics: (_, part) => untold(part) };
   }
   const outside = outsideRouter(loaded.spec, ownerReader(pair));
   if (outside !== undefined) {
-    return { ...untended, router: outside, close: async () => outside[Symbol.asyncDispose]() };
+    return {
+      ...untended,
+      router: outside,
+      ofTopics: (topics, part) => must(outsideRouter(loaded.spec, ownerReader(part), topics), 'the router of the file'),
+      close: async () => outside[Symbol.asyncDispose](),
+    };
   }
   const router = await startOrUse(proxyOf(loaded), supervision);
   return {
@@ -104,6 +109,10 @@ async function connectRouter(pair: Pair, loaded: LoadedSpec, supervision: Superv
     leave: async () => supervision.leave('proxy'),
     close: async () => undefined,
   };
+}
+
+function untold({ fences }: Pick<Pair, 'fences'>): Router {
+  return noRouter(async () => ownerOf(await fences.blue.probe(), await fences.green.probe()));
 }
 
 /** Of what Teal neither starts nor ends. */

@@ -21,6 +21,8 @@ export interface Pair extends AsyncDisposable {
   readonly ask: AskValue;
   /** Readers that keep their place in what they read, and move before those who write; absent where all clients move at once. */
   readonly groups?: GroupPorts;
+  /** Of a log: what may be cut one by one; absent where all that moves is cut at once. */
+  readonly topics?: PairTopics;
   comparison(ports: ComparisonPorts): Comparison;
   stages(carrier: Carrier): readonly Stage[];
   /**
@@ -30,6 +32,15 @@ export interface Pair extends AsyncDisposable {
   removalSteps(live: Side, remembered: (step: string) => StepFacts | undefined): readonly Step[];
   /** Ends what holds the copy's snapshot, if anything does. */
   releaseSnapshot(): Promise<void>;
+}
+
+export interface PairTopics {
+  /** All that move. */
+  readonly names: readonly string[];
+  /** What is in the way of cutting them one by one, as a sentence. */
+  readonly obstacle?: string;
+  /** About these alone: the others keep what they have. */
+  fencesOf(topics: readonly string[]): Readonly<Record<Side, Fence>>;
 }
 
 export interface PairToPlan {

@@ -1,4 +1,6 @@
 import { dirname, resolve } from 'node:path';
+import { openJournalReader } from '../journal/journal.ts';
+import { isTealError } from '../kernel/errors.ts';
 import type { Side } from '../model/catalog.ts';
 import { tellsAll } from '../model/follow-method.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -16,6 +18,7 @@ import { flowBackMs } from './migration.ts';
 import { pairToPlan } from './open-pair.ts';
 import type { Pair } from './pair.ts';
 import { routerToPlan } from './routers.ts';
+import { topicsOfCut } from './topic-parts.ts';
 
 export interface Planned {
   readonly plan: Plan;
@@ -33,8 +36,10 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
   const carrier = connectCarrier({ migration: spec.name, stateDir, urls });
   const router = routerToPlan(spec);
   const unasked = async (): Promise<never> => Promise.reject(new Error('a plan asks nothing'));
+  const ahead = cutAhead(loaded);
+  const rest = topicsOfCut({ life: { phase: 'blue' }, ahead }, pair.topics);
   const ports = {
-    fences: pair.fences,
+    fences: rest === undefined ? pair.fences : (pair.topics?.fencesOf(rest) ?? pair.fences),
     router,
     carrier,
     ...(pair.sequences === undefined ? {} : { sequences: pair.sequences }),
@@ -58,7 +63,7 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     ...(await groupsStage(pair)),
     {
       id: 'cut over',
-      title: 'Cut over',
+      title: rest === undefined ? 'Cut over' : `Cut over what is on blue still; on green already: ${ahead.join(', ')}`,
       gates: [
         ...(backup === undefined ? [] : [backup]),
         ...gatesOf(spec, {
@@ -98,6 +103,17 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
     plan,
     render: (format, options) => (format === 'text' ? renderPlan(plan, options) : renderPlanMarkdown(plan)),
   };
+}
+
+/** Topics that were cut before the others, by the journal where there is one. */
+function cutAhead({ journal }: LoadedSpec): readonly string[] {
+  try {
+    using reader = openJournalReader(journal);
+    return reader.refresh().ahead;
+  } catch (error) {
+    if (isTealError(error, 'TEAL-JOURNAL-008')) return [];
+    throw error;
+  }
 }
 
 /** Those that read from blue now; of each its move. */

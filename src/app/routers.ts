@@ -34,8 +34,9 @@ import type { Pair } from './pair.ts';
 /** A router that is not Teal's own process: it is only spoken to. */
 export type OutsideRouter = Router & AsyncDisposable;
 
-/** The router of a migration file whose router is neither the proxy nor none. */
-export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter | undefined {
+/** The router of a migration file whose router is neither the proxy nor none. `topics`: it is told that it is about the producers of these alone. */
+export function outsideRouter(spec: Spec, readOwner: ReadOwner, topics?: readonly string[]): OutsideRouter | undefined {
+  const about = topics === undefined ? {} : { topics };
   const { via } = spec.traffic;
   switch (via?.router) {
     case undefined:
@@ -61,9 +62,9 @@ export function outsideRouter(spec: Spec, readOwner: ReadOwner): OutsideRouter |
     case 'flagd':
       return flagd(via, spec, readOwner);
     case 'command':
-      return new DeskRouter({ desk: commandDesk(via), switching: switchingOf(via), readOwner });
+      return new DeskRouter({ desk: commandDesk({ ...via, ...about }), switching: switchingOf(via), readOwner });
     case 'webhook': {
-      const desk = webhookDesk({ ...via, migration: spec.name });
+      const desk = webhookDesk({ ...via, ...about, migration: spec.name });
       return new DeskRouter({ desk, switching: switchingOf(via), readOwner });
     }
   }

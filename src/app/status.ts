@@ -29,6 +29,8 @@ export interface Status {
     readonly cut: string;
     readonly from: Side;
     readonly to: Side;
+    /** Of Kafka: these alone. */
+    readonly topics?: readonly string[];
     readonly end: string;
     readonly pauseMs?: number;
     /** False where nobody held the clients: within `pauseMs` their writes were refused. */
@@ -51,6 +53,8 @@ export interface Status {
       readonly latestIso: string;
     }[];
   };
+  /** Of Kafka, while blue is live: topics whose producers are on green already. Those of all others are on blue. */
+  readonly ahead?: readonly string[];
   /** Of Kafka, and only of those that were ever moved: every other group reads from blue. */
   readonly groups?: readonly { readonly group: string; readonly side: Side; readonly movingTo?: Side }[];
   readonly certificate?: Amount & { readonly atIso: string };
@@ -128,12 +132,14 @@ export function statusOf(spec: Spec, state: MigrationState, holder: JournalReade
       cut: cut.cut,
       from: cut.from,
       to: cut.to,
+      ...(cut.topics === undefined ? {} : { topics: cut.topics }),
       end: endText(cut.end),
       ...(cut.end.how === 'finished' && typeof cut.end.facts['pauseMs'] === 'number'
         ? { pauseMs: cut.end.facts['pauseMs'], ...(cut.end.facts['held'] === false ? { held: false as const } : {}) }
         : {}),
     })),
     ...(soak === undefined ? {} : { soak }),
+    ...(state.ahead.length === 0 ? {} : { ahead: state.ahead }),
     ...groupsOf(state),
     ...certifiedOf(spec, state),
     ...(holder === undefined ? {} : { controller: { pid: holder.pid, host: holder.host } }),

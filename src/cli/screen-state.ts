@@ -86,9 +86,11 @@ export function advanceScreen(state: ScreenState, event: MigrationEvent): Screen
     case 'cut': {
       const pause = pauseText(event);
       const wait = pause === undefined ? '' : `; ${pause}`;
+      const note = `${wonText(event)}${wait}`;
+      if (event.topics !== undefined) return withNote({ ...state, doing: undefined, waiting: undefined }, note);
       const after = { ...state, live: event.to, doing: undefined, waiting: undefined };
       const moved = withStage(after, 'cut over', event.to === 'green' ? 'done' : 'ahead');
-      return withNote(withStage(moved, 'soak', event.to === 'green' ? 'now' : 'ahead'), `${event.to} is live${wait}`);
+      return withNote(withStage(moved, 'soak', event.to === 'green' ? 'now' : 'ahead'), note);
     }
     case 'flow': {
       const { flow, mode, schema } = event.status;
@@ -131,6 +133,19 @@ export function pauseText({
   return held === false ? `writes were refused for at most ${pauseMs} ms` : `clients waited ${pauseMs} ms`;
 }
 
+const namedTopics = 5;
+
+/** What a cut has moved: the migration, or some topics of a log. */
+export function wonText({ to, topics }: Pick<Extract<MigrationEvent, { kind: 'cut' }>, 'to' | 'topics'>): string {
+  return topics === undefined ? `${to} is live` : `${shortList(topics)} ${topics.length === 1 ? 'is' : 'are'} on ${to}`;
+}
+
+/** The first of them by name. */
+export function shortList(names: readonly string[]): string {
+  const more = names.length - namedTopics;
+  return `${names.slice(0, namedTopics).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
 /** How much a comparison has read. */
 export function comparedText({ rows, of, ...amount }: Extract<MigrationEvent, { kind: 'verified' }>): string {
   return amountText({ ...amount, rows: Number(rows).toLocaleString('en') }, of);
@@ -139,13 +154,16 @@ export function comparedText({ rows, of, ...amount }: Extract<MigrationEvent, { 
 type FlowSeen = Extract<MigrationEvent, { kind: 'flow' }>['status'];
 
 /** In shadow nothing is applied, so there is no rate: what counts is that it runs, and that nobody else writes. */
-function flowText({ mode, now, lagMs, changesPerSecond, rogueTransactions }: FlowSeen, moves: Moved): string {
+function flowText({ mode, now, lagMs, changesPerSecond, rogueTransactions, part }: FlowSeen, moves: Moved): string {
   const why = now.state === 'waiting' || now.state === 'failed' ? `: ${now.reason}` : '';
   if (now.state !== 'running') return `${now.state}${why}`;
   const lag = lagMs === undefined ? 'lag not measured yet' : `${ms(lagMs)} behind`;
   const rate = Math.round(changesPerSecond).toLocaleString('en');
-  if (mode === 'live') return `live, ${lag}, ${rate} ${wordsOf(moves).changes}/s`;
-  return `in shadow, ${rogueTransactions === 0 ? lag : `${rogueTransactions} ROGUE WRITES`}`;
+  const rogue = `${rogueTransactions} ROGUE WRITES`;
+  const of = part === undefined ? '' : ` for ${part.topics} of ${part.of} topics`;
+  if (mode === 'live')
+    return `live${of}, ${lag}, ${rate} ${wordsOf(moves).changes}/s${rogueTransactions === 0 || part === undefined ? '' : `, ${rogue}`}`;
+  return `in shadow, ${rogueTransactions === 0 ? lag : rogue}`;
 }
 
 function ms(lag: number): string {

@@ -8,6 +8,7 @@ import {
   emptyScreen,
   lostText,
   pauseText,
+  wonText,
   standbyText,
   track,
   type ScreenState,
@@ -121,7 +122,7 @@ export function plainLine(event: MigrationEvent): string | undefined {
     case 'verified':
       return `verify: ${comparedText(event)}, ${event.equal ? 'equal' : `${event.different} differ`} (${event.file})`;
     case 'cut':
-      return [`cut ${event.cut}: ${event.to} is live`, pauseText(event) ?? []].flat().join(', ');
+      return [`cut ${event.cut}: ${wonText(event)}`, pauseText(event) ?? []].flat().join(', ');
     case 'opened':
       return `${event.migration}: ${event.live} is live${event.phase === event.live ? '' : ` (${event.phase})`}`;
     case 'standby':

@@ -7,7 +7,7 @@ import { openDatabase, type DatabaseSync } from './sqlite.ts';
  * Raised when records of this version could not be folded by the version before: a new type of event, a new field. An older Teal then refuses the
  * file (TEAL-JOURNAL-002) before it has understood half of it. Journals of lower formats stay readable for ever.
  */
-export const JOURNAL_FORMAT = 3;
+export const JOURNAL_FORMAT = 4;
 
 /** "Teal" in the file's header, so that another program's database is not taken for a journal. */
 const APPLICATION_ID = 0x5465616c;

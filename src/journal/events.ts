@@ -89,6 +89,8 @@ const cutIntended = z.strictObject({
   to: side,
   pauseLimitMs: count,
   drainLimitMs: count,
+  /** Of a log: it is about these topics alone. Absent: about all that the losing side owns, and live is who gains them. */
+  topics: z.array(z.string().min(1).max(249)).min(1).optional(),
 });
 /** C8: the owner row was seen on the gaining side. From here only forward. */
 const cutDecided = z.strictObject({ type: z.literal('cutDecided'), cut: name, position });

@@ -166,6 +166,50 @@ describe('what may follow what', () => {
   });
 });
 
+describe('topics that are cut one by one', () => {
+  const part = (n: number, from: 'blue' | 'green', topics: readonly string[]): JournalEvent =>
+    ({ ...cut(n, from), topics }) as JournalEvent;
+  const moved = (n: number, event: JournalEvent): readonly JournalEvent[] => [event, decided(n), finished(n)];
+  const bills = [runStarted, ...moved(1, part(1, 'blue', ['bills']))];
+
+  test('blue stays live until all are there', () => {
+    const states = [part(1, 'blue', ['bills']), decided(1), finished(1)].map((_, at, all) =>
+      fold(recorded([runStarted, ...all.slice(0, at + 1)])),
+    );
+    expect(states.map((state) => [state.life.phase, liveSide(state), state.ahead])).toEqual([
+      ['cutting', 'blue', []],
+      ['crossing', 'blue', []],
+      ['blue', 'blue', ['bills']],
+    ]);
+    const rest = fold(recorded([...bills, ...moved(2, cut(2, 'blue'))]));
+    expect(rest).toMatchObject({ life: { phase: 'green' }, ahead: [] });
+  });
+
+  test('they come back alone, which is a rollback', () => {
+    const two = [...bills, ...moved(2, part(2, 'blue', ['orders']))];
+    const back = fold(recorded([...two, ...moved(3, part(3, 'green', ['bills', 'orders']))]));
+    expect(back).toMatchObject({ life: { phase: 'back' }, ahead: [], epoch: 3 });
+    expect(unexplainedRollback(back)).toBe('cut3');
+  });
+
+  test('one that is given up has moved none', () => {
+    const state = fold(recorded([...bills, part(2, 'blue', ['orders']), abortedCut(2)]));
+    expect(state).toMatchObject({ life: { phase: 'blue' }, ahead: ['bills'] });
+  });
+
+  test.each<[string, readonly JournalEvent[], JournalEvent]>([
+    ['that are there already', bills, part(2, 'blue', ['orders', 'bills'])],
+    ['back that are not there', bills, part(2, 'green', ['orders'])],
+    ['while green is live', into.green, part(2, 'blue', ['orders'])],
+  ])('refuses a cut of some %s', (_, before, event) => {
+    expect(isLegal(fold(recorded(before)), event)).toBe(false);
+  });
+
+  test('nothing is undone while green owns some', () => {
+    expect(isLegal(fold(recorded(bills)), { type: 'aborted', by: 'x', reason: 'y', left: [] })).toBe(false);
+  });
+});
+
 describe('steps', () => {
   const step = (events: readonly JournalEvent[]): MigrationState['steps'][string] | undefined =>
     fold(recorded([runStarted, ...events])).steps['s'];
@@ -245,7 +289,8 @@ describe('any legal journal', () => {
         for (const record of records) {
           const before = state.life;
           state = advance(state, record);
-          if (record.event.type === 'cutDecided' && before.phase === 'cutting') owner = before.cut.to;
+          const isWhole = before.phase === 'cutting' && before.cut.topics === undefined;
+          if (record.event.type === 'cutDecided' && isWhole) owner = before.cut.to;
           if (record.event.type === 'runStarted' && before.phase === 'aborted') owner = 'blue';
           expect(liveSide(state)).toBe(owner);
           expect(state.epoch).toBeGreaterThanOrEqual(epoch);

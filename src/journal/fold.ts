@@ -1,7 +1,17 @@
 import { TealError } from '../kernel/errors.ts';
 import { unreachable } from '../kernel/assert.ts';
+import type { Side } from '../model/catalog.ts';
 import type { EventOf, JournalEvent } from './events.ts';
-import { movingCommands, type Life, type MigrationState, type OpenCut, type PastCut, type StepState } from './state.ts';
+import {
+  movingCommands,
+  topicsCommand,
+  type Asked,
+  type Life,
+  type MigrationState,
+  type OpenCut,
+  type PastCut,
+  type StepState,
+} from './state.ts';
 
 /** What the fold needs to know of a record. */
 export interface Recorded {
@@ -31,6 +41,7 @@ export const emptyState: MigrationState = Object.freeze({
   steps: dictionary(),
   gates: dictionary(),
   approvals: dictionary(),
+  ahead: [],
   cuts: [],
   rollbacks: [],
   sides: { blue: {}, green: {} },
@@ -125,7 +136,7 @@ function startRun(state: MigrationState, event: EventOf<'runStarted'>, at: strin
     refuse(state, event, `the journal is of migration ${state.migration}`);
   }
   const { phase } = state.life;
-  const moving = movingCommands.find((it) => it === command);
+  const moving = askedBy(command);
   return {
     ...state,
     asked: moving === undefined ? state.asked : { command: moving, sinceIso: at },
@@ -135,6 +146,11 @@ function startRun(state: MigrationState, event: EventOf<'runStarted'>, at: strin
     run: { run, command, pid, host, teal, sinceIso: at },
     runs: state.runs + 1,
   };
+}
+
+/** Some topics alone: nobody has asked for the others by that, nor for what was asked before. */
+function askedBy(command: string): Asked['command'] | undefined {
+  return command === topicsCommand ? 'up' : movingCommands.find((it) => it === command);
 }
 
 function changeStage(
@@ -219,11 +235,23 @@ function beginCut(state: MigrationState, event: EventOf<'cutIntended'>, at: stri
     return refuse(state, event, `no cut can begin in phase ${life.phase}`);
   }
   const live = life.phase === 'green' ? 'green' : 'blue';
-  if (event.from !== live || event.to === live) refuse(state, event, `${live} is live`);
-  if (event.epoch <= state.epoch) refuse(state, event, `epoch ${state.epoch} is decided already`);
-  if (state.cuts.some((past) => past.cut === event.cut)) refuse(state, event, `cut ${event.cut} has ended`);
-  const { cut, epoch, from, to } = event;
-  return { ...state, life: { phase: 'cutting', cut: { cut, epoch, from, to, sinceIso: at }, cameFrom: life.phase } };
+  const { cut, epoch, from, to, topics } = event;
+  if (topics === undefined) {
+    if (from !== live || to === live) refuse(state, event, `${live} is live`);
+  } else requireOwned(state, event, topics);
+  if (epoch <= state.epoch) refuse(state, event, `epoch ${state.epoch} is decided already`);
+  if (state.cuts.some((past) => past.cut === cut)) refuse(state, event, `cut ${cut} has ended`);
+  const open = { cut, epoch, from, to, ...(topics === undefined ? {} : { topics }), sinceIso: at };
+  return { ...state, life: { phase: 'cutting', cut: open, cameFrom: life.phase } };
+}
+
+/** Some topics are cut while blue is live: to green those that are not there, back those that are. */
+function requireOwned(state: MigrationState, event: EventOf<'cutIntended'>, topics: readonly string[]): void {
+  if (state.life.phase === 'green' || event.from === event.to) refuse(state, event, 'no topics are cut alone here');
+  const ahead = new Set(state.ahead);
+  const owner = (topic: string): Side => (ahead.has(topic) ? 'green' : 'blue');
+  const other = topics.find((topic) => owner(topic) !== event.from);
+  if (other !== undefined) refuse(state, event, `${event.from} does not own topic ${other}`);
 }
 
 function moveCut(
@@ -238,7 +266,7 @@ function moveCut(
   switch (event.type) {
     case 'cutDecided':
       if (life.phase === 'crossing') refuse(state, event, 'it is decided already');
-      return { ...state, epoch: life.cut.epoch, life: { phase: 'crossing', cut: life.cut } };
+      return { ...state, epoch: life.cut.epoch, life: { ...life, phase: 'crossing' } };
     case 'cutAborted': {
       if (life.phase === 'crossing') return refuse(state, event, 'it is decided: the only way is forward');
       const end = { how: 'aborted', reason: event.reason, code: event.code } as const;
@@ -246,13 +274,22 @@ function moveCut(
     }
     case 'cutFinished': {
       if (life.phase !== 'crossing') return refuse(state, event, 'it is not decided');
-      const phase = life.cut.to === 'green' ? 'green' : 'back';
       const cuts = [...state.cuts, ended(life.cut, at, { how: 'finished', facts: event.facts })];
-      return { ...state, life: { phase }, cuts, approvals: dictionary() };
+      return { ...state, ...afterCut(state, life), cuts, approvals: dictionary() };
     }
     default:
       return unreachable(event, 'event of a cut');
   }
+}
+
+function afterCut(
+  { ahead }: MigrationState,
+  { cut, cameFrom }: Extract<Life, { phase: 'crossing' }>,
+): Pick<MigrationState, 'life' | 'ahead'> {
+  const { topics, to } = cut;
+  if (topics === undefined) return { life: { phase: to === 'green' ? 'green' : 'back' }, ahead: [] };
+  if (to === 'green') return { life: { phase: cameFrom }, ahead: [...ahead, ...topics].toSorted() };
+  return { life: { phase: 'back' }, ahead: ahead.filter((topic) => !topics.includes(topic)) };
 }
 
 function ended(cut: OpenCut, endIso: string, end: PastCut['end']): PastCut {
@@ -276,6 +313,7 @@ function finalise(state: MigrationState, event: EventOf<'finalised'>): Migration
 function abort(state: MigrationState, event: EventOf<'aborted'>): MigrationState {
   const { phase } = state.life;
   if (phase !== 'blue' && phase !== 'back') refuse(state, event, 'only a migration whose live side is blue is aborted');
+  if (state.ahead.length > 0) refuse(state, event, `green owns ${state.ahead.length} topics`);
   return {
     ...state,
     life: { phase: 'aborted' },

@@ -5,6 +5,7 @@ import type { StepFacts } from './facts.ts';
  * Where a migration is, as its journal tells it. Only `fold` makes these values; nothing else may.
  *
  *   new ──runStarted──▶ blue ──cutIntended──▶ cutting ──cutDecided──▶ crossing ──cutFinished──▶ green │ back
+ *    blue, back ◀──cutFinished of some topics to green── crossing
  *    blue, back, green ◀──cutAborted── cutting            green ──finalised──▶ finalised
  *    blue, back ──aborted──▶ aborted ──runStarted──▶ blue
  */
@@ -16,8 +17,8 @@ export type Life =
   /** A cut is attempted and not decided: its losing side is live. Set by `cutIntended`. After a crash the owner row tells which way to go. */
   | { readonly phase: 'cutting'; readonly cut: OpenCut; readonly cameFrom: 'blue' | 'green' | 'back' }
   /** The owner row is there: the gaining side is live, and the only way is forward. Set by `cutDecided`. */
-  | { readonly phase: 'crossing'; readonly cut: OpenCut }
-  /** Green is live and blue follows it. Set by `cutFinished` of a cut to green. */
+  | { readonly phase: 'crossing'; readonly cut: OpenCut; readonly cameFrom: 'blue' | 'green' | 'back' }
+  /** Green is live and blue follows it. Set by `cutFinished` of a cut to green, unless it was about some topics alone. */
   | { readonly phase: 'green' }
   /** Blue is live again and green follows it. Set by `cutFinished` of a cut to blue. */
   | { readonly phase: 'back' }
@@ -31,6 +32,8 @@ export interface OpenCut {
   readonly epoch: number;
   readonly from: Side;
   readonly to: Side;
+  /** Of a log: those that it is about; absent: all that `from` owns. */
+  readonly topics?: readonly string[];
   readonly sinceIso: string;
 }
 
@@ -104,6 +107,9 @@ export interface Run {
 /** Commands that say where the migration is to go. Set by `runStarted`. */
 export const movingCommands = Object.freeze(['up', 'cutover', 'rollback', 'finalise', 'abort'] as const);
 
+/** As which `runStarted` has a cut of some topics alone. */
+export const topicsCommand = 'cutover --topic';
+
 export interface Asked {
   readonly command: (typeof movingCommands)[number];
   readonly sinceIso: string;
@@ -137,6 +143,8 @@ export interface MigrationState {
   readonly gates: Readonly<Record<string, GateState>>;
   /** By gate. Emptied when a cut finishes: a person's yes holds for one. */
   readonly approvals: Readonly<Record<string, Approval>>;
+  /** Of a log, while blue is live: topics that were cut ahead of the others, which green owns. By name. */
+  readonly ahead: readonly string[];
   /** Cuts that ended, oldest first, rollbacks among them. */
   readonly cuts: readonly PastCut[];
   readonly rollbacks: readonly {
@@ -167,7 +175,7 @@ export function isEnding({ life, stages }: Pick<MigrationState, 'life' | 'stages
 /** Under what the end of a migration is begun in the journal. */
 export const finaliseStage = 'finalise';
 
-/** The side that owns the data, as far as the journal knows. During a cut the owner row on the gaining side is the truth. */
+/** The side that owns the data, as far as the journal knows. During a cut the owner row on the gaining side is the truth. Blue while it owns some topics of a log, see `ahead`. */
 export function liveSide(state: Pick<MigrationState, 'life'>): Side {
   const { life } = state;
   switch (life.phase) {
@@ -179,9 +187,9 @@ export function liveSide(state: Pick<MigrationState, 'life'>): Side {
     case 'green':
       return 'green';
     case 'cutting':
-      return life.cut.from;
+      return life.cut.topics === undefined ? life.cut.from : 'blue';
     case 'crossing':
-      return life.cut.to;
+      return life.cut.topics === undefined ? life.cut.to : 'blue';
     case 'finalised':
       return life.live;
   }

@@ -54,6 +54,8 @@ export interface FlowStatus {
   readonly schema?: readonly string[];
   /** The last change of the schema that came through the stream: command and objects. */
   readonly ddl?: string;
+  /** Of a log, while some of its topics were cut ahead of the others: each flow carries those that its source owns. `epoch`: of the newest decision that the flow knows. Absent: it carries all, or nothing. */
+  readonly part?: { readonly topics: number; readonly of: number; readonly epoch: number };
   /** False: `stopAt` is refused (TEAL-CARRIERS-015). A comparison then looks again, row by row, at what differed while writes went on. Default: true. */
   readonly standsStill?: boolean;
 }

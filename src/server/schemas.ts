@@ -40,6 +40,10 @@ export const flowSchema = z
     retainedLimitBytes: count.optional(),
     budget: z.enum(['ok', 'warn', 'exceeded']).optional(),
     rogueTransactions: count,
+    part: z
+      .strictObject({ topics: count, of: count, epoch: count })
+      .optional()
+      .describe('of Kafka, while some topics were cut before the others: how many this flow carries'),
     schema: list(z.string()).optional(),
     ddl: z.string().optional(),
   })
@@ -106,6 +110,7 @@ export const migrationSchema = z
         cut: z.string(),
         from: side,
         to: side,
+        topics: list(z.string()).optional().describe('of Kafka: these alone; absent: all that was on the losing side'),
         end: z.string(),
         pauseMs: count.optional(),
         held: z.literal(false).optional(),
@@ -122,6 +127,9 @@ export const migrationSchema = z
       })
       .optional()
       .describe('absent where nobody looks'),
+    ahead: list(z.string())
+      .optional()
+      .describe('of Kafka, while blue is live: topics whose producers are on green already'),
     groups: list(z.strictObject({ group: z.string(), side, movingTo: side.optional() })).optional(),
     certificate: z
       .strictObject({ tables: count, rows: z.string(), partitions: count.optional(), atIso: iso })

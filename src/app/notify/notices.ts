@@ -1,5 +1,5 @@
 import type { JournalRecord } from '../../journal/record.ts';
-import type { MigrationState } from '../../journal/state.ts';
+import type { MigrationState, PastCut } from '../../journal/state.ts';
 import type { NoticeKind } from '../../spec/notify.ts';
 
 /** One thing that somebody is told of. Names, counts, durations and what the journal says; never a row's values. */
@@ -94,14 +94,27 @@ function gate(name: string, answer: string, evidence: string, state: MigrationSt
 function cut(name: string, state: MigrationState): Told | undefined {
   const made = state.cuts.find((one) => one.cut === name);
   if (made === undefined) return undefined;
+  const { topics } = made;
   const pause = made.end.how === 'finished' ? made.end.facts['pauseMs'] : undefined;
   const waited = typeof pause === 'number' ? `; clients waited ${pause} ms at most` : '';
   return {
     kind: 'cut',
     type: 'cut.finished',
-    text: `${made.to === 'green' ? 'Green' : 'Blue'} is live now${waited}`,
-    facts: { cut: name, from: made.from, to: made.to, ...(typeof pause === 'number' ? { pauseMs: pause } : {}) },
+    text: `${wonText(made)}${waited}`,
+    facts: {
+      cut: name,
+      from: made.from,
+      to: made.to,
+      ...(topics === undefined ? {} : { topics: topics.length }),
+      ...(typeof pause === 'number' ? { pauseMs: pause } : {}),
+    },
   };
+}
+
+/** Names are left to the journal: there may be very many. */
+function wonText({ to, topics }: PastCut): string {
+  if (topics === undefined) return `${to === 'green' ? 'Green' : 'Blue'} is live now`;
+  return `${topics.length === 1 ? '1 topic is' : `${topics.length} topics are`} on ${to} now`;
 }
 
 /** A gate that has said neither yes nor no for so long. `record`: its last answer. */

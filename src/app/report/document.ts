@@ -63,7 +63,7 @@ function storySections({ story, status }: Report): readonly ReportSection[] {
       ],
       rows: story.cuts.map((cut) => [
         cut.cut,
-        `${cut.from} → ${cut.to}`,
+        `${cut.from} → ${cut.to}${cut.topics === undefined ? '' : `: ${cut.topics.join(', ')}`}`,
         cut.began,
         cut.decided ?? '',
         cut.ended ?? '',

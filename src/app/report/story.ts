@@ -31,6 +31,8 @@ export interface ToldCut {
   readonly epoch: number;
   readonly from: Side;
   readonly to: Side;
+  /** Of a log: these alone. */
+  readonly topics?: readonly string[];
   readonly began: string;
   readonly decided?: string;
   readonly ended?: string;
@@ -137,8 +139,9 @@ function cutsOf(records: readonly Told[]): readonly ToldCut[] {
   };
   for (const { at, event } of records) {
     if (event.type === 'cutIntended') {
-      const { cut, epoch, from, to } = event;
-      cuts.set(cut, { cut, epoch, from, to, began: at, end: 'not ended', held: true });
+      const { cut, epoch, from, to, topics } = event;
+      const of = topics === undefined ? {} : { topics };
+      cuts.set(cut, { cut, epoch, from, to, ...of, began: at, end: 'not ended', held: true });
     } else if (event.type === 'cutDecided') change(event.cut, { decided: at });
     else if (event.type === 'cutAborted')
       change(event.cut, { ended: at, end: 'given up', why: `${event.code}: ${event.reason}` });

@@ -22,6 +22,8 @@ export interface MirrorNow {
   /** `shadow`: it is not its source's turn, and nothing is carried. */
   readonly mode: 'starting' | 'shadow' | 'live';
   readonly epoch: number;
+  /** So many of all it carries; absent: all, or none. */
+  readonly part?: { readonly topics: number; readonly of: number };
   /** Sums over all that is mirrored: how far it has come in the source, and where that ends; undefined until each part was asked once. */
   readonly reached: bigint;
   readonly end: bigint | undefined;
@@ -34,7 +36,7 @@ export interface MirrorNow {
 
 export interface MirrorDeps {
   readonly open: () => Promise<MirroredFlow>;
-  /** Records on the source, while it is not live, that are not Teal's. */
+  /** Records on the source, of what it does not own, that are not Teal's. */
   readonly strays: (signal: AbortSignal) => Promise<number>;
   readonly log: (text: string) => void;
 }
@@ -146,8 +148,8 @@ class MirrorRunner {
 
   async caughtUp(): Promise<CarrierStatus> {
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(catchUpMs)]);
-    if (this.#flow?.status().mode === 'live') await this.#flow.caughtUp(signal);
-    else await this.#look(signal);
+    const live = this.#flow?.status().mode === 'live' ? this.#flow : undefined;
+    await Promise.all([live?.caughtUp(signal), this.#look(signal)]);
     return this.status();
   }
 
@@ -175,6 +177,7 @@ class MirrorRunner {
       receiving: now === undefined || now.mode === 'starting' ? 'connecting' : 'streaming',
       budget: 'ok',
       epoch: now?.epoch ?? 0,
+      ...(now?.part === undefined ? {} : { part: { ...now.part, epoch: now.epoch } }),
       ...(this.#failure === undefined ? {} : { lastFailure: this.#failure.failure }),
     } satisfies FlowStatus & CarrierStatus;
   }
@@ -207,7 +210,8 @@ class MirrorRunner {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    if (this.#flow?.status().mode !== 'shadow') return;
+    const now = this.#flow?.status();
+    if (now?.mode !== 'shadow' && now?.part === undefined) return;
     this.#strays = await this.#deps.strays(signal);
   }
 

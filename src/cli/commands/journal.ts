@@ -152,7 +152,12 @@ export function renderStatus(status: Status, flows: FlowsSaid = []): string {
     ...status.gates.map((it) =>
       labelled('  gate       ', `${it.asks} ${it.answer}${it.evidence === '' ? '' : ` (${it.evidence})`}`),
     ),
-    ...status.cuts.map((it) => `  cut        ${it.cut}, ${it.from} to ${it.to}: ${it.end}${pauseNote(it)}`),
+    ...status.cuts.map(
+      (it) => `  cut        ${it.cut}, ${it.from} to ${it.to}${topicsNote(it)}: ${it.end}${pauseNote(it)}`,
+    ),
+    ...(status.ahead ?? []).map((topic) =>
+      labelled('  topic      ', `${topic} is on green: its producers write there`),
+    ),
     ...(status.groups ?? []).map(({ group, side, movingTo }) =>
       labelled(
         '  group      ',
@@ -204,6 +209,10 @@ function healthLines({ health }: NonNullable<Status['soak']>): readonly string[]
   ];
 }
 
+function topicsNote({ topics }: Status['cuts'][number]): string {
+  return topics === undefined ? '' : ` (${topics.length} ${topics.length === 1 ? 'topic' : 'topics'})`;
+}
+
 function pauseNote(cut: Status['cuts'][number]): string {
   const text = pauseText(cut);
   return text === undefined ? '' : `, ${text}`;
@@ -240,12 +249,13 @@ function phaseNote(phase: Status['phase']): string {
 }
 
 function flowLines(status: FlowsSaid[number]): readonly string[] {
-  const { flow, mode, now, lagMs, schema, ddl } = status;
+  const { flow, mode, now, lagMs, schema, ddl, part } = status;
   const told = logTold(status);
   const why = 'reason' in now ? `: ${now.reason}` : '';
   const lag = lagMs === undefined ? '' : `, ${lagMs} ms behind`;
+  const of = part === undefined ? '' : ` for ${part.topics} of ${part.of} topics`;
   return [
-    labelled('  flow       ', `${flow} ${now.state}, ${mode}${lag}${why}`),
+    labelled('  flow       ', `${flow} ${now.state}, ${mode}${of}${lag}${why}`),
     ...(told?.budget === 'warn' ? [labelled('  log        ', told.text)] : []),
     ...(schema ?? []).map((each) => labelled('  schema     ', each)),
     ...(ddl === undefined ? [] : [labelled('  ddl        ', `the last that came through: ${ddl}`)]),

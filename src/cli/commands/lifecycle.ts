@@ -1,8 +1,9 @@
 import { createInterface } from 'node:readline/promises';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { TealError } from '../../kernel/errors.ts';
 import type { Outcome } from '../../app/events.ts';
 import type { Migration } from '../../app/migration.ts';
+import { topicsCommand } from '../../app/topic-parts.ts';
 import { explain, longOptions, type Explanation } from '../explain.ts';
 import { withMigration, type MigrationArguments } from '../run-migration.ts';
 
@@ -23,6 +24,7 @@ interface LifecycleArguments extends MigrationArguments {
   readonly stopProxy?: boolean;
   readonly acceptSchema?: string;
   readonly group?: readonly string[];
+  readonly topic?: readonly string[];
 }
 
 const shapes: readonly CommandShape[] = [
@@ -57,10 +59,18 @@ const shapes: readonly CommandShape[] = [
         3: 'a gate says no, or blockers were found; blue is live',
         130: 'interrupted; the same command goes on from there',
       },
-      examples: [['teal cutover', 'green is live when it ends; `teal rollback` goes back']],
+      examples: [
+        ['teal cutover', 'green is live when it ends; `teal rollback` goes back'],
+        [
+          `teal cutover --topic shop.orders 'audit.*'`,
+          'Kafka: the producers of these topics write to green, all others to blue',
+        ],
+      ],
     },
-    work: async (migration, { group = [] }) =>
-      group.length === 0 ? migration.cutover() : migration.moveReaders('green', group),
+    work: async (migration, { group = [], topic = [] }) => {
+      if (group.length > 0) return migration.moveReaders('green', group);
+      return topic.length === 0 ? migration.cutover() : migration.cutoverTopics(topic);
+    },
   },
   {
     name: 'rollback',
@@ -137,17 +147,30 @@ export function lifecycleCommands(program: Command): void {
       );
       command.option('--group <name...>', 'Kafka: move these consumer groups alone; producers stay where they are');
     }
+    if (shape.name === 'cutover') {
+      command.addOption(
+        new Option(
+          '--topic <name...>',
+          'Kafka: move the producers of these topics alone, * for any characters; the others stay on blue',
+        ).conflicts('group'),
+      );
+    }
     if (shape.name === 'rollback' || shape.name === 'abort') command.option('--reason <text>', 'for the journal');
     command.action(async (given: LifecycleArguments) => {
       if (shape.destroys !== undefined && given.yes !== true) await confirm(shape.name, shape.destroys);
-      // Groups that go back are no rollback: who takes over must not take it for one.
-      const name = (given.group ?? []).length === 0 ? shape.name : `${shape.name} --group`;
+      const name = journalName(shape.name, given);
       await withMigration(name, given, async (migration) => {
         if (given.acceptSchema !== undefined) await migration.acceptSchema(given.acceptSchema);
         return shape.work(migration, given);
       });
     });
   }
+}
+
+/** Groups that go back are no rollback, and some topics not all: who takes over must not take it for one. */
+function journalName(command: string, { group = [], topic = [] }: LifecycleArguments): string {
+  if (group.length > 0) return `${command} --group`;
+  return topic.length > 0 ? topicsCommand : command;
 }
 
 /** The proxy has clients: it goes on unless it is said that nobody needs it any more. */

@@ -158,4 +158,29 @@ export const appCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-060': {
+    summary: 'Nothing can be cut topic by topic here',
+    happened:
+      '`--topic` names topics of Kafka whose producers are moved before the others. Databases have none; and where MirrorMaker carries until the first cut (`carrier: connect`) it carries all topics or none.',
+    doThis: 'Leave `--topic` away: all that is on blue is cut at once. Nothing was begun.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-061': {
+    summary: 'There is no topic of that name in the migration',
+    happened: 'A name or a pattern was given after `--topic` that no topic of the migration has.',
+    doThis:
+      'The facts list the topics that are on blue. `*` stands for any characters; a shell expands it unless it stands in quotes. Nothing was begun.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-APP-062': {
+    summary: 'There are more topics than a program or a service can be told of',
+    happened:
+      'Where some topics are cut before the others, `traffic.router` is told by name which topics it is about, in TEAL_TOPICS or in its body. These names are longer together than 100,000 bytes, and the environment of a program takes little more.',
+    doThis:
+      'Cut fewer of them at once: `teal cutover --topic` as often as needed, also for the last ones. Nothing was begun.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;

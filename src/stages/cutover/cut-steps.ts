@@ -2,7 +2,7 @@ import { sleep, waitFor, type Waiting } from '../../kernel/clock.ts';
 import { TealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
-import type { Carrier, Flow } from '../../ports/carrier.ts';
+import type { Carrier, Flow, FlowMode, FlowStatus } from '../../ports/carrier.ts';
 import type { Fence, FenceRows } from '../../ports/fence.ts';
 import { tellSwitching, type HoldResult, type PinnedSession, type Router } from '../../ports/router.ts';
 import type { SchemaMark, Schemas } from '../../ports/schemas.ts';
@@ -27,6 +27,8 @@ export interface Cut {
   readonly epoch: number;
   readonly from: Side;
   readonly to: Side;
+  /** Of a log: these alone. Absent: all that `from` owns. The ports are about the same. */
+  readonly topics?: readonly string[];
 }
 
 /** For a flow that does not tell all that was done on its source. The source is closed while these are asked. */
@@ -92,6 +94,15 @@ function stepId(cut: Cut, what: string): string {
 
 export function flowFrom(side: Side): Flow {
   return side === 'blue' ? 'forward' : 'reverse';
+}
+
+/**
+ * What a flow is to what a cut is about. Where topics are cut one by one both flows carry some, each what its source owns: who owns what this cut is about is told by the owner rows, and the flow
+ * back carries it as soon as it knows of the decision.
+ */
+export function modeIn(cut: Cut, { flow, mode, part }: Pick<FlowStatus, 'flow' | 'mode' | 'part'>): FlowMode {
+  if (part === undefined || flow === flowFrom(cut.from)) return mode;
+  return part.epoch >= cut.epoch ? mode : 'shadow';
 }
 
 function holdsClients({ router }: Pick<CutPorts, 'router'>): boolean {
@@ -408,7 +419,7 @@ function releaseStep(cut: Cut, ports: CutPorts): Step {
 function flowBackStep(cut: Cut, ports: CutPorts, limits: CutLimits): Step {
   const isLive = async (): Promise<boolean> => {
     const back = await ports.carrier.status(flowFrom(cut.to));
-    return back.mode === 'live' && back.now.state === 'running';
+    return modeIn(cut, back) === 'live' && back.now.state === 'running';
   };
   return {
     id: stepId(cut, 'flow-back'),

@@ -101,6 +101,15 @@ describe('guardrails of a cut', () => {
     expect(look({ back, settled: 2 })).toEqual([expect.stringContaining("1 transactions on green are not Teal's")]);
   });
 
+  test('let a cut of some topics pass while the flow back carries others, until it knows of the decision', () => {
+    const part = { topics: 1, of: 3, epoch: 0 };
+    const back = flow({ flow: 'reverse', mode: 'live', part });
+    const onward = flow({ part: { ...part, topics: 2 } });
+    expect(look({ onward, back })).toEqual([]);
+    const knows = flow({ flow: 'reverse', mode: 'live', part: { ...part, epoch: 1 } });
+    expect(look({ onward, back: knows })).toEqual(['the flow back to blue is live already']);
+  });
+
   test('tell strays of a log in its own words', () => {
     const back = flow({ flow: 'reverse', mode: 'shadow', rogueTransactions: 2 });
     const strays = { what: 'records', mend: 'end who writes there' };

@@ -7,7 +7,7 @@ import type { FenceState, FenceTold } from '../../ports/fence.ts';
 import type { RouterFinding, RouterState } from '../../ports/router.ts';
 import type { SchemaComparison, SchemaMark } from '../../ports/schemas.ts';
 import { endOfFlow } from '../follow/follow-steps.ts';
-import { flowFrom, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
+import { flowFrom, modeIn, type Cut, type CutLimits, type CutPorts } from './cut-steps.ts';
 import { ownerOf } from './decide.ts';
 import { answered } from './patience.ts';
 import { straysOf, straysOfTables, straysText } from './strays.ts';
@@ -44,7 +44,7 @@ export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): 
   const { owner } = ownerOf(losing, gaining);
   if (owner !== cut.from) reasons.push(`the owner rows say that ${owner} is live`);
   if (onward.now.state !== 'running') reasons.push(`the flow to ${cut.to} is ${stateText(onward)}`);
-  if (onward.mode !== 'live') reasons.push(`the flow to ${cut.to} is in ${onward.mode}`);
+  if (modeIn(cut, onward) !== 'live') reasons.push(`the flow to ${cut.to} is in ${onward.mode}`);
   if (onward.convergesAt !== undefined)
     reasons.push(`the flow to ${cut.to} has not come to the newest snapshot of the copy (${onward.convergesAt}) yet`);
   if (onward.lagMs === undefined) reasons.push(`the lag of the flow to ${cut.to} is not measured yet`);
@@ -52,7 +52,7 @@ export function guardrails(cut: Cut, facts: GuardrailFacts, limits: CutLimits): 
     reasons.push(`the flow to ${cut.to} is ${formatDuration(onward.lagMs)} behind: more than clients may wait`);
   }
   if (back.now.state !== 'running') reasons.push(`the flow back to ${cut.from} is ${stateText(back)}`);
-  if (back.mode !== 'shadow') reasons.push(`the flow back to ${cut.from} is ${back.mode} already`);
+  if (modeIn(cut, back) !== 'shadow') reasons.push(`the flow back to ${cut.from} is ${back.mode} already`);
   const rogue = back.rogueTransactions - settled;
   if (rogue > 0) reasons.push(`${straysText(rogue, cut.to, strays)}: ${strays.mend}`);
   return reasons;

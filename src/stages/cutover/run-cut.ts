@@ -13,6 +13,9 @@ import { checkGuardrails, letCatchUp } from './guardrails.ts';
 import { answered } from './patience.ts';
 
 export interface CutRun extends StepRun {
+  /** Of a log: the next cut is about these alone, which `from` owns. Absent: about all that the live side owns. */
+  readonly part?: { readonly from: Side; readonly topics: readonly string[] };
+  /** About the same. */
   readonly ports: CutPorts;
   readonly limits: CutLimits;
 }
@@ -21,6 +24,8 @@ export interface CutOutcome {
   readonly cut: string;
   readonly from: Side;
   readonly to: Side;
+  /** See `Cut`. */
+  readonly topics?: readonly string[];
   /** From the moment clients were asked to wait, or their writes could be refused, until they went on; undefined when a crash lay between. */
   readonly pauseMs: number | undefined;
   /** TEAL-STAGES-110: ownership has moved, and the side that lost it will not get what is written from now on. */
@@ -45,6 +50,7 @@ export async function cutOver(run: CutRun): Promise<CutOutcome> {
     to: cut.to,
     pauseLimitMs: run.limits.maxPauseMs,
     drainLimitMs: run.limits.drainMs,
+    ...(cut.topics === undefined ? {} : { topics: [...cut.topics] }),
   });
   return attempt(cut, run, schema);
 }
@@ -82,14 +88,16 @@ function contradiction(why: string): TealError {
 
 function nextCut(run: CutRun): Cut {
   const { state } = run.journal;
-  const from = liveSide(state);
+  const from = run.part?.from ?? liveSide(state);
+  const topics = run.part === undefined ? {} : { topics: run.part.topics };
   const epoch = state.epoch + 1;
   const attempts = state.cuts.filter((past) => past.epoch === epoch).length;
-  return { name: `e${epoch}a${attempts + 1}`, epoch, from, to: otherSide(from) };
+  return { name: `e${epoch}a${attempts + 1}`, epoch, from, to: otherSide(from), ...topics };
 }
 
 function cutOf(open: OpenCut): Cut {
-  return { name: open.cut, epoch: open.epoch, from: open.from, to: open.to };
+  const { cut: name, epoch, from, to, topics } = open;
+  return { name, epoch, from, to, ...(topics === undefined ? {} : { topics }) };
 }
 
 async function attempt(cut: Cut, run: CutRun, schema: SchemaMark): Promise<CutOutcome> {
@@ -158,7 +166,9 @@ async function finish(cut: Cut, run: CutRun, steps = cutSteps(cut, run.ports, ru
     ...(noWayBack === undefined ? {} : { noWayBack: String(noWayBack.facts['flowCode']) }),
   };
   journal.append({ type: 'cutFinished', cut: cut.name, facts });
-  return { cut: cut.name, from: cut.from, to: cut.to, pauseMs, ...(noWayBack === undefined ? {} : { noWayBack }) };
+  const { name, from, to, topics } = cut;
+  const about = topics === undefined ? {} : { topics };
+  return { cut: name, from, to, ...about, pauseMs, ...(noWayBack === undefined ? {} : { noWayBack }) };
 }
 
 /** The last step of a cut waits for the flow back. One that can never go on leaves no cut open: the clients have gone on, and to end the migration is all that is left. */

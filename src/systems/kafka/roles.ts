@@ -29,7 +29,7 @@ export interface ForeignCarrier {
 /** Texts of digits, so that it can be written as JSON. */
 export type KafkaOffsets = LogOffsets;
 
-/** `fence/kafka-fence.ts`: `kafkaFence(move, side, options): KafkaFence`. */
+/** `fence/kafka-fence.ts`: `kafkaFence(move, side, options): KafkaFence`. Of the topics that the options name, or of all. */
 export interface KafkaFence extends Fence {
   /**
    * `acl`: a rule denies WRITE on the topics to everybody but super users, of whom Teal must be one; producers are refused (TOPIC_AUTHORIZATION_FAILED). `limit`, where the cluster has
@@ -107,7 +107,8 @@ export interface MovedGroup extends ReadingGroup {
 export interface KafkaFlow extends AsyncDisposable {
   /**
    * Until the signal is aborted; then it resolves. It follows the control topics of both sides: carries while its source is the owner, and nothing otherwise (`shadow`). Stops exactly at
-   * the cut offsets of a token on its source, and writes the token on the target when every partition is there. A token that was taken back lets it go on. Errors: those of `mirror/mirror-partition.ts`.
+   * the cut offsets of a token on its source, and writes the token on the target when every partition is there. A token that was taken back lets it go on. Where a token and an owner record
+   * name topics, they are about these alone: each topic is carried from the side that owns it, so that both flows may be live. Errors: those of `mirror/mirror-partition.ts`.
    */
   run(signal: AbortSignal): Promise<void>;
   status(): KafkaFlowStatus;
@@ -117,7 +118,11 @@ export interface KafkaFlow extends AsyncDisposable {
 
 export interface KafkaFlowStatus {
   readonly mode: 'starting' | 'shadow' | 'live' | 'at cut';
+  /** Of the newest decision that it knows. */
   readonly epoch: number;
+  /** While topics are cut one by one and the source owns some of them: so many it carries. */
+  readonly part?: { readonly topics: number; readonly of: number };
+  /** Those that it carries. */
   readonly partitions: readonly {
     readonly topic: string;
     readonly partition: number;
@@ -141,8 +146,6 @@ export interface KafkaFlowStatus {
 
 /** `verify/compare-clusters.ts`: `compareClusters(move, options): Promise<KafkaComparison>`. */
 export interface CompareOptions {
-  /** The side whose records are the measure. */
-  readonly live: Side;
   readonly signal: AbortSignal;
   readonly onProgress?: (done: { readonly records: bigint; readonly partitions: number; readonly of: number }) => void;
 }
@@ -158,8 +161,10 @@ export interface KafkaComparison {
 
 export interface ComparedTopic {
   readonly topic: string;
+  /** The side that owns it, whose records are the measure. */
+  readonly live: Side;
   readonly partitions: number;
-  /** Compared on the live side. */
+  /** Compared on that side. */
   readonly records: bigint;
   /** Of green, that came a second time: by somebody else than Teal, who may do so. They make nothing unequal. */
   readonly repeated: bigint;

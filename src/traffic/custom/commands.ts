@@ -12,20 +12,23 @@ export interface CommandDeskOptions {
   readonly folder: string;
   /** Longer than this, and a program is killed. */
   readonly timeoutMs: number;
+  /** Of a log: it is about the producers of these alone. Default: of all. */
+  readonly topics?: readonly string[];
 }
 
 /** What `read` may print. */
 const answers = /^(?<side>blue|green|unknown)(?<holding> holding)?$/;
 
 /** Programs of the user's. Errors: TEAL-TRAFFIC-019. */
-export function commandDesk({ read, point, holding, folder, timeoutMs }: CommandDeskOptions): Desk {
+export function commandDesk({ read, point, holding, folder, timeoutMs, topics }: CommandDeskOptions): Desk {
+  const about = topics === undefined ? {} : { TEAL_TOPICS: topics.join(',') };
   const run = async (
     command: readonly string[],
     args: readonly string[] = [],
     env: Readonly<Record<string, string>> = {},
     limitMs = timeoutMs,
   ): Promise<string> => {
-    const said = await runProgram({ command, folder, timeoutMs: limitMs }, args, env);
+    const said = await runProgram({ command, folder, timeoutMs: limitMs }, args, { ...about, ...env });
     return said.trim().replace(/\s+/g, ' ');
   };
   return {

@@ -77,6 +77,25 @@ describe('programs', () => {
     expect(await readFile(join(folder.path, 'told'), 'utf8')).toBe('green 7\n');
   });
 
+  test('each is told which topics it is about, where it is about some', async () => {
+    await using folder = await folderOf();
+    const told = (name: string): string[] => ['sh', '-c', `echo "${name} $TEAL_TOPICS" >> told; echo blue`];
+    const of = commandDesk({
+      read: told('read'),
+      point: told('point'),
+      holding: { hold: told('hold'), release: told('release') },
+      folder: folder.path,
+      timeoutMs: 30_000,
+      topics: ['shop.orders', 'shop.bills'],
+    });
+    await of.read();
+    await of.holding?.hold(hold);
+    await of.point('green', 1);
+    await of.holding?.release();
+    const lines = (await readFile(join(folder.path, 'told'), 'utf8')).trim().split('\n');
+    expect(lines).toEqual(['read', 'hold', 'point', 'release'].map((name) => `${name} shop.orders,shop.bills`));
+  });
+
   test('those that can hold are asked to, in the time that there is, and to release', async () => {
     await using folder = await folderOf();
     const router = new DeskRouter({
@@ -228,6 +247,17 @@ describe('a service', () => {
     await router.release();
     expect(await router.read()).toMatchObject({ mode: 'running' });
     expect(it.asked[0]?.body).toEqual({ migration: 'shop', action: 'hold', ...hold });
+  });
+
+  test('is told which topics it is asked about, where it is about some', async () => {
+    await using it = await service();
+    const desk = webhookDesk({ ...options, holds: true, url: it.url, topics: ['shop.orders'] });
+    await desk.read();
+    await desk.point('green', 3);
+    await desk.holding?.release();
+    expect(it.asked.map(({ body }) => [body['action'], body['topics']])).toEqual(
+      ['read', 'point', 'release'].map((action) => [action, ['shop.orders']]),
+    );
   });
 
   test.each([

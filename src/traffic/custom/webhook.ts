@@ -14,7 +14,11 @@ export interface WebhookDeskOptions {
   readonly holds: boolean;
   /** For one question with all its attempts. */
   readonly timeoutMs: number;
+  /** Of a log: it is about the producers of these alone. Default: of all. */
+  readonly topics?: readonly string[];
 }
+
+type Body = Readonly<Record<string, string | number | readonly string[]>>;
 
 const keptBytes = 4_096;
 const pauseMs = 250;
@@ -23,7 +27,8 @@ const askAgain: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** A service of the user's: a POST for each question (docs/guide/routers.md has the bodies). Errors: TEAL-TRAFFIC-020. */
 export function webhookDesk(options: WebhookDeskOptions): Desk {
-  const { migration, holds, timeoutMs } = options;
+  const { migration, holds, timeoutMs, topics } = options;
+  const of = topics === undefined ? {} : { topics };
   const ask = async (
     action: string,
     about: Readonly<Record<string, string | number>>,
@@ -33,7 +38,7 @@ export function webhookDesk(options: WebhookDeskOptions): Desk {
     const key = [migration, action, ...(Object.keys(about).length === 0 ? [randomUUID()] : Object.values(about))].join(
       '/',
     );
-    return post(options, { migration, action, ...about }, key, monotonicMs() + limitMs);
+    return post(options, { migration, action, ...of, ...about }, key, monotonicMs() + limitMs);
   };
   return {
     name: 'The service at `traffic.url`',
@@ -51,12 +56,7 @@ export function webhookDesk(options: WebhookDeskOptions): Desk {
   };
 }
 
-async function post(
-  options: WebhookDeskOptions,
-  body: Readonly<Record<string, string | number>>,
-  key: string,
-  deadline: number,
-): Promise<string> {
+async function post(options: WebhookDeskOptions, body: Body, key: string, deadline: number): Promise<string> {
   let why = 'there was no answer in its time';
   for (;;) {
     const told = await attempt(options, body, key, Math.max(1, deadline - monotonicMs()));
@@ -72,12 +72,7 @@ type Told =
   | { readonly isAnswer: true; readonly text: string }
   | { readonly isAnswer: false; readonly why: string | undefined };
 
-async function attempt(
-  { url, token }: WebhookDeskOptions,
-  body: Readonly<Record<string, string | number>>,
-  key: string,
-  leftMs: number,
-): Promise<Told> {
+async function attempt({ url, token }: WebhookDeskOptions, body: Body, key: string, leftMs: number): Promise<Told> {
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const late = AbortSignal.timeout(Math.ceil(leftMs));
   let response: Response;

@@ -15,7 +15,7 @@ import { must } from '../../../src/kernel/assert.ts';
 import type { Side } from '../../../src/model/catalog.ts';
 import type { OwnerRow } from '../../../src/ports/fence.ts';
 import { openSides, type OpenSides } from '../../../src/systems/kafka/both-sides.ts';
-import { ownerOf, type ControlState } from '../../../src/systems/kafka/control/control-state.ts';
+import { decidedOn, newestOwner, type ControlState } from '../../../src/systems/kafka/control/control-state.ts';
 import { readCommitted } from '../../../src/systems/kafka/mirror/read-committed.ts';
 import type { KafkaMove } from '../../../src/systems/kafka/roles.ts';
 import type { LogRecord } from '../../../src/testing/checker/log-history.ts';
@@ -125,7 +125,7 @@ export class LogPlace implements AsyncDisposable {
 
   /** By the control topics of both sides. */
   async owner(): Promise<OwnerRow> {
-    return this.#within(async (sides, signal) => ownerOf(await statesOf(sides, signal)));
+    return this.#within(async (sides, signal) => newestOwner(await statesOf(sides, signal)));
   }
 
   /** What Teal has made and decided, by names that say on which side. */
@@ -134,7 +134,8 @@ export class LogPlace implements AsyncDisposable {
       const states = await statesOf(sides, signal);
       const named = sidesOf.map(async (side): Promise<readonly (readonly [string, string])[]> => {
         const topics = await sides[side].cluster.topicsBeginning(`teal.${this.#name}.`);
-        const { tokens, owner, held, made } = states[side];
+        const { tokens, held, made } = states[side];
+        const owner = decidedOn(states[side]);
         return [
           [`${side}: topics`, topics.toSorted().join(' ')],
           [`${side}: tokens`, tokens.join(' ')],

@@ -14,8 +14,8 @@ export type ControlRecord =
       readonly epoch: number;
       readonly ends: KafkaOffsets;
     }
-  /** The side takes records again, and the cut that had closed it is off. */
-  | { readonly kind: 'reopened' }
+  /** The side takes records again, and the cut that had closed it is off. `topics`: of these alone; absent: of all. */
+  | { readonly kind: 'reopened'; readonly topics?: readonly string[] }
   /** A token of the other side: all that was there below its `ends` is here, and lies below `reached`. */
   | {
       readonly kind: 'arrived';
@@ -24,23 +24,38 @@ export type ControlRecord =
       readonly ends: KafkaOffsets;
       readonly reached: KafkaOffsets;
     }
-  | { readonly kind: 'owner'; readonly epoch: number; readonly owner: Side; readonly cut: string }
+  /** The decision. `topics`: of these alone; absent: of all. */
+  | {
+      readonly kind: 'owner';
+      readonly epoch: number;
+      readonly owner: Side;
+      readonly cut: string;
+      readonly topics?: readonly string[];
+    }
   /** Teal makes this topic on this side. */
   | { readonly kind: 'made'; readonly topic: string }
   /** What these settings of a topic were before Teal holds back what removes records; null: not set for the topic. */
   | { readonly kind: 'held'; readonly topic: string; readonly before: Readonly<Record<string, string | null>> }
   | { readonly kind: 'restored'; readonly topic: string };
 
+type Raised = Extract<ControlRecord, { kind: 'raised' }>;
+type States = Readonly<Record<Side, ControlState>>;
+
+export interface Decision extends OwnerRow {
+  /** Absent: all. */
+  readonly topics?: ReadonlySet<string>;
+}
+
 /** What a control topic says, all of it. */
 export interface ControlState {
   /** As it was written first. */
   readonly begun: KafkaOffsets | undefined;
-  /** The highest epoch. */
-  readonly owner: OwnerRow | undefined;
+  /** Every owner record, the newest last. */
+  readonly decisions: readonly Decision[];
   /** The end of each time that the side took records of clients, by cut, the newest of each: as it was raised, whatever was made of it later. */
   readonly closedBy: ReadonlyMap<string, KafkaOffsets>;
-  /** As it was raised last; undefined when it was opened since, or the side became the owner. */
-  readonly raised: Extract<ControlRecord, { kind: 'raised' }> | undefined;
+  /** By topic, as it was raised last; none of one that was opened since, or that this side became the owner of. */
+  readonly raised: ReadonlyMap<string, Raised>;
   /** Those that were written here by a fence, and those that came from the other side, the newest last. */
   readonly tokens: readonly string[];
   /** By cut, the newest of each. */
@@ -54,12 +69,15 @@ export function foldControl(records: readonly ControlRecord[]): ControlState {
   const state = {
     begun: undefined as KafkaOffsets | undefined,
     closedBy: new Map<string, KafkaOffsets>(),
-    owner: undefined as OwnerRow | undefined,
-    raised: undefined as ControlState['raised'],
+    decisions: [] as Decision[],
+    raised: new Map<string, Raised>(),
     tokens: [] as string[],
     arrived: new Map<string, Extract<ControlRecord, { kind: 'arrived' }>>(),
     made: new Set<string>(),
     held: new Map<string, Readonly<Record<string, string | null>>>(),
+  };
+  const opened = (topics: readonly string[] = [...state.raised.keys()]): void => {
+    for (const topic of topics) state.raised.delete(topic);
   };
   for (const record of records) {
     switch (record.kind) {
@@ -67,22 +85,20 @@ export function foldControl(records: readonly ControlRecord[]): ControlState {
         state.begun ??= record.ends;
         break;
       case 'raised':
-        state.raised = record;
+        for (const topic of Object.keys(record.ends)) state.raised.set(topic, record);
         state.closedBy.set(record.cut, record.ends);
         state.tokens.push(record.token);
         break;
       case 'reopened':
-        state.raised = undefined;
+        opened(record.topics);
         break;
       case 'arrived':
         state.arrived.set(record.cut, record);
         state.tokens.push(record.token);
         break;
       case 'owner':
-        if (record.epoch > (state.owner?.epoch ?? 0)) {
-          state.owner = { epoch: record.epoch, owner: record.owner, cut: record.cut };
-        }
-        state.raised = undefined;
+        state.decisions.push(decisionOf(record));
+        opened(record.topics);
         break;
       case 'made':
         state.made.add(record.topic);
@@ -99,13 +115,43 @@ export function foldControl(records: readonly ControlRecord[]): ControlState {
   return state;
 }
 
-/** Which side owns the records by what both control topics say: blue until the first cut. */
-export function ownerOf(sides: Readonly<Record<Side, ControlState>>): OwnerRow {
+function decisionOf({ epoch, owner, cut, topics }: Extract<ControlRecord, { kind: 'owner' }>): Decision {
+  return { epoch, owner, cut, ...(topics === undefined ? {} : { topics: new Set(topics) }) };
+}
+
+/** The newest decision on this side about any of these topics; of all where none is named. */
+export function decidedOn({ decisions }: ControlState, topics?: readonly string[]): OwnerRow | undefined {
+  const newest = decisions
+    .filter((decision) => topics === undefined || concerns(decision, topics))
+    .reduce<Decision | undefined>((highest, it) => (it.epoch > (highest?.epoch ?? 0) ? it : highest), undefined);
+  return newest === undefined ? undefined : { epoch: newest.epoch, owner: newest.owner, cut: newest.cut };
+}
+
+function concerns({ topics: decided }: Decision, topics: readonly string[]): boolean {
+  return decided === undefined || topics.some((topic) => decided.has(topic));
+}
+
+/** Which side owns the records of a topic by what both control topics say: blue until the first cut of it. */
+export function ownerOf(topic: string, sides: States): OwnerRow {
+  return newestOf(decidedOn(sides.blue, [topic]), decidedOn(sides.green, [topic]));
+}
+
+/** The newest decision about anything; before any: blue, in epoch 0. */
+export function newestOwner(sides: States): OwnerRow {
+  return newestOf(decidedOn(sides.blue), decidedOn(sides.green));
+}
+
+function newestOf(...rows: readonly (OwnerRow | undefined)[]): OwnerRow {
   const first: OwnerRow = { epoch: 0, owner: 'blue', cut: '' };
-  return [sides.blue.owner, sides.green.owner].reduce<OwnerRow>(
-    (highest, row) => (row !== undefined && row.epoch > highest.epoch ? row : highest),
-    first,
-  );
+  return rows.reduce<OwnerRow>((newest, row) => (row !== undefined && row.epoch > newest.epoch ? row : newest), first);
+}
+
+/** What of a topic its flow needs to know. */
+export interface OwnedTopic {
+  /** Of the decision by which the source owns it: it names the map. */
+  readonly epoch: number;
+  /** Where the source's records that are not Teal's begin, by partition; undefined: with the first that it has. */
+  readonly origin: readonly string[] | undefined;
 }
 
 /** What a flow has to do now. */
@@ -114,24 +160,32 @@ export type FlowTask =
   | {
       readonly mode: 'live';
       readonly epoch: number;
-      /** Where the source's records that are not Teal's begin; undefined: with the first that it has. */
-      readonly origin: KafkaOffsets | undefined;
-      /** The token that waits for these offsets, and whether it was written on the target. */
+      /** Those that the source owns: all, but while topics are cut one by one. */
+      readonly topics: ReadonlyMap<string, OwnedTopic>;
+      /** The token that waits for these offsets, and whether it was written on the target. It names the topics that are cut; the others go on. */
       readonly stop: { readonly cut: string; readonly token: string; readonly ends: KafkaOffsets } | undefined;
       readonly isThere: boolean;
     };
 
 /** Pure: what the control topics say to the flow that reads this side. */
-export function taskOf(source: Side, sides: Readonly<Record<Side, ControlState>>): FlowTask {
-  const { owner, epoch, cut } = ownerOf(sides);
-  if (owner !== source) return { mode: 'shadow', epoch };
+export function taskOf(source: Side, topics: readonly string[], sides: States): FlowTask {
+  const { epoch } = newestOwner(sides);
+  const owned = new Map<string, OwnedTopic>();
+  for (const topic of topics) {
+    const owner = ownerOf(topic, sides);
+    if (owner.owner !== source) continue;
+    const origin = owner.epoch === 0 ? undefined : sides[source].arrived.get(owner.cut)?.reached[topic];
+    owned.set(topic, { epoch: owner.epoch, origin });
+  }
+  if (owned.size === 0) return { mode: 'shadow', epoch };
   const target = source === 'blue' ? sides.green : sides.blue;
-  const { raised } = sides[source];
+  // One cut at a time: of what the source still owns no two stand closed by different ones.
+  const raised = [...owned.keys()].map((topic) => sides[source].raised.get(topic)).find((it) => it !== undefined);
   const arrived = raised === undefined ? undefined : target.arrived.get(raised.cut);
   return {
     mode: 'live',
     epoch,
-    origin: epoch === 0 ? undefined : sides[source].arrived.get(cut)?.reached,
+    topics: owned,
     stop: raised === undefined ? undefined : { cut: raised.cut, token: raised.token, ends: raised.ends },
     isThere: arrived !== undefined && sameOffsets(arrived.ends, raised?.ends ?? {}),
   };

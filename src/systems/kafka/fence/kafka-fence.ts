@@ -3,8 +3,8 @@ import { TealError, isTealError } from '../../../kernel/errors.ts';
 import type { Side } from '../../../model/catalog.ts';
 import { asPosition, type Position } from '../../../model/position.ts';
 import type { FenceRows, FenceState, FenceTold, OwnerRow, RaiseOptions } from '../../../ports/fence.ts';
-import { openSide, openSides, signalOr, type OpenSide } from '../both-sides.ts';
-import { ownerOf, sameOffsets, type ControlState } from '../control/control-state.ts';
+import { openSide, openSides, signalOr, type OpenSide, type OpenSides } from '../both-sides.ts';
+import { decidedOn, newestOwner, ownerOf, sameOffsets, type ControlState } from '../control/control-state.ts';
 import { controlTopicOf, mapTopicPrefixOf } from '../names.ts';
 import type { KafkaFence, KafkaMove, KafkaOffsets, UnroutedRecords } from '../roles.ts';
 import { settled } from '../settled.ts';
@@ -16,19 +16,25 @@ import { UnroutedWatch } from './unrouted.ts';
 
 const writer = 'fence';
 
+export interface KafkaFenceOptions {
+  /** Of the move's topics those that this fence is about: the others keep what they have. Default: all. */
+  readonly only?: readonly string[];
+}
+
 /**
  * Closes the topics of one side to producers. Crash order: the side is closed, is seen at rest, and then the token is written with the ends: a token stands for a side that had taken its last record.
  * Opening for a new owner comes before the owner record, which is the decision: nobody was pointed to that side before it.
  */
-export function kafkaFence(move: KafkaMove, side: Side): KafkaFence {
+export function kafkaFence(move: KafkaMove, side: Side, { only }: KafkaFenceOptions = {}): KafkaFence {
+  const topics = only ?? move.topics;
   const watch = new UnroutedWatch(move.migration, side);
   const within = async <T>(signal: AbortSignal | undefined, work: (job: Job) => Promise<T>): Promise<T> => {
     await using open = await openSide(move, side, writer, signal);
-    const job = { move, open, signal: signalOr(signal) };
+    const job = { move, topics, only, open, signal: signalOr(signal) };
     return await work({ ...job, closing: await closingOf(open.cluster, heldSettings(open, job.signal)) });
   };
   return Object.freeze({
-    told: (): FenceTold => told(move.topics.length, side),
+    told: (): FenceTold => told(topics.length, side),
     kind: async () => within(undefined, async ({ closing }) => closing.kind),
     install: async (closed: boolean) => within(undefined, async (job) => install(job, closed)),
     raise: async (options: RaiseOptions) => within(options.signal, async (job) => raise(job, options)),
@@ -39,17 +45,21 @@ export function kafkaFence(move: KafkaMove, side: Side): KafkaFence {
     forget: async () => within(undefined, async (job) => remove(job, false)),
     unrouted: async (signal?: AbortSignal): Promise<readonly UnroutedRecords[]> => {
       await using sides = await openSides(move, writer, signal);
-      const from = await partOfTeal(sides.blue, sides.green, side, {
+      const from = await partOfTeal(sides, side, topics, {
         isForeign: move.foreign === true,
         signal: signalOr(signal),
       });
-      return from === undefined ? [] : await watch.look(sides[side], move.topics, from, signalOr(signal));
+      return await watch.look(sides[side], from, signalOr(signal));
     },
   });
 }
 
 interface Job {
   readonly move: KafkaMove;
+  /** What is closed and opened. */
+  readonly topics: readonly string[];
+  /** The same where it is not all: what is written down names them then. */
+  readonly only: readonly string[] | undefined;
   readonly open: OpenSide;
   readonly closing: Closing;
   readonly signal: AbortSignal;
@@ -72,12 +82,12 @@ function told(topics: number, side: Side): FenceTold {
 }
 
 async function install(job: Job, closed: boolean): Promise<void> {
-  const { open, closing, move, signal } = job;
+  const { open, closing, topics, signal } = job;
   await open.control.create(signal);
   const { begun } = await open.control.state(signal);
   if (begun === undefined) {
     const ends = await settled('the ends of the topics', signal, async () => {
-      const places = [...(await open.cluster.partitionsOf(move.topics)).values()].flat();
+      const places = [...(await open.cluster.partitionsOf(topics)).values()].flat();
       return offsetsOf(places, await open.cluster.offsetsOf(places, 'latest'));
     });
     await open.control.append(writer, [{ kind: 'begun', ends }], signal);
@@ -100,16 +110,17 @@ async function install(job: Job, closed: boolean): Promise<void> {
 }
 
 async function raise(job: Job, { cut, token, epoch, lockTimeoutMs }: RaiseOptions): Promise<Position> {
-  const { open, move, signal } = job;
+  const { open, topics, signal } = job;
   const position = asPosition(`${String(epoch).padStart(10, '0')}/${token}`);
   const before = await open.control.state(signal);
-  await closeAll(job, move.topics);
+  const raised = topics.map((topic) => before.raised.get(topic)).find((it) => it?.token === token);
+  await closeAll(job, topics);
   let ends: KafkaOffsets;
   try {
-    ends = await untilAtRest(open.cluster, move.topics, { timeoutMs: lockTimeoutMs, signal });
+    ends = await untilAtRest(open.cluster, topics, { timeoutMs: lockTimeoutMs, signal });
     // Raised by this very call in a life before: the ends that were written then are those that the mirror goes by.
-    if (before.raised?.token === token) {
-      if (sameOffsets(before.raised.ends, ends)) return position;
+    if (raised !== undefined) {
+      if (sameOffsets(raised.ends, ends)) return position;
       throw new TealError('TEAL-SYSTEMS-663', 'records came after the token was written', { cut });
     }
   } catch (error) {
@@ -121,29 +132,36 @@ async function raise(job: Job, { cut, token, epoch, lockTimeoutMs }: RaiseOption
 }
 
 async function lower(job: Job, owner: OwnerRow | undefined): Promise<void> {
-  const { open, signal } = job;
+  const { open, topics, only, signal } = job;
   const state = await open.control.state(signal);
+  const named = only === undefined ? {} : { topics: only };
   if (owner === undefined) {
     // Before it is opened: the token stands for a side that takes no more records.
-    if (state.raised !== undefined) await open.control.append(writer, [{ kind: 'reopened' }], signal);
+    const isRaised = topics.some((topic) => state.raised.has(topic));
+    if (isRaised) await open.control.append(writer, [{ kind: 'reopened', ...named }], signal);
     await openAll(job, await topicsThere(job));
     return;
   }
   await openAll(job, await topicsThere(job));
-  if (state.owner?.epoch === owner.epoch && state.owner.cut === owner.cut) return;
-  await open.control.append(writer, [{ kind: 'owner', ...owner }], signal);
+  const decided = decidedOn(state, topics);
+  if (decided?.epoch === owner.epoch && decided.cut === owner.cut) return;
+  await open.control.append(writer, [{ kind: 'owner', ...owner, ...named }], signal);
 }
 
-async function written({ open, signal }: Job): Promise<FenceRows> {
+async function written({ open, topics, signal }: Job): Promise<FenceRows> {
   if (!(await open.control.exists())) return { tokens: [] };
-  const { tokens, owner } = await open.control.state(signal);
+  const state = await open.control.state(signal);
+  const { tokens } = state;
+  const owner = decidedOn(state, topics);
   return { tokens, ...(owner === undefined ? {} : { owner }) };
 }
 
 async function probe(job: Job, side: Side): Promise<FenceState> {
   const { open, closing, signal } = job;
   if (!(await open.control.exists())) return { fence: 'absent', tokens: [] };
-  const { tokens, owner, raised } = await open.control.state(signal);
+  const state = await open.control.state(signal);
+  const { tokens, raised } = state;
+  const owner = decidedOn(state, job.topics);
   const topics = await topicsThere(job);
   const closed = await Promise.all(
     open.cluster.connection.brokers.map(async (broker) => closing.closedOn(broker, topics)),
@@ -151,7 +169,7 @@ async function probe(job: Job, side: Side): Promise<FenceState> {
   const isAll = topics.length > 0 && closed.every(({ length }) => length === topics.length);
   const isNone = closed.every(({ length }) => length === 0);
   // Nothing can refuse producers there and let the mirror pass: who writes is found by `unrouted`.
-  const isOthers = raised !== undefined || (side === 'green' && owner === undefined);
+  const isOthers = topics.some((topic) => raised.has(topic)) || (side === 'green' && owner === undefined);
   const isWatched = closing.kind === 'limit' && isNone && isOthers;
   return {
     fence: isAll ? 'raised' : isWatched ? 'watched' : isNone ? 'installed' : 'partly',
@@ -175,8 +193,8 @@ async function remove(job: Job, isOpened: boolean): Promise<void> {
   });
 }
 
-async function topicsThere({ open, move }: Job): Promise<readonly string[]> {
-  return [...(await open.cluster.partitionsOf(move.topics)).keys()];
+async function topicsThere({ open, topics }: Job): Promise<readonly string[]> {
+  return [...(await open.cluster.partitionsOf(topics)).keys()];
 }
 
 /** Resolves when every broker refuses. */
@@ -204,20 +222,24 @@ async function known(what: string, signal: AbortSignal, look: () => Promise<bool
   await waitFor({ what, timeoutMs: 30_000, everyMs: 10, signal }, async () => ((await look()) ? true : undefined));
 }
 
-/** From where on everything on this side is Teal's; undefined while the side is live. */
+/** Of those that this side does not own: from where on everything of a topic is Teal's, by partition; of one that is not named, all. */
 async function partOfTeal(
-  blue: OpenSide,
-  green: OpenSide,
+  { blue, green }: OpenSides,
   side: Side,
+  topics: readonly string[],
   { isForeign, signal }: { readonly isForeign: boolean; readonly signal: AbortSignal },
-): Promise<KafkaOffsets | undefined> {
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const states: Readonly<Record<Side, ControlState>> = {
     blue: await blue.control.state(signal),
     green: await green.control.state(signal),
   };
-  const owner = ownerOf(states);
-  if (owner.owner === side) return undefined;
   // Nobody knows the writers of somebody else: whoever follows them finds what is no copy, and ends by it (TEAL-SYSTEMS-672).
-  if (owner.epoch === 0 && isForeign) return undefined;
-  return states[side].closedBy.get(owner.cut) ?? states[side].begun;
+  if (newestOwner(states).epoch === 0 && isForeign) return new Map();
+  const { closedBy, begun } = states[side];
+  const others = topics.map((topic) => [topic, ownerOf(topic, states)] as const);
+  return new Map(
+    others
+      .filter(([, { owner }]) => owner !== side)
+      .map(([topic, { cut }]) => [topic, closedBy.get(cut)?.[topic] ?? begun?.[topic] ?? []]),
+  );
 }

@@ -5,7 +5,7 @@ import type { OpenSide } from '../both-sides.ts';
 import { keyOf, type Cluster, type LedPartition } from '../mirror/cluster.ts';
 import { answerOf } from '../mirror/refusals.ts';
 import { mirrorIdOf } from '../names.ts';
-import type { KafkaOffsets, UnroutedRecords } from '../roles.ts';
+import type { UnroutedRecords } from '../roles.ts';
 
 const fetchBytes = 2 ** 20;
 const patienceMs = 30_000;
@@ -17,7 +17,8 @@ const patienceMs = 30_000;
 export class UnroutedWatch {
   readonly #migration: string;
   readonly #side: Side;
-  #since = '';
+  /** By topic: from where it was looked. */
+  readonly #since = new Map<string, string>();
   readonly #next = new Map<string, bigint>();
   readonly #found = new Map<string, UnroutedRecords>();
 
@@ -26,36 +27,45 @@ export class UnroutedWatch {
     this.#side = side;
   }
 
-  /** `from`: where the part begins that is all Teal's; another one than at the call before begins anew. */
+  /** `from`: by topic and partition, where the part begins that is all Teal's; another one than at the call before begins anew. Topics that are not named are not looked at. */
   async look(
     { cluster }: OpenSide,
-    topics: readonly string[],
-    from: KafkaOffsets,
+    from: ReadonlyMap<string, readonly string[]>,
     signal: AbortSignal,
   ): Promise<readonly UnroutedRecords[]> {
-    const since = JSON.stringify(from);
-    if (since !== this.#since) {
-      this.#since = since;
-      this.#next.clear();
-      this.#found.clear();
-    }
-    for (const places of (await cluster.partitionsOf(topics)).values()) {
-      const ends = await cluster.offsetsOf(places, 'latest');
-      for (const [at, place] of places.entries()) {
-        await this.#read(cluster, place, { from, end: ends[at] ?? 0n }, signal);
+    const places = await cluster.partitionsOf([...from.keys()]);
+    this.#forgetOthers(from);
+    for (const [topic, ofTopic] of places) {
+      const ends = await cluster.offsetsOf(ofTopic, 'latest');
+      for (const [at, place] of ofTopic.entries()) {
+        const first = BigInt(from.get(topic)?.[place.partition] ?? 0);
+        await this.#read(cluster, place, { first, end: ends[at] ?? 0n }, signal);
       }
     }
     return [...this.#found.values()];
   }
 
+  /** What was seen of a topic that is looked at no more, or from elsewhere. */
+  #forgetOthers(from: ReadonlyMap<string, readonly string[]>): void {
+    for (const [topic, since] of this.#since) {
+      if (from.get(topic)?.join() === since) continue;
+      this.#since.delete(topic);
+      for (const key of [...this.#next.keys()].filter((it) => it.startsWith(`${topic}/`))) {
+        this.#next.delete(key);
+        this.#found.delete(key);
+      }
+    }
+    for (const [topic, offsets] of from) this.#since.set(topic, offsets.join());
+  }
+
   async #read(
     cluster: Cluster,
     place: LedPartition,
-    { from, end }: { readonly from: KafkaOffsets; readonly end: bigint },
+    { first: since, end }: { readonly first: bigint; readonly end: bigint },
     signal: AbortSignal,
   ): Promise<void> {
     const key = keyOf(place.topic, place.partition);
-    let next = this.#next.get(key) ?? BigInt(from[place.topic]?.[place.partition] ?? 0);
+    let next = this.#next.get(key) ?? since;
     if (next >= end) return;
     const first = await cluster.offsetOf(place, 'earliest');
     if (next < first) next = first;

@@ -50,11 +50,9 @@ export class FlowProgress {
     this.#repeated += BigInt(carried.repeated ?? 0);
   }
 
-  hasReached(places: readonly LedPartition[], ends: readonly bigint[]): boolean {
-    return places.every(({ topic, partition }, at) => {
-      const known = this.#partitions.get(keyOf(topic, partition));
-      return known?.end !== undefined && known.reached.source >= (ends[at] ?? 0n);
-    });
+  hasReached({ topic, partition }: LedPartition, end: bigint): boolean {
+    const known = this.#partitions.get(keyOf(topic, partition));
+    return known?.end !== undefined && known.reached.source >= end;
   }
 
   /** Of one partition; undefined where Teal's own mirror carries. */

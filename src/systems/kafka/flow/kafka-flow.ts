@@ -3,7 +3,7 @@ import { must } from '../../../kernel/assert.ts';
 import { TealError } from '../../../kernel/errors.ts';
 import { otherSide, type Side } from '../../../model/catalog.ts';
 import { openSides, type OpenSides } from '../both-sides.ts';
-import { taskOf, type ControlState, type FlowTask } from '../control/control-state.ts';
+import { taskOf, type ControlState, type FlowTask, type OwnedTopic } from '../control/control-state.ts';
 import { offsetsOf } from '../fence/at-rest.ts';
 import { closingOf } from '../fence/closing.ts';
 import { heldSettings } from '../fence/held-settings.ts';
@@ -17,6 +17,7 @@ import type { ForeignCarrier, KafkaFlow, KafkaFlowStatus, KafkaMove, KafkaOffset
 import { settled } from '../settled.ts';
 import { compactedOf } from '../topics/kafka-topics.ts';
 import { createTopic } from '../topics/make-topic.ts';
+import { Ended } from './ended.ts';
 import { FlowProgress } from './flow-progress.ts';
 
 export interface KafkaFlowOptions {
@@ -54,6 +55,8 @@ class Flow implements KafkaFlow {
   readonly #disposed = new AbortController();
   #mode: KafkaFlowStatus['mode'] = 'starting';
   #epoch = 0;
+  /** Those that it carries now. */
+  #carried: ReadonlyMap<string, OwnedTopic> = new Map();
   #running: Promise<void> | undefined;
   readonly #foreign: ForeignCarrier | undefined;
   #retiring: Promise<void> | undefined;
@@ -77,7 +80,10 @@ class Flow implements KafkaFlow {
   }
 
   status(): KafkaFlowStatus {
-    return { mode: this.#mode, epoch: this.#epoch, ...this.#progress.status() };
+    const { size } = this.#carried;
+    const of = this.#move.topics.length;
+    const part = size > 0 && size < of ? { part: { topics: size, of } } : {};
+    return { mode: this.#mode, epoch: this.#epoch, ...part, ...this.#progress.status() };
   }
 
   async caughtUp(signal: AbortSignal): Promise<void> {
@@ -87,8 +93,10 @@ class Flow implements KafkaFlow {
       const all = await this.#places(sides);
       return { places: all, ends: await sides[this.#source].cluster.offsetsOf(all, 'stable') };
     });
+    const isReached = (place: LedPartition, at: number): boolean =>
+      !this.#carried.has(place.topic) || this.#progress.hasReached(place, ends[at] ?? 0n);
     const isThere = (): true | undefined =>
-      this.#mode === 'shadow' || this.#progress.hasReached(places, ends) ? true : undefined;
+      this.#mode === 'shadow' || (this.#mode !== 'starting' && places.every(isReached)) ? true : undefined;
     const waiting = { what: 'the mirror to catch up', timeoutMs: Number.POSITIVE_INFINITY, everyMs: 20, signal };
     const untilEnded = async (): Promise<void> => {
       await hasEnded;
@@ -110,6 +118,7 @@ class Flow implements KafkaFlow {
         await using sides = await openSides(this.#move, this.#flow, signal);
         const task = await this.#read(sides, signal);
         this.#epoch = task.epoch;
+        this.#carried = task.mode === 'live' ? task.topics : new Map();
         // Once green has decided nothing comes by the other way any more; that it is still there is in nobody's way.
         if (task.epoch > 0) this.#retiring ??= this.#foreign?.retire(this.#disposed.signal);
         if (task.mode === 'shadow') {
@@ -128,96 +137,101 @@ class Flow implements KafkaFlow {
         blue: await sides.blue.control.state(signal),
         green: await sides.green.control.state(signal),
       };
-      return taskOf(this.#source, states);
+      return taskOf(this.#source, this.#move.topics, states);
     });
   }
 
-  /** Mirrors until the task is another one: the side is no more the owner, a cut was taken back, a cut was asked for another place. */
+  /** Mirrors until the task is another one: other topics are the source's, a cut was taken back, a cut was asked for another place. */
   async #live(sides: OpenSides, task: LiveTask, signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const ends = AbortSignal.any([signal, over.signal]);
-    const target = sides[otherSide(this.#source)];
     await this.#letThrough(sides, task, signal);
-    const places = await this.#places(sides);
-    const mapTopic = mapTopicOf(this.#move.migration, task.epoch);
-    const partitions = Math.min(mostMapPartitions, Math.max(1, places.length));
-    await createTopic(target.cluster, { topic: mapTopic, partitions, configs: mapConfigs });
-    const maps = await settled('the topic of the map', signal, async () => {
-      const led = (await target.cluster.partitionsOf([mapTopic])).get(mapTopic);
-      if (led !== undefined) return led.length;
-      throw new TealError('TEAL-SYSTEMS-401', 'no such topic', { answer: 'UNKNOWN_TOPIC_OR_PARTITION' });
-    });
-    this.#progress.begin(places);
+    const all = await this.#places(sides);
+    const carried = numbered(all).filter(({ place }) => task.topics.has(place.topic));
+    const maps = await this.#makeMaps(sides, task, all.length, signal);
+    this.#progress.begin(carried.map(({ place }) => place));
     this.#mode = 'live';
     const stop: Stop = { ends: task.stop?.ends };
     const foreign = task.epoch === 0 ? this.#foreign : undefined;
-    const openSession = foreign === undefined ? undefined : await this.#followed(sides, foreign, places.length, ends);
-    const mirrors = places.map(async (place, at) => {
-      await mirrorPartition(
-        {
-          ...this.#optionsOf(place, task, at, places.length),
-          ...mapOf(mapTopic, at % maps),
-          until: () => endOf(stop, place),
-        },
-        ends,
-        openSession,
-      );
+    const openSession = foreign === undefined ? undefined : await this.#followed(sides, foreign, carried.length, ends);
+    const ended = new Ended();
+    const mirrors = carried.map(async ({ place, at }) => {
+      const { epoch, origin } = must(task.topics.get(place.topic), 'a topic of the source');
+      const { topic, partitions } = must(maps.get(epoch), 'the map of an epoch');
+      const map = { topic, partition: at % partitions };
+      const options = { ...this.#optionsOf(place, origin, at, carried.length), map, until: () => endOf(stop, place) };
+      await mirrorPartition(options, ends, openSession);
+      if (!ends.aborted) ended.add(keyOf(place.topic, place.partition));
     });
     const carrying = foreign === undefined ? Promise.all(mirrors) : watched(foreign, Promise.all(mirrors), ends);
-    // Heard below; here only so that nobody else has to.
-    carrying.catch(() => undefined);
+    carrying.catch((error: unknown) => ended.fail(error));
     try {
-      await this.#watch(sides, task, { stop, carrying, places }, ends);
+      await this.#watch(sides, task, { stop, ended, all }, ends);
     } finally {
       over.abort();
       await Promise.allSettled(mirrors);
     }
   }
 
-  /** Writes the token on the target when all is there that lies before the cut. Ends when the task is another; throws what a mirror threw. */
-  async #watch(
+  /** One topic of the target for each epoch by which topics are the source's. Their partitions are dealt out by the number of all partitions of the move: a mirror finds its map where it was. */
+  async #makeMaps(
     sides: OpenSides,
-    begun: LiveTask,
-    { stop, carrying, places }: { stop: Stop; carrying: Promise<unknown>; places: readonly LedPartition[] },
+    task: LiveTask,
+    places: number,
     signal: AbortSignal,
-  ): Promise<void> {
-    let isCarried = false;
+  ): Promise<ReadonlyMap<number, { readonly topic: string; readonly partitions: number }>> {
+    const { cluster } = sides[otherSide(this.#source)];
+    const partitions = Math.min(mostMapPartitions, Math.max(1, places));
+    const made = new Map<number, { readonly topic: string; readonly partitions: number }>();
+    for (const epoch of new Set([...task.topics.values()].map((it) => it.epoch))) {
+      const topic = mapTopicOf(this.#move.migration, epoch);
+      await createTopic(cluster, { topic, partitions, configs: mapConfigs });
+      const led = await settled('the topic of the map', signal, async () => {
+        const found = (await cluster.partitionsOf([topic])).get(topic);
+        if (found !== undefined) return found.length;
+        throw new TealError('TEAL-SYSTEMS-401', 'no such topic', { answer: 'UNKNOWN_TOPIC_OR_PARTITION' });
+      });
+      made.set(epoch, { topic, partitions: led });
+    }
+    return made;
+  }
+
+  /** Writes the token on the target when all is there that lies before the cut. Ends when the task is another; throws what a mirror threw. */
+  async #watch(sides: OpenSides, begun: LiveTask, { stop, ended, all }: Watched, signal: AbortSignal): Promise<void> {
     let lookedAt = monotonicMs();
-    const carried = async (): Promise<void> => {
-      await carrying;
-      isCarried = !signal.aborted;
-    };
-    const failed = carried();
-    failed.catch(() => undefined);
     for (;;) {
       const task = await this.#read(sides, signal);
-      if (task.mode !== 'live' || task.epoch !== begun.epoch) return;
+      if (task.mode !== 'live' || !sameTopics(task.topics, begun.topics)) return;
+      // Told, not acted on: a decision about topics that are the other side's before and after it.
+      this.#epoch = task.epoch;
       if (monotonicMs() - lookedAt > growthEveryMs) {
-        requireSame(places, await settled('the topics', signal, async () => this.#places(sides)));
+        requireSame(all, await settled('the topics', signal, async () => this.#places(sides)));
         lookedAt = monotonicMs();
       }
       const asked = JSON.stringify(task.stop?.ends);
       // Where it is to end was said once: whoever has ended there does not go on by itself.
       if (stop.ends !== undefined && JSON.stringify(stop.ends) !== asked) return;
       stop.ends = task.stop?.ends;
+      const cut = all.filter(({ topic }) => stop.ends?.[topic] !== undefined);
+      const isCarried = task.stop !== undefined && cut.every((it) => ended.has(keyOf(it.topic, it.partition)));
       if (isCarried && task.stop !== undefined) {
         this.#mode = 'at cut';
-        if (!task.isThere) await this.#writeToken(sides, task.stop, places, signal);
+        if (!task.isThere) await this.#writeToken(sides, task.stop, { all, cut }, signal);
       }
-      await Promise.race([isCarried ? sleep(watchEveryMs.live, signal) : failed, sleep(watchEveryMs.live, signal)]);
+      await ended.next(watchEveryMs.live, signal);
     }
   }
 
   async #writeToken(
     sides: OpenSides,
     { cut, token, ends }: NonNullable<LiveTask['stop']>,
-    places: readonly LedPartition[],
+    { all, cut: places }: { readonly all: readonly LedPartition[]; readonly cut: readonly LedPartition[] },
     signal: AbortSignal,
   ): Promise<void> {
     // Nobody would ever miss what a partition holds that no mirror knows of.
-    requireSame(places, await this.#places(sides));
+    requireSame(all, await this.#places(sides));
     const target = sides[otherSide(this.#source)];
-    const there = await target.cluster.partitionsOf(this.#move.topics);
+    const there = await target.cluster.partitionsOf(Object.keys(ends));
     const led = places.map(({ topic, partition }) =>
       must(there.get(topic)?.[partition], 'the partition on the target'),
     );
@@ -246,11 +260,11 @@ class Flow implements KafkaFlow {
     return async (places, identity) => FollowSession.open(places, identity, signal, hooks);
   }
 
-  /** All partitions of all topics. TEAL-SYSTEMS-653 where the source lacks one. */
+  /** All partitions of all topics, by name and number. TEAL-SYSTEMS-653 where the source lacks one. */
   async #places(sides: OpenSides): Promise<readonly LedPartition[]> {
     const found = await sides[this.#source].cluster.partitionsOf(this.#move.topics);
     const missing = this.#move.topics.find((topic) => !found.has(topic));
-    if (missing === undefined) return [...found.values()].flat();
+    if (missing === undefined) return this.#move.topics.toSorted().flatMap((topic) => found.get(topic) ?? []);
     throw new TealError('TEAL-SYSTEMS-653', `${missing} is not on ${this.#source}`, { topic: missing });
   }
 
@@ -263,17 +277,23 @@ class Flow implements KafkaFlow {
   }
 
   /** A side that lost its records to the other lets the mirror through: rules do by themselves, a limit would stop it too. */
-  async #letThrough(sides: OpenSides, { epoch }: LiveTask, signal: AbortSignal): Promise<void> {
-    if (epoch === 0) return;
+  async #letThrough(sides: OpenSides, { topics }: LiveTask, signal: AbortSignal): Promise<void> {
+    const lost = [...topics].filter(([, { epoch }]) => epoch > 0).map(([topic]) => topic);
+    if (lost.length === 0) return;
     const target = sides[otherSide(this.#source)];
     const closing = await closingOf(target.cluster, heldSettings(target, signal));
-    if (closing.kind === 'limit') await closing.open(this.#move.topics);
+    if (closing.kind === 'limit') await closing.open(lost);
   }
 
-  #optionsOf(place: LedPartition, task: LiveTask, at: number, of: number): Omit<MirrorOptions, 'map'> {
+  #optionsOf(
+    place: LedPartition,
+    originOf: readonly string[] | undefined,
+    at: number,
+    of: number,
+  ): Omit<MirrorOptions, 'map'> {
     const { urls, migration } = this.#move;
     const { topic, partition } = place;
-    const origin = task.origin?.[topic]?.[partition];
+    const origin = originOf?.[partition];
     const share = Math.floor(this.#memoryBytes / 2 / of);
     return {
       sourceUrl: urls[this.#source],
@@ -311,11 +331,22 @@ interface Stop {
   ends: KafkaOffsets | undefined;
 }
 
+interface Watched {
+  readonly stop: Stop;
+  readonly ended: Ended;
+  /** Every partition of the move. */
+  readonly all: readonly LedPartition[];
+}
+
 function endOf({ ends }: Stop, { topic, partition }: LedPartition): bigint | undefined {
   const end = ends?.[topic]?.[partition];
   return end === undefined ? undefined : BigInt(end);
 }
 
-function mapOf(topic: string, partition: number): Pick<MirrorOptions, 'map'> {
-  return { map: { topic, partition } };
+function numbered(all: readonly LedPartition[]): readonly { readonly place: LedPartition; readonly at: number }[] {
+  return all.map((place, at) => ({ place, at }));
+}
+
+function sameTopics(a: ReadonlyMap<string, OwnedTopic>, b: ReadonlyMap<string, OwnedTopic>): boolean {
+  return a.size === b.size && [...a].every(([topic, { epoch }]) => b.get(topic)?.epoch === epoch);
 }

@@ -211,9 +211,10 @@ async function untilToken(fence: KafkaFence, token: string): Promise<void> {
 }
 
 async function expectEqual(move: KafkaMove, live: Side, records: bigint): Promise<void> {
-  const compared = await compareClusters(move, { live, signal: never });
+  const compared = await compareClusters(move, { signal: never });
   expect(compared.topics.flatMap(({ why }) => why)).toEqual([]);
   expect(compared.equal).toBe(true);
+  expect(compared.topics.map((it) => it.live)).toEqual([live, live]);
   // Of the compacted topic one key.
   expect(compared.topics.map(({ by, records: count }) => [by, count])).toEqual([
     ['records', records - 1n],

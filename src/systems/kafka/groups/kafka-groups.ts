@@ -2,10 +2,10 @@ import { TealError } from '../../../kernel/errors.ts';
 import { otherSide, type Side } from '../../../model/catalog.ts';
 import type { GroupOffset, TranslatedGroup, TranslatedOffset } from '../../../ports/groups.ts';
 import { openSide, openSides, signalOr } from '../both-sides.ts';
-import { ownerOf } from '../control/control-state.ts';
+import { newestOwner } from '../control/control-state.ts';
 import { askerOf } from '../inspect/asker.ts';
 import { readGroups } from '../inspect/groups.ts';
-import { keyOf, type Cluster } from '../mirror/cluster.ts';
+import type { Cluster } from '../mirror/cluster.ts';
 import { joinMaps, readAllMaps } from '../mirror/read-maps.ts';
 import { answerOf } from '../mirror/refusals.ts';
 import type { KafkaGroups, KafkaMove, MovedGroup } from '../roles.ts';
@@ -63,12 +63,12 @@ async function translate(move: KafkaMove, from: Side, group: string, signal: Abo
   // Read before the maps: what is committed here lies on records that are there when the maps are read.
   const committed = await committedOffsets(clusters[from], group, move.topics, signal);
   const states = { blue: await sides.blue.control.state(signal), green: await sides.green.control.state(signal) };
-  const epochs = await readAllMaps(clusters, move.migration, ownerOf(states).epoch, { openTransactionsMs, signal });
+  const epochs = await readAllMaps(clusters, move.migration, newestOwner(states).epoch, { openTransactionsMs, signal });
   const there = await clusters[otherSide(from)].partitionsOf(move.topics);
   const offsets: TranslatedOffset[] = [];
   const behind: { topic: string; partition: number; offset: bigint }[] = [];
   for (const { topic, partition, offset, metadata } of committed) {
-    const map = joinMaps(from, keyOf(topic, partition), epochs, states);
+    const map = joinMaps(from, { topic, partition }, epochs, states);
     const translated = map?.toTarget(offset);
     if (
       map === undefined ||

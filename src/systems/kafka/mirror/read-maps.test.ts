@@ -20,6 +20,7 @@ function epochs(): readonly EpochMaps[] {
   ];
 }
 
+const t0 = { topic: 't', partition: 0 };
 const nobody = foldControl([]);
 const owned = (owner: 'blue' | 'green', epoch: number) => ({
   blue: nobody,
@@ -27,23 +28,23 @@ const owned = (owner: 'blue' | 'green', epoch: number) => ({
 });
 
 test('one map over all epochs, in both directions', () => {
-  const map = joinMaps('blue', 't/0', epochs(), owned('blue', 2));
+  const map = joinMaps('blue', t0, epochs(), owned('blue', 2));
   expect(map?.toTarget(7n)).toEqual({ kind: 'record', offset: 13n });
   expect(map?.toTarget(13n)).toEqual({ kind: 'record', offset: 18n });
   expect(map?.toTarget(11n)).toEqual({ kind: 'next', offset: 17n });
   expect(map?.toTarget(16n)).toEqual({ kind: 'record', offset: 21n });
   expect(map?.toTarget(17n)).toEqual({ kind: 'end', offset: 22n });
   expect(map?.toTarget(18n)).toEqual({ kind: 'beyond' });
-  const back = joinMaps('green', 't/0', epochs(), owned('blue', 2));
+  const back = joinMaps('green', t0, epochs(), owned('blue', 2));
   expect(back?.toTarget(18n)).toEqual({ kind: 'record', offset: 13n });
   expect(back?.toTarget(21n)).toEqual({ kind: 'record', offset: 16n });
 });
 
 test('on the side that does not own the records nothing lies beyond the map; on the other what was not mirrored does', () => {
   const two = epochs().slice(0, 2);
-  expect(joinMaps('blue', 't/0', two, owned('green', 1))?.toTarget(40n)).toEqual({ kind: 'end', offset: 20n });
-  expect(joinMaps('green', 't/0', two, owned('green', 1))?.toTarget(21n)).toEqual({ kind: 'beyond' });
+  expect(joinMaps('blue', t0, two, owned('green', 1))?.toTarget(40n)).toEqual({ kind: 'end', offset: 20n });
+  expect(joinMaps('green', t0, two, owned('green', 1))?.toTarget(21n)).toEqual({ kind: 'beyond' });
   const one = epochs().slice(0, 1);
-  expect(joinMaps('green', 't/0', one, owned('green', 1))?.toTarget(17n)).toEqual({ kind: 'beyond' });
-  expect(joinMaps('blue', 'other/0', one, owned('green', 1))).toBeUndefined();
+  expect(joinMaps('green', t0, one, owned('green', 1))?.toTarget(17n)).toEqual({ kind: 'beyond' });
+  expect(joinMaps('blue', { topic: 'other', partition: 0 }, one, owned('green', 1))).toBeUndefined();
 });

@@ -3,7 +3,7 @@ import { OffsetMap } from '../../../model/offset-map.ts';
 import { readContent, type RecordContent } from '../../../wire/kafka/record.ts';
 import { ownerOf, type ControlState } from '../control/control-state.ts';
 import { mapTopicOf } from '../names.ts';
-import { keyOf, type Cluster } from './cluster.ts';
+import { keyOf, type Cluster, type LedPartition } from './cluster.ts';
 import { mapOf, mergeBlocks, readBlockKey, type MapOwner } from './map-block.ts';
 import { readCommitted, type ReadLimits } from './read-committed.ts';
 
@@ -13,7 +13,7 @@ export interface EpochMaps {
   readonly maps: ReadonlyMap<string, OffsetMap>;
 }
 
-/** Every map of a migration, from the first epoch on: who owned the records in an epoch is told by the side on which its map lies. Errors: TEAL-SYSTEMS-651. */
+/** Every map of a migration, from the first epoch on: who owned the topics that an epoch was about is told by the side on which its map lies. Errors: TEAL-SYSTEMS-651. */
 export async function readAllMaps(
   clusters: Readonly<Record<Side, Cluster>>,
   migration: string,
@@ -65,17 +65,17 @@ const anywhere = 2n ** 62n;
 
 /**
  * One map over all epochs of a partition, from one side to the other: each epoch's goes on where the one before ended, on both sides, and those of the other direction are read the other way round.
- * While the other side owns the records, nothing on this one lies beyond the map: all of it came from there. Undefined where nothing was mirrored.
+ * While the other side owns the topic, nothing on this one lies beyond the map: all of it came from there. Undefined where nothing was mirrored.
  */
 export function joinMaps(
   from: Side,
-  partition: string,
+  { topic, partition }: Pick<LedPartition, 'topic' | 'partition'>,
   epochs: readonly EpochMaps[],
   sides: Readonly<Record<Side, ControlState>>,
 ): OffsetMap | undefined {
   let joined: OffsetMap | undefined;
   for (const { source, maps } of epochs) {
-    const map = maps.get(partition);
+    const map = maps.get(keyOf(topic, partition));
     if (map === undefined) continue;
     const isSameWay = source === from;
     const { origin } = map;
@@ -89,6 +89,6 @@ export function joinMaps(
     }
     if (isSameWay) joined.reachSource(map.reached.source);
   }
-  if (ownerOf(sides).owner !== from) joined?.reachSource(anywhere);
+  if (ownerOf(topic, sides).owner !== from) joined?.reachSource(anywhere);
   return joined;
 }

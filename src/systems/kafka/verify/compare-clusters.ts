@@ -1,7 +1,7 @@
 import { otherSide, type Side } from '../../../model/catalog.ts';
 import type { OffsetMap } from '../../../model/offset-map.ts';
 import { openSides, type OpenSides } from '../both-sides.ts';
-import { ownerOf, type ControlState } from '../control/control-state.ts';
+import { newestOwner, ownerOf, type ControlState } from '../control/control-state.ts';
 import { offsetsOf } from '../fence/at-rest.ts';
 import { askerOf } from '../inspect/asker.ts';
 import { readTopicConfigs } from '../inspect/topics.ts';
@@ -9,7 +9,7 @@ import { Repeats } from '../follow/repeats.ts';
 import { keyOf, type LedPartition } from '../mirror/cluster.ts';
 import type { ReadLimits } from '../mirror/read-committed.ts';
 import { joinMaps, readAllMaps, type EpochMaps } from '../mirror/read-maps.ts';
-import type { CompareOptions, ComparedTopic, KafkaComparison, KafkaMove } from '../roles.ts';
+import type { CompareOptions, ComparedTopic, KafkaComparison, KafkaMove, KafkaOffsets } from '../roles.ts';
 import type { Configs } from '../topics/held-back.ts';
 import { compareKeys } from './compare-keys.ts';
 import { compareRecords } from './compare-records.ts';
@@ -19,28 +19,29 @@ import { Findings } from './findings.ts';
 const openTransactionsMs = 120_000;
 
 /**
- * Both sides record by record, by way of the map of offsets: every committed record of the live side that the mirror has reached is on the other side, at the offset that the map says, byte for byte and
+ * Both sides record by record, by way of the map of offsets: every committed record of the side that owns a topic that the mirror has reached is on the other side, at the offset that the map says, byte for byte and
  * with its time, and nothing lies between. Where a side is compacted: the latest record of every key. Clients may write meanwhile: each partition is compared up to where the mirror had
  * come when it was begun. Errors: TEAL-SYSTEMS-651, and those of connections.
  */
 export async function compareClusters(move: KafkaMove, options: CompareOptions): Promise<KafkaComparison> {
-  const { live, signal } = options;
+  const { signal } = options;
   await using sides = await openSides(move, 'compare', signal);
   const states = { blue: await sides.blue.control.state(signal), green: await sides.green.control.state(signal) };
   const limits = { openTransactionsMs, signal };
   const clusters = { blue: sides.blue.cluster, green: sides.green.cluster };
-  const epochs = await readAllMaps(clusters, move.migration, ownerOf(states).epoch, limits);
+  const epochs = await readAllMaps(clusters, move.migration, newestOwner(states).epoch, limits);
   const job = await jobOf(move, options, { sides, states, epochs, limits });
   const topics: ComparedTopic[] = [];
   for (const topic of move.topics) topics.push(await compareTopic(job, topic));
-  const other = otherSide(live);
+  const positionsOn = (side: Side): KafkaOffsets =>
+    offsetsOf(
+      job.compared.map(({ place }) => place),
+      job.compared.map(({ ends }) => ends[side]),
+    );
   return {
     equal: topics.every(({ outcome }) => outcome === 'equal'),
     topics,
-    positions: {
-      [live]: offsetsOf(...split(job.compared, ({ here }) => here)),
-      [other]: offsetsOf(...split(job.compared, ({ there }) => there)),
-    } as KafkaComparison['positions'],
+    positions: { blue: positionsOn('blue'), green: positionsOn('green') },
     remarks: [...(await remarksOf(job)), ...topics.flatMap(repeatedRemark)],
   };
 }
@@ -55,64 +56,62 @@ interface Opened {
 interface Compared {
   readonly place: LedPartition;
   /** Up to where each side was compared, exclusive. */
-  readonly here: bigint;
-  readonly there: bigint;
+  readonly ends: Readonly<Record<Side, bigint>>;
 }
 
 interface Job extends Opened {
   readonly move: KafkaMove;
   readonly options: CompareOptions;
-  readonly here: ReadonlyMap<string, readonly LedPartition[]>;
-  readonly there: ReadonlyMap<string, readonly LedPartition[]>;
+  readonly places: Readonly<Record<Side, ReadonlyMap<string, readonly LedPartition[]>>>;
   readonly configs: Readonly<Record<Side, ReadonlyMap<string, Configs>>>;
   readonly compared: Compared[];
   records: bigint;
 }
 
 async function jobOf(move: KafkaMove, options: CompareOptions, opened: Opened): Promise<Job> {
-  const { live } = options;
-  const here = await opened.sides[live].cluster.partitionsOf(move.topics);
-  const there = await opened.sides[otherSide(live)].cluster.partitionsOf(move.topics);
+  const { sides } = opened;
+  const places = {
+    blue: await sides.blue.cluster.partitionsOf(move.topics),
+    green: await sides.green.cluster.partitionsOf(move.topics),
+  };
   const configsOf = async (side: Side): Promise<ReadonlyMap<string, Configs>> => {
-    const names = [...(side === live ? here : there).keys()];
+    const names = [...places[side].keys()];
     const named = names.map((name) => ({ name, internal: false, partitions: [] }));
-    return readTopicConfigs(askerOf(opened.sides[side].cluster.connection), named);
+    return readTopicConfigs(askerOf(sides[side].cluster.connection), named);
   };
   const configs = { blue: await configsOf('blue'), green: await configsOf('green') };
-  return { ...opened, move, options, here, there, configs, compared: [], records: 0n };
+  return { ...opened, move, options, places, configs, compared: [], records: 0n };
 }
 
 async function compareTopic(job: Job, topic: string): Promise<ComparedTopic> {
-  const [here, there] = [job.here.get(topic) ?? [], job.there.get(topic) ?? []];
+  const live = ownerOf(topic, job.states).owner;
+  const [here, there] = [job.places[live].get(topic) ?? [], job.places[otherSide(live)].get(topic) ?? []];
   const isCompacted = (['blue', 'green'] as const).some(
     (side) => job.configs[side].get(topic)?.get('cleanup.policy')?.value?.includes('compact') === true,
   );
   const findings = new Findings(topic);
-  if (here.length === 0) findings.differs(-1, `it is not on ${job.options.live}`);
+  if (here.length === 0) findings.differs(-1, `it is not on ${live}`);
   else if (here.length !== there.length) {
-    findings.differs(
-      -1,
-      `it has ${here.length} partitions on ${job.options.live} and ${there.length} on the other side`,
-    );
+    findings.differs(-1, `it has ${here.length} partitions on ${live} and ${there.length} on the other side`);
   } else {
     for (const [at, place] of here.entries()) {
-      await comparePartition(job, { place, other: there[at] ?? place, findings, isCompacted });
+      await comparePartition(job, { live, place, other: there[at] ?? place, findings, isCompacted });
     }
   }
-  return { topic, partitions: here.length, by: isCompacted ? 'keys' : 'records', ...findings.told() };
+  return { topic, live, partitions: here.length, by: isCompacted ? 'keys' : 'records', ...findings.told() };
 }
 
 interface PartitionPair {
+  readonly live: Side;
   readonly place: LedPartition;
   readonly other: LedPartition;
   readonly findings: Findings;
   readonly isCompacted: boolean;
 }
 
-async function comparePartition(job: Job, { place, other, findings, isCompacted }: PartitionPair): Promise<void> {
-  const { live } = job.options;
+async function comparePartition(job: Job, { live, place, other, findings, isCompacted }: PartitionPair): Promise<void> {
   const [from, to] = [job.sides[live].cluster, job.sides[otherSide(live)].cluster];
-  const map = joinMaps(live, keyOf(place.topic, place.partition), job.epochs, job.states);
+  const map = joinMaps(live, place, job.epochs, job.states);
   if (map === undefined) {
     findings.differs(place.partition, 'no mirror has begun there');
     return;
@@ -125,7 +124,7 @@ async function comparePartition(job: Job, { place, other, findings, isCompacted 
     job.options.onProgress?.({
       records: job.records + records,
       partitions: job.compared.length,
-      of: [...job.here.values()].flat().length,
+      of: [...job.places[live].values()].flat().length,
     });
   const starts = { here: await from.offsetOf(place, 'earliest'), there: await to.offsetOf(other, 'earliest') };
   const count = await compare(
@@ -134,7 +133,8 @@ async function comparePartition(job: Job, { place, other, findings, isCompacted 
     { map, findings, limits: job.limits, tell, ...repeatsOf(job, live === 'blue' ? place : other) },
   );
   job.records += count;
-  job.compared.push({ place, ...ends });
+  const [here, there] = [ends.here, ends.there];
+  job.compared.push({ place, ends: live === 'blue' ? { blue: here, green: there } : { blue: there, green: here } });
   tell(0n);
 }
 
@@ -172,13 +172,6 @@ function repeatedRemark({ topic, repeated }: ComparedTopic): readonly string[] {
 function endThere(map: OffsetMap, end: bigint): bigint {
   const translated = map.toTarget(end);
   return translated.kind === 'beyond' ? map.reached.target : translated.offset;
-}
-
-function split(
-  compared: readonly Compared[],
-  offsetOf: (one: Compared) => bigint,
-): readonly [readonly LedPartition[], readonly bigint[]] {
-  return [compared.map(({ place }) => place), compared.map((one) => offsetOf(one))];
 }
 
 /** What the two sides say differently of a topic that nothing is held back of. */
