@@ -163,6 +163,9 @@ async function repair(
   }
 }
 
+/** `unique_violation` of PostgreSQL; ER_DUP_ENTRY of MySQL, whose state 23000 is that of other constraints too. */
 function isUniqueViolation(error: unknown): boolean {
-  return isTealError(error) && error.facts['sqlState'] === '23505';
+  return isTealError(error) && (error.facts['sqlState'] === '23505' || error.facts['number'] === duplicateEntry);
 }
+
+const duplicateEntry = 1062;

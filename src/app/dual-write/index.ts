@@ -19,13 +19,10 @@ import { defaultLimits, type RelayLimits } from '../../outbox/limits.ts';
 import { pollingQueue } from '../../outbox/queue.ts';
 import { runRelay, type RelayEvent } from '../../outbox/relay.ts';
 import type { OutboxDesk, OutboxLook, OutboxStore } from '../../ports/outbox.ts';
-import { connect } from '../../systems/postgres/connection.ts';
-import { postgresRepairer } from '../../systems/postgres/digest/repair.ts';
-import { postgresRowProbe } from '../../systems/postgres/digest/row-probe.ts';
-import { postgresSide } from '../../systems/postgres/digest/side.ts';
-import { outboxSystemOf, tableOf, wrong } from '../outbox/address.ts';
+import { outboxSystemOf, tableOf } from '../outbox/address.ts';
 import { outboxInsert, type Statement } from '../outbox/insert.ts';
 import { openDesk, openStore } from '../outbox/open.ts';
+import { openTwoSides } from './two-sides.ts';
 
 export { TealError, isTealError, type ErrorCode, type ErrorEntry, type ErrorFacts } from '../../kernel/errors.ts';
 export {
@@ -186,10 +183,12 @@ export class DualWrite implements AsyncDisposable {
 }
 
 export interface ReconcileRunOptions extends NotedOptions {
-  /** Address of the second system's database. Both are PostgreSQL. */
+  /** Address of the second system's database: `postgres://…`, `mysql://…`. */
   readonly to: string;
-  /** `schema.name`, or a name in schema `public`. */
+  /** `schema.name`, or a name in schema `public` or in the database of a MySQL address; as the first system calls them. */
   readonly tables: readonly string[];
+  /** Schemas of the first system (of MySQL its databases) that the second calls otherwise: `{ shop: 'public' }`. */
+  readonly schemas?: Readonly<Record<string, string>>;
   /** Default true: rows that differ are made as the first system has them. */
   readonly repair?: boolean;
   /** Rows of a table that are looked at one by one; default 10 000. */
@@ -203,24 +202,23 @@ export interface ReconcileRunOptions extends NotedOptions {
 
 /**
  * Compares the tables of both systems whole while writes go on, and repairs the second one where it differs and no noted write explains it. What it tells is about this round; `rate` is the one before its repairs.
- * Errors: TEAL-DUALWRITE-001, TEAL-OUTBOX-001 and -002, those of a session.
+ * Errors: TEAL-DUALWRITE-001, -010 columns whose values are written otherwise in the second system, TEAL-OUTBOX-001 and -002, those of a session.
  */
 export async function reconcile(options: ReconcileRunOptions): Promise<Consistency> {
-  const { from, to, tables, patienceMs = 60_000, onProgress } = options;
-  if (outboxSystemOf(from) !== 'postgres' || outboxSystemOf(to) !== 'postgres')
-    throw wrong('only two PostgreSQL can be reconciled');
+  const { from, to, schemas = {}, patienceMs = 60_000, onProgress } = options;
   const signal = options.signal ?? new AbortController().signal;
+  const tables = options.tables.map((table) => tableOf(from, table));
+  outboxSystemOf(to);
   await using desk = await openDesk({ url: from, table: tableOf(from, options.table ?? defaultTable) });
-  await using live = await connect({ url: from, applicationName: 'teal reconcile', signal });
-  await using other = await connect({ url: to, applicationName: 'teal reconcile', signal });
+  await using sides = await openTwoSides({ from, to, schemas, tables, signal });
   return await reconcileSides({
-    live: postgresSide({ side: 'blue', url: from }),
-    other: postgresSide({ side: 'green', url: to }),
-    liveProbe: postgresRowProbe(live),
-    otherProbe: postgresRowProbe(other),
+    live: sides.live.access,
+    other: sides.other.access,
+    liveProbe: sides.live.probe,
+    otherProbe: sides.other.probe,
     caughtUp: async (until) => caughtUp(desk, patienceMs, until),
-    tables: tables.map((table) => tableOf(from, table)),
-    ...(options.repair === false ? {} : { repairer: postgresRepairer({ url: to }) }),
+    tables,
+    ...(options.repair === false ? {} : { repairer: sides.other.repairer }),
     keep: options.keep ?? 10_000,
     ...(onProgress === undefined ? {} : { onProgress }),
     signal,

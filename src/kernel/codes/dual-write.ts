@@ -25,5 +25,16 @@ export const dualWriteCodes = {
     doThis: 'Name the topic in `topics`. Nothing of this call was sent to either cluster.',
     retry: 'never',
     dataMayDiffer: 'no',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-DUALWRITE-010': {
+    summary: 'Columns of the second system write equal values otherwise',
+    happened:
+      'Between MySQL or MariaDB and PostgreSQL rows are compared by the texts of their values. A column has a type on PostgreSQL in which equal values have other texts than in the one that Teal makes of that of MySQL: jsonb for JSON, say, or a moment without a zone for one with it. Every row would differ, before a repair and after it.',
+    doThis:
+      'The facts name the columns: the type that is there, and the one that can be compared (docs/reference/mysql-types.md). Change the column, or reconcile without its table.',
+    retry: 'operator',
+    dataMayDiffer: 'unknown',
   },
 } as const satisfies Record<`TEAL-DUALWRITE-${number}`, ErrorEntry>;
