@@ -207,7 +207,6 @@ export interface TopicsConsistency extends Pick<KafkaComparison, 'equal' | 'topi
 export async function reconcileTopics(options: ReconcileTopicsOptions): Promise<TopicsConsistency> {
   const { onProgress, signal = new AbortController().signal } = options;
   const { equal, topics } = await compareClusters(moveOf(options), {
-    live: 'blue',
     signal,
     ...(onProgress === undefined ? {} : { onProgress: ({ records }) => onProgress({ records }) }),
   });

@@ -25,8 +25,6 @@ export const dualWriteCodes = {
     doThis: 'Name the topic in `topics`. Nothing of this call was sent to either cluster.',
     retry: 'never',
     dataMayDiffer: 'no',
-    retry: 'never',
-    dataMayDiffer: 'no',
   },
   'TEAL-DUALWRITE-010': {
     summary: 'Columns of the second system write equal values otherwise',
