@@ -7,7 +7,6 @@ import { aboutIfThere, ProxyRouter } from '../traffic/proxy/client.ts';
 import { readProxyConfig } from '../traffic/proxy/config.ts';
 import type { ProxyStats } from '../traffic/proxy/hub.ts';
 import { mismatchOf, wantedIdentity, type ProxyAbout } from '../traffic/proxy/identity.ts';
-import { startProxyOfPair } from '../traffic/proxy/start.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { programUrl } from './program.ts';
 import { proxyOf } from './proxy-config.ts';
@@ -28,6 +27,8 @@ export async function serveProxy(loaded: LoadedSpec): Promise<void> {
   const logger = pino({ base: { process: 'proxy', migration: config.migration } });
   const log = (event: string, facts: Readonly<Record<string, unknown>>): void => logger.info(facts, event);
   const workerEntry = fileURLToPath(programUrl('proxy-worker-main'));
+  // The proxy itself, of which other commands want the words alone.
+  const { startProxyOfPair } = await import('../traffic/proxy/start.ts');
   const proxy = await startProxyOfPair({ config, blueUrl, greenUrl, workerEntry, startedBy: 'user', log });
   let asked = false;
   const stop = (signal: string): void => {

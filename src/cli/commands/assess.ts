@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { loadSpec } from '../../app/load-spec.ts';
-import { assessPair } from '../../app/assess.ts';
 import { explain } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { print, printJson } from '../print.ts';
@@ -28,6 +27,7 @@ export function assessCommand(program: Command): void {
     .option('--json', 'print JSON', false)
     .action(async (given: AssessArguments) => {
       const { spec } = loadSpec(given.file, process.env);
+      const { assessPair } = await import('../../app/assess.ts');
       const assessed = await assessPair(spec, { profile: given.profile });
       if (given.out !== undefined) writeFileSync(given.out, assessed.render('markdown'));
       if (given.mapping !== undefined && assessed.mapping !== undefined) {

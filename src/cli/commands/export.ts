@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { exportFlinkCdc } from '../../app/export-flink-cdc.ts';
 import { loadSpec } from '../../app/load-spec.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { explain } from '../explain.ts';
@@ -65,6 +64,7 @@ function flinkCdcCommand(group: Command): void {
     .option('--parallelism <n>', 'of the pipeline (default: `copy.workers`)', positive)
     .option('--out <path>', 'write it there in place of printing it')
     .action(async ({ file, kafka, parallelism, out }: FlinkCdcArguments) => {
+      const { exportFlinkCdc } = await import('../../app/export-flink-cdc.ts');
       const text = await exportFlinkCdc(loadSpec(file, process.env).spec, { brokers: kafka, parallelism });
       if (out === undefined) print(text);
       else writeFileSync(out, text);

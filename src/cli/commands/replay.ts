@@ -1,7 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { loadSpec } from '../../app/load-spec.ts';
 import { expand } from '../../app/outbox/address.ts';
-import { replayCapture } from '../../app/replay.ts';
 import { explain } from '../explain.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { positive, times } from '../options.ts';
@@ -40,6 +39,7 @@ export function replayCommand(program: Command): void {
       const { side: of, to, speed, connections, writes, slowerThan } = given;
       const loaded = loadSpec(given.file, process.env);
       const address = to === undefined ? {} : { to: expand(to, process.env) };
+      const { replayCapture } = await import('../../app/replay.ts');
       const found = await untilInterrupted(async (signal) =>
         replayCapture({ loaded, capture, side: of, speed, connections, writes, slowerThan, signal, ...address }),
       );

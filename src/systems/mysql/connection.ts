@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { createConnection, type Connection, type ConnectionOptions, type QueryError } from 'mysql2';
+import type { Connection, ConnectionOptions, QueryError } from 'mysql2';
 import { assert } from '../../kernel/assert.ts';
 import { sleep } from '../../kernel/clock.ts';
 import { untilAborted } from '../../kernel/kept-session.ts';
@@ -124,6 +124,8 @@ function pinnedSettings(flavour: MysqlFlavour, lockTimeoutMs: number): Readonly<
 export async function connect(options: ConnectOptions): Promise<MysqlConnection> {
   options.signal?.throwIfAborted();
   const address = parseAddress(options.url);
+  // A hundred modules, which whoever speaks with no MySQL need not wait for.
+  const { createConnection } = await import('mysql2');
   const socket = address.tls === undefined || address.socketPath !== undefined ? undefined : socketOf(address);
   const client = createConnection(driverOptions(address, options, socket));
   const session = new Session(client, socket);
