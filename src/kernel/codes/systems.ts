@@ -172,7 +172,7 @@ export const systemsCodes = {
     happened:
       'The source has no publication of this name any more. From PostgreSQL 18 on the server then leaves changes out of the stream without an error.',
     doThis:
-      'Changes that were made without the publication are not in the stream. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back.',
+      'Changes that were made without the publication are not in the stream. While blue is live: `teal abort`, then `teal up`, which copies again. While green is live: `teal finalise` when it is to stay; there is no way back. Of a relay (`teal outbox relay --by log`): `teal outbox unfollow`, and start it again.',
     retry: 'never',
     dataMayDiffer: 'yes',
   },
