@@ -101,7 +101,8 @@ export class KafkaReader {
   }
 
   #note({ key, value }: Read): void {
-    const [producer = '', number = ''] = value.split(':');
+    // The payload of an event is JSON: a text in quotes.
+    const [producer = '', number = ''] = value.replaceAll('"', '').split(':');
     this.events.push({ did: 'read', record: { producer, key, number: Number(number) } });
     const now = monotonicMs();
     if (this.#lastMs !== undefined) this.longestGapMs = Math.max(this.longestGapMs, now - this.#lastMs);

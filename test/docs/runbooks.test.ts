@@ -11,6 +11,7 @@ const pages = [
   'docs/runbooks/roll-forward.md',
   'docs/runbooks/restore.md',
   'docs/runbooks/ci.md',
+  'docs/runbooks/outbox-and-topic.md',
   'docs/guide/capture.md',
 ];
 
@@ -27,7 +28,8 @@ test.each(pages)('every command of Teal in %s is there, with its options', async
   expect(typed.length).toBeGreaterThan(page.endsWith('restore.md') ? -1 : 0);
   for (const line of typed) {
     const [, name, ...words] = line.trim().split(/\s+/);
-    const command = buildProgram().commands.find((each) => each.name() === name);
+    const group = buildProgram().commands.find((each) => each.name() === name);
+    const command = group?.commands.find((each) => each.name() === words[0]) ?? group;
     const known = new Set(command?.options.flatMap(({ long, short }) => [long, short]));
     expect([line, command === undefined, words.filter((word) => /^--?[a-z]/.test(word) && !known.has(word))]).toEqual([
       line,

@@ -211,13 +211,21 @@ export async function connect(options: ConnectOptions): Promise<PgConnection> {
   }
   const connection = new Session(client, internals, Number.parseInt(serverVersion, 10), ended);
   await untilAborted(connection, options.signal, async () => {
-    // Since 17; unknown before, and an unknown setting in the start-up packet refuses the connection.
-    if (connection.serverMajor >= 17) await connection.query('SET transaction_timeout = 0');
+    if (connection.serverMajor >= 17) await endNoTransaction(connection);
     // Such a database holds any bytes, and would refuse to give those that are no UTF-8 to a client that wants UTF-8.
     if (serverEncoding === 'SQL_ASCII') await connection.query('SET client_encoding = SQL_ASCII');
     if (options.asReplica === true) await becomeReplica(connection);
   });
   return connection;
+}
+
+/**
+ * `transaction_timeout` is there since 17; unknown before, and an unknown setting in the start-up packet refuses the connection. It is set only where it is not so already: a relay of an outbox comes through
+ * Teal's proxy, and a session that has set it cannot cross to an older server.
+ */
+async function endNoTransaction(connection: PgConnection): Promise<void> {
+  const { rows } = await connection.query(`select current_setting('transaction_timeout') as "limit"`);
+  if (rows[0]?.['limit'] !== '0') await connection.query('SET transaction_timeout = 0');
 }
 
 /** Afterwards everything that was committed with `synchronous_commit = off` before, by whatever session, is on disk. */
