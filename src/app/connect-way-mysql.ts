@@ -1,5 +1,4 @@
 import { must } from '../kernel/assert.ts';
-import { TealError } from '../kernel/errors.ts';
 import { isComputedOnGreen } from '../mapping/name-map-of.ts';
 import { mapCatalog } from '../mapping/map-catalog.ts';
 import type { MappedColumn, MappedTable } from '../mapping/mapping.ts';
@@ -7,7 +6,7 @@ import { isSameTarget } from '../mapping/target-tables.ts';
 import { isSelected } from '../model/table-selection.ts';
 import { binlogPath, type BinlogPathPlan } from '../carriers/connect/binlog-path.ts';
 import { pathNames } from '../carriers/connect/connectors.ts';
-import { parseAddress as parseKafkaAddress } from '../systems/kafka/address.ts';
+import { javaClientSettings } from '../systems/kafka/java-client.ts';
 import { parseAddress } from '../systems/mysql/address.ts';
 import { MysqlBlue } from './connect-blue-mysql.ts';
 import type { ConnectFlow, ConnectWay } from './connect-way.ts';
@@ -20,7 +19,7 @@ export function mysqlWay(flow: ConnectFlow, { rest, common }: Parameters<Connect
   const plan: Omit<BinlogPathPlan, 'run'> = {
     ...common,
     flavour: flow.systems.blue === 'mariadb' ? 'mariadb' : 'mysql',
-    brokers: brokersOf(must(flow.connect.kafka, 'the address of the brokers')),
+    history: javaClientSettings(must(flow.connect.kafka, 'the address of the brokers')),
     tables: tables.map(({ source: { schema, name } }) => ({ schema, name })),
     left: tables.flatMap((table) => leftOf(table)),
     booleans: columnsOf(tables, ({ type }) => isSameTarget(type, 'boolean')),
@@ -56,12 +55,4 @@ function leftOf({ source, columns }: MappedTable): readonly NamedColumn[] {
     const travels = mapped?.carried === true && !isComputedOnGreen(mapped);
     return travels ? [] : [{ schema, name, column: column.name }];
   });
-}
-
-/** Errors: TEAL-CARRIERS-070 a cluster that asks for a login or for encryption. */
-function brokersOf(url: string): string {
-  const { brokers, sasl, tls } = parseKafkaAddress(url);
-  if (sasl !== undefined || tls !== undefined)
-    throw new TealError('TEAL-CARRIERS-070', 'connect.kafka names a login, or asks for encryption');
-  return brokers.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
 }

@@ -2,10 +2,10 @@ import { Client } from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import { sleep, waitFor } from '../../src/kernel/clock.ts';
 import { describeError } from '../../src/kernel/errors.ts';
-import { ConnectRest } from '../../src/carriers/connect/rest.ts';
 import { startConnect, type ConnectCluster } from '../../tools/servers/connect.ts';
 import { pgTools } from '../../tools/servers/pg-tools.ts';
 import { connectIsTested, namePrefix, testCluster, type TestCluster } from '../support/kafka.ts';
+import { killWorkerOfSink } from '../support/kafka-connect.ts';
 import { blueMajor, greenMajor, ownServer } from '../support/postgres.ts';
 import { queryUrl } from '../support/teal-place.ts';
 import { Life } from '../support/whole-life.ts';
@@ -103,17 +103,6 @@ function fileLines(cluster: TestCluster, connect: ConnectCluster, prefix: string
     topicPrefix: prefix,
   };
   return `follow: { heartbeat: 2s }\ncarrier: connect\nconnect: ${JSON.stringify(lines)}\n`;
-}
-
-/** While rows come through it. */
-async function killWorkerOfSink({ urls: [url = ''], workers }: ConnectCluster): Promise<void> {
-  const connectors = (await (await fetch(`${url}/connectors`)).json()) as readonly string[];
-  const sink = connectors.find((name) => name.endsWith('-sink')) ?? '';
-  const status = await new ConnectRest({ url }).status(sink);
-  const [task] = status?.tasks ?? [];
-  const worker = workers.find((each) => each.url.endsWith(`//${task?.worker_id}`));
-  if (worker === undefined) throw new Error(`no worker has the sink's task: ${JSON.stringify(status)}`);
-  await worker.kill9();
 }
 
 describe.skipIf(!connectIsTested)('two PostgreSQL by Kafka Connect', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { printableConfig } from './connectors.ts';
 import { binlogPath, binlogSourceConfig, type BinlogPathPlan } from './binlog-path.ts';
 
 const plan: BinlogPathPlan = {
@@ -9,7 +10,7 @@ const plan: BinlogPathPlan = {
   flavour: 'mysql',
   sourceUrl: 'mysql://ann:s%40fe@blue.example/shop?ssl-mode=REQUIRED',
   targetUrl: 'postgres://bob:p%2Fw@green.example/shop',
-  brokers: 'one:9092,two:9092',
+  history: { 'bootstrap.servers': 'one:9092,two:9092', 'security.protocol': 'SASL_SSL', 'sasl.jaas.config': 'secret' },
   tables: [
     { schema: 'shop', name: 'order' },
     { schema: 'a,b', name: 'x$' },
@@ -37,9 +38,13 @@ test('the source reads the tables and the signs, and no rows of signs that were 
     'column.exclude.list': String.raw`shop\.order\.sum`,
     'truth.selector': String.raw`shop\.order\.paid`,
     'bigint.unsigned.handling.mode': 'precise',
+    'enable.time.adjuster': 'false',
     'include.schema.changes': 'false',
     'schema.history.internal.kafka.bootstrap.servers': 'one:9092,two:9092',
     'schema.history.internal.kafka.topic': 'teal.shop.00c0ffee.history',
+    'schema.history.internal.producer.security.protocol': 'SASL_SSL',
+    'schema.history.internal.consumer.security.protocol': 'SASL_SSL',
+    'schema.history.internal.consumer.sasl.jaas.config': 'secret',
     'transforms.lane.replacement': 'teal.shop.00c0ffee.lane',
     'heartbeat.interval.ms': '250',
   });
@@ -57,6 +62,11 @@ test('MariaDB has a connector of its own, with words of its own, whatever its ad
     'connector.class': 'io.debezium.connector.mariadb.MariaDbConnector',
     'database.ssl.mode': 'trust',
   });
+});
+
+test('no secret is printed', () => {
+  const { source, sink } = binlogPath({ ...plan, history: { ...plan.history, 'ssl.keystore.key': 'secret' } });
+  expect(JSON.stringify([source, sink].map(({ config }) => printableConfig(config)))).not.toMatch(/secret|s@fe|p\/w/);
 });
 
 test('the sink writes into the schema that is called as the database, and the history goes with the other topics', () => {

@@ -7,6 +7,7 @@ import {
   jdbcSink,
   laneSettings,
   pathNames,
+  prefixed,
   sinkConfig,
   tablePattern,
   type PathPlan,
@@ -20,8 +21,8 @@ type NamedColumn = TableName & { readonly column: string };
 /** What the two connectors of a flow from MySQL or MariaDB to PostgreSQL are made from. Databases are schemas; tables and columns are called the same on both sides. */
 export interface BinlogPathPlan extends Omit<PathPlan, 'publication' | 'slot' | 'computed'> {
   readonly flavour: 'mysql' | 'mariadb';
-  /** `host:port,…` as the workers reach them: Debezium keeps there what the tables were like at each place of the log. */
-  readonly brokers: string;
+  /** Settings of Kafka's clients in Java for the cluster where Debezium keeps what the tables were like at each place of the log, `bootstrap.servers` among them, with their secrets. */
+  readonly history: ConnectorConfig;
   /** Columns of `tables` that do not travel: the target computes them, or has none. */
   readonly left: readonly NamedColumn[];
   /** Numbers that are truth values on the target. */
@@ -59,14 +60,26 @@ export function binlogSourceConfig(plan: BinlogPathPlan): ConnectorConfig {
     ...emptyInSnapshot(plan.signs),
     // Changes of the schema are no rows.
     'include.schema.changes': 'false',
-    'schema.history.internal.kafka.bootstrap.servers': plan.brokers,
-    'schema.history.internal.kafka.topic': historyTopic(plan),
-    'schema.history.internal.store.only.captured.tables.ddl': 'true',
+    ...historyOf(plan),
     'heartbeat.action.query': beat,
     // Whoever sets nothing else gets numbers above 2^63 as negative ones.
     'bigint.unsigned.handling.mode': 'precise',
+    // Else the year 1 becomes 2001.
+    'enable.time.adjuster': 'false',
     ...booleansOf(plan),
     ...laneSettings(plan),
+  };
+}
+
+/** The history has clients of its own, which the workers' settings do not reach: what they log in with is told to each (Debezium documentation, "Pass-through properties", schema history). */
+function historyOf(plan: BinlogPathPlan): ConnectorConfig {
+  const { 'bootstrap.servers': brokers = '', ...client } = plan.history;
+  return {
+    'schema.history.internal.kafka.bootstrap.servers': brokers,
+    'schema.history.internal.kafka.topic': historyTopic(plan),
+    'schema.history.internal.store.only.captured.tables.ddl': 'true',
+    ...prefixed('schema.history.internal.producer.', client),
+    ...prefixed('schema.history.internal.consumer.', client),
   };
 }
 

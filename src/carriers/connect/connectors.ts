@@ -224,11 +224,14 @@ export function escaped(text: string): string {
   return text.replaceAll(/[\\^$.|?*+()[\]{}-]/g, '\\$&');
 }
 
-const secretSettings = new Set(['database.password', 'connection.password']);
+/** Of one of the clients that a connector has of its own. */
+export function prefixed(prefix: string, settings: ConnectorConfig): ConnectorConfig {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [`${prefix}${name}`, value]));
+}
+
+const isSecret = /(^|\.)(password|sasl\.jaas\.config|ssl\.keystore\.key)$/;
 
 /** For people: a plan, a document. */
 export function printableConfig(config: ConnectorConfig): ConnectorConfig {
-  return Object.fromEntries(
-    Object.entries(config).map(([name, value]) => [name, secretSettings.has(name) ? '***' : value]),
-  );
+  return Object.fromEntries(Object.entries(config).map(([name, value]) => [name, isSecret.test(name) ? '***' : value]));
 }

@@ -1,3 +1,4 @@
+import { prefixed } from './connectors.ts';
 import type { ConnectorConfig } from './rest.ts';
 
 const plugins = 'org.apache.kafka.connect.mirror';
@@ -122,10 +123,6 @@ export function mirrorMakerConfigs(plan: MirrorMakerPlan): Record<MirrorMakerPar
       'offsets.storage.topic': offsetsTopic(alias),
     },
   };
-}
-
-function prefixed(prefix: string, settings: ConnectorConfig): ConnectorConfig {
-  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [`${prefix}${name}`, value]));
 }
 
 /** Names of topics hold letters, digits and `.`, `_`, `-`: of these one means something in a pattern. */

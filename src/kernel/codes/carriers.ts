@@ -193,13 +193,4 @@ export const carriersCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
-  'TEAL-CARRIERS-070': {
-    summary: 'Debezium cannot be told how to log in to Kafka',
-    happened:
-      'Of MySQL and MariaDB Debezium keeps a history of the tables in Kafka, by a client of its own, which Teal configures without a login and without encryption alone. The address `connect.kafka` names one of both.',
-    doThis:
-      'Give `connect.kafka` a listener of the cluster that asks for neither, within the network of the workers, or use the embedded carrier.',
-    retry: 'operator',
-    dataMayDiffer: 'no',
-  },
 } as const satisfies Record<`TEAL-CARRIERS-${number}`, ErrorEntry>;
