@@ -131,7 +131,7 @@ export class Migration implements AsyncDisposable {
     this.#router = connected.router;
     this.#stages = [
       ...pair.stages(this.#carrier),
-      ...shadowStages(options.loaded.spec.shadow, connected.shadow),
+      ...shadowStages(options.loaded.spec.shadow, { reads: connected.shadow, doomed: pair.doomed }),
       ...canaryStages(options.loaded.spec.canary, canaryPorts(options.loaded, pair, connected)),
     ];
     this.#comparison = pair.comparison({ ...options, journal, carrier: this.#carrier });

@@ -4,6 +4,7 @@ import type { Repairer, RowProbe, SideAccess } from '../ports/digester.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { AskValue } from '../ports/query.ts';
 import type { Schemas } from '../ports/schemas.ts';
+import type { DoomedWrites } from '../ports/shadow.ts';
 import type { Sequences } from '../ports/sequences.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
 import type { Assessment } from '../stages/assess/assess.ts';
@@ -17,6 +18,8 @@ export interface Pair extends AsyncDisposable {
   /** Absent where nothing gives out numbers. */
   readonly sequences?: Sequences;
   readonly schemas: Schemas;
+  /** Of green. Absent where nothing that clients write can be tried there. */
+  readonly doomed?: DoomedWrites;
   /** For gates of SQL: the first value of the first row, in a transaction that writes nothing. */
   readonly ask: AskValue;
   /** Readers that keep their place in what they read, and move before those who write; absent where all clients move at once. */

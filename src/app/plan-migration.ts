@@ -53,7 +53,10 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
   const cut = { name: 'next', epoch: 1, from: 'blue', to: 'green' } as const;
   const stages: readonly PlannableStage[] = [
     ...pair.stages(carrier),
-    ...shadowStages(spec.shadow, { begin: unasked, end: unasked, tally: unasked }),
+    ...shadowStages(spec.shadow, {
+      reads: { begin: unasked, end: unasked, tally: unasked },
+      doomed: pair.doomed,
+    }),
     ...canaryStages(spec.canary, {
       reads: { set: unasked, end: unasked, tally: unasked },
       questions: [],

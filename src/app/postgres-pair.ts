@@ -7,6 +7,7 @@ import type { AskValue } from '../ports/query.ts';
 import type { SchemaDriver, SchemaPart } from '../ports/schema-driver.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
+import type { DoomedWrites } from '../ports/shadow.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
 import { isRecorded, type FollowMethod } from '../model/follow-method.ts';
 import { isSelected } from '../model/table-selection.ts';
@@ -34,6 +35,7 @@ import {
   mayLeaveOut,
   type WantsFull,
 } from '../systems/postgres/identity.ts';
+import { doomedWrites } from '../systems/postgres/doomed.ts';
 import { foreignSinkBackStep, foreignSinkStep } from '../systems/postgres/foreign-sink.ts';
 import { KeptSession } from '../systems/postgres/kept-session.ts';
 import { movingRelations } from '../systems/postgres/moving.ts';
@@ -103,6 +105,7 @@ export class PostgresPair implements DatabasePair {
   readonly names: TealNames;
   readonly fences: Readonly<Record<Side, Fence>>;
   readonly sequences: Sequences;
+  readonly doomed: DoomedWrites;
   readonly schemas: Schemas;
   readonly access: Readonly<Record<Side, SideAccess>>;
   readonly #options: PairOptions;
@@ -123,6 +126,7 @@ export class PostgresPair implements DatabasePair {
       blue: new PostgresFence(this.#sessions.blue, tables, selected, beforeTokenBy(method)),
       green: new PostgresFence(this.#sessions.green, tables, selected),
     };
+    this.doomed = doomedWrites(this.#sessions);
     const moving = {
       blue: movingRelations(method, this.names.flow.blue),
       green: movingRelations('log', this.names.flow.green),

@@ -1,6 +1,6 @@
 import { isTealError } from '../kernel/errors.ts';
 import { percentileMs, type Latencies } from '../model/latencies.ts';
-import type { ShadowTally, StatementTally } from '../ports/shadow.ts';
+import type { ShadowTally, StatementTally, Tally } from '../ports/shadow.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
 import { controlPath } from './control-path.ts';
 import type { LoadedSpec } from './load-spec.ts';
@@ -18,12 +18,16 @@ export interface StatementFindings extends Omit<StatementTally, 'latencies'> {
   readonly slower: boolean;
 }
 
-export interface ShadowFindings extends Omit<ShadowTally, 'statements'> {
+export interface Findings extends Omit<Tally, 'statements'> {
   /** Real differences first. */
   readonly statements: readonly StatementFindings[];
 }
 
-/** What shadow reads have found; undefined where the file asks for none, or no proxy answers. */
+export interface ShadowFindings extends Findings, Pick<ShadowTally, 'watchedMs' | 'sessionsLeftOut' | 'scratch'> {
+  readonly writes: Findings;
+}
+
+/** What shadow reads and writes have found; undefined where the file asks for none, or no proxy answers. */
 export async function readShadow({ spec, stateDir }: LoadedSpec): Promise<ShadowFindings | undefined> {
   if (spec.shadow === undefined) return undefined;
   try {
@@ -35,8 +39,24 @@ export async function readShadow({ spec, stateDir }: LoadedSpec): Promise<Shadow
 }
 
 export function findingsOf(tally: ShadowTally): ShadowFindings {
+  const { watchedMs, sessionsLeftOut, scratch, writes } = tally;
+  const where = scratch === undefined ? {} : { scratch };
+  return { ...findingsOfKind(tally), watchedMs, sessionsLeftOut, ...where, writes: findingsOfKind(writes) };
+}
+
+function findingsOfKind(tally: Tally): Findings {
+  const { compared, equal, lag, volatile, real, unsettled, unanswered, share, shed, skipped } = tally;
   return {
-    ...tally,
+    compared,
+    equal,
+    lag,
+    volatile,
+    real,
+    unsettled,
+    unanswered,
+    share,
+    shed,
+    skipped,
     statements: tally.statements.map(({ latencies, ...statement }) => {
       const [blue, green] = [latencyOf(latencies.blue), latencyOf(latencies.green)];
       const [here, there] = [blue.p95Ms ?? 0, green.p95Ms ?? 0];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { findingsOf } from '../app/read-shadow.ts';
-import { noCounts, type StatementTally } from '../ports/shadow.ts';
+import { noCounts, noTally, type StatementTally } from '../ports/shadow.ts';
 import { LatencyCounter } from '../model/latencies.ts';
 import { shadowLines } from './render-shadow.ts';
 
@@ -16,7 +16,7 @@ const statement = (text: string, given: Partial<StatementTally>): StatementTally
   latencies: { blue: latencies(1), green: latencies(1) },
   ...given,
 });
-const tally = { ...noCounts, watchedMs: 1_000, shed: 0, skipped: {}, sessionsLeftOut: 0 };
+const tally = { ...noTally, watchedMs: 1_000, sessionsLeftOut: 0, writes: noTally };
 
 test('nothing is told where nothing was compared', () => {
   expect(shadowLines(findingsOf({ ...tally, share: 0, statements: [] }))).toEqual([]);
@@ -37,5 +37,23 @@ test('statements that differ, give no answer or have become slow are told, other
   expect(told).toContain('unanswered once');
   expect(told).toMatch(/slower: \S+ ms on blue/);
   expect(told).not.toContain('fine');
+  expect(lines.every((line) => line.length <= 80)).toBe(true);
+});
+
+test('writes that green refuses are told, and those of which it cannot be said why', () => {
+  const refused = { kind: 'error', blue: 'INSERT 0 1', green: 'error 42883', atIso: '' } as const;
+  const fewer = { kind: 'count', blue: 'UPDATE 1', green: 'UPDATE 0', atIso: '' } as const;
+  const statements = [
+    statement('insert into orders values (?, ...)', { real: 2, example: refused }),
+    statement('update orders set state = ?', { unsettled: 1, example: fewer }),
+    statement('delete from orders', { equal: 9 }),
+  ];
+  const writes = { ...noTally, share: 0.05, compared: 12, equal: 9, real: 2, unsettled: 1, statements };
+  const lines = shadowLines(findingsOf({ ...tally, writes }));
+  const told = lines.join('\n');
+  expect(told).toContain('5% of writes, 12 compared, 9 equal, 2 refused');
+  expect(told).toContain('refused 2 times: blue INSERT 0 1, green error 42883');
+  expect(told).toContain('untold once: blue UPDATE 1, green UPDATE 0');
+  expect(told).not.toContain('delete');
   expect(lines.every((line) => line.length <= 80)).toBe(true);
 });

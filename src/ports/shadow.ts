@@ -35,27 +35,71 @@ export interface StatementTally extends ShadowCounts {
   readonly latencies: { readonly blue: Latencies; readonly green: Latencies };
 }
 
-export interface ShadowTally extends ShadowCounts {
-  /** Of all reads, 0 to 1. 0: nothing is compared. */
+/** Of reads, or of writes. */
+export interface Tally extends ShadowCounts {
+  /** Of all, 0 to 1. 0: nothing is compared. */
   readonly share: number;
-  /** How long it has been going on, in milliseconds. */
-  readonly watchedMs: number;
-  /** Reads that were left out because too many waited already. */
+  /** Left out because too many waited already. */
   readonly shed: number;
-  /** Statements of the share that were not asked of green, by why. */
+  /** Statements of the share that were not asked of green, by why; of writes, transactions. */
   readonly skipped: Readonly<Record<string, number>>;
-  /** Clients whose session is not understood well enough to be repeated elsewhere, at this moment. */
-  readonly sessionsLeftOut: number;
   readonly statements: readonly StatementTally[];
 }
 
-/** Reads of clients, asked of green too and compared; no client notices. */
+/** Of reads; those of writes are within it. */
+export interface ShadowTally extends Tally {
+  /** How long it has been going on, in milliseconds. */
+  readonly watchedMs: number;
+  /** Clients whose session is not understood well enough to be repeated elsewhere, at this moment. */
+  readonly sessionsLeftOut: number;
+  /** As it was asked for. */
+  readonly scratch?: string;
+  /**
+   * Statements that blue has accepted. `real`: green refused it twice, the second time with all of blue's changes applied, and not because of any row; or twenty times, and took it never. `lag`: green took it then, or has the row
+   * already. `unsettled`: it refused, or wrote another number of rows, and the rows may be why. `volatile` is always 0.
+   */
+  readonly writes: Tally;
+}
+
+export interface ShadowOrder {
+  /** Of what clients read, 0 to 1. */
+  readonly reads: number;
+  /** Of the transactions in which they write, 0 to 1. */
+  readonly writes: number;
+  /** A database of green's server where writes are tried, and committed; absent: on green, where they are rolled back. */
+  readonly scratch?: string | undefined;
+}
+
+export const nothingAsked: ShadowOrder = Object.freeze({ reads: 0, writes: 0 });
+
+export function asksNothing({ reads, writes }: ShadowOrder): boolean {
+  return reads === 0 && writes === 0;
+}
+
+/** Statements of clients, put to green too and compared; no client notices. */
 export interface ShadowReads {
   /** Begins anew: what was counted before is forgotten. */
-  begin(share: number): Promise<void>;
+  begin(shares: ShadowOrder): Promise<void>;
   /** What was counted stays to be read. Not an error where nothing was begun. */
   end(): Promise<void>;
   tally(): Promise<ShadowTally>;
+}
+
+/**
+ * Lets through the fence of a side those transactions that nothing can commit, and no other: with a row in `teal.doomed`, which fails each COMMIT of the transaction that wrote it, so that whoever sees
+ * a row of it sees its own.
+ */
+export interface DoomedWrites {
+  /** On a closed side alone. Idempotent. */
+  admit(): Promise<void>;
+  isAdmitted(): Promise<boolean>;
+  /**
+   * Moves generators of numbers ahead of those of the side that is followed: what a row is given that is rolled back is not given back, and is not to be the number of a row that comes. To be
+   * repeated while the other side goes on.
+   */
+  leadSequences(): Promise<void>;
+  /** The fence is as it was. Idempotent; nothing where the side is open by now. */
+  dismiss(): Promise<void>;
 }
 
 export const noCounts: ShadowCounts = Object.freeze({
@@ -68,8 +112,21 @@ export const noCounts: ShadowCounts = Object.freeze({
   unanswered: 0,
 });
 
+export const noTally: Tally = Object.freeze({ ...noCounts, share: 0, shed: 0, skipped: {}, statements: [] });
+
 /** What several processes have counted, as one: watched for as long as the one that has watched the shortest. */
 export function addTallies(tallies: readonly ShadowTally[]): ShadowTally {
+  const scratch = tallies.find((tally) => tally.scratch !== undefined)?.scratch;
+  return {
+    ...addTally(tallies),
+    watchedMs: Math.min(...tallies.map(({ watchedMs }) => watchedMs)),
+    sessionsLeftOut: tallies.reduce((sum, tally) => sum + tally.sessionsLeftOut, 0),
+    ...(scratch === undefined ? {} : { scratch }),
+    writes: addTally(tallies.map(({ writes }) => writes)),
+  };
+}
+
+function addTally(tallies: readonly Tally[]): Tally {
   const statements = Map.groupBy(
     tallies.flatMap((tally) => tally.statements),
     ({ statement }) => statement,
@@ -81,9 +138,7 @@ export function addTallies(tallies: readonly ShadowTally[]): ShadowTally {
   return {
     ...addCounts(tallies),
     share: Math.min(...tallies.map(({ share }) => share)),
-    watchedMs: Math.min(...tallies.map(({ watchedMs }) => watchedMs)),
     shed: tallies.reduce((sum, { shed }) => sum + shed, 0),
-    sessionsLeftOut: tallies.reduce((sum, tally) => sum + tally.sessionsLeftOut, 0),
     skipped,
     statements: [...statements.values()].map(addStatements).toSorted(worstFirst),
   };
@@ -109,7 +164,7 @@ function addCounts(all: readonly ShadowCounts[]): ShadowCounts {
   ) as unknown as ShadowCounts;
 }
 
-/** Real differences first, then what gave no answer, then what was compared most. */
+/** Real differences first, then what gave no answer or could not be told, then what was compared most. */
 export function worstFirst(a: ShadowCounts, b: ShadowCounts): number {
-  return b.real - a.real || b.unanswered - a.unanswered || b.compared - a.compared;
+  return b.real - a.real || b.unanswered - a.unanswered || b.unsettled - a.unsettled || b.compared - a.compared;
 }

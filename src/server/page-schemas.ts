@@ -116,37 +116,47 @@ const shadowCounts = {
   unanswered: count,
 };
 
+const shadowTally = {
+  ...shadowCounts,
+  share: z.number().min(0).max(1),
+  shed: count,
+  skipped: z.record(z.string(), count).readonly(),
+  statements: list(
+    z.strictObject({
+      ...shadowCounts,
+      statement: z.string().describe('with `?` for every literal and parameter'),
+      example: z
+        .strictObject({
+          kind: z.enum(['error', 'columns', 'count', 'rows', 'order']),
+          blue: z.string(),
+          green: z.string(),
+          atIso: iso,
+        })
+        .optional(),
+      blue: latency,
+      green: latency,
+      slower: z.boolean(),
+    }),
+  ).describe('real differences first'),
+};
+
 export const shadowSchema = z
   .strictObject({
-    asked: z.boolean().describe('the file wants reads to be compared'),
+    asked: z.boolean().describe('the file wants reads or writes to be compared'),
     found: z
       .strictObject({
-        ...shadowCounts,
-        share: z.number().min(0).max(1),
+        ...shadowTally,
         watchedMs: count,
-        shed: count,
-        skipped: z.record(z.string(), count).readonly(),
         sessionsLeftOut: count,
-        statements: list(
-          z.strictObject({
-            ...shadowCounts,
-            statement: z.string().describe('with `?` for every literal and parameter'),
-            example: z
-              .strictObject({
-                kind: z.enum(['error', 'columns', 'count', 'rows', 'order']),
-                blue: z.string(),
-                green: z.string(),
-                atIso: iso,
-              })
-              .optional(),
-            blue: latency,
-            green: latency,
-            slower: z.boolean(),
-          }),
-        ).describe('real differences first'),
+        scratch: z.string().optional().describe('the database where writes are tried; absent: green'),
+        writes: z
+          .strictObject(shadowTally)
+          .describe(
+            'repeated on green and rolled back, or on a copy of it; `real`: green refuses what blue has accepted',
+          ),
       })
       .optional()
-      .describe('absent where no proxy answers'),
+      .describe('of reads, and within it of writes; absent where no proxy answers'),
   })
   .openapi('Shadow');
 

@@ -267,7 +267,17 @@ const cutover = z
 
 const shadow = z
   .strictObject({
-    reads: share.describe('Of what clients read: how much of it is put to green too.'),
+    reads: share.optional().describe('Of what clients read: how much of it is put to green too.'),
+    writes: share
+      .optional()
+      .describe(
+        'Of the transactions in which clients write: how many are repeated on green, where they are rolled back.',
+      ),
+    scratch: text
+      .optional()
+      .describe(
+        'A database of the server of green, a copy of it that you have made: writes are tried, and committed, there instead.',
+      ),
     for: duration
       .default(86_400_000)
       .describe('How long, before the gates of the cut are asked. It goes on until the cut.'),
@@ -277,10 +287,17 @@ const shadow = z
       .max(1e9, 'a number from 0 to 1000000000')
       .default(0)
       .describe('Real differences beyond which it fails.'),
-    atLeast: natural(1e9).default(1).describe('Reads that must have been compared, however long that takes.'),
+    atLeast: natural(1e9)
+      .default(1)
+      .describe('Reads that must have been compared, and writes, however long that takes.'),
+  })
+  .refine(({ reads, writes }) => reads !== undefined || writes !== undefined, '`reads`, `writes` or both')
+  .refine(({ writes, scratch }) => scratch === undefined || writes !== undefined, {
+    path: ['scratch'],
+    message: '`writes` beside it',
   })
   .describe(
-    "PostgreSQL alone, through Teal's proxy: before the cut a share of what clients read is put to green too, and the answers are compared. docs/guide/shadow.md.",
+    "PostgreSQL alone, through Teal's proxy: before the cut a share of what clients read and write is put to green too, and the answers are compared. docs/guide/shadow.md.",
   );
 
 const connect = z

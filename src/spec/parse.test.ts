@@ -185,7 +185,21 @@ describe('every mistake is reported at once, at its place', () => {
 
   test('reads that are put to green too', () => {
     const read = parse(`${minimal}shadow: { reads: 12.5%, for: 1h, maxDifferences: 2 }\n`);
-    expect(read.ok && read.spec.shadow).toEqual({ share: 0.125, forMs: 3_600_000, maxDifferences: 2, atLeast: 1 });
+    expect(read.ok && read.spec.shadow).toEqual({
+      reads: 0.125,
+      writes: 0,
+      forMs: 3_600_000,
+      maxDifferences: 2,
+      atLeast: 1,
+    });
+    const both = parse(`${minimal}shadow: { writes: 5% }\n`);
+    expect(both.ok && both.spec.shadow).toMatchObject({ reads: 0, writes: 0.05 });
+    const copy = parse(`${minimal}shadow: { writes: 5%, scratch: shop_copy }\n`);
+    expect(copy.ok && copy.spec.shadow).toMatchObject({ writes: 0.05, scratch: 'shop_copy' });
+    expect(mistakes(`${minimal}shadow: { reads: 5%, scratch: a }\n`)).toEqual([
+      '5:31 shadow.scratch: expected `writes` beside it',
+    ]);
+    expect(mistakes(`${minimal}shadow: { for: 1h }\n`)).toEqual(['5:9 shadow: expected `reads`, `writes` or both']);
     expect(mistakes(`${minimal}shadow: { reads: 0%, atLeast: 0 }\n`)).toEqual([
       '5:18 shadow.reads: expected a share of all, such as 1% or 12.5%',
       '5:31 shadow.atLeast: expected a number from 1 to 1000000000',

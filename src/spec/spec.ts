@@ -155,13 +155,16 @@ export interface GroupsSpec {
   readonly maxLag: number;
 }
 
-/** Reads of clients that are put to green too. */
+/** What clients read and write, put to green too. */
 export interface ShadowSpec {
-  /** Of all, more than 0 and at most 1. */
-  readonly share: number;
+  /** Of reads, and of transactions that write; 0 to 1, one of them more than 0. */
+  readonly reads: number;
+  readonly writes: number;
+  /** Where writes are tried; absent: on green. */
+  readonly scratch?: string;
   readonly forMs: number;
   readonly maxDifferences: number;
-  /** Reads that must have been compared. */
+  /** Reads that must have been compared, and writes. */
   readonly atLeast: number;
 }
 
@@ -386,8 +389,9 @@ function figureOf({ errorRate, p50, p95, p99, atLeast }: SpecDocument['soak']['r
 
 function shadowOf({ shadow }: SpecDocument): Pick<Spec, 'shadow'> {
   if (shadow === undefined) return {};
-  const { reads, for: forMs, maxDifferences, atLeast } = shadow;
-  return { shadow: { share: reads, forMs, maxDifferences, atLeast } };
+  const { reads = 0, writes = 0, scratch, for: forMs, maxDifferences, atLeast } = shadow;
+  const where = scratch === undefined ? {} : { scratch };
+  return { shadow: { reads, writes, ...where, forMs, maxDifferences, atLeast } };
 }
 
 function canaryOf({ canary }: SpecDocument): Pick<Spec, 'canary'> {

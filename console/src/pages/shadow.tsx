@@ -8,9 +8,10 @@ import { useAnswer, useConsole } from '../state/hooks.ts';
 import type { ShadowAnswer } from '../types.ts';
 
 type Found = NonNullable<ShadowAnswer['found']>;
-type Statement = Found['statements'][number];
+type Tally = Found['writes'];
+type Statement = Tally['statements'][number];
 
-/** What green answers to what clients read. */
+/** What green answers to what clients read, and what it says to what they write. */
 export function ShadowPage(): ReactNode {
   const { version, rates } = useConsole();
   const watching = rates?.progress?.step === 'shadow:watch' ? Date.parse(rates.atIso) : 0;
@@ -37,26 +38,56 @@ export function ShadowPage(): ReactNode {
 }
 
 function Findings({ found }: { readonly found: Found }): ReactNode {
+  const { writes, watchedMs } = found;
+  const isOfWrites = writes.share > 0 || writes.compared > 0;
+  const isOfReads = found.share > 0 || found.compared > 0 || !isOfWrites;
+  return (
+    <>
+      {isOfReads ? <Kind found={found} watchedMs={watchedMs} words={wordsOfReads} /> : null}
+      {isOfWrites ? <Kind found={writes} watchedMs={watchedMs} words={wordsOfWrites} /> : null}
+    </>
+  );
+}
+
+const wordsOfReads = {
+  kind: 'reads',
+  real: 'have another answer on green',
+  none: 'were compared, and none has another answer on green',
+} as const;
+const wordsOfWrites = {
+  kind: 'writes',
+  real: 'are refused by green',
+  none: 'were repeated on green and rolled back, and none is refused',
+} as const;
+
+interface KindProps {
+  readonly found: Tally;
+  readonly watchedMs: number;
+  readonly words: typeof wordsOfReads | typeof wordsOfWrites;
+}
+
+function Kind({ found, watchedMs, words }: KindProps): ReactNode {
   const skipped = Object.entries(found.skipped);
   return (
     <>
       <p className="verdict" data-tone={found.real > 0 ? 'bad' : 'good'}>
         {found.compared === 0
-          ? 'Nothing was compared yet.'
+          ? `No ${words.kind} were compared yet.`
           : found.real > 0
-            ? `${countText(found.real)} of ${countText(found.compared)} reads have another answer on green.`
-            : `${countText(found.compared)} reads were compared, and none has another answer on green.`}
+            ? `${countText(found.real)} of ${countText(found.compared)} ${words.kind} ${words.real}.`
+            : `${countText(found.compared)} ${words.kind} ${words.none}.`}
       </p>
       <dl className="tiles">
-        <Tile label="Share of reads" value={found.share === 0 ? 'ended' : percentText(found.share)} />
-        <Tile label="Watched for" value={durationText(found.watchedMs)} />
+        <Tile label={`Share of ${words.kind}`} value={found.share === 0 ? 'ended' : percentText(found.share)} />
+        <Tile label="Watched for" value={durationText(watchedMs)} />
         <Tile label="Equal" value={countText(found.equal)} />
         <Tile label="Lag" value={countText(found.lag)} />
-        <Tile label="Volatile" value={countText(found.volatile)} />
+        {words.kind === 'reads' ? <Tile label="Volatile" value={countText(found.volatile)} /> : null}
+        {words.kind === 'writes' ? <Tile label="Not told why" value={countText(found.unsettled)} /> : null}
         <Tile label="No answer of green" value={countText(found.unanswered)} />
         <Tile label="Left out, too many" value={countText(found.shed)} />
       </dl>
-      <Card title="By statement">
+      <Card title={`${words.kind === 'reads' ? 'Reads' : 'Writes'} by statement`}>
         {found.statements.length === 0 ? (
           <Quiet>No statement yet.</Quiet>
         ) : (
@@ -68,7 +99,7 @@ function Findings({ found }: { readonly found: Found }): ReactNode {
               { title: 'Statement', isName: true, cell: (statement) => <Named statement={statement} /> },
               { title: 'Compared', isNumber: true, cell: ({ compared }) => countText(compared) },
               {
-                title: 'Differ',
+                title: words.kind === 'reads' ? 'Differ' : 'Refused',
                 isNumber: true,
                 cell: ({ real }) => (real > 0 ? <Tag tone="bad">{countText(real)}</Tag> : '0'),
               },

@@ -164,6 +164,15 @@ export const stagesCodes = {
     retry: 'operator',
     dataMayDiffer: 'unknown',
   },
+  'TEAL-STAGES-151': {
+    summary: 'Green refuses what clients write on blue',
+    happened:
+      'Shadow writes found more statements than `shadow.maxDifferences` that blue had accepted and green refused twice, the second time after it had applied all of it, for reasons that no row explains: a syntax, a name, a right, a type, a value that does not fit. They were rolled back on green. Blue is live, and clients noticed nothing.',
+    doThis:
+      '`teal status` tells which statements, and the SQLSTATE of green. Mend green (extension, function, grant, type, setting), or allow as many with `shadow.maxDifferences`; then run `teal up` again: the watch begins anew.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
   'TEAL-STAGES-160': {
     summary: 'Green answers reads of clients worse than blue',
     happened:

@@ -171,7 +171,7 @@ export const trafficCodes = {
   'TEAL-TRAFFIC-022': {
     summary: 'The reads of these clients cannot be compared',
     happened:
-      'Shadow reads were asked of a proxy of MySQL or MariaDB. Reads are compared between two PostgreSQL databases only.',
+      'Shadow reads or writes were asked of a proxy of MySQL or MariaDB. Statements are compared between two PostgreSQL databases only.',
     doThis: 'Take `shadow` out of the migration file.',
     retry: 'never',
     dataMayDiffer: 'no',
@@ -276,6 +276,15 @@ export const trafficCodes = {
     doThis:
       'Look into its log: it says why it does not take a file. See that it reads `traffic.config`, and that `traffic.status` is its OFREP port (8016 by default). Once a cut is decided the file is written again until flagd tells the new side.',
     retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-070': {
+    summary: 'Writes cannot be tried in the database that `shadow.scratch` names',
+    happened:
+      "Shadow writes are committed there, and it has schema `teal`: it is a side of a migration, where they would be taken for clients' rows, or a copy of green that still has its fence, which refuses them. Nothing was written.",
+    doThis:
+      'Name another database of the server of green: a copy of it (`pg_dump` and `pg_restore`, or a restored backup), in which `DROP SCHEMA teal CASCADE` was run. Look twice that it is the copy.',
+    retry: 'operator',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

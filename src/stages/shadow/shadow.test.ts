@@ -1,14 +1,21 @@
-import { expect, test } from 'vitest';
-import { noCounts, type ShadowReads, type ShadowTally } from '../../ports/shadow.ts';
+import { describe, expect, test } from 'vitest';
+import {
+  noCounts,
+  noTally,
+  type DoomedWrites,
+  type ShadowReads,
+  type ShadowOrder,
+  type ShadowTally,
+} from '../../ports/shadow.ts';
 import type { StepContext } from '../../ports/step.ts';
 import { judgeShadow } from './decide.ts';
 import { shadowStages } from './shadow-steps.ts';
 
-const spec = { share: 0.1, forMs: 60_000, maxDifferences: 0, atLeast: 10 };
+const spec = { reads: 0.1, writes: 0, forMs: 60_000, maxDifferences: 0, atLeast: 10 };
 
 function tallied(given: Partial<ShadowTally>): ShadowTally {
-  const rest = { share: 0.1, watchedMs: 60_000, shed: 0, skipped: {}, sessionsLeftOut: 0, statements: [] };
-  return { ...noCounts, ...rest, compared: 10, equal: 10, ...given };
+  const rest = { share: 0.1, watchedMs: 60_000, sessionsLeftOut: 0, writes: noTally };
+  return { ...noTally, ...rest, compared: 10, equal: 10, ...given };
 }
 
 test.each([
@@ -27,6 +34,56 @@ test('as many differences as the file allows are allowed', () => {
   expect(judgeShadow(tallied({ real: 2 }), { ...spec, maxDifferences: 2 }).verdict).toBe('enough');
 });
 
+describe('writes', () => {
+  const both = { ...spec, writes: 0.05 };
+  const writes = (given: Partial<ShadowTally['writes']>): Partial<ShadowTally> => ({
+    writes: { ...noTally, share: 0.05, compared: 10, ...given },
+  });
+
+  test.each([
+    ['enough', writes({})],
+    ['enough', writes({ lag: 5, unsettled: 5, unanswered: 5, shed: 5 })],
+    ['not yet', writes({ compared: 9 })],
+    ['different', writes({ real: 1 })],
+    ['not watched', writes({ share: 0 })],
+  ] as const)('it is %s', (verdict, given) => {
+    expect(judgeShadow(tallied(given), both).verdict).toBe(verdict);
+  });
+
+  test('on a copy nothing of green is touched, and a watch elsewhere is none', () => {
+    const onCopy = { ...both, scratch: 'copy' };
+    const steps = shadowStages(onCopy, { reads: new Told(), doomed: undefined })[0]?.steps ?? [];
+    expect(steps.map(({ id }) => id)).toEqual(['shadow:begin', 'shadow:watch']);
+    expect(steps[0]?.does).toContain('in database copy, which keeps them');
+    expect(judgeShadow(tallied(writes({})), onCopy).verdict).toBe('not watched');
+    expect(judgeShadow(tallied({ ...writes({}), scratch: 'copy' }), onCopy).verdict).toBe('enough');
+  });
+
+  test('what green refuses ends the watch; sequences of green are led before', async () => {
+    const did: string[] = [];
+    const doomed: DoomedWrites = {
+      admit: async () => void did.push('admit'),
+      isAdmitted: async () => did.includes('admit'),
+      leadSequences: async () => void did.push('lead'),
+      dismiss: async () => void did.push('dismiss'),
+    };
+    const example = { kind: 'error', blue: 'INSERT 0 1', green: 'error 42883', atIso: '' } as const;
+    const statement = { ...noCounts, real: 1, statement: 'insert', example, latencies: { blue: {}, green: {} } };
+    const told = new Told(writes({}), writes({ real: 1, statements: [statement] }));
+    const [admit, begin, watch] = shadowStages(both, { reads: told, doomed })[0]?.steps ?? [];
+    expect(begin?.does).toContain('5% of their transactions that write there');
+    expect(await admit?.probe(context)).toMatchObject({ state: 'not done' });
+    await admit?.act(context);
+    expect(await admit?.probe(context)).toMatchObject({ state: 'done' });
+    await expect(watch?.act(context)).rejects.toMatchObject({
+      code: 'TEAL-STAGES-151',
+      facts: { findings: ['1 times: insert (blue INSERT 0 1, green error 42883)'] },
+    });
+    await admit?.undo(context);
+    expect(did).toEqual(['admit', 'lead', 'lead', 'dismiss']);
+  });
+});
+
 /** A proxy that tells one tally after the other. */
 class Told implements ShadowReads {
   readonly begun: number[] = [];
@@ -36,8 +93,8 @@ class Told implements ShadowReads {
     this.#tallies = tallies.map(tallied);
   }
 
-  async begin(share: number): Promise<void> {
-    this.begun.push(share);
+  async begin({ reads }: ShadowOrder): Promise<void> {
+    this.begun.push(reads);
   }
 
   async end(): Promise<void> {
@@ -59,13 +116,13 @@ const context = {
 } satisfies StepContext;
 
 function steps(told: Told) {
-  const [begin, watch] = shadowStages(spec, told)[0]?.steps ?? [];
+  const [begin, watch] = shadowStages(spec, { reads: told, doomed: undefined })[0]?.steps ?? [];
   if (begin === undefined || watch === undefined) throw new Error('no steps');
   return { begin, watch };
 }
 
 test('a file without it has no such stage', () => {
-  expect(shadowStages(undefined, undefined)).toEqual([]);
+  expect(shadowStages(undefined, { reads: undefined, doomed: undefined })).toEqual([]);
 });
 
 test('it begins once, and is ended when it is undone', async () => {

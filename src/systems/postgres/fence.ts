@@ -26,7 +26,7 @@ export const fenceTrigger = 'teal_fence';
  * sees it (it waits for a standby), and outlives the controller that sent it: who looked without waiting for it would take a decided cut for an undecided one.
  */
 const fenceLock = '1952801132, 502';
-const lockFence = `select pg_catalog.pg_advisory_xact_lock(${fenceLock})`;
+export const lockFence = `select pg_catalog.pg_advisory_xact_lock(${fenceLock})`;
 const awaitFence = `select pg_catalog.pg_advisory_xact_lock_shared(${fenceLock})`;
 
 /** Clients' transactions take a millisecond or two. */
@@ -38,7 +38,7 @@ begin
   return null;
 end $$`;
 
-const closedFunction = `
+export const closedFunction = `
 create or replace function teal.fence() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
   ${fenceSigns.closedWord} using

@@ -52,3 +52,22 @@ export function nextAfter(
   const isThere = before >= range.min && before <= range.max;
   return isThere ? { last: before, called: true } : { last: next, called: false };
 }
+
+/**
+ * What to set a target to that gives out numbers for nothing while the source goes on: so far ahead, in steps, that the source does not come to them soon; undefined where half of that is left,
+ * or nothing can be done (a sequence that goes round). Near the end the lead shrinks to a quarter of what is left. Pure.
+ */
+export function aheadOf(
+  source: SequenceState,
+  target: SequenceState,
+  range: SequenceRange,
+  lead: bigint,
+): SequenceState | undefined {
+  if (range.cycle) return undefined;
+  const { increment } = range;
+  const from = nextNumber(source, increment);
+  const stepsLeft = ((increment > 0n ? range.max : range.min) - from) / increment;
+  const half = (lead < stepsLeft / 4n ? lead : stepsLeft / 4n) / 2n;
+  if (half <= 0n) return undefined;
+  return nextAfter({ last: from + half * increment, called: false }, target, range, half);
+}

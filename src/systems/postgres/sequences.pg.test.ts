@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { blueMajor, greenMajor, testDatabase } from '../../../test/support/postgres.ts';
 import { KeptSession } from './kept-session.ts';
-import { isBehind, nextAfter, nextNumber, type SequenceRange, type SequenceState } from './sequence-values.ts';
+import { aheadOf, isBehind, nextAfter, nextNumber, type SequenceRange, type SequenceState } from './sequence-values.ts';
 import { postgresSequences } from './sequences.ts';
 
 const schema = `
@@ -92,4 +92,22 @@ test('a sequence that was set and never called is moved too', async () => {
   expect(await sequences.handOver('blue', 'green')).toEqual({ sequences: 2, moved: 2 });
   expect(await sequences.behind('blue', 'green')).toBe(0);
   expect(await green.query(`select nextval('s') as s, nextval('t_id_seq') as t`)).toEqual([{ s: '777', t: '5000' }]);
+});
+
+describe('a lead', () => {
+  const range = { increment: 1n, min: 1n, max: 1_000_000n, cycle: false };
+  const at = (last: bigint): SequenceState => ({ last, called: true });
+
+  test.each([
+    ['both at their beginning', { last: 1n, called: false }, { last: 1n, called: false }, range, at(100n)],
+    ['the target behind', at(50n), at(7n), range, at(150n)],
+    ['half of it left', at(50n), at(100n), range, undefined],
+    ['less than half of it left', at(52n), at(100n), range, at(152n)],
+    ['the end near', at(999_960n), at(1n), range, at(999_968n)],
+    ['the end there', at(999_999n), at(1n), range, undefined],
+    ['one that goes round', at(50n), at(7n), { ...range, cycle: true }, undefined],
+    ['downwards', at(-50n), at(-7n), { increment: -1n, min: -1_000n, max: -1n, cycle: false }, at(-150n)],
+  ])('%s', (_what, source, target, of, wanted) => {
+    expect(aheadOf(source, target, of, 100n)).toEqual(wanted);
+  });
 });

@@ -5,7 +5,7 @@ import type { Sequences } from '../../ports/sequences.ts';
 import type { PgConnection } from './connection.ts';
 import type { KeptSession } from './kept-session.ts';
 import { quoteTable } from './quote.ts';
-import { isBehind, nextAfter, type SequenceRange, type SequenceState } from './sequence-values.ts';
+import { aheadOf, isBehind, nextAfter, type SequenceRange, type SequenceState } from './sequence-values.ts';
 
 const uncalledAtOnce = 64;
 
@@ -63,6 +63,22 @@ export function postgresSequences(sessions: Readonly<Record<Side, KeptSession>>,
       }).length;
     },
   };
+}
+
+/** Moves sequences of `to` ahead of those of `from`, which go on meanwhile; see `aheadOf`. One that moves at the very moment stays, until the next call. */
+export async function leadSequences(
+  sessions: Readonly<Record<Side, KeptSession>>,
+  from: Side,
+  to: Side,
+  lead: number,
+): Promise<void> {
+  const [source, target] = await Promise.all([sessions[from].use(readSequences), sessions[to].use(readSequences)]);
+  const moves = [...target].flatMap(([key, sequence]) => {
+    const given = source.get(key);
+    const state = given && aheadOf(given.state, sequence.state, sequence, BigInt(lead));
+    return state === undefined ? [] : [{ sequence, state }];
+  });
+  if (moves.length > 0) await sessions[to].use(async (connection) => setSequences(connection, moves));
 }
 
 /** Both have given their last number: the target cannot be moved further, and need not be. */

@@ -12,7 +12,7 @@ import type { Served } from '../../model/served.ts';
 import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/router.ts';
 import type { CanaryReads, CanaryTally } from '../../ports/canary.ts';
 import type { CaptureTally, Capturing } from '../../ports/capture.ts';
-import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
+import { nothingAsked, type ShadowReads, type ShadowTally } from '../../ports/shadow.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
 import { errorOf, lastWords, type ControlAnswer, type ControlWords } from './control-words.ts';
 import type { ProxyStats } from './director.ts';
@@ -27,11 +27,11 @@ export class ProxyRouter implements Router {
   readonly #path: string;
   /** Beyond the port. Errors of all: TEAL-TRAFFIC-022 where reads cannot be compared. */
   readonly shadow: ShadowReads = {
-    begin: async (share) => {
-      await this.#ask({ op: 'shadow', share });
+    begin: async (order) => {
+      await this.#ask({ op: 'shadow', order });
     },
     end: async () => {
-      await this.#ask({ op: 'shadow', share: 0 });
+      await this.#ask({ op: 'shadow', order: nothingAsked });
     },
     tally: async () => this.#ask<ShadowTally>({ op: 'shadow' }),
   };

@@ -22,8 +22,18 @@ export const requestSchema = z.discriminatedUnion('op', [
   z.strictObject({ id: z.int(), op: z.literal('renew'), leaseMs: z.number().min(0) }),
   z.strictObject({ id: z.int(), op: z.literal('point'), side, epoch: z.int().min(0) }),
   z.strictObject({ id: z.int(), op: z.literal('release') }),
-  /** With a share: begins shadow reads anew, or ends them (0). Answered with what was counted. */
-  z.strictObject({ id: z.int(), op: z.literal('shadow'), share: z.number().min(0).max(1).optional() }),
+  /** With an order: begins shadow reads and writes anew, or ends them (both 0). Answered with what was counted. */
+  z.strictObject({
+    id: z.int(),
+    op: z.literal('shadow'),
+    order: z
+      .strictObject({
+        reads: z.number().min(0).max(1),
+        writes: z.number().min(0).max(1),
+        scratch: z.string().min(1).optional(),
+      })
+      .optional(),
+  }),
   /** Begins to record, ends it (`end`), or only tells. Answered with what was recorded; to `end` when all of it is in the file. */
   z.strictObject({
     id: z.int(),

@@ -7,7 +7,7 @@ import { TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
 import type { CanaryReads, CanaryTally } from '../../ports/canary.ts';
 import type { CaptureTally, Capturing } from '../../ports/capture.ts';
-import type { ShadowReads, ShadowTally } from '../../ports/shadow.ts';
+import { asksNothing, type ShadowReads, type ShadowTally } from '../../ports/shadow.ts';
 import {
   lineLimitBytes,
   requestSchema,
@@ -115,11 +115,11 @@ export class ControlServer {
 }
 
 /** Begins, ends or only tells. Errors: TEAL-TRAFFIC-022 where reads cannot be compared. */
-export async function compareReads(shadow: ShadowReads | undefined, { share }: ShadowWords): Promise<ShadowTally> {
+export async function compareReads(shadow: ShadowReads | undefined, { order }: ShadowWords): Promise<ShadowTally> {
   if (shadow === undefined)
     throw new TealError('TEAL-TRAFFIC-022', 'reads of this family of databases are not compared');
-  if (share === 0) await shadow.end();
-  else if (share !== undefined) await shadow.begin(share);
+  if (order !== undefined && asksNothing(order)) await shadow.end();
+  else if (order !== undefined) await shadow.begin(order);
   return shadow.tally();
 }
 

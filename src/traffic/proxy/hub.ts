@@ -8,7 +8,8 @@ import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } fro
 import { CustomSettings } from './custom-settings.ts';
 import { Director, type DirectorOptions } from './director.ts';
 import type { Session } from './session.ts';
-import { Shadow, type ShadowDesk } from './shadow/shadow.ts';
+import { Shadow } from './shadow/shadow.ts';
+import type { ShadowDesk } from './shadow/options.ts';
 import type { SideDesk } from './side-desk.ts';
 import type { Traffic } from './traffic.ts';
 import { sameTypes, translateTypes, type TypeNumbers } from './type-numbers.ts';
@@ -41,6 +42,7 @@ export class Hub extends Director<Session> implements Traffic<Session> {
     this.shadow = new Shadow({
       desk: options.shadowDesk,
       connect: async (side, login, signal) => this.connect(side, login, signal),
+      connectScratch: async (database, login, signal) => this.#connectScratch(database, login, signal),
       isOpen: () => this.side === 'blue' && !this.holding,
       sessions: () => this.sessions,
       learn: async () => this.learn('look'),
@@ -88,6 +90,11 @@ export class Hub extends Director<Session> implements Traffic<Session> {
 
   async connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult> {
     return connectBackend(this.#hubOptions.desks[side].target, login, this.#hubOptions.connectTimeoutMs, signal);
+  }
+
+  async #connectScratch(database: string, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult> {
+    const target = { ...this.#hubOptions.desks.green.target, database };
+    return connectBackend(target, login, this.#hubOptions.connectTimeoutMs, signal);
   }
 
   async types(from: Side, to: Side): Promise<TypeNumbers> {

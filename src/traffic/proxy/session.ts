@@ -30,7 +30,7 @@ import { Mover } from './mover.ts';
 import { rehearsedAtMost } from './rehearsal.ts';
 import { stableParameters } from './session-state.ts';
 import { Statements, statementLimitBytes } from './statements.ts';
-import type { WatchableSession } from './shadow/shadow.ts';
+import type { WatchableSession } from './shadow/options.ts';
 import { tappedNeed, type SessionTap } from './shadow/tap.ts';
 import type { Traffic } from './traffic.ts';
 import { UnitCopy } from './unit-copy.ts';

@@ -6,7 +6,7 @@ import { endsWithin } from '../bell.ts';
 import type { BackendLogin, ConnectResult } from '../connector.ts';
 import { Judge, type Judged, type VolatileFunctions } from '../shadow/judge.ts';
 import { isReadable, type SessionFacts } from '../shadow/sample.ts';
-import type { TapDesk } from '../shadow/tap.ts';
+import type { TapDesk } from '../shadow/tap-desk.ts';
 import { CanaryBook, type Passed } from './book.ts';
 import { GreenLink } from './green-link.ts';
 import { Horizon, type HorizonDesk } from './horizon.ts';
@@ -225,6 +225,14 @@ export class CanaryRun implements TapDesk {
   skip(): void {}
 
   offer(): void {}
+
+  drawsWrite(): boolean {
+    return false;
+  }
+
+  skipWrite(): void {}
+
+  offerWrite(): void {}
 
   failed(error: unknown): void {
     this.#options.log('a client is not understood by the canary', { because: describeError(error) });

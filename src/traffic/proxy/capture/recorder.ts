@@ -2,7 +2,7 @@ import { monotonicMs } from '../../../kernel/clock.ts';
 import { frontend } from '../../../wire/postgres/frontend.ts';
 import { plainMessage, type PlainMessage } from '../../../wire/postgres/plain-message.ts';
 import { isReadable } from '../shadow/sample.ts';
-import type { TapPlace } from '../shadow/tap.ts';
+import type { TapPlace } from '../shadow/tap-desk.ts';
 import type { Redactor } from './redact.ts';
 
 /** Why a unit is not recorded. */

@@ -36,7 +36,7 @@ test('an answer is the same however its bytes come', () => {
     ready,
   ]);
   const whole = readAnswer([bytes], 1_000);
-  expect(whole).toEqual({ columns, rows: [row('1', 'x'), row('2', null)] });
+  expect(whole).toEqual({ columns, rows: [row('1', 'x'), row('2', null)], tags: ['SELECT 2'] });
   for (let at = 1; at < bytes.length; at += 1) {
     expect(readAnswer([bytes.subarray(0, at), bytes.subarray(at)], 1_000)).toEqual(whole);
   }

@@ -1,6 +1,13 @@
 import { TealError } from '../../../kernel/errors.ts';
 import type { DifferenceKind } from '../../../ports/shadow.ts';
-import { backend, readDataRow, readError, readRowDescription, type Column } from '../../../wire/postgres/backend.ts';
+import {
+  backend,
+  readCommandTag,
+  readDataRow,
+  readError,
+  readRowDescription,
+  type Column,
+} from '../../../wire/postgres/backend.ts';
 import { FrameReader, type Frame } from '../../../wire/postgres/frames.ts';
 import type { Read } from './judge.ts';
 
@@ -12,35 +19,36 @@ export interface Answer {
   readonly rows: readonly Buffer[];
   /** SQLSTATE. */
   readonly error?: string;
+  /** What was done, a statement each: `INSERT 0 1`. Absent where nothing was. */
+  readonly tags?: readonly string[];
 }
 
-/** An answer whose bytes come one after the other. Errors of `push`: TEAL-WIRE-001, -002. */
-export class AnswerReader {
+/** Answers whose bytes come one after the other; each is told when it is complete. Errors of `push`: TEAL-WIRE-001, -002. */
+export class AnswersReader {
   readonly #frames: FrameReader;
-  readonly #rows: Buffer[] = [];
+  readonly #told: (answer: Answer) => void;
+  #rows: Buffer[] = [];
+  #tags: string[] = [];
   #columns: readonly Column[] | undefined;
   #error: string | undefined;
-  #ended = false;
 
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, told: (answer: Answer) => void) {
     this.#frames = new FrameReader(limitBytes);
+    this.#told = told;
   }
 
-  /** True when the answer is complete; what follows is of another one. */
-  push(chunk: Buffer): boolean {
-    for (const frame of this.#frames.push(chunk)) {
-      this.#take(frame);
-      if (this.#ended) return true;
-    }
-    return false;
+  push(chunk: Buffer): void {
+    for (const frame of this.#frames.push(chunk)) this.#take(frame);
   }
 
-  get answer(): Answer {
-    return {
+  #end(): void {
+    this.#told({
       rows: this.#rows,
       ...(this.#columns === undefined ? {} : { columns: this.#columns }),
       ...(this.#error === undefined ? {} : { error: this.#error }),
-    };
+      ...(this.#tags.length === 0 ? {} : { tags: this.#tags }),
+    });
+    [this.#rows, this.#tags, this.#columns, this.#error] = [[], [], undefined, undefined];
   }
 
   #take({ type, bytes }: Frame): void {
@@ -51,22 +59,29 @@ export class AnswerReader {
       case backend.dataRow:
         this.#rows.push(bytes);
         return;
+      case backend.commandComplete:
+        this.#tags.push(readCommandTag(bytes));
+        return;
       case backend.error:
         this.#error ??= readError(bytes).code;
         return;
       case backend.readyForQuery:
-        this.#ended = true;
+        this.#end();
         return;
       default:
     }
   }
 }
 
-/** The whole answer in its bytes. Errors: TEAL-WIRE-001 also where it is not whole. */
+/** The whole answer in its bytes; what follows is of another one. Errors: TEAL-WIRE-001 also where it is not whole. */
 export function readAnswer(chunks: readonly Buffer[], limitBytes: number): Answer {
-  const reader = new AnswerReader(limitBytes);
-  for (const chunk of chunks) if (reader.push(chunk)) return reader.answer;
-  throw new TealError('TEAL-WIRE-001', 'an answer without its end');
+  let first: Answer | undefined;
+  const reader = new AnswersReader(limitBytes, (answer) => {
+    first ??= answer;
+  });
+  for (const chunk of chunks) reader.push(chunk);
+  if (first === undefined) throw new TealError('TEAL-WIRE-001', 'an answer without its end');
+  return first;
 }
 
 export interface Difference {

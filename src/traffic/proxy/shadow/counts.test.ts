@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addTallies } from '../../../ports/shadow.ts';
+import { addTallies, type ShadowTally } from '../../../ports/shadow.ts';
 import { otherStatements, ShadowBook } from './counts.ts';
 import { BoundedQueue } from './sample.ts';
 
@@ -14,7 +14,7 @@ test('what was found is counted in all and by statement, worst first, with the f
   book.note('c', { verdict: 'unanswered' });
   book.skip('no read');
   book.shed();
-  const tally = book.tally(0.5, 3);
+  const tally = book.counted(0.5);
   expect(tally).toMatchObject({
     compared: 4,
     equal: 2,
@@ -22,7 +22,6 @@ test('what was found is counted in all and by statement, worst first, with the f
     unanswered: 1,
     shed: 1,
     share: 0.5,
-    sessionsLeftOut: 3,
   });
   expect(tally.skipped).toEqual({ 'no read': 1 });
   expect(tally.statements.map(({ statement }) => statement)).toEqual(['b', 'c', 'a']);
@@ -32,7 +31,7 @@ test('what was found is counted in all and by statement, worst first, with the f
 test('statements are kept up to a limit, the rest together', () => {
   const book = new ShadowBook();
   for (let at = 0; at < 300; at += 1) book.note(`select ${at}`, { verdict: 'equal' });
-  const { statements } = book.tally(1, 0);
+  const { statements } = book.counted(1);
   expect(statements).toHaveLength(201);
   expect(statements[0]).toMatchObject({ statement: otherStatements, equal: 100 });
 });
@@ -49,13 +48,38 @@ test('a statement that was found volatile, or different often enough, is asked n
   ]);
 });
 
+test('a write that green has refused as often as it was tried is refused, whatever rows may explain', () => {
+  const book = new ShadowBook();
+  const refused = {
+    verdict: 'unsettled',
+    difference: { kind: 'error', blue: 'UPDATE 1', green: 'error P0001' },
+  } as const;
+  const other = { verdict: 'unsettled', difference: { ...difference, kind: 'count' } } as const;
+  for (let time = 0; time < 21; time += 1) book.note('always', refused);
+  book.note('once taken', { verdict: 'equal' });
+  for (let time = 0; time < 21; time += 1) book.note('once taken', refused);
+  for (let time = 0; time < 21; time += 1) book.note('other rows', other);
+  const told = book.counted(1).statements.map(({ statement, real, unsettled }) => [statement, real, unsettled]);
+  expect(told).toEqual([
+    ['always', 2, 19],
+    ['once taken', 0, 21],
+    ['other rows', 0, 21],
+  ]);
+});
+
 test('what several have counted is one tally', () => {
   const [one, two] = [new ShadowBook(), new ShadowBook()];
   one.note('a', { verdict: 'equal' });
   one.latencies('a', 1, 2);
   two.note('a', { verdict: 'real', difference });
   two.skip('no read');
-  const sum = addTallies([one.tally(0.1, 1), two.tally(0.1, 2)]);
+  const told = (book: ShadowBook, sessionsLeftOut: number): ShadowTally => ({
+    ...book.counted(0.1),
+    watchedMs: sessionsLeftOut,
+    sessionsLeftOut,
+    writes: book.counted(0.2),
+  });
+  const sum = addTallies([told(one, 1), told(two, 2)]);
   expect(sum).toMatchObject({
     compared: 2,
     equal: 1,
@@ -63,6 +87,8 @@ test('what several have counted is one tally', () => {
     share: 0.1,
     sessionsLeftOut: 3,
     skipped: { 'no read': 1 },
+    watchedMs: 1,
+    writes: { share: 0.2, compared: 2 },
   });
   expect(sum.statements).toMatchObject([{ statement: 'a', compared: 2, example: difference }]);
 });

@@ -1,13 +1,8 @@
-import { isoNow, monotonicMs } from '../../../kernel/clock.ts';
+import { isoNow } from '../../../kernel/clock.ts';
 import { LatencyCounter } from '../../../model/latencies.ts';
-import {
-  noCounts,
-  worstFirst,
-  type ShadowCounts,
-  type ShadowExample,
-  type ShadowTally,
-} from '../../../ports/shadow.ts';
-import type { SkipReason } from './judge.ts';
+import { noCounts, worstFirst, type ShadowCounts, type ShadowExample, type Tally } from '../../../ports/shadow.ts';
+import type { SkipReason } from './skip-reason.ts';
+import type { WriteVerdict } from './settle-write.ts';
 import type { Verdict } from './settle.ts';
 
 /** Statements beyond these are counted together. */
@@ -16,6 +11,8 @@ export const otherStatements = '(other statements)';
 /** A statement that was found so often to say something else each time is asked no more: each finding costs blue some reads. */
 const volatileAtMost = 3;
 const realAtMost = 20;
+/** Rows explain one refusal of a write, and not that green has never taken the statement, in as many tries. */
+const refusedAlways = 20;
 
 type Counts = { -readonly [Name in keyof ShadowCounts]: ShadowCounts[Name] };
 
@@ -26,9 +23,10 @@ class StatementCounts {
   example: ShadowExample | undefined;
 }
 
+type Found = Verdict | WriteVerdict | { readonly verdict: 'equal' };
+
 /** What was found since shadow reads began, by statement. Bounded. */
 export class ShadowBook {
-  readonly #sinceMs = monotonicMs();
   readonly #counts: Counts = { ...noCounts };
   readonly #byStatement = new Map<string, StatementCounts>();
   readonly #skipped = new Map<SkipReason, number>();
@@ -56,23 +54,25 @@ export class ShadowBook {
     of.green.add(greenMs);
   }
 
-  note(statement: string, found: Verdict | { readonly verdict: 'equal' }): void {
+  note(statement: string, found: Found): void {
     const of = this.#of(statement);
+    const verdict = isAlwaysRefused(of.counts, found) ? 'real' : found.verdict;
     for (const counts of [this.#counts, of.counts]) {
-      counts[found.verdict] += 1;
-      if (found.verdict !== 'unanswered') counts.compared += 1;
+      counts[verdict] += 1;
+      if (verdict !== 'unanswered') counts.compared += 1;
     }
-    if (found.verdict === 'real') of.example ??= { ...found.difference, atIso: isoNow() };
+    if (!('difference' in found) || found.difference === undefined) return;
+    // One of what is real says more than one of what is not known.
+    const isFirst = of.example === undefined || (verdict === 'real' && of.counts.real === 1);
+    if (isFirst) of.example = { ...found.difference, atIso: isoNow() };
   }
 
-  tally(share: number, sessionsLeftOut: number): ShadowTally {
+  counted(share: number): Tally {
     return {
       ...this.#counts,
       share,
-      watchedMs: monotonicMs() - this.#sinceMs,
       shed: this.#shed,
       skipped: Object.fromEntries(this.#skipped),
-      sessionsLeftOut,
       statements: [...this.#byStatement]
         .map(([statement, { counts, example, blue, green }]) => ({
           ...counts,
@@ -93,4 +93,9 @@ export class ShadowBook {
     this.#byStatement.set(name, made);
     return made;
   }
+}
+
+function isAlwaysRefused({ equal, lag, unsettled }: ShadowCounts, found: Found): boolean {
+  if (found.verdict !== 'unsettled' || !('difference' in found) || found.difference?.kind !== 'error') return false;
+  return equal === 0 && lag === 0 && unsettled >= refusedAlways - 1;
 }

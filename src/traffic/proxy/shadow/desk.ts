@@ -1,10 +1,12 @@
+import { TealError } from '../../../kernel/errors.ts';
 import { parseLsn } from '../../../model/lsn.ts';
 import type { Side } from '../../../model/catalog.ts';
 import { asPosition } from '../../../model/position.ts';
 import { SideDesk } from '../side-desk.ts';
 import type { AdminLogin, BackendTarget } from '../target.ts';
+import { actingNames, reachingOutAfterCommit } from './acting-names.ts';
 import type { VolatileFunctions } from './judge.ts';
-import type { ShadowDesk } from './shadow.ts';
+import type { ShadowDesk } from './options.ts';
 
 const volatileSql = `select p.proname, n.nspname = 'pg_catalog' from pg_catalog.pg_proc p
   join pg_catalog.pg_namespace n on n.oid = p.pronamespace
@@ -26,6 +28,17 @@ export function shadowDesk(
     async volatileFunctions() {
       return volatileOf(await blue.ask(volatileSql));
     },
+    async actingNames(scratch) {
+      if (scratch === undefined) return actingNames(green, []);
+      const { target, admin } = sides.green;
+      const desk = new SideDesk({ ...target, database: scratch }, admin, timeoutMs);
+      try {
+        await refuseSide(desk, scratch);
+        return await actingNames(desk, reachingOutAfterCommit);
+      } finally {
+        desk.stop();
+      }
+    },
     async written() {
       const [row] = await blue.ask(writtenSql);
       return asPosition(
@@ -46,6 +59,13 @@ export function shadowDesk(
       green.stop();
     },
   };
+}
+
+/** What is committed to a side of a migration is there for good; and a copy with its fence takes nothing. */
+async function refuseSide(desk: SideDesk, database: string): Promise<void> {
+  const [row] = await desk.ask(`select pg_catalog.to_regnamespace('teal') is not null`);
+  if (row?.[0] !== 't') return;
+  throw new TealError('TEAL-TRAFFIC-070', `${database} has schema teal`, { database });
 }
 
 function volatileOf(rows: readonly (readonly (string | null)[])[]): VolatileFunctions {

@@ -1,22 +1,6 @@
+import { isWrite, judgeWrite, type ActingNames, type Write } from './judge-write.ts';
+import type { SkipReason } from './skip-reason.ts';
 import { normalised, tokensOf, type Token } from './tokens.ts';
-
-/** Why a statement is not asked of green. */
-export type SkipReason =
-  | 'no read'
-  | 'locks rows'
-  | 'several statements'
-  | 'calls a volatile function'
-  | 'reads what is of the server itself'
-  | 'not understood'
-  | 'too long'
-  | 'not a whole answer'
-  | 'a type that is not built in'
-  | 'a transaction that may have written'
-  | 'several at once'
-  | 'too large an answer'
-  | 'interrupted'
-  | 'found volatile before'
-  | 'found different before';
 
 /** A statement that reads and does nothing else, as far as its text tells. */
 export interface Read {
@@ -31,6 +15,11 @@ export interface Read {
 export interface Judged {
   readonly read?: Read;
   readonly why?: SkipReason;
+  /** Looked for only where it is known what acts beyond a transaction. */
+  readonly write?: Write;
+  readonly whyNoWrite?: SkipReason;
+  /** What it does with the transaction. */
+  readonly control?: 'begin' | 'commit' | 'rollback' | 'savepoint';
   /** Nothing of the session (settings, temporary tables, role) is another after it. */
   readonly keepsSession: boolean;
   /** A transaction has neither written nor changed what its reads see because of it. */
@@ -51,7 +40,16 @@ const keptTexts = 1_000;
 
 const reads = new Set(['select', 'with', 'values', 'table']);
 const writes = new Set(['insert', 'update', 'delete', 'merge', 'copy', 'truncate']);
-const transactionControl = new Set(['begin', 'start', 'commit', 'end', 'rollback', 'abort', 'savepoint', 'release']);
+const transactionControl: ReadonlyMap<string, NonNullable<Judged['control']>> = new Map([
+  ['begin', 'begin'],
+  ['start', 'begin'],
+  ['commit', 'commit'],
+  ['end', 'commit'],
+  ['rollback', 'rollback'],
+  ['abort', 'rollback'],
+  ['savepoint', 'savepoint'],
+  ['release', 'savepoint'],
+]);
 const harmless = new Set(
   'show explain fetch move close lock analyze vacuum reindex refresh comment grant revoke notify listen unlisten deallocate declare alter drop checkpoint cluster'.split(
     ' ',
@@ -75,17 +73,19 @@ const functionsOfServer = /^(?:pg_|inet_|txid_|has_|version$|current_database$|c
 /** What may be done with statements, by their text. Each text is looked at once, as long as it is among the last thousand. */
 export class Judge {
   readonly #volatile: VolatileFunctions;
+  readonly #acting: ActingNames | undefined;
   readonly #known = new Map<string, Judged>();
 
-  constructor(volatile: VolatileFunctions) {
+  constructor(volatile: VolatileFunctions, acting?: ActingNames) {
     this.#volatile = volatile;
+    this.#acting = acting;
   }
 
   /** `text`: one character a byte; whole, unless it is longer than `judgedBytes`. */
   judge(text: string): Judged {
     const known = this.#known.get(text);
     if (known !== undefined) return known;
-    const judged = text.length > judgedBytes ? judgeHead(text) : judgeText(text, this.#volatile);
+    const judged = text.length > judgedBytes ? judgeHead(text) : judgeText(text, this.#volatile, this.#acting);
     if (text.length > judgedBytes) return judged;
     if (this.#known.size >= keptTexts) {
       const [oldest] = this.#known.keys();
@@ -98,19 +98,21 @@ export class Judge {
 
 function judgeHead(text: string): Judged {
   const first = /^\s*([a-z]+)\b/i.exec(text)?.[1]?.toLowerCase() ?? '';
-  return { why: 'too long', keepsSession: writes.has(first), writesNothing: false };
+  const isOfWrite = writes.has(first) ? ({ whyNoWrite: 'too long' } as const) : {};
+  return { why: 'too long', ...isOfWrite, keepsSession: writes.has(first), writesNothing: false };
 }
 
 /** Pure; see `Judge`. */
-export function judgeText(text: string, volatile: VolatileFunctions): Judged {
+export function judgeText(text: string, volatile: VolatileFunctions, acting?: ActingNames): Judged {
   const tokens = tokensOf(text);
   if (tokens === undefined) return { why: 'not understood', keepsSession: false, writesNothing: false };
   const statements = split(tokens);
   const [only] = statements;
   if (only === undefined) return { why: 'no read', keepsSession: true, writesNothing: true };
-  if (statements.length === 1) return judgeStatement(only, volatile);
+  if (statements.length === 1) return judgeStatement(only, volatile, acting);
   return {
     why: 'several statements',
+    ...(statements.some(isWrite) ? { whyNoWrite: 'several statements' } : {}),
     keepsSession: statements.every((each) => judgeStatement(each, volatile).keepsSession),
     writesNothing: false,
   };
@@ -125,11 +127,18 @@ function split(tokens: readonly Token[]): readonly (readonly Token[])[] {
   return statements.filter((statement) => statement.length > 0);
 }
 
-function judgeStatement(tokens: readonly Token[], volatile: VolatileFunctions): Judged {
+function judgeStatement(tokens: readonly Token[], volatile: VolatileFunctions, acting?: ActingNames): Judged {
   const keepsSession = keeps(tokens, volatile);
   const first = firstWord(tokens);
-  if (transactionControl.has(first)) return { why: 'no read', keepsSession: true, writesNothing: true };
+  const control = transactionControl.get(first);
+  if (control !== undefined) {
+    const isPartly = control === 'rollback' && tokens.some(({ text }) => text === 'to');
+    return { why: 'no read', control: isPartly ? 'savepoint' : control, keepsSession: true, writesNothing: true };
+  }
   const why = whyNoRead(tokens, volatile);
+  if (why !== undefined && acting !== undefined && isWrite(tokens)) {
+    return { why, ...judgeWrite(tokens, calls(tokens), acting), keepsSession, writesNothing: false };
+  }
   if (why !== undefined) {
     const isOfTransaction = first === 'set' && tokens[1]?.text === 'transaction';
     return { why, keepsSession, writesNothing: isOfTransaction || first === 'show' };

@@ -1,3 +1,4 @@
+import { must } from '../../../kernel/assert.ts';
 import { monotonicMs } from '../../../kernel/clock.ts';
 import { isTealError, TealError } from '../../../kernel/errors.ts';
 import type { Side } from '../../../model/catalog.ts';
@@ -5,12 +6,14 @@ import { encodeQuery } from '../../../wire/postgres/frontend.ts';
 import type { BackendLink, LinkOwner } from '../backend-link.ts';
 import type { BackendLogin, ConnectResult } from '../connector.ts';
 import { sameState, writeState } from '../session-state.ts';
-import { AnswerReader, type Answer } from './answer.ts';
+import { AnswersReader, type Answer } from './answer.ts';
 import type { SessionFacts } from './sample.ts';
+
+export type LinkConnect = (side: Side, login: BackendLogin, signal: AbortSignal) => Promise<ConnectResult>;
 
 export interface ReaderLinkOptions {
   readonly side: Side;
-  readonly connect: (side: Side, login: BackendLogin, signal: AbortSignal) => Promise<ConnectResult>;
+  readonly connect: LinkConnect;
   /** How long a server may take for one read, its connection and the state of the session before it included. */
   readonly limitMs: number;
   readonly answerLimitBytes: number;
@@ -41,14 +44,18 @@ export class ReaderLink {
    * connection.
    */
   async read(session: SessionFacts, message: Buffer): Promise<TimedAnswer> {
+    const [only] = await this.readAll(session, [message]);
+    return must(only, 'an answer');
+  }
+
+  /** Messages that each end in one ReadyForQuery, sent at once; `ms` of each: since the answer before it. Errors: as of `read`. */
+  async readAll(session: SessionFacts, messages: readonly Buffer[]): Promise<readonly TimedAnswer[]> {
     const over = AbortSignal.any([this.#options.signal, AbortSignal.timeout(this.#options.limitMs)]);
     const end = (): void => this.#drop();
     over.addEventListener('abort', end, { once: true });
     try {
       const link = await this.#ready(session, over);
-      const fromMs = monotonicMs();
-      const answer = await answerOf(link, message, this.#options.answerLimitBytes);
-      return { answer, ms: monotonicMs() - fromMs };
+      return await answersOf(link, messages, this.#options.answerLimitBytes);
     } catch (error) {
       this.#drop();
       throw error;
@@ -104,10 +111,14 @@ function refused(side: Side, what: string): TealError {
   return new TealError('TEAL-TRAFFIC-003', `${side} does not take ${what}`, { side });
 }
 
-async function answerOf(link: BackendLink, message: Buffer, limitBytes: number): Promise<Answer> {
-  const owner = new AnswerOwner(limitBytes);
+async function answersOf(
+  link: BackendLink,
+  messages: readonly Buffer[],
+  limitBytes: number,
+): Promise<readonly TimedAnswer[]> {
+  const owner = new AnswerOwner(messages.length, limitBytes);
   link.attach(owner);
-  link.write(message);
+  link.write(messages.length === 1 && messages[0] !== undefined ? messages[0] : Buffer.concat(messages));
   try {
     return await owner.answered;
   } finally {
@@ -115,32 +126,43 @@ async function answerOf(link: BackendLink, message: Buffer, limitBytes: number):
   }
 }
 
-/** Has the bytes of one answer. */
+/** Has the bytes of some answers, one after the other. */
 class AnswerOwner implements LinkOwner {
-  readonly answered: Promise<Answer>;
-  readonly #reader: AnswerReader;
+  readonly answered: Promise<readonly TimedAnswer[]>;
+  readonly #answers: TimedAnswer[] = [];
+  readonly #expected: number;
   readonly #limitBytes: number;
-  readonly #resolve: (answer: Answer) => void;
+  readonly #reader: AnswersReader;
+  readonly #resolve: (answers: readonly TimedAnswer[]) => void;
   readonly #reject: (error: unknown) => void;
   #bytes = 0;
+  #fromMs = monotonicMs();
 
-  constructor(limitBytes: number) {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  constructor(expected: number, limitBytes: number) {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly TimedAnswer[]>();
     this.answered = promise;
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#expected = expected;
     this.#limitBytes = limitBytes;
-    this.#reader = new AnswerReader(limitBytes);
+    this.#reader = new AnswersReader(limitBytes, (answer) => this.#take(answer));
   }
 
   data(chunk: Buffer): void {
     this.#bytes += chunk.length;
     try {
       if (this.#bytes > this.#limitBytes) this.#reject(tooLarge());
-      else if (this.#reader.push(chunk)) this.#resolve(this.#reader.answer);
+      else this.#reader.push(chunk);
     } catch (error) {
       this.#reject(error);
     }
+  }
+
+  #take(answer: Answer): void {
+    const now = monotonicMs();
+    this.#answers.push({ answer, ms: now - this.#fromMs });
+    this.#fromMs = now;
+    if (this.#answers.length === this.#expected) this.#resolve(this.#answers);
   }
 
   drain(): void {}

@@ -1,5 +1,6 @@
 import type { BackendLogin } from '../connector.ts';
 import type { SessionState } from '../session-state.ts';
+import type { Write } from './judge-write.ts';
 import type { Read } from './judge.ts';
 
 /** Of a client's session, all that its reads depend on. */
@@ -24,6 +25,22 @@ export interface Sample {
   readonly message: Buffer;
   readonly answer: readonly Buffer[];
   readonly blueMs: number;
+}
+
+/** What one transaction of a client wrote, as blue has committed it; mostly one statement. */
+export interface WriteSample {
+  readonly session: SessionFacts;
+  readonly statements: readonly WrittenStatement[];
+}
+
+export interface WrittenStatement {
+  readonly write: Write;
+  /** In messages that end in one ReadyForQuery. */
+  readonly message: Buffer;
+  /** What blue said: `INSERT 0 1`. */
+  readonly tag: string;
+  /** Absent where others were asked in the same breath. */
+  readonly blueMs?: number;
 }
 
 /** Waits in order, up to a limit of numbers and bytes; beyond it nothing is taken. */

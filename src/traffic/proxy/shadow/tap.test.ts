@@ -4,8 +4,9 @@ import { frame, int16, int32 } from '../../../wire/postgres/body.ts';
 import { encodeBind, encodeExecute, encodeParse, encodeQuery, encodeSync } from '../../../wire/postgres/frontend.ts';
 import { pristine } from '../session-state.ts';
 import { judgeText } from './judge.ts';
-import type { Sample } from './sample.ts';
-import { answerLimitBytes, SessionTap, type TapDesk } from './tap.ts';
+import type { Sample, WriteSample } from './sample.ts';
+import { SessionTap } from './tap.ts';
+import { answerLimitBytes, type TapDesk } from './tap-desk.ts';
 
 const session = {
   login: { user: 'app', credential: { kind: 'none' }, parameters: new Map<string, string>() },
@@ -17,11 +18,14 @@ const session = {
 class Watched implements TapDesk {
   readonly taken: Sample[] = [];
   readonly skipped: string[] = [];
+  readonly written: WriteSample[] = [];
+  readonly skippedWrites: string[] = [];
   readonly tap = new SessionTap(this, session);
   readonly kept = new Map<string, Buffer>();
   isOpen = true;
   isOver = false;
   isShare = true;
+  isWriteShare = false;
   status: number = status.idle;
   outstanding = 0;
   #isMid = false;
@@ -40,6 +44,18 @@ class Watched implements TapDesk {
 
   offer(sample: Sample): void {
     this.taken.push(sample);
+  }
+
+  drawsWrite(): boolean {
+    return this.isWriteShare;
+  }
+
+  skipWrite(why: string): void {
+    this.skippedWrites.push(why);
+  }
+
+  offerWrite(sample: WriteSample): void {
+    this.written.push(sample);
   }
 
   failed(error: unknown): void {

@@ -14,33 +14,11 @@ import {
   unnamedParse,
 } from '../../../wire/postgres/frontend.ts';
 import { firstUserType } from './answer.ts';
-import { judgedBytes, type Judged, type Read, type SkipReason } from './judge.ts';
-import type { Sample, SessionFacts } from './sample.ts';
-
-/** What a tap asks of those who compare. */
-export interface TapDesk {
-  /** Reads are taken from clients now. */
-  readonly isOpen: boolean;
-  /** Nothing is compared any more. */
-  readonly isOver: boolean;
-  /** Whether the next read is one of the share. */
-  draws(): boolean;
-  judge(text: string): Judged;
-  skip(why: SkipReason): void;
-  offer(sample: Sample): void;
-  /** Something of a client was not understood. */
-  failed(error: unknown): void;
-}
-
-/** Where the session stands just before a message of its client is passed on. */
-export interface TapPlace {
-  /** Nothing is in flight, and the answer to what begins here begins with the next byte. */
-  readonly alone: boolean;
-  /** As in the last ReadyForQuery. */
-  readonly status: number;
-  /** The Parse of a statement that the session has. */
-  readonly parseOf: (name: string) => Buffer | undefined;
-}
+import { judgedBytes, type Judged, type Read } from './judge.ts';
+import type { SkipReason } from './skip-reason.ts';
+import type { SessionFacts } from './sample.ts';
+import { answerLimitBytes, type TapDesk, type TapPlace } from './tap-desk.ts';
+import { WriteWatch, type Put, type UnitWrites } from './write-watch.ts';
 
 const tappedBytes = judgedBytes + 1_024;
 const tapped: ReadonlySet<number> = new Set([frontend.query, frontend.bind, frontend.execute]);
@@ -50,8 +28,6 @@ export function tappedNeed(type: number, length: number): number {
   return tapped.has(type) ? Math.min(length, tappedBytes) : 0;
 }
 
-export const answerLimitBytes = 256 << 10;
-
 /** Everything up to one ReadyForQuery. */
 interface TappedUnit {
   /** It is one of the share, and may be compared as far as is known. */
@@ -59,9 +35,11 @@ interface TappedUnit {
   read: Read | undefined;
   /** Statements that were run. */
   runs: number;
-  /** Messages of the question as it will be put to others. */
-  readonly parts: Buffer[];
+  /** The question as it will be put to others. */
+  message: Buffer | undefined;
   writes: boolean;
+  /** Where what it writes is one of the share. */
+  readonly written: UnitWrites | undefined;
   sentMs: number;
   readonly answer: Buffer[];
   answerBytes: number;
@@ -73,7 +51,7 @@ interface Prepared {
 }
 
 /**
- * Watches one client's session as it passes: picks reads of the share, with the answers that blue gave, and knows when the session is no longer as it was when the watch began. Delays
+ * Watches one client's session as it passes: picks reads and writes of the shares, with the answers that blue gave, and knows when the session is no longer as it was when the watch began. Delays
  * and changes nothing; what it keeps of a unit is bounded.
  */
 export class SessionTap {
@@ -86,11 +64,13 @@ export class SessionTap {
   readonly #unanswered = new Map<string, Prepared>();
   /** The open transaction has written nothing. */
   #isClean = true;
+  readonly #writes: WriteWatch;
   #isOver = false;
 
   constructor(desk: TapDesk, session: SessionFacts) {
     this.#desk = desk;
     this.#session = session;
+    this.#writes = new WriteWatch(desk, session);
   }
 
   /** The session is not known any more, or nobody compares: nothing more is to be told to this tap. */
@@ -106,17 +86,21 @@ export class SessionTap {
   /** Bytes of the backend, before the client has them. */
   answer(chunk: Buffer): void {
     const unit = this.#units[0] ?? this.#sending;
-    if (unit?.isSampled !== true) return;
+    if (unit === undefined || !isKept(unit)) return;
     unit.answer.push(chunk);
     unit.answerBytes += chunk.length;
-    if (unit.answerBytes > answerLimitBytes) this.#leaveOut(unit, 'too large an answer');
+    if (unit.answerBytes <= answerLimitBytes) return;
+    unit.written?.leaveOut('too large an answer');
+    this.#leaveOut(unit, 'too large an answer');
+    unit.answer.length = 0;
   }
 
   /** ReadyForQuery: the oldest unit has been answered. `isKept`: the client does not get it, for the unit will be sent again. */
   ready(transactionStatus: number, isKept: boolean): void {
     const unit = this.#units.shift();
     if (this.#units.length === 0) this.#unanswered.clear();
-    if (unit !== undefined && !isKept) this.#guarded(() => this.#finish(unit));
+    if (unit !== undefined && !isKept) this.#guarded(() => this.#finish(unit, transactionStatus));
+    else this.#writes.passed(transactionStatus);
     if (transactionStatus === status.idle) this.#isClean = true;
     else if (unit === undefined || unit.writes) this.#isClean = false;
   }
@@ -126,6 +110,7 @@ export class SessionTap {
     this.#units = [];
     this.#sending = undefined;
     this.#unanswered.clear();
+    this.#writes.restart();
   }
 
   /** What a tap does not understand ends the watch, not the session. */
@@ -152,7 +137,9 @@ export class SessionTap {
       case frontend.execute: {
         const unit = this.#unit(place);
         unit.sentMs = monotonicMs();
-        if (unit.isSampled && !(isWhole && isWholeExecute(head))) this.#leaveOut(unit, 'not a whole answer');
+        if (isWhole && isWholeExecute(head)) return;
+        unit.written?.leaveOut('not a whole answer');
+        this.#leaveOut(unit, 'not a whole answer');
         return;
       }
       case frontend.sync:
@@ -179,8 +166,9 @@ export class SessionTap {
       isSampled,
       read: undefined,
       runs: 0,
-      parts: [],
+      message: undefined,
       writes: false,
+      written: this.#writes.unit(place),
       sentMs: monotonicMs(),
       answer: [],
       answerBytes: 0,
@@ -196,8 +184,7 @@ export class SessionTap {
   #query(head: Buffer, isWhole: boolean, place: TapPlace): void {
     const unit = this.#unit(place);
     const text = head.toString('latin1', frameHeaderBytes, isWhole ? head.length - 1 : head.length);
-    this.#run(unit, this.#desk.judge(text));
-    if (unit.isSampled) unit.parts.push(Buffer.from(head));
+    this.#run(unit, this.#desk.judge(text), () => (isWhole ? Buffer.from(head) : 'too long'));
     this.#sent(unit);
   }
 
@@ -205,7 +192,7 @@ export class SessionTap {
     const nameEnd = head.indexOf(0, frameHeaderBytes);
     const textEnd = head.indexOf(0, nameEnd + 1);
     const text = head.toString('latin1', nameEnd + 1, textEnd === -1 ? head.length : textEnd);
-    const parse = isWhole && unit.isSampled ? Buffer.from(head) : undefined;
+    const parse = isWhole && isKept(unit) ? Buffer.from(head) : undefined;
     this.#unanswered.set(statementKey(head, frameHeaderBytes, nameEnd), { judged: this.#desk.judge(text), parse });
   }
 
@@ -217,16 +204,7 @@ export class SessionTap {
       this.#isOver = true;
       return;
     }
-    this.#run(unit, prepared.judged);
-    if (!unit.isSampled) return;
-    const bind = isWhole ? unnamedBind(head) : undefined;
-    if (bind === undefined || prepared.parse === undefined) {
-      this.#leaveOut(unit, isWhole ? 'not a whole answer' : 'too long');
-    } else if (readParse(prepared.parse).parameterTypes.some((type) => type >= firstUserType)) {
-      this.#leaveOut(unit, 'a type that is not built in');
-    } else {
-      unit.parts.push(unnamedParse(prepared.parse), bind, encodeDescribePortal(), encodeExecute(), encodeSync());
-    }
+    this.#run(unit, prepared.judged, () => questionOf(prepared.parse, isWhole ? head : undefined));
   }
 
   #preparedAs(name: string, { parseOf }: TapPlace): Prepared | undefined {
@@ -239,13 +217,17 @@ export class SessionTap {
     return { judged: this.#desk.judge(text), parse };
   }
 
-  #run(unit: TappedUnit, judged: Judged): void {
+  #run(unit: TappedUnit, judged: Judged, put: Put): void {
     unit.runs += 1;
     unit.writes ||= !judged.writesNothing;
     if (!judged.keepsSession) this.#isOver = true;
+    unit.written?.run(judged, put);
     unit.read = judged.read;
-    if (judged.read === undefined) this.#leaveOut(unit, judged.why ?? 'no read');
-    else if (unit.runs > 1) this.#leaveOut(unit, 'several statements');
+    if (!unit.isSampled) return;
+    const question =
+      judged.read === undefined ? (judged.why ?? 'no read') : unit.runs > 1 ? 'several statements' : put();
+    if (typeof question === 'string') this.#leaveOut(unit, question);
+    else unit.message = question;
   }
 
   #sent(unit: TappedUnit): void {
@@ -256,19 +238,32 @@ export class SessionTap {
   #leaveOut(unit: TappedUnit, why: SkipReason): void {
     if (!unit.isSampled) return;
     unit.isSampled = false;
-    unit.parts.length = 0;
-    unit.answer.length = 0;
+    unit.message = undefined;
+    if (!isKept(unit)) unit.answer.length = 0;
     this.#desk.skip(why);
   }
 
-  #finish(unit: TappedUnit): void {
-    if (!unit.isSampled || unit.read === undefined || unit.parts.length === 0 || this.#isOver) return;
-    this.#desk.offer({
-      session: this.#session,
-      read: unit.read,
-      message: Buffer.concat(unit.parts),
-      answer: unit.answer,
-      blueMs: monotonicMs() - unit.sentMs,
-    });
+  #finish(unit: TappedUnit, transactionStatus: number): void {
+    if (this.#isOver) return;
+    const { read, message, answer, written } = unit;
+    const ms = monotonicMs() - unit.sentMs;
+    if (written === undefined) this.#writes.passed(transactionStatus);
+    else this.#writes.answered(written, answer, ms, transactionStatus);
+    if (!unit.isSampled || read === undefined || message === undefined) return;
+    this.#desk.offer({ session: this.#session, read, message, answer, blueMs: ms });
   }
+}
+
+/** Somebody wants its answer. */
+function isKept({ isSampled, written }: Pick<TappedUnit, 'isSampled' | 'written'>): boolean {
+  return isSampled || (written !== undefined && written.why === undefined);
+}
+
+/** A statement that was prepared and bound, as a whole of its own. `bind`: whole, or undefined. */
+function questionOf(parse: Buffer | undefined, bind: Buffer | undefined): Buffer | SkipReason {
+  if (bind === undefined) return 'too long';
+  const unnamed = unnamedBind(bind);
+  if (unnamed === undefined || parse === undefined) return 'not a whole answer';
+  if (readParse(parse).parameterTypes.some((type) => type >= firstUserType)) return 'a type that is not built in';
+  return Buffer.concat([unnamedParse(parse), unnamed, encodeDescribePortal(), encodeExecute(), encodeSync()]);
 }

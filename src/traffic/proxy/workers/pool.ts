@@ -7,7 +7,14 @@ import { addServed, type Served } from '../../../model/served.ts';
 import type { HoldRequest, HoldResult, RouterState } from '../../../ports/router.ts';
 import { addCanaries, type CanaryReads, type CanaryTally } from '../../../ports/canary.ts';
 import { addCaptures, type CaptureOrder, type CaptureTally, type Capturing } from '../../../ports/capture.ts';
-import { addTallies, type ShadowReads, type ShadowTally } from '../../../ports/shadow.ts';
+import {
+  addTallies,
+  asksNothing,
+  nothingAsked,
+  type ShadowReads,
+  type ShadowOrder,
+  type ShadowTally,
+} from '../../../ports/shadow.ts';
 import { endsWithin } from '../bell.ts';
 import { placeOf } from '../client-numbers.ts';
 import type { ProxyConfig } from '../config.ts';
@@ -57,7 +64,7 @@ export class WorkerPool implements Directing {
   readonly #givenUp = new Set<number>();
   #held: Held | undefined;
   /** Of the reads that are compared; one that begins later compares as many. */
-  #sharedReads = 0;
+  #shadowed: ShadowOrder = nothingAsked;
   /** Of the reads that green answers, and until when; the same for one that begins later. */
   #canary: { readonly share: number; readonly untilMs: number } | undefined;
   #side: Side = 'blue';
@@ -107,8 +114,8 @@ export class WorkerPool implements Directing {
 
   /** Each compares reads of its own clients. */
   readonly shadow: ShadowReads = {
-    begin: async (share) => this.#compare(share),
-    end: async () => this.#compare(0),
+    begin: async (order) => this.#compare(order),
+    end: async () => this.#compare(nothingAsked),
     tally: async () => addTallies(await this.#askAll<ShadowTally>({ op: 'shadow' })),
   };
 
@@ -197,9 +204,9 @@ export class WorkerPool implements Directing {
     await this.#askAll({ op: 'release' });
   }
 
-  async #compare(share: number): Promise<void> {
-    this.#sharedReads = share;
-    await this.#askAll({ op: 'shadow', share });
+  async #compare(order: ShadowOrder): Promise<void> {
+    this.#shadowed = order;
+    await this.#askAll({ op: 'shadow', order });
   }
 
   /** One that cannot has none record. A process that is started meanwhile does not record: the file has no beginning of it. */
@@ -320,7 +327,9 @@ export class WorkerPool implements Directing {
       if (this.#held === held) break;
       if (this.#held === undefined) await worker.line.ask({ op: 'release' }, answerLimitMs);
     }
-    if (this.#sharedReads > 0) await worker.line.ask({ op: 'shadow', share: this.#sharedReads }, answerLimitMs);
+    if (!asksNothing(this.#shadowed)) {
+      await worker.line.ask({ op: 'shadow', order: this.#shadowed }, answerLimitMs);
+    }
     const leaseMs = this.#canary === undefined ? 0 : this.#canary.untilMs - monotonicMs();
     if (this.#canary !== undefined && leaseMs > 0) {
       const { share } = this.#canary;

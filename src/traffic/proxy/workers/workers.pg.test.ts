@@ -73,7 +73,7 @@ test('each process compares reads of its own clients, and they are told as one',
   await using at = await proxiedByTwo();
   const clients = [await at.connect(), await at.connect()];
   expect(clients.map(placeOfClient)).toEqual([0, 1]);
-  await at.router.shadow.begin(1);
+  await at.router.shadow.begin({ reads: 1, writes: 0 });
   for (const client of clients) await client.query('select 1 + 1');
   const tally = await waitFor({ what: 'both reads to be compared', ...patience }, async () => {
     const told = await at.router.shadow.tally();

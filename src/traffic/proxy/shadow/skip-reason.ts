@@ -1,0 +1,22 @@
+/** Why a statement is not asked of green. */
+export type SkipReason =
+  | 'no read'
+  | 'locks rows'
+  | 'several statements'
+  | 'calls a volatile function'
+  | 'reads what is of the server itself'
+  | 'not understood'
+  | 'too long'
+  | 'not a whole answer'
+  | 'a type that is not built in'
+  | 'a transaction that may have written'
+  | 'several at once'
+  | 'too large an answer'
+  | 'interrupted'
+  | 'found volatile before'
+  | 'found different before'
+  | 'depends on its session'
+  | 'may act outside of its transaction'
+  | 'a part of its transaction is not repeated'
+  | 'too large a transaction'
+  | 'its rows were locked on green';
