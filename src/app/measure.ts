@@ -12,7 +12,7 @@ import type { LoadedSpec } from './load-spec.ts';
 import { readCanary, type CanaryFindings } from './read-canary.ts';
 import { readFlows } from './read-flows.ts';
 import { readProxy, type ProxyLook } from './read-proxy.ts';
-import { readShadow, type ShadowFindings } from './read-shadow.ts';
+import { readShadow, type Findings } from './read-shadow.ts';
 import { readSupervisor } from './supervision.ts';
 
 /** Everything that is measured, as it is now. Asks the journal and the processes of this machine, no system. */
@@ -35,7 +35,7 @@ export async function measure(loaded: LoadedSpec, feed: JournalFeed): Promise<Sa
     hasProxy: spec.traffic.router !== 'none',
     ...(journal === undefined ? {} : { journal }),
     ...(proxy === undefined ? {} : { proxy: proxySample(proxy) }),
-    ...(shadow === undefined ? {} : { shadow: shadowSample(shadow) }),
+    ...(shadow === undefined ? {} : { shadow: shadowSample(shadow), shadowWrites: shadowSample(shadow.writes) }),
     ...(canary === undefined ? {} : { canary: canarySample(canary) }),
     ...(supervisor === undefined
       ? {}
@@ -88,8 +88,7 @@ export function proxySample({ state, stats }: ProxyLook): ProxySample {
   };
 }
 
-function shadowSample(found: ShadowFindings): ReadsSample {
-  const { share, equal, lag, volatile, real, unsettled, unanswered, shed } = found;
+function shadowSample({ share, equal, lag, volatile, real, unsettled, unanswered, shed }: Findings): ReadsSample {
   return { share, outcomes: { equal, lag, volatile, real, unsettled, unanswered, shed } };
 }
 

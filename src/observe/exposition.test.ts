@@ -58,6 +58,7 @@ const full: Sample = {
     alarm: false,
   },
   shadow: { share: 0.1, outcomes: { equal: 30, real: 1 } },
+  shadowWrites: { share: 0.1, outcomes: { equal: 3, real: 1 } },
   canary: { share: 0.5, outcomes: { green: 20, 'not ready': 2 } },
   supervisor: { lives: true, restarts: { forward: 2 } },
   progress: { step: 'copy:tables', done: 10, total: 40, unit: 'bytes' },

@@ -8,7 +8,7 @@ function byOutcome(counts: (sample: Sample) => Counts | undefined): Metric['read
   return (sample) => Object.entries(counts(sample) ?? {}).map(([outcome, value]) => ({ labels: { outcome }, value }));
 }
 
-/** Of reads that green answers too, or instead of blue. */
+/** Of what green is asked too, or instead of blue. */
 export const readsMetrics: readonly Metric[] = [
   {
     name: 'teal_shadow_share',
@@ -23,6 +23,13 @@ export const readsMetrics: readonly Metric[] = [
     help: 'Reads that were put to green too, since the watch began, by what came of them: equal, lag, volatile, real (another answer on green), unsettled (nobody can tell), unanswered, shed (left out, as too many waited).',
     labels: ['outcome'],
     read: byOutcome(({ shadow }) => shadow?.outcomes),
+  },
+  {
+    name: 'teal_shadow_writes_total',
+    type: 'counter',
+    help: 'Statements that write and were tried on green, since the watch began, by what came of them: equal, lag, real (refused by green), unsettled (nobody can tell), unanswered, shed (left out, as too many waited).',
+    labels: ['outcome'],
+    read: byOutcome(({ shadowWrites }) => shadowWrites?.outcomes),
   },
   {
     name: 'teal_canary_share',

@@ -17,6 +17,8 @@ export interface Sample {
   readonly proxy?: ProxySample;
   /** Of reads that green is asked too; absent where the file wants none, or no proxy answers. */
   readonly shadow?: ReadsSample;
+  /** Of writes that green is asked too, and that are rolled back there. */
+  readonly shadowWrites?: ReadsSample;
   /** Of reads that green answers. */
   readonly canary?: ReadsSample;
   readonly supervisor?: {
@@ -58,7 +60,7 @@ export interface JournalSample {
 export interface ReadsSample {
   /** 0 to 1. */
   readonly share: number;
-  /** Reads by what became of them. */
+  /** By what became of them. */
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
