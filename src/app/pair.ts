@@ -5,6 +5,7 @@ import type { Fence } from '../ports/fence.ts';
 import type { AskValue } from '../ports/query.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
+import type { TenantGates } from '../ports/tenants.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
 import type { Assessment } from '../stages/assess/assess.ts';
 import type { GroupPorts } from '../stages/groups/group-steps.ts';
@@ -21,6 +22,8 @@ export interface Pair extends AsyncDisposable {
   readonly ask: AskValue;
   /** Readers that keep their place in what they read, and move before those who write; absent where all clients move at once. */
   readonly groups?: GroupPorts;
+  /** Where rows of some tenants can be written on green before the cut. */
+  readonly tenants?: TenantGates;
   comparison(ports: ComparisonPorts): Comparison;
   stages(carrier: Carrier): readonly Stage[];
   /**
