@@ -57,6 +57,9 @@ export function tenantTables(catalog: Catalog, by: string, shared: readonly stri
         .filter(({ persistence }) => persistence === 'unlogged')
         .map((table) => obstacle(table, 'is unlogged: what tenants write in it on green would not come back')),
       ...rows
+        .filter(({ columns }) => columns.some(({ name, generated }) => name === by && generated === 'virtual'))
+        .map((table) => obstacle(table, `computes ${by} when it is read: a trigger does not see it`)),
+      ...rows
         .filter(isWhole)
         .flatMap((table) =>
           table.uniqueKeys

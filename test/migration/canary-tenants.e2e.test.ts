@@ -145,6 +145,7 @@ test('who takes the canary out of the file and aborts the migration has on blue 
   expect(shop.ports).toEqual(new Set([String(place.green.port)]));
   const directly = await place.query('blue', 'insert into orders (tenant_id, amount) values (17, 1)').catch(String);
   expect(directly).toContain('teal: not here: rows of this tenant in public.orders are written on green');
+  expect((await place.teal('status')).out).toMatch(/tenants +on green, 1 sessions/);
   const compared = await place.teal('verify');
   expect(compared.err).toContain('TEAL-STAGES-186');
   await writeFile(place.file, (await readFile(place.file, 'utf8')).split('canary:')[0] ?? '');

@@ -58,7 +58,7 @@ export async function lend(
   signal: AbortSignal,
 ): Promise<void> {
   const { gates, sessions, carrier } = ports;
-  await requireReady(ports, signal);
+  await requireReady(ports, limits, signal);
   const begun = monotonicMs();
   // The router lets nobody go before this has given up.
   const held = await sessions.hold(lent, { leaseMs: 2 * limits.maxPauseMs, drainMs: limits.drainMs, anyway: false });
@@ -185,25 +185,32 @@ async function untilLive(carrier: Carrier, signal: AbortSignal): Promise<void> {
 }
 
 /** A flow may have been started a moment ago, or be trying again by itself. */
-async function requireReady(ports: TenantMovePorts, signal: AbortSignal): Promise<void> {
+async function requireReady(ports: TenantMovePorts, limits: TenantLimits, signal: AbortSignal): Promise<void> {
   const untilMs = monotonicMs() + readyMs;
   for (;;) {
-    const reasons = await reasonsAgainst(ports, signal);
+    const reasons = await reasonsAgainst(ports, limits, signal);
     if (reasons.length === 0 || monotonicMs() >= untilMs) return refuseUnready(reasons);
     await sleep(lookAgainMs, signal);
   }
 }
 
-async function reasonsAgainst({ carrier, settled }: TenantMovePorts, signal: AbortSignal): Promise<readonly string[]> {
+async function reasonsAgainst(
+  { carrier, settled }: TenantMovePorts,
+  limits: TenantLimits,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const [onward, back] = await Promise.all([carrier.status('forward'), carrier.caughtUp('reverse', signal)]);
-  return [...reasonsOfOnward(onward), ...reasonsOfBack(back, settled())];
+  return [...reasonsOfOnward(onward, limits), ...reasonsOfBack(back, settled())];
 }
 
-function reasonsOfOnward({ now, convergesAt, lagMs }: FlowStatus): readonly string[] {
+function reasonsOfOnward({ now, convergesAt, lagMs }: FlowStatus, { maxPauseMs }: TenantLimits): readonly string[] {
   return [
     ...(now.state === 'running' ? [] : [`the flow to green is ${now.state}`]),
     ...(convergesAt === undefined ? [] : ['the flow to green has not come to the newest snapshot of the copy']),
     ...(lagMs === undefined ? ['the lag of the flow to green is not measured yet'] : []),
+    ...(lagMs !== undefined && lagMs > maxPauseMs
+      ? ['the flow to green is behind for longer than clients may wait']
+      : []),
   ];
 }
 
