@@ -4,17 +4,19 @@ import type { ChangedColumn } from '../model/changed-values.ts';
 import type { PollSettings } from '../model/follow-method.ts';
 import type { PolledColumn } from '../model/polled-column.ts';
 import { isSelected } from '../model/table-selection.ts';
+import { tenantTables } from '../model/tenant-tables.ts';
 import type { SystemIdentity } from '../ports/introspector.ts';
-import type { Spec } from '../spec/spec.ts';
+import type { Spec, TenantsSpec } from '../spec/spec.ts';
 import { assess, blockersOf, inOrder, type Assessment } from '../stages/assess/assess.ts';
 import { renderAssessment } from '../stages/assess/render.ts';
-import type { SideView } from '../stages/assess/finding.ts';
+import type { AssessOptions, SideView } from '../stages/assess/finding.ts';
 import { findChangedValues } from '../systems/postgres/changed-values.ts';
 import { connect } from '../systems/postgres/connection.ts';
 import { createIntrospector } from '../systems/postgres/inspect/introspector.ts';
 import { checkRouter } from './routers.ts';
 import { measurePolled } from '../systems/postgres/polling/measure.ts';
 import { polledBy } from '../systems/postgres/polling/step.ts';
+import { rowsThatSpan } from '../systems/postgres/tenants/spanning.ts';
 
 /** Looks at one side and changes nothing. */
 export async function lookAt(side: Side, url: string, signal?: AbortSignal): Promise<SideView> {
@@ -67,6 +69,19 @@ async function lookAtChanged(
   );
 }
 
+/** Rows that lead to those of another tenant. */
+async function lookAtTenants(
+  { by, shared }: TenantsSpec,
+  { blue, tables }: Spec,
+  { catalog }: SideView,
+  signal?: AbortSignal,
+): Promise<NonNullable<AssessOptions['tenants']>> {
+  await using connection = await connect({ url: blue.url, applicationName: 'teal look blue', signal });
+  const managed = catalog.tables.filter((table) => isSelected(table, tables));
+  const found = tenantTables({ ...catalog, tables: managed }, by, shared);
+  return { by, shared, spanning: await rowsThatSpan(connection, found, by) };
+}
+
 /** Looks at both sides and judges what was seen. Changes nothing. */
 export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<AssessedPostgres> {
   const [blue, green, found] = await Promise.all([
@@ -89,6 +104,9 @@ export async function assessBoth(spec: Spec, signal?: AbortSignal): Promise<Asse
             accepted: spec.connect.acceptUnfaithful,
           },
         }),
+    ...(spec.canary?.writes === undefined
+      ? {}
+      : { tenants: await lookAtTenants(spec.canary.writes, spec, blue, signal) }),
     ...(poll === undefined ? {} : { polled: await lookAtPolled(spec, poll, blue, signal), pollColumns: poll.columns }),
   });
   const assessment = { ...judged, findings: inOrder([...judged.findings, ...found]) };

@@ -27,6 +27,7 @@ import { askGates } from '../stages/gates/ask-gates.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
 import { groupsAwayFrom } from '../stages/groups/group-places.ts';
 import { moveGroups } from '../stages/groups/move-groups.ts';
+import { bringHome, type TenantSessions } from '../stages/canary/tenant-move.ts';
 import { canaryStages, type CanaryPorts } from '../stages/canary/canary-steps.ts';
 import { shadowStages } from '../stages/shadow/shadow-steps.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
@@ -92,6 +93,8 @@ export interface ConnectedRouter {
   readonly canary?: CanaryReads;
   /** The same for the producers of these topics alone, by fences that are about them. Absent: clients are led all together. */
   readonly ofTopics?: (topics: readonly string[], pair: Pick<Pair, 'fences'>) => Router;
+  /** Where sessions of tenants can go elsewhere than the others. */
+  readonly tenants?: TenantSessions;
   stop(): Promise<void>;
   /** It runs on, and is not started again should it die. */
   leave(): Promise<void>;
@@ -132,7 +135,7 @@ export class Migration implements AsyncDisposable {
     this.#stages = [
       ...pair.stages(this.#carrier),
       ...shadowStages(options.loaded.spec.shadow, { reads: connected.shadow, doomed: pair.doomed }),
-      ...canaryStages(options.loaded.spec.canary, canaryPorts(options.loaded, pair, connected)),
+      ...canaryStages(options.loaded.spec.canary, this.#canaryPorts()),
     ];
     this.#comparison = pair.comparison({ ...options, journal, carrier: this.#carrier });
     const { onEvent } = options;
@@ -328,6 +331,7 @@ export class Migration implements AsyncDisposable {
   /** See `Comparison`. */
   async verify(values = false): Promise<Verification> {
     this.#refuseEnded();
+    await this.#refuseAway();
     await this.#startFlows();
     return this.#comparison.verify(this.live, values);
   }
@@ -339,6 +343,7 @@ export class Migration implements AsyncDisposable {
   /** Of the side that is not live. Returns how many rows were changed. */
   async repair(found: Pick<Verification, 'result'>): Promise<number> {
     await this.#recover();
+    await this.#refuseAway();
     return this.#comparison.repair(this.live, found);
   }
 
@@ -414,6 +419,7 @@ export class Migration implements AsyncDisposable {
       return { outcome: 'no', live: 'blue', what, next: ['teal rollback'] };
     }
     if (groupsAwayFrom('blue', this.state).length > 0) await this.#moveGroups('blue');
+    await this.#bringTenantsHome();
     await this.#options.anomaliesMark.unmark();
     await this.#watch[Symbol.asyncDispose]();
     await undoStages(this.#stages, this.#run());
@@ -672,6 +678,45 @@ export class Migration implements AsyncDisposable {
     return { fences, router: must(this.#connected.ofTopics, 'a router of producers')(topics, { fences }) };
   }
 
+  #canaryPorts(): CanaryPorts | undefined {
+    const { spec, file, stateDir } = this.#options.loaded;
+    const { canary } = this.#connected;
+    if (canary === undefined) return undefined;
+    const tenants = this.#tenantPorts();
+    return {
+      reads: canary,
+      questions: revertOnOf(spec, { folder: dirname(resolve(file)), stateDir, ask: this.#pair.ask }),
+      order: () => readOrder(stateDir),
+      obeyed: () => forgetOrder(stateDir),
+      ...(tenants === undefined ? {} : { tenants }),
+    };
+  }
+
+  #tenantPorts(): CanaryPorts['tenants'] {
+    const { tenants: gates } = this.#pair;
+    const { tenants: sessions } = this.#connected;
+    if (gates === undefined || sessions === undefined) return undefined;
+    const settled = (): number => this.#comparison.settled('green');
+    return { gates, sessions, carrier: this.#carrier, settled, limits: this.#spec.cutover };
+  }
+
+  /** Those that a canary has left on green, whether the file still has one or not: what they wrote there is nowhere else. */
+  async #bringTenantsHome(): Promise<void> {
+    const { signal } = this.#options;
+    const away = (await this.#pair.tenants?.state(signal))?.away;
+    if (away === undefined) return;
+    const ports = this.#tenantPorts();
+    if (ports === undefined) throw new TealError('TEAL-TRAFFIC-081', 'no proxy moves the tenants that are on green');
+    await this.#startFlows();
+    await bringHome(away.run, ports, ports.limits, signal);
+  }
+
+  /** Of tenants that are on green blue has only what has come back: a comparison would find their newest rows, and a repair would take them away. */
+  async #refuseAway(): Promise<void> {
+    const away = (await this.#pair.tenants?.state(this.#options.signal))?.away;
+    if (away !== undefined) throw new TealError('TEAL-STAGES-186', `tenants ${away.tenants.slice(0, 10).join(', ')}`);
+  }
+
   #tellCut({ cut, from, to, topics, pauseMs }: CutOutcome): void {
     const held = this.#router.holdsClients === false ? { held: false as const } : {};
     this.#options.onEvent({
@@ -697,20 +742,6 @@ export class Migration implements AsyncDisposable {
 
 /** The journal has no reason before the end. */
 const reasonOfAnother = 'not known: its command was ended before it wrote that down';
-
-function canaryPorts(
-  { spec, file, stateDir }: LoadedSpec,
-  { ask }: Pair,
-  { canary }: ConnectedRouter,
-): CanaryPorts | undefined {
-  if (canary === undefined) return undefined;
-  return {
-    reads: canary,
-    questions: revertOnOf(spec, { folder: dirname(resolve(file)), stateDir, ask }),
-    order: () => readOrder(stateDir),
-    obeyed: () => forgetOrder(stateDir),
-  };
-}
 
 function opened(spec: Spec, state: MigrationState): MigrationEvent {
   const stages = Object.fromEntries(Object.entries(state.stages).map(([stage, it]) => [stage, it.state]));

@@ -105,6 +105,7 @@ async function connectRouter(pair: Pair, loaded: LoadedSpec, supervision: Superv
     shadow: router.shadow,
     figures: async () => router.figures(),
     canary: router.canary,
+    tenants: router.tenants,
     stop: async () => supervision.end('proxy', async () => router.stop()),
     leave: async () => supervision.leave('proxy'),
     close: async () => undefined,

@@ -6,6 +6,7 @@ import type { AskValue } from '../ports/query.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { DoomedWrites } from '../ports/shadow.ts';
 import type { Sequences } from '../ports/sequences.ts';
+import type { TenantGates } from '../ports/tenants.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
 import type { Assessment } from '../stages/assess/assess.ts';
 import type { GroupPorts } from '../stages/groups/group-steps.ts';
@@ -26,6 +27,8 @@ export interface Pair extends AsyncDisposable {
   readonly groups?: GroupPorts;
   /** Of a log: what may be cut one by one; absent where all that moves is cut at once. */
   readonly topics?: PairTopics;
+  /** Where rows of some tenants can be written on green before the cut. */
+  readonly tenants?: TenantGates;
   comparison(ports: ComparisonPorts): Comparison;
   stages(carrier: Carrier): readonly Stage[];
   /**

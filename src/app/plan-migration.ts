@@ -62,6 +62,17 @@ export async function planMigration(loaded: LoadedSpec, signal: AbortSignal): Pr
       questions: [],
       order: () => undefined,
       obeyed: () => undefined,
+      ...(pair.tenants === undefined
+        ? {}
+        : {
+            tenants: {
+              gates: pair.tenants,
+              sessions: { hold: unasked, settle: unasked },
+              carrier,
+              settled: () => 0,
+              limits: spec.cutover,
+            },
+          }),
     }),
     ...(await groupsStage(pair)),
     {

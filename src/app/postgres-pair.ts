@@ -8,6 +8,7 @@ import type { SchemaDriver, SchemaPart } from '../ports/schema-driver.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Sequences } from '../ports/sequences.ts';
 import type { DoomedWrites } from '../ports/shadow.ts';
+import type { TenantGates } from '../ports/tenants.ts';
 import type { Step, StepFacts } from '../ports/step.ts';
 import { isRecorded, type FollowMethod } from '../model/follow-method.ts';
 import { isSelected } from '../model/table-selection.ts';
@@ -49,6 +50,7 @@ import { postgresSchemaDriver } from '../systems/postgres/schema.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import { postgresSequences } from '../systems/postgres/sequences.ts';
 import { bareSlotStep, fenceStep, tealSchemaStep } from '../systems/postgres/setup-steps.ts';
+import { PostgresTenantGates } from '../systems/postgres/tenants/gates.ts';
 import {
   discardSnapshot,
   isHeld,
@@ -106,6 +108,7 @@ export class PostgresPair implements DatabasePair {
   readonly fences: Readonly<Record<Side, Fence>>;
   readonly sequences: Sequences;
   readonly doomed: DoomedWrites;
+  readonly tenants: TenantGates;
   readonly schemas: Schemas;
   readonly access: Readonly<Record<Side, SideAccess>>;
   readonly #options: PairOptions;
@@ -133,6 +136,9 @@ export class PostgresPair implements DatabasePair {
     };
     this.schemas = postgresSchemas(this.#sessions, moving, selected, tables);
     this.sequences = postgresSequences(this.#sessions, spec.cutover.sequenceHeadroom);
+    // Without them in the file too: those that an earlier one has moved can come home.
+    const { by = '', shared = [] } = spec.canary?.writes ?? {};
+    this.tenants = new PostgresTenantGates({ sessions: this.#sessions, catalog, by, shared });
     const access = (side: Side, followed: FollowMethod): SideAccess =>
       postgresSide({ side, url: spec[side].url, address: addressOf(spec[side].url), method: followed });
     this.access = { blue: access('blue', method), green: access('green', 'log') };

@@ -1,4 +1,5 @@
 import { isTealError } from '../kernel/errors.ts';
+import type { Side } from '../model/catalog.ts';
 import type { CanaryTally } from '../ports/canary.ts';
 import { slowerOf } from '../stages/canary/judge.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
@@ -8,6 +9,8 @@ import { controlPath } from './control-path.ts';
 import type { LoadedSpec } from './load-spec.ts';
 
 export interface CanaryFindings extends Omit<CanaryTally, 'statements'> {
+  /** Where tenants of the file are, and how many sessions they have. */
+  readonly tenants?: { readonly side: Side; readonly holding: boolean; readonly sessions: number };
   /** A person has paused it. */
   readonly paused: boolean;
   readonly statements: readonly {
@@ -26,8 +29,9 @@ export interface CanaryFindings extends Omit<CanaryTally, 'statements'> {
 export async function readCanary({ spec, stateDir }: LoadedSpec): Promise<CanaryFindings | undefined> {
   if (spec.canary === undefined) return undefined;
   try {
-    const tally = await new ProxyRouter(controlPath(stateDir, 'proxy')).canary.tally();
-    return canaryFindings(tally, readOrder(stateDir) === 'pause');
+    const router = new ProxyRouter(controlPath(stateDir, 'proxy'));
+    const found = canaryFindings(await router.canary.tally(), readOrder(stateDir) === 'pause');
+    return spec.canary.writes === undefined ? found : { ...found, tenants: await router.tenants.tally() };
   } catch (error) {
     if (isTealError(error, 'TEAL-TRAFFIC-005')) return undefined;
     throw error;

@@ -5,8 +5,20 @@ const shownStatements = 10;
 
 /** Lines of `teal status`: how much green answers, and the statements that somebody should look at. */
 export function canaryLines(canary: CanaryFindings): readonly string[] {
+  return [...tenantLines(canary), ...readLines(canary)];
+}
+
+function tenantLines({ tenants, paused }: CanaryFindings): readonly string[] {
+  // Where they are at home nothing is out of the ordinary.
+  if (tenants === undefined || (tenants.side === 'blue' && !tenants.holding && !paused)) return [];
+  const { side, holding, sessions } = tenants;
+  const where = holding ? 'their sessions wait' : `on ${side}, ${sessions} sessions`;
+  return hang('  tenants    ', `${where}${paused ? ', paused' : ''}`, 80);
+}
+
+function readLines(canary: CanaryFindings): readonly string[] {
   const { share, sessions, waiting, reads, errors, unanswered, behind, paused, statements } = canary;
-  if (share === 0 && reads === 0 && !paused) return [];
+  if (share === 0 && reads === 0 && (!paused || canary.tenants !== undefined)) return [];
   const now = share === 0 ? 'every read goes to blue' : `${Number((share * 100).toFixed(3))}% of sessions`;
   const counts = [
     paused ? 'paused' : now,

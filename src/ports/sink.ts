@@ -6,7 +6,7 @@ import type { Cascade } from './cascade.ts';
  * What is kept of a flow's mode beside its position. `fenced`: was live, and the fence's token has come; it is a shadow that may open again without a new
  * owner row (see sync/mode.ts).
  */
-export type KeptMode = 'live' | 'shadow' | 'fenced';
+export type KeptMode = 'live' | 'shadow' | 'fenced' | 'lent';
 
 /** What a sink keeps for a stream, changed in the target transaction that carries the data. */
 export interface SinkProgress {

@@ -33,6 +33,22 @@ test('every default is in', () => {
   });
 });
 
+const tenants = 'by: tenant_id, tenants: ["17"], session: app.tenant_id';
+
+test('tenants alone leave reads where they are', () => {
+  const writes = { by: 'tenant_id', tenants: ['17'], session: 'app.tenant_id', shared: [], holdMs: 1_800_000 };
+  const alone = parse(`{ writes: { ${tenants} } }`);
+  expect(alone.ok && alone.spec.canary).toMatchObject({ shares: [], writes });
+  const both = parse(`{ reads: 5%, writes: { ${tenants}, shared: [public.country], hold: 1m } }`);
+  expect(both.ok && both.spec.canary).toMatchObject({
+    shares: [0.05],
+    writes: { ...writes, shared: ['public.country'], holdMs: 60_000 },
+  });
+  expect(mistakes(`{ writes: { ${tenants} } }`, 'traffic: { processes: 2 }')).toEqual([
+    'canary.writes: expected `traffic.processes: 1`: one process knows where the sessions of each tenant go',
+  ]);
+});
+
 test('no secret of its questions is printed', () => {
   const parsed = parse('{ revertOn: [{ http: "https://h/?key=hidden", headers: { Authorization: "${TOKEN}" } }] }');
   if (!parsed.ok) throw new Error('mistakes');
@@ -44,9 +60,10 @@ test.each([
   ['{ reads: [10%, 10%] }', 'canary.reads[1]: expected more than the step before it'],
   ['{ every: 1ms }', 'canary.every: expected a time from 500ms to 10m'],
   ['{ by: tenant_id }', 'canary.by: expected session'],
+  ['{ writes: { by: tenant_id, tenants: ["17"] } }', 'canary.writes.session: is missing'],
   [
-    '{ writes: { by: tenant_id } }',
-    'canary.writes: expected nothing: writes stay on blue until the cut; moving those of some tenants is not done by this version of Teal',
+    '{ writes: { by: tenant_id, tenants: ["17"], session: user } }',
+    'canary.writes.session: expected a setting such as app.tenant_id',
   ],
   [
     '{ revertOn: [{ person: dba }] }',

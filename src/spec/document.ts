@@ -471,6 +471,28 @@ const anomalies = z
       context.addIssue({ code: 'custom', path: ['every'], message: 'a time from 1s to 30s' });
   });
 
+const tenantWrites = z
+  .strictObject({
+    by: text.describe('The column that says whose a row is, in every table that moves but those of `shared`.'),
+    tenants: z
+      .array(text, 'a list of values of that column, as text')
+      .min(1)
+      .max(1_000)
+      .describe('Values of that column: these tenants live on green.'),
+    session: z
+      .string('a setting such as app.tenant_id')
+      .regex(/^[a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+$/i, 'a setting such as app.tenant_id')
+      .describe('The setting by which a client says whose it is when it connects: `options=-c app.tenant_id=17`.'),
+    shared: z
+      .array(text)
+      .default([])
+      .describe('Tables without that column, as schema.name: sessions on green only read them.'),
+    hold: duration.default(1_800_000).describe('How long they live on green before they come home for the cut.'),
+  })
+  .describe(
+    "Some tenants live on green, reads and writes, with both flows running, and come home before the cut. PostgreSQL alone, through Teal's proxy of one process. docs/guide/canary.md.",
+  );
+
 const canary = z
   .strictObject({
     reads: z
@@ -478,8 +500,10 @@ const canary = z
         [share.transform((one) => [one]), z.array(share).min(1).max(20)],
         'a share of sessions such as 10%, or a list of them',
       )
-      .prefault(['1%', '10%', '50%', '100%'])
-      .describe('Of sessions: how many have their reads answered by green, step by step.'),
+      .optional()
+      .describe(
+        'Of sessions: how many have their reads answered by green, step by step. Default: 1%, 10%, 50% and 100%; none where `writes` stands alone.',
+      ),
     hold: duration.default(1_800_000).describe('How long each step is held and judged.'),
     revertOn: z
       .array(healthCheck)
@@ -498,15 +522,11 @@ const canary = z
     atLeast: natural(1e9)
       .default(1)
       .describe('Reads that green must have answered in each step, however long that takes.'),
-    writes: z
-      .never(
-        'nothing: writes stay on blue until the cut; moving those of some tenants is not done by this version of Teal',
-      )
-      .optional(),
+    writes: tenantWrites.optional(),
   })
   .superRefine(({ reads, every }, context) => {
-    for (const [index, step] of reads.entries()) {
-      if (index > 0 && step <= (reads[index - 1] ?? 0))
+    for (const [index, step] of (reads ?? []).entries()) {
+      if (index > 0 && step <= (reads?.[index - 1] ?? 0))
         context.addIssue({ code: 'custom', path: ['reads', index], message: 'more than the step before it' });
     }
     if (every < 500 || every > longestPauseMs)

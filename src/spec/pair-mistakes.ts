@@ -18,6 +18,7 @@ const pair = z.object({
       router: z.unknown().optional(),
       clientAuth: z.unknown().optional(),
       authFile: z.unknown().optional(),
+      processes: z.unknown().optional(),
     })
     .loose()
     .catch({})
@@ -25,6 +26,7 @@ const pair = z.object({
   groups: z.object({ stop: z.unknown().optional(), start: z.unknown().optional() }).catch({}).default({}),
   carrier: z.unknown().optional(),
   connect: z.unknown().optional(),
+  canary: z.unknown().optional(),
   cutover: z
     .object({
       gates: z.array(z.unknown()).catch([]).default([]),
@@ -65,6 +67,7 @@ export function mistakesOfPair(plain: unknown, places: Places): readonly Mistake
   }
   return [
     ...mistakesOfReads(parsed.data, given, places),
+    ...mistakesOfTenants(parsed.data, places),
     ...mistakesOfRegistries(parsed.data, places),
     ...mistakesOfFigures(parsed.data, places),
     ...mistakesOfWord('topics', '`topics` is of Kafka: of databases there are `tables`', given, places),
@@ -125,6 +128,18 @@ const wordsOfReads = [
   ['shadow', 'compared'],
   ['canary', 'moved'],
 ] as const;
+
+/** Sessions of some go elsewhere than all others in one process alone, and what green takes comes back by Teal's own carrier. */
+function mistakesOfTenants({ canary, carrier, traffic }: PairOfDocument, places: Places): readonly Mistake[] {
+  if (typeof canary !== 'object' || canary === null || !('writes' in canary)) return [];
+  const at = (message: string): Mistake => ({ ...places.ofKey(['canary', 'writes']), path: 'canary.writes', message });
+  return [
+    ...(carrier === 'connect' ? [at('expected nothing: Kafka Connect does not tell what tenants write where')] : []),
+    ...(typeof traffic.processes === 'number' && traffic.processes > 1
+      ? [at('expected `traffic.processes: 1`: one process knows where the sessions of each tenant go')]
+      : []),
+  ];
+}
 
 /** Reads can be put to green where Teal reads what clients say, and can tell what green has applied. */
 function mistakesOfReads(document: PairOfDocument, given: ReadonlySet<string>, places: Places): readonly Mistake[] {

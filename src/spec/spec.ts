@@ -170,7 +170,7 @@ export interface ShadowSpec {
 
 /** Reads of clients that green answers before the cut. */
 export interface CanarySpec {
-  /** Of sessions, each more than the one before, more than 0 and at most 1. */
+  /** Of sessions, each more than the one before, more than 0 and at most 1. None: reads stay on blue too. */
   readonly shares: readonly number[];
   readonly holdMs: number;
   /** What must go on being answered with yes. */
@@ -180,6 +180,21 @@ export interface CanarySpec {
   /** Of the reads of a step. */
   readonly maxErrors: number;
   readonly atLeast: number;
+  /** Absent: writes stay on blue until the cut. */
+  readonly writes?: TenantsSpec;
+}
+
+/** Tenants that live on green for a time before the cut. */
+export interface TenantsSpec {
+  /** The column that says whose a row is. */
+  readonly by: string;
+  /** Its values, as text. */
+  readonly tenants: readonly string[];
+  /** The setting that a client gives when it connects. */
+  readonly session: string;
+  /** Tables without that column, `schema.name`. */
+  readonly shared: readonly string[];
+  readonly holdMs: number;
 }
 
 /** A cluster of Kafka Connect that carries blue to green. */
@@ -396,8 +411,30 @@ function shadowOf({ shadow }: SpecDocument): Pick<Spec, 'shadow'> {
 
 function canaryOf({ canary }: SpecDocument): Pick<Spec, 'canary'> {
   if (canary === undefined) return {};
-  const { reads: shares, hold: holdMs, revertOn, every: everyMs, failures, maxErrors, atLeast } = canary;
-  return { canary: { shares, holdMs, revertOn: revertOn.map(outsideGateOf), everyMs, failures, maxErrors, atLeast } };
+  const { reads, hold: holdMs, revertOn, every: everyMs, failures, maxErrors, atLeast, writes } = canary;
+  const shares = reads ?? (writes === undefined ? defaultShares : []);
+  const questions = revertOn.map(outsideGateOf);
+  return {
+    canary: {
+      shares,
+      holdMs,
+      revertOn: questions,
+      everyMs,
+      failures,
+      maxErrors,
+      atLeast,
+      ...(writes === undefined ? {} : { writes: tenantsOf(writes) }),
+    },
+  };
+}
+
+const defaultShares: readonly number[] = Object.freeze([0.01, 0.1, 0.5, 1]);
+
+function tenantsOf({
+  hold: holdMs,
+  ...writes
+}: NonNullable<NonNullable<SpecDocument['canary']>['writes']>): TenantsSpec {
+  return { ...writes, holdMs };
 }
 
 /** Of a document without mistakes: `connect` stands beside `carrier: connect`, and nowhere else. */

@@ -339,7 +339,7 @@ class StreamApplier implements Applier {
   /** Whether a change of this table is to be applied. One that may not be, and is not Teal's, marks its transaction as a rogue. */
   #isWanted(open: OpenTransaction, relation: Relation): boolean {
     if (open.ours || !this.#options.managed(relation)) return false;
-    if (this.#facts.mode === 'live') return true;
+    if (flowMode(this.#facts.mode) === 'live') return true;
     (open.rogueTables ??= new Set()).add(tableKey(relation));
     return false;
   }
@@ -357,7 +357,7 @@ class StreamApplier implements Applier {
     this.#ddlNotes += 1;
     this.#ddlLast = note;
     for (const table of note.tables) this.#patience.forget(table);
-    if (this.#facts.mode === 'live') open.schema = withNote(open.schema, note);
+    if (flowMode(this.#facts.mode) === 'live') open.schema = withNote(open.schema, note);
   }
 
   #takeCommit(end: Position): Promise<void> | undefined {

@@ -30,7 +30,22 @@ export function signOf(row: ControlRow): ModeSign | undefined {
     case 'owner':
       return { kind: 'owner', owner: sideOf(text('owner')), epoch };
     case 'cut':
-      return { kind: text('kind') === 'reopened' ? 'reopened' : 'fence' };
+      return signOfToken(text('kind'));
+  }
+}
+
+function signOfToken(kind: string): ModeSign | undefined {
+  switch (kind) {
+    case 'reopened':
+    case 'lent':
+    case 'recalled':
+      return { kind };
+    case 'lend':
+    case 'home':
+      // Blue closes or opens the rows of some tenants: it is live all the while.
+      return undefined;
+    default:
+      return { kind: 'fence' };
   }
 }
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Side } from '../model/catalog.ts';
-import { nextMode, type ModeSign, type ModeState } from './mode.ts';
+import { flowMode, nextMode, type ModeSign, type ModeState } from './mode.ts';
 
 /**
  * Two flows and what a cut writes on each side. A flow sees its source's own signs; the owner row of the other side it sees when the other flow has copied it
@@ -83,6 +83,24 @@ describe('mode', () => {
     for (const epoch of [1, 4]) {
       expect(nextMode(state, { kind: 'owner', owner: 'blue', epoch }, 'blue')).toBe(state);
     }
+  });
+
+  test('a flow carries the rows of tenants from when its source takes them until it takes them no more, and only one that is in shadow', () => {
+    const shadow: ModeState = { mode: 'shadow', epoch: 2 };
+    const lent = nextMode(shadow, { kind: 'lent' }, 'green');
+    expect(lent).toEqual({ mode: 'lent', epoch: 2 });
+    expect([flowMode('lent'), flowMode('fenced')]).toEqual(['live', 'shadow']);
+    expect(nextMode(lent, { kind: 'recalled' }, 'green')).toEqual(shadow);
+    for (const state of [
+      { mode: 'live', epoch: 2 },
+      { mode: 'fenced', epoch: 2 },
+    ] as const) {
+      expect(nextMode(state, { kind: 'lent' }, 'green')).toBe(state);
+      expect(nextMode(state, { kind: 'recalled' }, 'green')).toBe(state);
+    }
+    // A recall that comes a second time, of a run that took nothing.
+    expect(nextMode(shadow, { kind: 'recalled' }, 'green')).toBe(shadow);
+    expect(nextMode(lent, { kind: 'owner', owner: 'green', epoch: 3 }, 'green')).toEqual({ mode: 'live', epoch: 3 });
   });
 
   test('a flow that never owned is not opened by a fence that goes up and down', () => {

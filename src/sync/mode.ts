@@ -12,12 +12,14 @@ import type { KeptMode } from '../ports/sink.ts';
  * | any | an owner row of a higher epoch that names the other side | shadow |
  * | live | a fence's token | fenced |
  * | fenced | reopened: the cut was undone | live |
+ * | shadow | lent: the source takes the rows of some tenants from clients | lent |
+ * | lent | recalled: it takes them no more | shadow |
  *
  * The owner row of the other side is seen because its own flow copies it here: a stream may leave out the rows that Teal applied, never those of Teal's own tables, or a flow that
  * lost would stay `fenced`. Only a `shadow` may do without them (PostgreSQL's `origin = 'none'`): the owner row that it waits for is written on its own source.
  *
  * `fenced` is a shadow that remembers that its source owned the data: only it opens again without an owner row. A fence that is raised and lowered on a side that
- * does not own the data changes nothing.
+ * does not own the data changes nothing. `lent` applies as `live` does: what comes in it are rows that the other side refuses to its own clients (ports/tenants.ts).
  */
 export interface ModeState {
   readonly mode: KeptMode;
@@ -28,7 +30,9 @@ export interface ModeState {
 export type ModeSign =
   | { readonly kind: 'owner'; readonly owner: Side; readonly epoch: number }
   | { readonly kind: 'fence' }
-  | { readonly kind: 'reopened' };
+  | { readonly kind: 'reopened' }
+  | { readonly kind: 'lent' }
+  | { readonly kind: 'recalled' };
 
 export function nextMode(state: ModeState, sign: ModeSign, source: Side): ModeState {
   switch (sign.kind) {
@@ -39,10 +43,14 @@ export function nextMode(state: ModeState, sign: ModeSign, source: Side): ModeSt
       return state.mode === 'live' ? { ...state, mode: 'fenced' } : state;
     case 'reopened':
       return state.mode === 'fenced' ? { ...state, mode: 'live' } : state;
+    case 'lent':
+      return state.mode === 'shadow' ? { ...state, mode: 'lent' } : state;
+    case 'recalled':
+      return state.mode === 'lent' ? { ...state, mode: 'shadow' } : state;
   }
 }
 
 /** As the rest of Teal sees it. */
 export function flowMode(mode: KeptMode): FlowMode {
-  return mode === 'live' ? 'live' : 'shadow';
+  return mode === 'live' || mode === 'lent' ? 'live' : 'shadow';
 }

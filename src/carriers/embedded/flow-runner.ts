@@ -206,7 +206,7 @@ export class FlowRunner {
     const applier = this.#applier?.status() ?? this.#lastStatus;
     // Until the target has told: what a flow begins as.
     const told = this.#progress?.mode ?? (this.#config.flow === 'forward' ? 'live' : 'shadow');
-    return applier?.mode ?? (told === 'live' ? 'live' : 'shadow');
+    return applier?.mode ?? (told === 'live' || told === 'lent' ? 'live' : 'shadow');
   }
 
   #retained(look: SourceLook | undefined): Pick<CarrierStatus, 'retainedBytes' | 'retainedLimitBytes'> {

@@ -6,8 +6,8 @@ import { print } from '../print.ts';
 
 const orders = {
   pause: {
-    summary: 'have every read go to blue, and wait',
-    said: 'Paused: every read goes to blue until `teal canary resume`.',
+    summary: 'have every read go to blue, bring tenants home, and wait',
+    said: 'Paused until `teal canary resume`: every read goes to blue, and tenants that are on green come home.',
     does: 'the stage waits, also when `teal up` is run again',
   },
   resume: {
@@ -16,8 +16,8 @@ const orders = {
     does: 'the step is held anew, for its whole time',
   },
   abort: {
-    summary: 'have every read go to blue, and end `teal up`',
-    said: 'Every read goes to blue; `teal up` ends with TEAL-STAGES-162 within a second.',
+    summary: 'have every read go to blue, bring tenants home, and end `teal up`',
+    said: 'Every read goes to blue, and tenants that are on green come home; then `teal up` ends with TEAL-STAGES-162.',
     does: 'nothing else is undone; `teal up` begins the step anew',
   },
 } as const;
@@ -26,9 +26,12 @@ const orders = {
 export function canaryCommand(program: Command): void {
   const canary = program
     .command('canary')
-    .summary('pause, resume or end the canary of reads that `teal up` runs')
+    .summary('pause, resume or end the canary that `teal up` runs')
     .description('Speaks to the stage `canary` of a `teal up` that runs elsewhere. docs/guide/canary.md.');
-  explain(canary, { exits: { 0: 'said' }, examples: [['teal canary pause', 'every read goes to blue at once']] });
+  explain(canary, {
+    exits: { 0: 'said' },
+    examples: [['teal canary pause', 'every read goes to blue at once; tenants come home']],
+  });
   for (const [name, { summary, said, does }] of Object.entries(orders)) {
     const command = canary
       .command(name)

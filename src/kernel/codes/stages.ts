@@ -193,7 +193,8 @@ export const stagesCodes = {
   },
   'TEAL-STAGES-162': {
     summary: 'The canary was ended by a person',
-    happened: '`teal canary abort` was run. Every read goes to blue again, and nothing else was undone.',
+    happened:
+      '`teal canary abort` was run. Every read goes to blue again, tenants that were on green are home with all that they wrote, and nothing else was undone.',
     doThis: 'Run `teal up` when it may go on: the step begins anew.',
     retry: 'operator',
     dataMayDiffer: 'no',
@@ -203,6 +204,66 @@ export const stagesCodes = {
     happened:
       '`teal canary` speaks to the stage of that name while it runs. It has not begun, it is over, or the migration file has no `canary`.',
     doThis: '`teal status` tells which stage runs.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-180': {
+    summary: 'Tenants cannot be moved to green now',
+    happened:
+      'Before their clients were asked to wait, or while they did, a flow was not as a move needs it: it does not run, its lag is not known, or somebody else has written on green. Their clients are on blue.',
+    doThis:
+      '`teal status` tells of both flows. Mend what the message names and run `teal up` again: the canary begins anew.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-181': {
+    summary: 'Sessions of the tenants could not move',
+    happened:
+      'A session held state that cannot be carried (temporary table, advisory lock, …), or a transaction did not end within `cutover.drain`. Nothing was closed, and all of them went on, on blue.',
+    doThis: 'The message names sessions and reasons. End them, or wait until they end, and run `teal up` again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-182': {
+    summary: 'Moving the tenants took longer than their clients may wait',
+    happened:
+      'What they had written on blue was not on green within `cutover.maxPause`. Green had taken none of their rows; they are on blue again.',
+    doThis: 'See why the flow to green lags (`teal status`), and run `teal up` again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-183': {
+    summary: 'A flow stopped while tenants were on green',
+    happened:
+      'One of both flows was not running for longer than it may be, so the sides drifted apart. If the flow back still runs, the tenants were brought home with all that they wrote; else they are on green, which has their rows, until it does.',
+    doThis:
+      '`teal status` tells of both flows. Mend the one that stands and run `teal up` again: it brings the tenants home first.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-184': {
+    summary: 'Blue comes near the numbers that green gives out',
+    happened:
+      'While tenants were on green a sequence of blue had given out three quarters of the numbers before those of green. The tenants were brought home before both sides could give the same.',
+    doThis: 'Hold the canary for a shorter time (`canary.writes.hold`), or give the sequence a wider type.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-185': {
+    summary: 'A question was answered with no while tenants were on green',
+    happened:
+      'One of `canary.revertOn` was answered with no as often in a row as `canary.failures` says. The tenants were brought home with all that they wrote.',
+    doThis:
+      'The message has the question and its last answer. When it is answered with yes, run `teal up` again: the canary begins anew.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-STAGES-186': {
+    summary: 'Tenants are on green',
+    happened:
+      'While some tenants are written on green and all others on blue neither side has all of the newest rows, so they are not compared, and nothing is repaired. Nothing was changed.',
+    doThis:
+      'Wait until the canary is over, or end it (`teal canary abort`, with `teal up` running), and run the command again.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

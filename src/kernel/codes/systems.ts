@@ -728,4 +728,36 @@ export const systemsCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-SYSTEMS-700': {
+    summary: 'Rows or tables span tenants',
+    happened:
+      'Both sides can take rows of their own tenants only where no row, key or table needs both: a table has no column of the tenant, a unique key does not hold it, or rows of one tenant lead to rows of another. Nothing was changed.',
+    doThis:
+      'The message names what was found. Add the column, list a table that all tenants only read in `canary.writes.shared`, put the column into the unique key, or mend the rows; else take `canary.writes` out of the file.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-701': {
+    summary: 'A gate between the rows of tenants is missing',
+    happened:
+      'A trigger that keeps rows of tenants on their side is gone or disabled on a table. The transaction that needed it was rolled back.',
+    doThis: 'Find out who drops or disables triggers named teal_*. Then run `teal up` again: it puts them back.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-702': {
+    summary: 'A move of tenants is over already',
+    happened: 'A statement of a move came when that move had been ended. It had no effect.',
+    doThis: 'Run `teal up` again: it looks where the tenants are.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-SYSTEMS-703': {
+    summary: 'A sequence has no room for two sides',
+    happened:
+      'It goes round, or fewer than two hundred thousand numbers are left in it, so green cannot give out others than blue.',
+    doThis: 'Give the sequence a wider type, or take `canary.writes` out of the file.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-SYSTEMS-${number}`, ErrorEntry>;

@@ -287,4 +287,20 @@ export const trafficCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-080': {
+    summary: 'It cannot be told where tenants are to go on',
+    happened:
+      'Blue and green both refuse the rows of the tenants (a move was left in the middle), or one of them cannot be reached. Sessions of these tenants wait; all others are not touched.',
+    doThis:
+      'Run `teal up`: it ends the move that was begun. Until then the proxy asks both sides once a second by itself.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-081': {
+    summary: 'This proxy cannot move some of its clients',
+    happened: 'Sessions of tenants are moved by a proxy of one process, between two PostgreSQL.',
+    doThis: 'Take `canary.writes` out of the file, or set `traffic.processes: 1` and start the proxy again.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

@@ -111,7 +111,7 @@ const role: Role = {
 };
 const slot = { name: 'debezium', kind: 'logical', database: 'shop', active: true, temporary: false } as const;
 
-const cases: readonly Case[] = [
+const cases: Case[] = [
   { name: 'two healthy sides', finds: [] },
 
   // Kafka Connect
@@ -908,6 +908,37 @@ const cases: readonly Case[] = [
     says: ['2 advisory locks', 'app.tell'],
   },
 ];
+
+const byTenant = { by: 'tenant_id', shared: [], spanning: [] };
+const tenantKey = { index: 'u', columns: ['tenant_id', 'id'], partialOrExpression: false, deferrable: false };
+const ofTenants: Partial<Table> = {
+  columns: [column('id', 'bigint'), column('tenant_id', 'bigint')],
+  uniqueKeys: [tenantKey],
+};
+
+cases.push(
+  {
+    name: 'a table that is no tenant’s',
+    options: { tenants: byTenant },
+    finds: ['ASSESS-TENANT-SPANS'],
+    says: ['public.customer has no column tenant_id, and is not among `shared`.'],
+  },
+  {
+    name: 'a table that all tenants read',
+    options: { tenants: { ...byTenant, shared: ['public.customer'] } },
+    finds: [],
+  },
+  {
+    name: 'rows that lead to those of another tenant, and a key that nothing keeps from it',
+    blue: tables({
+      ...ofTenants,
+      foreignKeys: [{ name: 'parent', columns: ['id'], references: customer, referencedColumns: ['id'] }],
+    }),
+    options: { tenants: { ...byTenant, spanning: ['3 rows of public.customer lead to rows of another tenant'] } },
+    finds: ['ASSESS-TENANT-SPANS', 'ASSESS-TENANT-LINK'],
+    says: ['3 rows of public.customer'],
+  },
+);
 
 function findingsOf(one: Case): readonly Finding[] {
   return assess(healthySide('blue', one.blue), healthySide('green', one.green), one.options).findings;

@@ -10,6 +10,7 @@ import { checkRecorder } from './checks/recorder.ts';
 import { checkRights } from './checks/rights.ts';
 import { checkServers } from './checks/servers.ts';
 import { checkTables } from './checks/tables.ts';
+import { checkTenants } from './checks/tenants.ts';
 import { checkValues } from './checks/values.ts';
 import { estimate, type Estimates } from './estimate.ts';
 import type { AssessOptions, Finding, SideView, Situation } from './finding.ts';
@@ -33,6 +34,7 @@ const checks: readonly ((situation: Situation) => readonly Finding[])[] = [
   checkCapacity,
   checkGreen,
   checkTables,
+  checkTenants,
   checkGeneratedIdentity,
   checkValues,
   checkClients,
@@ -54,6 +56,7 @@ export function assess(blue: SideView, green: SideView, options: AssessOptions =
     polled,
     pollColumns,
     connect: options.connect,
+    tenants: options.tenants,
   };
   return Object.freeze({
     findings: inOrder(checks.flatMap((check) => check(situation))),

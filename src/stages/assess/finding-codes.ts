@@ -105,6 +105,9 @@ export const findingCodes = Object.freeze({
   'ASSESS-SEQUENCE-END': { severity: 'warning', summary: 'A sequence is near its end' },
   'ASSESS-MATERIALIZED-VIEWS': { severity: 'note', summary: 'Materialized views are refreshed on green' },
 
+  'ASSESS-TENANT-SPANS': { severity: 'blocker', summary: 'Rows or tables span the tenants of the canary' },
+  'ASSESS-TENANT-LINK': { severity: 'warning', summary: 'Nothing keeps rows of one tenant from those of another' },
+
   'ASSESS-PREPARED': { severity: 'blocker', summary: 'There are prepared transactions' },
   'ASSESS-LONG-TRANSACTION': { severity: 'warning', summary: 'Transactions have been open for long' },
   'ASSESS-SUBSCRIPTION': { severity: 'blocker', summary: 'A subscription writes into the database' },

@@ -25,6 +25,8 @@ export interface AssessOptions extends TableSelection {
   readonly polled?: readonly PolledColumn[];
   readonly pollColumns?: Readonly<Record<string, string>>;
   /** Where Kafka Connect carries: columns whose values it may change, and those of which the file says that they may be, as schema.table.column. */
+  /** Where some tenants are to live on green before the cut, and what spans tenants by the rows themselves, sentences. */
+  readonly tenants?: { readonly by: string; readonly shared: readonly string[]; readonly spanning: readonly string[] };
   readonly connect?: { readonly changed: readonly ChangedColumn[]; readonly accepted: readonly string[] };
 }
 
@@ -42,6 +44,7 @@ export interface Situation {
   readonly polled: readonly PolledColumn[];
   readonly pollColumns: Readonly<Record<string, string>>;
   readonly connect: AssessOptions['connect'];
+  readonly tenants: AssessOptions['tenants'];
 }
 
 /** Whether a side must let its log be read. */

@@ -11,10 +11,10 @@ import type { Stage } from '../lifecycle/stages.ts';
 import { reasonOf } from '../soak/health.ts';
 import { judgeCanary, percentText, type CanaryJudgement } from './judge.ts';
 import { Recent } from './recent.ts';
-import { Questions } from './questions.ts';
+import { tenantSteps, type CanaryOrder, type TenantPorts } from './tenant-steps.ts';
 
-/** What a person has said meanwhile, in another process. */
-export type CanaryOrder = 'pause' | 'abort';
+export type { CanaryOrder };
+import { Questions } from './questions.ts';
 
 export interface CanaryPorts {
   readonly reads: CanaryReads;
@@ -22,6 +22,8 @@ export interface CanaryPorts {
   readonly order: () => CanaryOrder | undefined;
   /** It was done. */
   readonly obeyed: () => void;
+  /** Where rows of tenants can be written on green, and their sessions go there. */
+  readonly tenants?: Omit<TenantPorts, 'questions' | 'order' | 'obeyed'>;
 }
 
 const lookEveryMs = 1_000;
@@ -34,8 +36,14 @@ const proxyPatienceMs = 60_000;
 export function canaryStages(spec: CanarySpec | undefined, ports: CanaryPorts | undefined): readonly Stage[] {
   if (spec === undefined) return [];
   const given = must(ports, 'a proxy that moves reads');
-  const steps = spec.shares.map((share) => holdStep(share, spec, given));
-  return [{ id: 'canary', title: 'Canary', steps: [...steps, endStep(given)] }];
+  const reads = spec.shares.map((share) => holdStep(share, spec, given));
+  const steps = [...(reads.length === 0 ? [] : [...reads, endStep(given)]), ...writeSteps(spec, given)];
+  return [{ id: 'canary', title: 'Canary', steps }];
+}
+
+function writeSteps(spec: CanarySpec, ports: CanaryPorts): readonly Step[] {
+  if (spec.writes === undefined) return [];
+  return tenantSteps(spec, spec.writes, { ...must(ports.tenants, 'tenants that can be moved'), ...ports });
 }
 
 function holdStep(share: number, spec: CanarySpec, ports: CanaryPorts): Step {

@@ -1,5 +1,4 @@
-import { monotonicMs, sleep } from '../../kernel/clock.ts';
-import { isTealError, TealError } from '../../kernel/errors.ts';
+import { TealError } from '../../kernel/errors.ts';
 import type { Side, TableName } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import {
@@ -14,6 +13,7 @@ import {
 import type { SchemaMark } from '../../ports/schemas.ts';
 import { isCatalogAsItWas } from './catalog-state.ts';
 import { flushCommits, withLockRetry, type PgConnection, type PgRow } from './connection.ts';
+import { lockForFence } from './fence-locks.ts';
 import type { KeptSession } from './kept-session.ts';
 import { positionOfLsnText } from './position.ts';
 import { quoteNames, quoteTable } from './quote.ts';
@@ -27,10 +27,7 @@ export const fenceTrigger = 'teal_fence';
  */
 const fenceLock = '1952801132, 502';
 export const lockFence = `select pg_catalog.pg_advisory_xact_lock(${fenceLock})`;
-const awaitFence = `select pg_catalog.pg_advisory_xact_lock_shared(${fenceLock})`;
-
-/** Clients' transactions take a millisecond or two. */
-const lookAgainMs = 3;
+export const awaitFence = `select pg_catalog.pg_advisory_xact_lock_shared(${fenceLock})`;
 
 const openFunction = `
 create or replace function teal.fence() returns trigger language plpgsql as $$
@@ -128,9 +125,9 @@ export class PostgresFence implements Fence {
     return this.#session.use(async (connection) => {
       await connection.transaction(async () => {
         await connection.query(
-          `set local lock_timeout = ${options.lockTimeoutMs}; set local synchronous_commit = on; ${lockFence}; savepoint teal_locks`,
+          `set local lock_timeout = ${options.lockTimeoutMs}; set local synchronous_commit = on; ${lockFence}`,
         );
-        await this.#lockTables(connection, options);
+        await lockForFence(connection, this.#tables, { ...options, winsDeadlocks: this.#winsDeadlocks });
         await refusePrepared(connection);
         if (options.schema !== undefined) await this.#refuseChanged(connection, options.schema);
         await this.#beforeToken?.(connection);
@@ -191,34 +188,6 @@ export class PostgresFence implements Fence {
     });
   }
 
-  /**
-   * All tables at one moment at which nobody writes to any. Whoever waits for one while he holds others waits for transactions that wait for him, where nobody holds the clients: they lock
-   * in an order of their own. Only where no such moment comes in a quarter of the time the tables are waited for one after another: so a transaction that writes for longer is let end.
-   */
-  async #lockTables(connection: PgConnection, { lockTimeoutMs, signal }: RaiseOptions): Promise<void> {
-    const lock = `lock table ${this.#tables.map(only).join(', ')} in share row exclusive mode`;
-    const quietMs = lockTimeoutMs / 4;
-    const quietUntilMs = monotonicMs() + quietMs;
-    do {
-      try {
-        await connection.query(`${lock} nowait`);
-        return;
-      } catch (error) {
-        if (!isTealError(error, 'TEAL-SYSTEMS-008')) throw error;
-        await connection.query('rollback to savepoint teal_locks');
-      }
-      await sleep(lookAgainMs, signal);
-    } while (monotonicMs() < quietUntilMs);
-    if (this.#winsDeadlocks) {
-      const longerMs = String(10 * lockTimeoutMs);
-      await connection.query(
-        `select set_config('deadlock_timeout', $1, true) from pg_roles where rolname = current_user and rolsuper`,
-        [longerMs],
-      );
-    }
-    await connection.query(`set local lock_timeout = ${Math.max(1, Math.ceil(lockTimeoutMs - quietMs))}; ${lock}`);
-  }
-
   /** Under the locks: no table can change any more until the commit. */
   async #refuseChanged(connection: PgConnection, allowed: SchemaMark): Promise<void> {
     if (allowed.state !== undefined && (await isCatalogAsItWas(connection, allowed.state))) return;
@@ -254,7 +223,7 @@ export class PostgresFence implements Fence {
 }
 
 /** Several statements in one text are one transaction. Thousands of these follow each other: the disk is waited for once, by `flushCommits`. */
-const briefly = `set local lock_timeout = '500ms'; set local synchronous_commit = off;`;
+export const briefly = `set local lock_timeout = '500ms'; set local synchronous_commit = off;`;
 
 async function isClosed(connection: PgConnection): Promise<boolean> {
   const { rows } = await connection.query(`select ${isClosedSql} as closed`);
@@ -270,10 +239,6 @@ function fenceWord(isClosed: boolean, armed: number, installed: number, all: num
   return armed === all ? 'raised' : 'partly';
 }
 
-function only(table: TableName): string {
-  return `only ${quoteTable(table)}`;
-}
-
 function createTrigger(table: TableName): string {
   return `create trigger ${fenceTrigger} before insert or update or delete or truncate on ${quoteTable(table)}
     for each statement execute function teal.fence()`;
@@ -281,11 +246,11 @@ function createTrigger(table: TableName): string {
 
 /** ONLY: each partition has its own, so the number of locks is known beforehand. */
 function enableTrigger(table: TableName): string {
-  return `alter table ${only(table)} enable trigger ${fenceTrigger}`;
+  return `alter table only ${quoteTable(table)} enable trigger ${fenceTrigger}`;
 }
 
 /** A transaction that was prepared before could still commit after the token: its locks would have stopped the fence, unless it locks no managed table. */
-async function refusePrepared(connection: PgConnection): Promise<void> {
+export async function refusePrepared(connection: PgConnection): Promise<void> {
   const { rows } = await connection.query(
     'select count(*) as prepared from pg_prepared_xacts where database = current_database()',
   );

@@ -10,6 +10,7 @@ import { dropOrigins } from './origins.ts';
 import { quoteIdent } from './quote.ts';
 import { dropSlot } from './slot.ts';
 import { removePollingAndRecord } from './polling/step.ts';
+import { removeTenantGates } from './tenants/gates.ts';
 import { recorderTriggers } from './trigger-source/recorder.ts';
 
 /** What Teal is called on both servers, from the migration's name. */
@@ -65,6 +66,7 @@ export function removalStep(
       await session.use(async (connection) => {
         await removeDdlNotes(connection);
         await removePollingAndRecord(connection);
+        await removeTenantGates(connection);
         await dropSlot(connection, names.flow[side], { terminateReader: true, signal });
         await dropPublication(connection, names.flow[side], signal);
         await dropOrigins(connection, originsOf(side, names), signal);

@@ -112,7 +112,7 @@ export function columnKey(table: { readonly schema: string; readonly name: strin
   return `${keyOf(table)}\0${column}`;
 }
 
-async function readSequences(connection: PgConnection): Promise<ReadonlyMap<string, Sequence>> {
+export async function readSequences(connection: PgConnection): Promise<ReadonlyMap<string, Sequence>> {
   // From 18 on a function tells of all of them, and nothing of one that may not be read.
   const tellsAll = connection.serverMajor >= 18;
   const { rows } = await connection.query(`
@@ -145,7 +145,7 @@ async function readSequences(connection: PgConnection): Promise<ReadonlyMap<stri
   );
 }
 
-function keyOf(sequence: { readonly schema: string; readonly name: string }): string {
+export function keyOf(sequence: { readonly schema: string; readonly name: string }): string {
   return `${sequence.schema}\0${sequence.name}`;
 }
 

@@ -3,7 +3,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { PgConnection } from './connection.ts';
 
 /** Raised with every change of what is below. An older Teal refuses a newer schema; a newer one changes an older schema forward. */
-export const tealSchemaVersion = 2;
+export const tealSchemaVersion = 3;
 
 /** What is in the publication of a side beside the managed tables: the stream itself tells a flow who owns the data (correctness.md §3). */
 export const publishedTealTables: readonly string[] = Object.freeze(['cut', 'owner', 'heartbeat']);
@@ -11,12 +11,17 @@ export const publishedTealTables: readonly string[] = Object.freeze(['cut', 'own
 /** Also stops two controllers that install at the same moment: `create schema if not exists` alone fails in a race. */
 const installLock = 0x7ea1_0001;
 
+/** Also for a schema that an older version has made. */
+const lentTable = `
+create table if not exists teal.lent (tenant text primary key, run text not null, session text not null, at timestamptz not null default now());`;
+
 /**
  * meta: the version of this schema, and which side this database is.
  * progress: one row a stream, changed in the same transaction as the data. `position` is the source's, whatever it is: opaque here. `mode` is the mode machine's state (sync/mode.ts). Rogue transactions are
  *   counted here and not in memory, so that a restart cannot forget one.
  * chunk: parts of the copy that are here, written in the transaction of their rows; `rel` is the table's oid on the source.
- * cut: tokens of fences. owner: the decisions; the highest epoch rules. heartbeat: one row a side, for the lag.
+ * cut: tokens of fences. owner: the decisions; the highest epoch rules. heartbeat: one row a side, for the lag. lent: on blue the tenants whose rows it
+ *   refuses to its clients, on green those whose rows it takes; `session` is the setting by which the proxy knows them.
  */
 const install = `
 create schema teal;
@@ -26,7 +31,7 @@ create table teal.progress (
   position text not null,
   committed_at timestamptz,
   epoch int not null default 0,
-  mode text not null check (mode in ('live', 'shadow', 'fenced')),
+  mode text not null check (mode in ('live', 'shadow', 'fenced', 'lent')),
   rogue_transactions bigint not null default 0,
   rogue_first text,
   updated_at timestamptz not null default now());
@@ -43,7 +48,7 @@ create table teal.chunk (
   primary key (run, rel, chunk));
 create table teal.cut (
   token text primary key,
-  kind text not null check (kind in ('fence', 'reopened')),
+  kind text not null check (kind in ('fence', 'reopened', 'lend', 'lent', 'recalled', 'home')),
   cut text not null,
   epoch int not null,
   at timestamptz not null default now());
@@ -54,18 +59,26 @@ create table teal.owner (
   token_lsn pg_lsn,
   at timestamptz not null default now());
 create table teal.heartbeat (side text primary key check (side in ('blue', 'green')), at timestamptz not null);
+${lentTable}
 revoke all on all tables in schema teal from public;
 grant usage on schema teal to public;
 grant select on teal.meta, teal.cut, teal.owner, teal.heartbeat to public;
 `;
 
-/** From version 1, whose streams all came from PostgreSQL. */
-const forward = `
+/** To each version from the one before it. Before 2 all streams came from PostgreSQL. */
+const forward: Readonly<Record<number, string>> = Object.freeze({
+  2: `
 alter table teal.progress add column position text;
 update teal.progress set position = lpad(split_part(end_lsn::text, '/', 1), 8, '0') || lpad(split_part(end_lsn::text, '/', 2), 8, '0');
-alter table teal.progress alter column position set not null, drop column end_lsn;
-update teal.meta set value = '2' where name = 'version';
-`;
+alter table teal.progress alter column position set not null, drop column end_lsn;`,
+  3: `
+alter table teal.progress drop constraint progress_mode_check,
+  add constraint progress_mode_check check (mode in ('live', 'shadow', 'fenced', 'lent'));
+alter table teal.cut drop constraint cut_kind_check,
+  add constraint cut_kind_check check (kind in ('fence', 'reopened', 'lend', 'lent', 'recalled', 'home'));
+${lentTable}
+revoke all on teal.lent from public;`,
+});
 
 /**
  * Makes schema `teal` on one side, in one transaction; does nothing where it is already there, and changes an older one forward. Proxies and clients may read cut, owner and heartbeat.
@@ -90,7 +103,11 @@ export async function installTealSchema(connection: PgConnection, side: Side): P
         asked: side,
       });
     }
-    if (found.version < tealSchemaVersion) await connection.query(forward);
+    for (let version = found.version + 1; version <= tealSchemaVersion; version += 1) {
+      await connection.query(
+        `${forward[version] ?? ''}; update teal.meta set value = '${version}' where name = 'version'`,
+      );
+    }
   });
 }
 

@@ -13,12 +13,17 @@ import type { HoldRequest, HoldResult, Router, RouterState } from '../../ports/r
 import type { CanaryReads, CanaryTally } from '../../ports/canary.ts';
 import type { CaptureTally, Capturing } from '../../ports/capture.ts';
 import { nothingAsked, type ShadowReads, type ShadowTally } from '../../ports/shadow.ts';
+import type { LentTenants } from '../../ports/tenants.ts';
 import { blueUrlVariable, greenUrlVariable, type ProxyConfigInput } from './config.ts';
 import { errorOf, lastWords, type ControlAnswer, type ControlWords } from './control-words.ts';
 import type { ProxyStats } from './director.ts';
+import type { TenancyTally, TenantHoldRequest } from './tenants/tenancy.ts';
 import { mismatchOf, wantedIdentity, type ProxyAbout } from './identity.ts';
 
 const answerLimitMs = 15_000;
+/** Before anybody is held. */
+const warmMs = 10_000;
+type TenantHoldLimits = Pick<TenantHoldRequest, 'leaseMs' | 'drainMs' | 'anyway'>;
 /** `stats` and `look` tell of every session. */
 const answerLimitCharacters = 64 << 20;
 
@@ -57,6 +62,18 @@ export class ProxyRouter implements Router {
   constructor(controlPath: string) {
     this.#path = controlPath;
   }
+
+  /** Beyond the port. Errors of all: TEAL-TRAFFIC-081 where tenants cannot be moved. */
+  readonly tenants = {
+    hold: async (lent: Pick<LentTenants, 'tenants' | 'session'>, limits: TenantHoldLimits): Promise<HoldResult> => {
+      const hold = { tenants: [...lent.tenants], session: lent.session, ...limits };
+      return this.#ask<HoldResult>({ op: 'tenants', hold }, warmMs + limits.drainMs + answerLimitMs);
+    },
+    settle: async (): Promise<void> => {
+      await this.#ask<TenancyTally>({ op: 'tenants', settle: true }, 2 * answerLimitMs);
+    },
+    tally: async (): Promise<TenancyTally> => this.#ask<TenancyTally>({ op: 'tenants' }),
+  };
 
   async read(): Promise<RouterState> {
     return this.#ask<RouterState>({ op: 'read' });

@@ -59,6 +59,21 @@ export const requestSchema = z.discriminatedUnion('op', [
     set: z.strictObject({ share: z.number().gt(0).max(1), leaseMs: z.number().min(0) }).optional(),
     end: z.literal(true).optional(),
   }),
+  /** Holds the sessions of tenants, or has them go where their rows are taken (`settle`), or neither. Answered to `hold` as a hold, else with where they are. */
+  z.strictObject({
+    id: z.int(),
+    op: z.literal('tenants'),
+    hold: z
+      .strictObject({
+        tenants: z.array(z.string()).min(1),
+        session: z.string().min(1),
+        leaseMs: z.number().min(0),
+        drainMs: z.number().min(0),
+        anyway: z.boolean(),
+      })
+      .optional(),
+    settle: z.literal(true).optional(),
+  }),
   z.strictObject({ id: z.int(), op: z.literal('stop') }),
 ]);
 
@@ -67,11 +82,16 @@ type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 export type ControlWords = WithoutId<ControlRequest>;
 
 /** What is said to those who direct sessions, not to the process that they are in. */
-export type DirectingWords = Exclude<ControlWords, { op: 'about' | 'shadow' | 'canary' | 'capture' | 'stop' }>;
+export type DirectingWords = Exclude<
+  ControlWords,
+  { op: 'about' | 'shadow' | 'canary' | 'capture' | 'tenants' | 'stop' }
+>;
 /** What is said to those who compare reads of clients. */
 export type ShadowWords = Extract<ControlWords, { op: 'shadow' }>;
 /** What is said of reads that green answers. */
 export type CanaryWords = Extract<ControlWords, { op: 'canary' }>;
+/** What is said of sessions of tenants. */
+export type TenantWords = Extract<ControlWords, { op: 'tenants' }>;
 /** What is said to those who record what clients ask. */
 export type CaptureWords = Extract<ControlWords, { op: 'capture' }>;
 

@@ -7,6 +7,7 @@ import { TealError } from '../../kernel/errors.ts';
 import { LineSplitter } from '../../kernel/lines.ts';
 import type { CanaryReads, CanaryTally } from '../../ports/canary.ts';
 import type { CaptureTally, Capturing } from '../../ports/capture.ts';
+import type { HoldResult } from '../../ports/router.ts';
 import { asksNothing, type ShadowReads, type ShadowTally } from '../../ports/shadow.ts';
 import {
   lineLimitBytes,
@@ -18,9 +19,11 @@ import {
   type ControlRequest,
   type DirectingWords,
   type ShadowWords,
+  type TenantWords,
 } from './control-words.ts';
 import type { Directing } from './director.ts';
 import type { ProxyAbout } from './identity.ts';
+import type { Tenancy, TenancyTally, TenantSession } from './tenants/tenancy.ts';
 
 export interface Controlled {
   readonly hub: Directing;
@@ -30,6 +33,8 @@ export interface Controlled {
   readonly capture?: Capturing;
   /** Absent where the other side cannot answer reads of clients. */
   readonly canary?: CanaryReads;
+  /** Absent where sessions of some tenants cannot go elsewhere than the others. */
+  readonly tenancy?: Pick<Tenancy<TenantSession>, 'hold' | 'settle' | 'tally'> | undefined;
   readonly about: () => ProxyAbout;
   readonly stop: () => void;
 }
@@ -105,6 +110,8 @@ export class ControlServer {
         return recordAsks(this.#controlled.capture, request);
       case 'canary':
         return moveReads(this.#controlled.canary, request);
+      case 'tenants':
+        return moveTenants(this.#controlled.tenancy, request);
       case 'stop':
         setImmediate(stop);
         return undefined;
@@ -141,6 +148,16 @@ export async function moveReads(canary: CanaryReads | undefined, words: CanaryWo
   if (words.set !== undefined) return canary.set(words.set.share, words.set.leaseMs);
   if (words.end === true) await canary.end();
   return canary.tally();
+}
+
+/** Errors: TEAL-TRAFFIC-081 where tenants cannot be moved, those of moving them. */
+export async function moveTenants(
+  tenancy: Controlled['tenancy'],
+  { hold, settle }: Omit<TenantWords, 'op'>,
+): Promise<HoldResult | TenancyTally> {
+  if (tenancy === undefined) throw new TealError('TEAL-TRAFFIC-081', 'this proxy moves all of its clients or none');
+  if (hold !== undefined) return tenancy.hold(hold);
+  return settle === true ? tenancy.settle() : tenancy.tally();
 }
 
 /** Has those who direct do what is said, and answers as they do. */

@@ -145,9 +145,10 @@ export async function firstBackend<Login, Result>(
   hub: Connecting<Login, Result>,
   login: Login,
   signal: AbortSignal,
+  side = hub.side,
 ): Promise<Result> {
   try {
-    return await hub.connect(hub.side, login, signal);
+    return await hub.connect(side, login, signal);
   } catch (error) {
     if (!hub.holding || !isTealError(error, 'TEAL-TRAFFIC-002')) throw error;
     await hub.admitted(signal);

@@ -11,6 +11,7 @@ import type { Session } from './session.ts';
 import { Shadow } from './shadow/shadow.ts';
 import type { ShadowDesk } from './shadow/options.ts';
 import type { SideDesk } from './side-desk.ts';
+import { Tenancy } from './tenants/tenancy.ts';
 import type { Traffic } from './traffic.ts';
 import { sameTypes, translateTypes, type TypeNumbers } from './type-numbers.ts';
 
@@ -33,6 +34,7 @@ export class Hub extends Director<Session> implements Traffic<Session> {
   readonly shadow: Shadow;
   readonly capture: Capture;
   readonly canary: Canary;
+  readonly tenancy: Tenancy<Session>;
   readonly #hubOptions: HubOptions;
   #types: Promise<TypeNumbers> | undefined;
 
@@ -59,6 +61,11 @@ export class Hub extends Director<Session> implements Traffic<Session> {
       learn: async () => this.learn('look'),
       log: (event, facts) => this.log(event, facts),
     });
+    this.tenancy = new Tenancy({
+      sessions: () => this.sessions,
+      lentRows: async (side) => options.desks[side].lentRows(),
+      log: (event, facts) => this.log(event, facts),
+    });
     this.capture = new Capture({
       place: options.place ?? 0,
       sessions: () => this.sessions,
@@ -67,7 +74,27 @@ export class Hub extends Director<Session> implements Traffic<Session> {
     });
   }
 
+  override async start(): Promise<void> {
+    await super.start();
+    await this.tenancy.start();
+  }
+
+  override add(session: Session): void {
+    super.add(session);
+    this.tenancy.joined(session);
+  }
+
+  override changed(session: Session): void {
+    super.changed(session);
+    this.tenancy.changed();
+  }
+
+  sideOf(parameters: ReadonlyMap<string, string>): Side {
+    return this.tenancy.sideOf(parameters, this.side);
+  }
+
   override async stop(graceMs: number): Promise<void> {
+    this.tenancy.stop();
     this.canary.stop();
     this.shadow.stop();
     this.#hubOptions.canaryDesk.stop();

@@ -49,6 +49,7 @@ export async function startProxy(
     shadow: hub.shadow,
     canary: hub.canary,
     capture: hub.capture,
+    ...(peers === undefined ? { tenancy: hub.tenancy } : {}),
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => checkVerifiers(config, desks, log),

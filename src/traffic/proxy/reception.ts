@@ -201,7 +201,7 @@ export class Reception {
     const { hub } = this.#options;
     const masked = config.clientAuth === 'verifier' ? unproven : undefined;
     try {
-      const result = await firstBackend(hub, login, signal);
+      const result = await firstBackend(hub, login, signal, hub.sideOf(login.parameters));
       if ('link' in result) return result.link;
       if (!readError(result.refused).code.startsWith('28')) hub.served[hub.side].failed('unreachable');
       verifiers.forget(login.user);

@@ -7,7 +7,7 @@ import type { CanaryReads } from '../../ports/canary.ts';
 import type { Capturing } from '../../ports/capture.ts';
 import type { ShadowReads } from '../../ports/shadow.ts';
 import type { ProxyConfig } from './config.ts';
-import { ControlServer } from './control.ts';
+import { ControlServer, type Controlled } from './control.ts';
 import type { Directing } from './director.ts';
 import { identityOf, type IdentifiedTarget, type ProxyAbout, type Workers } from './identity.ts';
 import type { ForPeers, Peers } from './peers.ts';
@@ -36,6 +36,8 @@ export interface ProxyParts {
   readonly shadow?: ShadowReads;
   /** Where the other side can answer reads of clients. */
   readonly canary?: CanaryReads;
+  /** Absent where sessions of some tenants cannot go elsewhere than the others. */
+  readonly tenancy?: Controlled['tenancy'];
   /** Where what clients ask can be recorded. */
   readonly capture?: Capturing;
   readonly targets: Readonly<Record<Side, IdentifiedTarget>>;
@@ -72,7 +74,7 @@ export const alone: Host = Object.freeze({ run: serve });
 /** Runs the proxy in this process: first it learns who owns the data, then it takes clients and orders. */
 export async function serve(options: ProxyOptions, parts: ProxyParts): Promise<RunningProxy> {
   const { config, log } = options;
-  const { hub, shadow, canary, capture, targets, reception } = parts;
+  const { hub, shadow, canary, tenancy, capture, targets, reception } = parts;
   const identity = identityOf(config, targets.blue, targets.green);
   const ended = Promise.withResolvers<void>();
   let port = 0;
@@ -80,6 +82,7 @@ export async function serve(options: ProxyOptions, parts: ProxyParts): Promise<R
     hub,
     ...(shadow === undefined ? {} : { shadow }),
     ...(canary === undefined ? {} : { canary }),
+    ...(tenancy === undefined ? {} : { tenancy }),
     ...(capture === undefined ? {} : { capture }),
     about: () => ({
       pid: process.pid,

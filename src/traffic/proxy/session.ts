@@ -217,9 +217,19 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
     return this.#mover.state.listens;
   }
 
+  /** What its client gave when it connected. */
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#login.parameters;
+  }
+
+  /** The side that it is to be on. */
+  get #wanted(): Side {
+    return this.#traffic.sideOf(this.#login.parameters);
+  }
+
   get settledOn(): boolean {
     // A session that lost its backend while idle is given another one when it needs it.
-    return !this.#moving && (this.#link === undefined || this.#link.side === this.#traffic.side);
+    return !this.#moving && (this.#link === undefined || this.#link.side === this.#wanted);
   }
 
   /** Lets this session wait at its next boundary as if the gate were closed, and it soon is. */
@@ -260,7 +270,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
 
   /** What the hub says has changed: takes the consequences. */
   refresh(): void {
-    const { side } = this.#traffic;
+    const side = this.#wanted;
     const holding = this.#traffic.holding || this.#heldAhead;
     const link = this.#link;
     const misplaced = link === undefined || link.side !== side;
@@ -677,7 +687,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
     if (transactionStatus !== status.idle) {
       this.#fence = undefined;
       this.#client.write(error);
-      this.#traffic.strayed();
+      this.#stray();
       return true;
     }
     this.#backlog.putBack(this.#unit.parts);
@@ -708,7 +718,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
     this.#failure ??= error.code.slice(0, 2);
     const fenced = error.code === fenceSigns.sqlState && error.message.startsWith(fenceSigns.message);
     const untouched = this.#unit.isUntouched && !this.#units.completed && this.#units.outstanding === 1;
-    if (fenced && !untouched) this.#traffic.strayed();
+    if (fenced && !untouched) this.#stray();
     if (!fenced || !untouched || this.fencedForMs > this.#traffic.stragglerMs) return true;
     this.#fence = Buffer.from(bytes);
     this.#failure = undefined;
@@ -716,6 +726,11 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
     this.#open = false;
     this.#backendTap.discard();
     return false;
+  }
+
+  /** The fence of the side where everybody is: who owns the data has changed. Where only some are, it says no more than that their rows are taken elsewhere. */
+  #stray(): void {
+    if (this.#lastSide === this.#traffic.side) this.#traffic.strayed();
   }
 
   #seeDiscard(tag: string): void {
@@ -817,10 +832,10 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
     this.#moving = true;
     try {
       for (let waitMs = 20; !this.gone && !this.#arrived(); waitMs = Math.min(waitMs * 2, 1_000)) {
-        const side = this.#traffic.side;
+        const side = this.#wanted;
         this.#mover.forgetHindrance();
         await this.prepare(side);
-        if (this.gone || side !== this.#traffic.side) continue;
+        if (this.gone || side !== this.#wanted) continue;
         if (this.#mover.isBound) return this.#leaveBehind(side);
         const next = this.#mover.take(side);
         if (next !== undefined) await this.#swap(next);
@@ -847,7 +862,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
   }
 
   #arrived(): boolean {
-    return this.#link !== undefined && this.#link.side === this.#traffic.side;
+    return this.#link !== undefined && this.#link.side === this.#wanted;
   }
 
   async #swap(next: BackendLink): Promise<void> {

@@ -5,6 +5,7 @@ import { fenceSigns } from '../../ports/fence.ts';
 import type { BackendLink } from './backend-link.ts';
 import { connectBackend } from './connector.ts';
 import type { SideEvidence } from './owner.ts';
+import type { LentRows } from './tenants/place.ts';
 import type { AdminLogin, BackendTarget } from './target.ts';
 
 type TextRow = readonly (string | null)[];
@@ -14,6 +15,8 @@ const evidenceSql = `select pg_catalog.to_regclass('teal.owner') is not null,
   exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where n.nspname = 'teal' and p.proname = 'fence' and p.prosrc like '%${fenceSigns.closedWord}%')`;
 const ownerSql = 'select owner, epoch from teal.owner order by epoch desc limit 1';
+const lentThereSql = `select pg_catalog.to_regclass('teal.lent') is not null`;
+const lentSql = 'select tenant, session from teal.lent';
 const verifierSql = 'select rolpassword from pg_catalog.pg_authid where rolname = $1';
 const mayReadSql = `select pg_catalog.has_column_privilege('pg_catalog.pg_authid', 'rolname', 'select')
   and pg_catalog.has_column_privilege('pg_catalog.pg_authid', 'rolpassword', 'select')`;
@@ -46,6 +49,17 @@ export class SideDesk {
       const [owner, epoch] = there === 't' ? ((await this.ask(ownerSql))[0] ?? []) : [];
       const row = ownerOf(owner ?? null, epoch ?? null);
       return { reached: true, fenced: fenced === 't', ...(row === undefined ? {} : { owner: row }) };
+    } catch (error) {
+      return { reached: false, reason: describeError(error) };
+    }
+  }
+
+  /** Tenants whose rows this side refuses (blue) or takes (green), or why it could not be asked. Never throws. */
+  async lentRows(): Promise<LentRows> {
+    try {
+      const [there] = (await this.ask(lentThereSql))[0] ?? [];
+      const rows = there === 't' ? await this.ask(lentSql) : [];
+      return { reached: true, session: rows[0]?.[1] ?? '', tenants: rows.map(([tenant]) => tenant ?? '') };
     } catch (error) {
       return { reached: false, reason: describeError(error) };
     }

@@ -12,6 +12,8 @@ import type { TypeNumbers } from './type-numbers.ts';
 export interface Traffic<Session> {
   readonly side: Side;
   readonly holding: boolean;
+  /** Where a session whose client gave these parameters goes. */
+  sideOf(parameters: ReadonlyMap<string, string>): Side;
   readonly settings: CustomSettings;
   readonly counters: Counters;
   /** What clients meet on each side. */
