@@ -60,6 +60,8 @@ test('a closed side lets through what cannot commit, by any of the ways there ar
   ).toBe('done');
   expect(await green.query('select from orders')).toEqual([]);
 
+  // Whose transaction a row names is no matter: it is seen in its own alone.
+  expect(await codeOf(`begin; ${write}; insert into teal.doomed values (pg_current_xact_id()); commit`)).toBe('25006');
   await doomed.dismiss();
   expect(await doomed.isAdmitted()).toBe(false);
   expect(await codeOf(`${doom}; ${write}; rollback`)).toBe('25006');

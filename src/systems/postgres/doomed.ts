@@ -8,10 +8,12 @@ import { leadSequences } from './sequences.ts';
 
 /**
  * The trigger is deferred to the end of the transaction, where it fails it: nobody ever commits a row, so a row that is seen is one's own. It fires for PREPARE TRANSACTION too, and after the row was
- * deleted (AfterTriggerExecute fetches it with SnapshotAny); what a savepoint takes back of it, it takes back of all that was written after it. Unlogged: it holds nothing.
+ * deleted (AfterTriggerExecute fetches it with SnapshotAny); what a savepoint takes back of it, it takes back of all that was written after it. Unlogged: it holds nothing. Looked up by an index, for rows that
+ * were taken back stay in their pages until a vacuum (heap_insert leaves no hint that they may be pruned).
  */
 const make = `
-create unlogged table if not exists teal.doomed (at timestamptz not null default now());
+create unlogged table if not exists teal.doomed (xid xid8 not null default pg_current_xact_id());
+create index if not exists doomed_xid on teal.doomed (xid);
 create or replace function teal.doom() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
   raise exception 'teal: this transaction was begun to be rolled back' using errcode = '${fenceSigns.sqlState}';
@@ -21,12 +23,14 @@ create constraint trigger teal_doom after insert on teal.doomed deferrable initi
 grant select, insert on teal.doomed to public`;
 
 /** Closed, but to transactions that cannot commit. */
-const admittingFunction = closedFunction.replace(
-  /\bbegin\n/,
-  `begin
-  if exists (select from teal.doomed) then return null; end if;
+const admittingFunction = closedFunction
+  .replace('set search_path = pg_catalog', 'set search_path = pg_catalog set enable_seqscan = off')
+  .replace(
+    /\bbegin\n/,
+    `begin
+  if exists (select from teal.doomed where xid = pg_current_xact_id_if_assigned()) then return null; end if;
 `,
-);
+  );
 
 const isAdmittingSql = `(select p.prosrc like '%teal.doomed%' from pg_catalog.pg_proc p
   join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'teal' and p.proname = 'fence')`;
