@@ -13,13 +13,10 @@ import {
   type MigrationState,
 } from '../journal/state.ts';
 import type { Side } from '../model/catalog.ts';
-import type { Served } from '../model/served.ts';
 import { tellsAll } from '../model/follow-method.ts';
 import type { Carrier } from '../ports/carrier.ts';
 import type { Gate } from '../ports/gate.ts';
 import type { Router } from '../ports/router.ts';
-import type { CanaryReads } from '../ports/canary.ts';
-import type { ShadowReads } from '../ports/shadow.ts';
 import type { StepFacts } from '../ports/step.ts';
 import type { Spec } from '../spec/spec.ts';
 import { runSteps } from '../engine/run-steps.ts';
@@ -27,15 +24,15 @@ import { askGates } from '../stages/gates/ask-gates.ts';
 import { cutOver, recoverCut, schemaApproval, type CutOutcome, type CutRun } from '../stages/cutover/run-cut.ts';
 import { groupsAwayFrom } from '../stages/groups/group-places.ts';
 import { moveGroups } from '../stages/groups/move-groups.ts';
-import { bringHome, type TenantSessions } from '../stages/canary/tenant-move.ts';
-import { canaryStages, type CanaryPorts } from '../stages/canary/canary-steps.ts';
+import { canaryStages } from '../stages/canary/canary-steps.ts';
 import { shadowStages } from '../stages/shadow/shadow-steps.ts';
 import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lifecycle/stages.ts';
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
-import { forgetOrder, readOrder } from './canary-order.ts';
-import { backupOf, gateId, gatePatienceMs, gatesOf, revertOnOf } from './gates-of.ts';
+import { bringTenantsHome, canaryPorts, refuseWhileAway, type CanaryParts } from './canary-ports.ts';
+import { backupOf, gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
+import type { ConnectedRouter } from './connected-router.ts';
 import type { GoesOn } from './goes-on.ts';
 import { forgetRepair } from './kept-repair.ts';
 import { keepFigures } from './kept-figures.ts';
@@ -82,26 +79,6 @@ export interface MigrationOptions {
   readonly tools?: PgTools;
 }
 
-/** A router, and how it is ended when nobody needs it any more. */
-export interface ConnectedRouter {
-  readonly router: Router;
-  /** Where reads of clients can be compared. */
-  readonly shadow?: ShadowReads;
-  /** Where what clients meet is counted, by side. */
-  readonly figures?: () => Promise<Readonly<Record<Side, Served>>>;
-  /** Where green can answer reads of clients. */
-  readonly canary?: CanaryReads;
-  /** The same for the producers of these topics alone, by fences that are about them. Absent: clients are led all together. */
-  readonly ofTopics?: (topics: readonly string[], pair: Pick<Pair, 'fences'>) => Router;
-  /** Where sessions of tenants can go elsewhere than the others. */
-  readonly tenants?: TenantSessions;
-  stop(): Promise<void>;
-  /** It runs on, and is not started again should it die. */
-  leave(): Promise<void>;
-  /** This process is done with it; nothing changes for its clients. */
-  close(): Promise<void>;
-}
-
 /** `goesOn`: of one that takes over, looked at before it wrote anything. */
 type OpenedOptions = MigrationOptions & { readonly goesOn?: GoesOn };
 
@@ -135,7 +112,7 @@ export class Migration implements AsyncDisposable {
     this.#stages = [
       ...pair.stages(this.#carrier),
       ...shadowStages(options.loaded.spec.shadow, { reads: connected.shadow, doomed: pair.doomed }),
-      ...canaryStages(options.loaded.spec.canary, this.#canaryPorts()),
+      ...canaryStages(options.loaded.spec.canary, canaryPorts(this.#canaryParts())),
     ];
     this.#comparison = pair.comparison({ ...options, journal, carrier: this.#carrier });
     const { onEvent } = options;
@@ -331,7 +308,7 @@ export class Migration implements AsyncDisposable {
   /** See `Comparison`. */
   async verify(values = false): Promise<Verification> {
     this.#refuseEnded();
-    await this.#refuseAway();
+    await refuseWhileAway(this.#pair, this.#options.signal);
     await this.#startFlows();
     return this.#comparison.verify(this.live, values);
   }
@@ -343,7 +320,7 @@ export class Migration implements AsyncDisposable {
   /** Of the side that is not live. Returns how many rows were changed. */
   async repair(found: Pick<Verification, 'result'>): Promise<number> {
     await this.#recover();
-    await this.#refuseAway();
+    await refuseWhileAway(this.#pair, this.#options.signal);
     return this.#comparison.repair(this.live, found);
   }
 
@@ -419,7 +396,7 @@ export class Migration implements AsyncDisposable {
       return { outcome: 'no', live: 'blue', what, next: ['teal rollback'] };
     }
     if (groupsAwayFrom('blue', this.state).length > 0) await this.#moveGroups('blue');
-    await this.#bringTenantsHome();
+    await bringTenantsHome(this.#canaryParts(), async () => this.#startFlows(), this.#options.signal);
     await this.#options.anomaliesMark.unmark();
     await this.#watch[Symbol.asyncDispose]();
     await undoStages(this.#stages, this.#run());
@@ -678,43 +655,14 @@ export class Migration implements AsyncDisposable {
     return { fences, router: must(this.#connected.ofTopics, 'a router of producers')(topics, { fences }) };
   }
 
-  #canaryPorts(): CanaryPorts | undefined {
-    const { spec, file, stateDir } = this.#options.loaded;
-    const { canary } = this.#connected;
-    if (canary === undefined) return undefined;
-    const tenants = this.#tenantPorts();
+  #canaryParts(): CanaryParts {
     return {
-      reads: canary,
-      questions: revertOnOf(spec, { folder: dirname(resolve(file)), stateDir, ask: this.#pair.ask }),
-      order: () => readOrder(stateDir),
-      obeyed: () => forgetOrder(stateDir),
-      ...(tenants === undefined ? {} : { tenants }),
+      loaded: this.#options.loaded,
+      pair: this.#pair,
+      connected: this.#connected,
+      carrier: this.#carrier,
+      comparison: () => this.#comparison,
     };
-  }
-
-  #tenantPorts(): CanaryPorts['tenants'] {
-    const { tenants: gates } = this.#pair;
-    const { tenants: sessions } = this.#connected;
-    if (gates === undefined || sessions === undefined) return undefined;
-    const settled = (): number => this.#comparison.settled('green');
-    return { gates, sessions, carrier: this.#carrier, settled, limits: this.#spec.cutover };
-  }
-
-  /** Those that a canary has left on green, whether the file still has one or not: what they wrote there is nowhere else. */
-  async #bringTenantsHome(): Promise<void> {
-    const { signal } = this.#options;
-    const away = (await this.#pair.tenants?.state(signal))?.away;
-    if (away === undefined) return;
-    const ports = this.#tenantPorts();
-    if (ports === undefined) throw new TealError('TEAL-TRAFFIC-081', 'no proxy moves the tenants that are on green');
-    await this.#startFlows();
-    await bringHome(away.run, ports, ports.limits, signal);
-  }
-
-  /** Of tenants that are on green blue has only what has come back: a comparison would find their newest rows, and a repair would take them away. */
-  async #refuseAway(): Promise<void> {
-    const away = (await this.#pair.tenants?.state(this.#options.signal))?.away;
-    if (away !== undefined) throw new TealError('TEAL-STAGES-186', `tenants ${away.tenants.slice(0, 10).join(', ')}`);
   }
 
   #tellCut({ cut, from, to, topics, pauseMs }: CutOutcome): void {
