@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readIfThere } from './generated-page.ts';
+import { sectionOf, withSection as placed } from './page-sections.ts';
+
+export { sectionOf };
 
 const page = 'docs/reference/type-matrix.md';
 
@@ -77,19 +80,9 @@ function code(text: string): string {
   return text.includes('`') ? `\`\` ${shown} \`\`` : `\`${shown}\``;
 }
 
-/** The section of a page; undefined where it has none. Pure. */
-export function sectionOf(text: string, title: MatrixTitle): string | undefined {
-  return parts(text).find((part) => part.startsWith(`## ${title}\n`));
-}
-
 /** The page with another section, in the order of `matrixTitles`. Pure. */
 export function withSection(text: string, title: MatrixTitle, section: string): string {
-  const sections = matrixTitles.flatMap((each) => (each === title ? section : (sectionOf(text, each) ?? [])));
-  return [head, ...sections].join('\n');
-}
-
-function parts(text: string): readonly string[] {
-  return text.split(/^(?=## )/m).map((part) => `${part.trimEnd()}\n`);
+  return placed({ head, titles: matrixTitles }, text, title, section);
 }
 
 /** What is wrong with the page: a pair that is missing, another head, a cell in which nothing is told. Pure. */

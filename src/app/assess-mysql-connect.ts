@@ -1,13 +1,14 @@
+import { changedByConnect } from '../mapping/connect-changes.ts';
 import { isComputedOnGreen } from '../mapping/name-map-of.ts';
 import type { MappedTable, Mapping } from '../mapping/mapping.ts';
-import { changedByRule, type MysqlSuspect } from '../model/mysql-changed-values.ts';
+import type { MappingPolicy } from '../mapping/options.ts';
 import { isSelected } from '../model/table-selection.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Finding } from '../stages/assess/finding.ts';
 import { checkMysqlConnect, type ConnectTable } from '../stages/assess/mysql/connect.ts';
 import { readActingKeys } from '../systems/mysql/acting-keys.ts';
 import { parseAddress } from '../systems/mysql/address.ts';
-import { findChangedValues } from '../systems/mysql/changed-values.ts';
+import { findChangedValues, type MysqlSuspect } from '../systems/mysql/changed-values.ts';
 import { connect } from '../systems/mysql/connection.ts';
 
 /** What a cluster of Kafka Connect could not carry of a blue that is MySQL or MariaDB. Reads tables that have suspect columns once. None where the file has Teal carry. */
@@ -24,7 +25,10 @@ export async function assessMysqlConnect(
       database: parseAddress(spec.blue.url).database,
       isWanted: (table) => isSelected(table, spec.tables),
     }),
-    changed: await findChangedValues(connection, mapping.tables.flatMap(suspectsOf)),
+    changed: await findChangedValues(
+      connection,
+      mapping.tables.flatMap((table) => suspectsOf(table, mapping.policy)),
+    ),
     accepted: spec.connect.acceptUnfaithful,
   });
 }
@@ -46,9 +50,13 @@ function connectTable({ source, target, columns }: MappedTable): ConnectTable {
   };
 }
 
-function suspectsOf({ source: { schema, name }, columns }: MappedTable): readonly MysqlSuspect[] {
-  return columns.flatMap(({ carried, rule, source: { name: column, type } }) => {
-    const changed = carried ? changedByRule(rule) : undefined;
-    return changed === undefined ? [] : [{ schema, name, column, type, ...changed }];
+function suspectsOf(
+  { source: { schema, name }, columns }: MappedTable,
+  policy: MappingPolicy,
+): readonly MysqlSuspect[] {
+  return columns.flatMap((column) => {
+    const changed = column.carried ? changedByConnect(column, policy) : undefined;
+    const { name: called, type } = column.source;
+    return changed === undefined ? [] : [{ schema, name, column: called, type, ...changed }];
   });
 }

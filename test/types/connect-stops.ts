@@ -17,7 +17,7 @@ export interface StopPlace {
   readonly prefix: string;
 }
 
-const patienceMs = 90_000;
+const patienceMs = 120_000;
 
 /**
  * The class of the innermost error with which a task ends, for each of the values, in their order. Each has a topic and a sink of its own, so that none hides another; else the connectors are as the
@@ -77,7 +77,8 @@ function planOf({ blueUrl, greenUrl, prefix }: StopPlace, at: number): PathPlan 
   };
 }
 
-async function errorOf(rest: ConnectRest, connector: string): Promise<string> {
+/** The class of the innermost error of a task that has failed. */
+export async function errorOf(rest: ConnectRest, connector: string): Promise<string> {
   const trace = await waitFor({ what: `${connector} to fail`, timeoutMs: patienceMs, everyMs: 200 }, async () => {
     const status = await rest.status(connector);
     return status?.tasks.find(({ state }) => state === 'FAILED')?.trace;

@@ -32,7 +32,12 @@ import { meant, shown, type Form } from './forms.ts';
 import type { Choice, MovingPair, Shown, Transaction } from './moving-pair.ts';
 
 /** What a user may choose at most. */
-const laxPolicy: MappingPolicy = { zeroDate: 'null', invalidEnum: 'null', nulByte: 'remove', invalidText: 'stop' };
+export const laxPolicy: MappingPolicy = {
+  zeroDate: 'null',
+  invalidEnum: 'null',
+  nulByte: 'remove',
+  invalidText: 'stop',
+};
 
 const urlOf = (server: MysqlServer): string => `mysql://root@127.0.0.1:${server.port}/`;
 

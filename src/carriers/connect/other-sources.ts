@@ -99,6 +99,8 @@ function binlogSettings({ sourceUrl, serverId }: OtherSourcePlan): ConnectorConf
     'database.server.id': String(serverId),
     // Whoever sets nothing else gets numbers above 2^63 as negative ones.
     'bigint.unsigned.handling.mode': 'precise',
+    // Else the year 1 becomes 2001.
+    'enable.time.adjuster': 'false',
   };
 }
 
