@@ -28,7 +28,7 @@ const pages: readonly Page[] = [
   { route: 'plan', title: 'Plan', shows: PlanPage },
   { route: 'tables', title: 'Tables', shows: TablesPage },
   { route: 'differences', title: 'Differences', shows: DifferencesPage },
-  { route: 'shadow', title: 'Shadow reads', shows: ShadowPage },
+  { route: 'shadow', title: 'Shadow', shows: ShadowPage },
   { route: 'canary', title: 'Canary', shows: CanaryPage },
   { route: 'gates', title: 'Gates', shows: GatesPage },
   { route: 'journal', title: 'Journal', shows: JournalPage },

@@ -161,7 +161,7 @@ test.skipIf(none !== undefined)(
       await go('Tables');
       await page.getByText('differs').first().waitFor();
       await examine(page, 'tables');
-      await go('Shadow reads');
+      await go('Shadow');
       await page.getByText('none has another answer on green').waitFor();
       await examine(page, 'shadow');
       await go('Canary');

@@ -38,13 +38,15 @@ export function ShadowPage(): ReactNode {
 }
 
 function Findings({ found }: { readonly found: Found }): ReactNode {
-  const { writes, watchedMs } = found;
+  const { writes, watchedMs, scratch } = found;
   const isOfWrites = writes.share > 0 || writes.compared > 0;
   const isOfReads = found.share > 0 || found.compared > 0 || !isOfWrites;
   return (
     <>
       {isOfReads ? <Kind found={found} watchedMs={watchedMs} words={wordsOfReads} /> : null}
-      {isOfWrites ? <Kind found={writes} watchedMs={watchedMs} words={wordsOfWrites} /> : null}
+      {isOfWrites ? (
+        <Kind found={writes} watchedMs={watchedMs} words={scratch === undefined ? wordsOfWrites : wordsOnCopy} />
+      ) : null}
     </>
   );
 }
@@ -59,11 +61,12 @@ const wordsOfWrites = {
   real: 'are refused by green',
   none: 'were repeated on green and rolled back, and none is refused',
 } as const;
+const wordsOnCopy = { ...wordsOfWrites, none: 'were repeated on a copy of green, and none is refused' } as const;
 
 interface KindProps {
   readonly found: Tally;
   readonly watchedMs: number;
-  readonly words: typeof wordsOfReads | typeof wordsOfWrites;
+  readonly words: typeof wordsOfReads | typeof wordsOfWrites | typeof wordsOnCopy;
 }
 
 function Kind({ found, watchedMs, words }: KindProps): ReactNode {
@@ -92,7 +95,7 @@ function Kind({ found, watchedMs, words }: KindProps): ReactNode {
           <Quiet>No statement yet.</Quiet>
         ) : (
           <DataTable
-            caption="Statements, real differences first"
+            caption={`Statements of ${words.kind}, real differences first`}
             rows={found.statements.slice(0, 100)}
             keyOf={({ statement }) => statement}
             columns={[
