@@ -95,8 +95,7 @@ class Flow implements KafkaFlow {
     });
     const isReached = (place: LedPartition, at: number): boolean =>
       !this.#carried.has(place.topic) || this.#progress.hasReached(place, ends[at] ?? 0n);
-    const isThere = (): true | undefined =>
-      this.#mode === 'shadow' || (this.#mode !== 'starting' && places.every(isReached)) ? true : undefined;
+    const isThere = (): true | undefined => (this.#mode !== 'starting' && places.every(isReached) ? true : undefined);
     const waiting = { what: 'the mirror to catch up', timeoutMs: Number.POSITIVE_INFINITY, everyMs: 20, signal };
     const untilEnded = async (): Promise<void> => {
       await hasEnded;
