@@ -41,8 +41,11 @@ export interface CanaryTally {
 
 /** Reads of clients that are answered by green, while somebody watches. */
 export interface CanaryReads {
-  /** Sets the share, for so long: past it every read goes to blue again, unless it is set once more. The same share again goes on as it is; another one begins to count anew. */
-  set(share: number, leaseMs: number): Promise<CanaryTally>;
+  /**
+   * Sets the share, for so long: past it every read goes to blue again, unless it is set once more. The same share again goes on as it is; another one begins to count anew. `by`: a setting; sessions that gave the same
+   * value of it when they connected are drawn together. Absent: each by itself.
+   */
+  set(share: number, leaseMs: number, by?: string): Promise<CanaryTally>;
   /** Every read goes to blue from here on; one under way of which nothing was passed on is asked of blue instead. Not an error where nothing was begun. */
   end(): Promise<void>;
   tally(): Promise<CanaryTally>;

@@ -33,6 +33,13 @@ test('every default is in', () => {
   });
 });
 
+test('sessions go by themselves, or with those that gave the same value of a setting', () => {
+  const parsed = parse('{ by: app.tenant_id }');
+  expect(parsed.ok && parsed.spec.canary).toMatchObject({ by: 'app.tenant_id' });
+  const alone = parse('{ by: session }');
+  expect(alone.ok && alone.spec.canary).not.toHaveProperty('by');
+});
+
 const tenants = 'by: tenant_id, tenants: ["17"], session: app.tenant_id';
 
 test('tenants alone leave reads where they are', () => {
@@ -59,7 +66,7 @@ test.each([
   ['{ reads: 0% }', 'canary.reads: expected a share of sessions such as 10%, or a list of them'],
   ['{ reads: [10%, 10%] }', 'canary.reads[1]: expected more than the step before it'],
   ['{ every: 1ms }', 'canary.every: expected a time from 500ms to 10m'],
-  ['{ by: tenant_id }', 'canary.by: expected session'],
+  ['{ by: tenant_id }', 'canary.by: expected session, or a setting such as app.tenant_id'],
   ['{ writes: { by: tenant_id, tenants: ["17"] } }', 'canary.writes.session: is missing'],
   [
     '{ writes: { by: tenant_id, tenants: ["17"], session: user } }',

@@ -471,6 +471,10 @@ const anomalies = z
       context.addIssue({ code: 'custom', path: ['every'], message: 'a time from 1s to 30s' });
   });
 
+const settingName = z
+  .string('a setting such as app.tenant_id')
+  .regex(/^[a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+$/i, 'a setting such as app.tenant_id');
+
 const tenantWrites = z
   .strictObject({
     by: text.describe('The column that says whose a row is, in every table that moves but those of `shared`.'),
@@ -479,10 +483,9 @@ const tenantWrites = z
       .min(1)
       .max(1_000)
       .describe('Values of that column: these tenants live on green.'),
-    session: z
-      .string('a setting such as app.tenant_id')
-      .regex(/^[a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+$/i, 'a setting such as app.tenant_id')
-      .describe('The setting by which a client says whose it is when it connects: `options=-c app.tenant_id=17`.'),
+    session: settingName.describe(
+      'The setting by which a client says whose it is when it connects: `options=-c app.tenant_id=17`.',
+    ),
     shared: z
       .array(text)
       .default([])
@@ -515,7 +518,13 @@ const canary = z
     failures: natural(1_000)
       .default(3)
       .describe('How often in a row one of them must be answered with no. No answer counts neither way.'),
-    by: z.literal('session').default('session').describe('A client connection goes as a whole.'),
+    by: z
+      .string('session, or a setting such as app.tenant_id')
+      .regex(/^(?:session|[a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)$/i, 'session, or a setting such as app.tenant_id')
+      .default('session')
+      .describe(
+        'What goes as a whole: `session`, a client connection; or a setting such as app.tenant_id, all connections that gave the same value of it when they connected.',
+      ),
     maxErrors: share
       .default(0.01)
       .describe('Of the reads of a step: how many green may leave to blue, by an error or without an answer.'),

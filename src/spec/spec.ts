@@ -177,6 +177,8 @@ export interface CanarySpec {
   readonly revertOn: readonly OutsideGate[];
   readonly everyMs: number;
   readonly failures: number;
+  /** A setting: sessions that gave the same value of it when they connected go together. Absent: each goes by itself. */
+  readonly by?: string;
   /** Of the reads of a step. */
   readonly maxErrors: number;
   readonly atLeast: number;
@@ -411,7 +413,7 @@ function shadowOf({ shadow }: SpecDocument): Pick<Spec, 'shadow'> {
 
 function canaryOf({ canary }: SpecDocument): Pick<Spec, 'canary'> {
   if (canary === undefined) return {};
-  const { reads, hold: holdMs, revertOn, every: everyMs, failures, maxErrors, atLeast, writes } = canary;
+  const { reads, hold: holdMs, revertOn, every: everyMs, failures, by, maxErrors, atLeast, writes } = canary;
   const shares = reads ?? (writes === undefined ? defaultShares : []);
   const questions = revertOn.map(outsideGateOf);
   return {
@@ -421,6 +423,7 @@ function canaryOf({ canary }: SpecDocument): Pick<Spec, 'canary'> {
       revertOn: questions,
       everyMs,
       failures,
+      ...(by === 'session' ? {} : { by }),
       maxErrors,
       atLeast,
       ...(writes === undefined ? {} : { writes: tenantsOf(writes) }),

@@ -51,7 +51,7 @@ function holdStep(share: number, spec: CanarySpec, ports: CanaryPorts): Step {
   const asked = spec.revertOn.length === 0 ? '' : ` and ${spec.revertOn.length} questions are answered with yes`;
   return {
     id: `canary:${percentText(share)}`,
-    does: `has green answer what ${percentText(share)} of sessions read, once it has applied what they last wrote; goes on after ${formatDuration(spec.holdMs)} where green fails at most ${percentText(spec.maxErrors)} of the reads, is not slower than blue${asked}, and otherwise leaves every read to blue within seconds`,
+    does: `has green answer what ${whoOf(share, spec.by)} read, once it has applied what they last wrote; goes on after ${formatDuration(spec.holdMs)} where green fails at most ${percentText(spec.maxErrors)} of the reads, is not slower than blue${asked}, and otherwise leaves every read to blue within seconds`,
     locks: 'ACCESS SHARE on the tables of green while each read runs',
     costs: 'time; a connection to green for each of these sessions; green answers their reads in place of blue',
     undone: 'every read goes to blue',
@@ -87,6 +87,11 @@ async function end(reads: CanaryReads): Promise<void> {
   }
 }
 
+function whoOf(share: number, by: string | undefined): string {
+  const part = percentText(share);
+  return by === undefined ? `${part} of sessions` : `the sessions of ${part} of the values of ${by}`;
+}
+
 async function hold(share: number, spec: CanarySpec, ports: CanaryPorts, context: StepContext): Promise<void> {
   await using questions = new Questions(ports.questions, spec);
   try {
@@ -117,7 +122,7 @@ async function watch(
       await end(ports.reads);
       progress({ text: `paused before ${percentText(share)}: every read goes to blue; teal canary resume` });
     } else {
-      const tally = await setOf(share, ports.reads, monotonicMs() - answeredMs);
+      const tally = await setOf(share, spec.by, ports.reads, monotonicMs() - answeredMs);
       if (tally !== undefined) answeredMs = monotonicMs();
       if (tally === undefined) progress({ text: 'the proxy does not answer; every read goes to blue' });
       else {
@@ -132,9 +137,14 @@ async function watch(
 }
 
 /** Sets the share, or says that somebody still watches. Undefined while the proxy is being started again: it begins with no share, and the step anew. */
-async function setOf(share: number, reads: CanaryReads, silentMs: number): Promise<CanaryTally | undefined> {
+async function setOf(
+  share: number,
+  by: string | undefined,
+  reads: CanaryReads,
+  silentMs: number,
+): Promise<CanaryTally | undefined> {
   try {
-    return await reads.set(share, canaryLeaseMs);
+    return await reads.set(share, canaryLeaseMs, by);
   } catch (error) {
     if (isTealError(error, 'TEAL-TRAFFIC-005') && silentMs < proxyPatienceMs) return undefined;
     throw error;

@@ -52,7 +52,8 @@ export class ProxyRouter implements Router {
   };
   /** Beyond the port. Errors of all: TEAL-TRAFFIC-030 where reads cannot be moved. */
   readonly canary: CanaryReads = {
-    set: async (share, leaseMs) => this.#ask<CanaryTally>({ op: 'canary', set: { share, leaseMs } }),
+    set: async (share, leaseMs, by) =>
+      this.#ask<CanaryTally>({ op: 'canary', set: { share, leaseMs, ...(by === undefined ? {} : { by }) } }),
     end: async () => {
       await this.#ask({ op: 'canary', end: true });
     },

@@ -56,7 +56,9 @@ export const requestSchema = z.discriminatedUnion('op', [
   z.strictObject({
     id: z.int(),
     op: z.literal('canary'),
-    set: z.strictObject({ share: z.number().gt(0).max(1), leaseMs: z.number().min(0) }).optional(),
+    set: z
+      .strictObject({ share: z.number().gt(0).max(1), leaseMs: z.number().min(0), by: z.string().optional() })
+      .optional(),
     end: z.literal(true).optional(),
   }),
   /** Holds the sessions of tenants, or has them go where their rows are taken (`settle`), or neither. Answered to `hold` as a hold, else with where they are. */

@@ -145,7 +145,7 @@ export async function recordAsks(
 export async function moveReads(canary: CanaryReads | undefined, words: CanaryWords): Promise<CanaryTally> {
   if (canary === undefined)
     throw new TealError('TEAL-TRAFFIC-030', 'reads of this family of databases are answered by the live side alone');
-  if (words.set !== undefined) return canary.set(words.set.share, words.set.leaseMs);
+  if (words.set !== undefined) return canary.set(words.set.share, words.set.leaseMs, words.set.by);
   if (words.end === true) await canary.end();
   return canary.tally();
 }

@@ -140,6 +140,7 @@ export class Session implements LinkOwner, DirectedSession, WatchableSession, Ca
     this.#backendTap = this.#newBackendTap();
     this.lane = new Lane(() => traffic.canary?.run, {
       key,
+      parameters: this.parameters,
       statements: this.#statements,
       pass: (bytes, isLast) => this.#passFromGreen(bytes, isLast),
       done: () => {

@@ -4,6 +4,7 @@ import { blueMajor, greenMajor, ownServer, testDatabase } from '../../../../test
 import { waitFor } from '../../../kernel/clock.ts';
 import type { CanaryTally } from '../../../ports/canary.ts';
 import { encodeBind, encodeExecute, encodeParse, encodeSync } from '../../../wire/postgres/frontend.ts';
+import { lotOf } from './lot.ts';
 import { cancel } from '../test-support/cancel.ts';
 import { outcome } from '../test-support/outcome.ts';
 import { proxied, proxiedBy, type Proxied } from '../test-support/proxied.ts';
@@ -118,6 +119,22 @@ test('reads go to green with the whole state of their session; writes, transacti
     { what: 'its connection to green to end', ...soon },
     async () => (await at.green.query(left)).length === 0 || undefined,
   );
+});
+
+test('where a setting decides, all sessions of a tenant are in a share or none is', async () => {
+  await using at = await moved(await proxied());
+  const by = 'app.tenant';
+  const lot = (tenant: string): number =>
+    lotOf({ key: { pid: 0, secret: Buffer.alloc(4) }, parameters: new Map([[by, tenant]]) }, by);
+  const tenants = Array.from({ length: 20 }, (_, tenant) => String(tenant));
+  const [inside, outside] = [tenants.find((each) => lot(each) < 0.5), tenants.find((each) => lot(each) >= 0.5)];
+  const of = async (tenant = ''): Promise<Client> => at.connect({ options: `-c ${by}=${tenant}` });
+  const theirs = [await of(inside), await of(inside)];
+  const others = [await of(outside), await of(outside)];
+  await at.router.canary.set(0.5, leaseMs, by);
+  for (const client of theirs) await readsGreen(client);
+  expect(await at.router.canary.tally()).toMatchObject({ share: 0.5, sessions: 2, waiting: 0 });
+  for (const client of others) expect(await sideOf(client)).toBe('blue');
 });
 
 test('a session reads on green only what it has written itself before, and one that only reads need not wait', async () => {

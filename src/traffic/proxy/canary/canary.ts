@@ -19,7 +19,8 @@ export interface CanaryDesk extends HorizonDesk {
 
 /** What a canary asks of the way to green of one session: see `Lane`. */
 export interface CanaryLane {
-  readonly lot: number;
+  /** See `lotOf`. */
+  lot(by: string | undefined): number;
   isReady(): boolean;
   look(nowMs: number): void;
   leave(): void;
@@ -75,7 +76,7 @@ export class Canary implements CanaryReads {
   }
 
   /** Errors: those of asking blue which of its functions are volatile. */
-  async set(share: number, leaseMs: number): Promise<CanaryTally> {
+  async set(share: number, leaseMs: number, by?: string): Promise<CanaryTally> {
     if (this.#run === undefined) {
       const volatile = await this.#options.desk.volatileFunctions();
       await this.#options.learn();
@@ -84,7 +85,7 @@ export class Canary implements CanaryReads {
       const run = new CanaryRun(this.#options, new Judge(volatile), types, () => this.#over(run));
       this.#run = run;
     }
-    this.#run.set(share, leaseMs);
+    this.#run.set(share, leaseMs, by);
     return this.#run.tally();
   }
 
@@ -127,6 +128,7 @@ export class CanaryRun implements TapDesk {
   readonly #stopped = new AbortController();
   readonly #over: () => void;
   #share = 0;
+  #by: string | undefined;
   #leaseUntilMs = 0;
   #round = 0;
 
@@ -141,10 +143,10 @@ export class CanaryRun implements TapDesk {
     this.#keep(async () => this.#prepareAll());
   }
 
-  set(share: number, leaseMs: number): void {
+  set(share: number, leaseMs: number, by: string | undefined): void {
     this.#leaseUntilMs = monotonicMs() + leaseMs;
-    if (share === this.#share) return;
-    this.#share = share;
+    if (share === this.#share && by === this.#by) return;
+    [this.#share, this.#by] = [share, by];
     this.book.begin();
     this.#options.log('reads go to green', { share });
   }
@@ -155,15 +157,15 @@ export class CanaryRun implements TapDesk {
   }
 
   tally(): CanaryTally {
-    const lanes = [...this.#options.sessions()].map(({ lane }) => lane).filter(({ lot }) => this.includes(lot));
+    const lanes = [...this.#options.sessions()].map(({ lane }) => lane).filter((lane) => this.includes(lane));
     const sessions = lanes.filter((lane) => lane.isReady()).length;
     return { ...this.book.tally(this.#share), sessions, waiting: lanes.length - sessions };
   }
 
   // ---- what lanes ask
 
-  includes(lot: number): boolean {
-    return lot < this.#share;
+  includes(lane: Pick<CanaryLane, 'lot'>): boolean {
+    return lane.lot(this.#by) < this.#share;
   }
 
   /** Green has applied all that blue had committed by then (monotonic time). */
@@ -278,7 +280,7 @@ export class CanaryRun implements TapDesk {
   /** Each round takes others, for some can never be ready. */
   async #prepareAll(): Promise<void> {
     while (!this.isOver) {
-      const waiting = [...this.#options.sessions()].filter(({ lane }) => this.includes(lane.lot) && !lane.isReady());
+      const waiting = [...this.#options.sessions()].filter(({ lane }) => this.includes(lane) && !lane.isReady());
       if (this.#round >= waiting.length) this.#round = 0;
       const chosen = this.isOpen ? waiting.slice(this.#round, this.#round + preparedAtOnce) : [];
       this.#round += preparedAtOnce;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { must } from '../../../kernel/assert.ts';
 import { monotonicMs } from '../../../kernel/clock.ts';
 import { status } from '../../../wire/postgres/backend.ts';
@@ -11,11 +10,13 @@ import { BlueWatch, readOnlySqlState } from './blue-watch.ts';
 import type { CanaryLane, CanaryRun } from './canary.ts';
 import { Detour, type DetourEnd } from './detour.ts';
 import type { GreenLink } from './green-link.ts';
+import { lotOf } from './lot.ts';
 import { questionOf, readUnitAt, type ReadUnit } from './unit.ts';
 
 /** What a lane asks of its session. */
 export interface LaneHost {
   readonly key: BackendKey;
+  readonly parameters: ReadonlyMap<string, string>;
   readonly statements: Statements;
   pass(bytes: Buffer, isLast: boolean): boolean;
   /** The session goes on. */
@@ -49,8 +50,7 @@ export type Way = 'green' | 'blue' | 'begin first';
  * A transaction that is begun as READ ONLY goes to green as a whole where each of its statements sees what is committed by then; what green cannot do of it blue does, in such a transaction of its own.
  */
 export class Lane implements CanaryLane {
-  /** Which share it is part of: from 0 to 1, its own for as long as the session lasts. */
-  readonly lot: number;
+  readonly #lots = new Map<string | undefined, number>();
   readonly #run: () => CanaryRun | undefined;
   readonly #host: LaneHost;
   #tracker: SessionTap | undefined;
@@ -71,7 +71,13 @@ export class Lane implements CanaryLane {
   constructor(run: () => CanaryRun | undefined, host: LaneHost) {
     this.#run = run;
     this.#host = host;
-    this.lot = lotOf(host.key);
+  }
+
+  /** Which share it is part of, where sessions are drawn by that setting: see `lotOf`. */
+  lot(by: string | undefined): number {
+    const lot = this.#lots.get(by) ?? lotOf(this.#host, by);
+    this.#lots.set(by, lot);
+    return lot;
   }
 
   // ---- what the session tells
@@ -123,7 +129,7 @@ export class Lane implements CanaryLane {
     if (!run.isOpen) return 'blue';
     const unit = this.#read(run, chunk, at);
     if (unit === undefined || unit.control === 'end') return 'blue';
-    if (run.includes(this.lot)) {
+    if (run.includes(this)) {
       const why = this.#whyNot(run, unit);
       if (why === undefined) return this.#toGreen(unit, run, chunk, at);
       run.passed(why);
@@ -350,9 +356,4 @@ export class Lane implements CanaryLane {
     this.#green?.note(asks.name, isAnswered ? asks.parse : undefined);
     if (isAnswered && asks.isOwn) statements.parsedElsewhere('', asks.parse);
   }
-}
-
-/** The same for a session as long as it lasts, and evenly spread over all. */
-function lotOf({ pid, secret }: BackendKey): number {
-  return createHash('sha256').update(`${pid}:`).update(secret).digest().readUInt32BE(0) / 2 ** 32;
 }

@@ -66,7 +66,7 @@ export class WorkerPool implements Directing {
   /** Of the reads that are compared; one that begins later compares as many. */
   #shadowed: ShadowOrder = nothingAsked;
   /** Of the reads that green answers, and until when; the same for one that begins later. */
-  #canary: { readonly share: number; readonly untilMs: number } | undefined;
+  #canary: { readonly set: { readonly share: number; readonly by?: string }; readonly untilMs: number } | undefined;
   #side: Side = 'blue';
   #countsBefore = noCounts;
 
@@ -121,9 +121,10 @@ export class WorkerPool implements Directing {
 
   /** Each has green answer reads of its own clients. */
   readonly canary: CanaryReads = {
-    set: async (share, leaseMs) => {
-      this.#canary = { share, untilMs: monotonicMs() + leaseMs };
-      return addCanaries(await this.#askAll<CanaryTally>({ op: 'canary', set: { share, leaseMs } }));
+    set: async (share, leaseMs, by) => {
+      const set = { share, ...(by === undefined ? {} : { by }) };
+      this.#canary = { set, untilMs: monotonicMs() + leaseMs };
+      return addCanaries(await this.#askAll<CanaryTally>({ op: 'canary', set: { ...set, leaseMs } }));
     },
     end: async () => {
       this.#canary = undefined;
@@ -332,8 +333,8 @@ export class WorkerPool implements Directing {
     }
     const leaseMs = this.#canary === undefined ? 0 : this.#canary.untilMs - monotonicMs();
     if (this.#canary !== undefined && leaseMs > 0) {
-      const { share } = this.#canary;
-      await worker.line.ask({ op: 'canary', set: { share, leaseMs } }, answerLimitMs);
+      const { set } = this.#canary;
+      await worker.line.ask({ op: 'canary', set: { ...set, leaseMs } }, answerLimitMs);
     }
     this.#serving.add(worker);
   }
