@@ -61,7 +61,7 @@ test-mysql: setup ## the tests that need MariaDB or MySQL (TEAL_MYSQL=mariadb-10
 	TEAL_LONG=1 vitest run --project mysql
 
 test-kafka: setup ## the tests that need Kafka, which needs Maven and Java 17 (TEAL_KAFKA= skips them)
-	vitest run --project kafka
+	TEAL_LONG=1 vitest run --project kafka
 
 test-e2e: setup console ## whole migrations
 	TEAL_LONG=1 vitest run --project e2e

@@ -2,14 +2,22 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take minutes. Begun last, one of them would keep one worker busy while the others have nothing left. */
 const longest = [
+  'test/checker/run/check.e2e.test.ts',
+  'test/migration/mirror-maker.kafka.test.ts',
   'test/migration/killed-controller.e2e.test.ts',
-  'test/migration/mysql-mapping.e2e.test.ts',
-  'test/migration/recovery.e2e.test.ts',
-  'test/migration/mysql-to-postgres.e2e.test.ts',
-  'test/migration/mysql-twins.e2e.test.ts',
-  'test/checker/run/mysql.e2e.test.ts',
-  'test/checker/endure/endure.e2e.test.ts',
   'src/testing/relational.mysql.test.ts',
+  'test/migration/connect-mysql.kafka.test.ts',
+  'test/outbox/with-the-topic.e2e.test.ts',
+  'test/migration/standby-stages.e2e.test.ts',
+  'test/types/connect-types.kafka.test.ts',
+  'test/migration/connect.kafka.test.ts',
+  'test/console/console.e2e.test.ts',
+  'test/checker/run/mysql.e2e.test.ts',
+  'test/migration/recovery.e2e.test.ts',
+  'test/migration/demo-connect.kafka.test.ts',
+  'test/migration/mysql-mapping.e2e.test.ts',
+  'test/checker/logs/run-seed.kafka.test.ts',
+  'test/migration/kafka-topics.kafka.test.ts',
 ];
 
 const kinds = ['e2e', 'kafka', 'mysql', 'pg'];

@@ -118,9 +118,9 @@ test('a migration is watched, approved, cut over and rolled back by its API, and
   });
   const documented = new Set(metrics.map(({ name }) => name as string));
   expect([...seen].filter((name) => !documented.has(name))).toEqual([]);
-  // No client has waited in a hold here, schemas may not have been compared yet, and nothing is out of the usual of a minute.
+  // No client has waited in a hold here, schemas may not have been compared yet, nothing is out of the usual of a minute, and the file asks for neither shadow nor canary.
   const onlyMeanwhile =
-    /^teal_(progress_|anomaly_deviation|full_in_seconds|flow_retained_log_limit|flow_schema_differences|proxy_longest_wait)/;
+    /^teal_(progress_|shadow_|canary_|anomaly_deviation|full_in_seconds|flow_retained_log_limit|flow_schema_differences|proxy_longest_wait)/;
   expect([...documented].filter((name) => !seen.has(name) && !onlyMeanwhile.test(name))).toEqual([]);
 
   const exit = once(api.child, 'exit');

@@ -14,7 +14,7 @@ import { fenceErrorNumber } from '../../src/systems/mysql/fence.ts';
 import type { MysqlSeries } from '../../tools/servers/install-mysql.ts';
 import { startMysql } from '../../tools/servers/mysql.ts';
 import { startPostgres } from '../../tools/servers/postgres.ts';
-import { isTested } from '../support/mysql.ts';
+import { isLong, isTested } from '../support/mysql.ts';
 import { greenMajor } from '../support/postgres.ts';
 
 const limitMs = 1_500_000;
@@ -31,7 +31,7 @@ const schema: readonly string[] = [
 
 const pairs: readonly { readonly from: MysqlSeries; readonly to: MysqlSeries | 'postgres' }[] = [
   { from: 'mysql-8.0', to: 'postgres' },
-  { from: 'mariadb-10.11', to: 'mariadb-11.4' },
+  ...(isLong ? [{ from: 'mariadb-10.11', to: 'mariadb-11.4' } as const] : []),
 ];
 
 describe.for(pairs)('$from to $to by polling', ({ from, to }) => {

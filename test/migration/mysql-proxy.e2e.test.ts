@@ -9,10 +9,12 @@ import { connect } from '../../src/systems/mysql/connection.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import { asMysqlSeries } from '../../tools/servers/install-mysql.ts';
 import { startMysql } from '../../tools/servers/mysql.ts';
-import { isTested } from '../support/mysql.ts';
+import { isLong, isTested } from '../support/mysql.ts';
 
 /** `mysql-8.0>mysql-8.0,mariadb-10.11>mysql-8.0`: from which series to which. */
-const pairs = (process.env['TEAL_MYSQL_PAIRS'] ?? 'mysql-8.0>mysql-8.0,mariadb-10.11>mariadb-11.4')
+const pairs = (
+  process.env['TEAL_MYSQL_PAIRS'] ?? (isLong ? 'mysql-8.0>mysql-8.0,mariadb-10.11>mariadb-11.4' : 'mysql-8.0>mysql-8.0')
+)
   .split(',')
   .map((pair) => pair.split('>').map(asMysqlSeries));
 

@@ -15,9 +15,11 @@ export const allSeries: readonly { readonly series: MysqlSeries; readonly tested
   (series) => ({ series, tested: isTested(series) }),
 );
 
+/** Whether tests run whose short form `make test` has: they do in `make test-mysql`, `test-kafka` and `test-e2e`. */
+export const isLong = process.env['TEAL_LONG'] === '1';
+
 /**
- * For files that take half a minute a series and whose code asks no server for its version: the older MariaDB is theirs in `make test-mysql` (TEAL_LONG=1), beside the
- * files that read catalogues, binlogs and the protocol of every series in `make test`.
+ * For files that take half a minute a series and whose code asks no server for its version: the older MariaDB is theirs in the long form, beside the files that read catalogues, binlogs and the
+ * protocol of every series in `make test`.
  */
-export const longSeries =
-  process.env['TEAL_LONG'] === '1' ? allSeries : allSeries.filter(({ series }) => series !== 'mariadb-10.11');
+export const longSeries = isLong ? allSeries : allSeries.filter(({ series }) => series !== 'mariadb-10.11');
