@@ -518,7 +518,9 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     if (link === undefined || this.#tap === undefined) return;
     // Letters of the state that tell writes: w of tables without transactions, W of those with; L of locks.
     const mayHaveWritten = this.#unsure || this.#nextTransaction !== '' || /[wWL]/.test(this.#transaction);
-    this.#tap.client({ sql, isPrepared, bound, mayHaveWritten, capabilities: link.capabilities });
+    const isLiteralBackslash = (this.#status & serverStatus.noBackslashEscapes) !== 0;
+    const { capabilities } = link;
+    this.#tap.client({ sql, isPrepared, isLiteralBackslash, bound, mayHaveWritten, capabilities });
   }
 
   /** A number that the proxy gave to a client stands for that client's backend; any other passes as it is. `rewrite`: the same command with another number. */

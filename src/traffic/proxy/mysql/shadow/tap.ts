@@ -26,6 +26,8 @@ export interface TappedCommand {
   /** Of one that was prepared: see `Question`; undefined where it cannot be asked elsewhere. */
   readonly bound?: Buffer | undefined;
   readonly isPrepared: boolean;
+  /** A backslash in a text escapes nothing (NO_BACKSLASH_ESCAPES): where texts end is not known, nor what is a literal. */
+  readonly isLiteralBackslash: boolean;
   /** The open transaction may have written, or nothing is known of it. */
   readonly mayHaveWritten: boolean;
   readonly capabilities: Capabilities;
@@ -63,8 +65,7 @@ export class MysqlTap {
   client(command: TappedCommand): void {
     this.#sampled = undefined;
     const { sql, isPrepared, bound, capabilities } = command;
-    const judged: MysqlJudged =
-      sql === undefined ? { why: 'too long', keepsSession: false } : this.#desk.judge(sql.toString('latin1'));
+    const judged = this.#judged(command);
     if (!judged.keepsSession) this.#isOver = true;
     if (!this.#desk.isOpen || !this.#desk.draws()) return;
     const why = whyNot(judged, command);
@@ -72,6 +73,12 @@ export class MysqlTap {
     if (why !== undefined || judged.read === undefined || sql === undefined) return;
     const question = { sql: Buffer.from(sql), ...(isPrepared && bound !== undefined ? { bound } : {}) };
     this.#sampled = { read: judged.read, question, capabilities, sentMs: monotonicMs(), answer: [], answerBytes: 0 };
+  }
+
+  #judged({ sql, isLiteralBackslash }: TappedCommand): MysqlJudged {
+    if (sql === undefined) return { why: 'too long', keepsSession: false };
+    if (isLiteralBackslash) return { why: 'not understood', keepsSession: false };
+    return this.#desk.judge(sql.toString('latin1'));
   }
 
   /** Bytes of the backend, before the client has them. */
