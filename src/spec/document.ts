@@ -297,7 +297,7 @@ const shadow = z
     message: '`writes` beside it',
   })
   .describe(
-    "PostgreSQL alone, through Teal's proxy: before the cut a share of what clients read and write is put to green too, and the answers are compared. docs/guide/shadow.md.",
+    "Through Teal's proxy: before the cut a share of what clients read, and on PostgreSQL write, is put to green too, and the answers are compared. docs/guide/shadow.md.",
   );
 
 const connect = z

@@ -27,6 +27,7 @@ const pair = z.object({
   carrier: z.unknown().optional(),
   connect: z.unknown().optional(),
   canary: z.unknown().optional(),
+  shadow: z.unknown().optional(),
   cutover: z
     .object({
       gates: z.array(z.unknown()).catch([]).default([]),
@@ -146,13 +147,34 @@ function mistakesOfReads(document: PairOfDocument, given: ReadonlySet<string>, p
   const { blue, green, follow } = document;
   const between = familyOf(blue.system) === 'postgres' && familyOf(green.system) === 'postgres';
   return wordsOfReads.flatMap(([word, done]) => {
-    if (!between) return mistakesOfWord(word, `reads are ${done} between two PostgreSQL databases`, given, places);
+    const shadowsMysql = word === 'shadow' && familyOf(blue.system) === 'mysql' && familyOf(green.system) === 'mysql';
+    if (!between && !shadowsMysql) {
+      return mistakesOfWord(
+        word,
+        `reads are ${done} between two ${word === 'canary' ? 'PostgreSQL databases' : 'PostgreSQL databases, or two of MySQL and MariaDB'}`,
+        given,
+        places,
+      );
+    }
     if (routerOf(document) !== 'proxy') {
       return mistakesOfWord(word, `reads are ${done} by Teal's proxy (\`traffic.router: proxy\`)`, given, places);
     }
-    if (follow.method === undefined || follow.method === 'log') return [];
-    return mistakesOfWord(word, 'how far green is can only be told of `follow.method: log`', given, places);
+    if (follow.method !== undefined && follow.method !== 'log') {
+      return mistakesOfWord(word, 'how far green is can only be told of `follow.method: log`', given, places);
+    }
+    return shadowsMysql ? mistakesOfShadowWrites(document, places) : [];
   });
+}
+
+/** Nothing in MySQL and MariaDB lets a write through a fence that cannot be committed. */
+function mistakesOfShadowWrites({ shadow }: PairOfDocument, places: Places): readonly Mistake[] {
+  return (['writes', 'scratch'] as const)
+    .filter((word) => Object.hasOwn(Object(shadow), word))
+    .map((word) => ({
+      ...places.ofKey(['shadow', word]),
+      path: `shadow.${word}`,
+      message: 'expected nothing: writes are tried between two PostgreSQL databases alone',
+    }));
 }
 
 function routerOf({ blue, green, traffic }: PairOfDocument): string {

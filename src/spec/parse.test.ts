@@ -208,13 +208,25 @@ describe('every mistake is reported at once, at its place', () => {
     for (const [text, why] of [
       [`${minimal}shadow: { reads: 1% }\ntraffic: { router: none }\n`, "reads are compared by Teal's proxy"],
       [`${minimal}shadow: { reads: 1% }\nfollow: { method: triggers }\n`, 'how far green is'],
-      [`${mysql}shadow: { reads: 1% }\n`, 'reads are compared between two PostgreSQL databases'],
+      [`${mysql}shadow: { reads: 1% }\n`, 'reads are compared between two PostgreSQL databases, or two of MySQL'],
     ] as const) {
       const wrong = parseOf(text);
       expect(wrong.ok ? [] : wrong.mistakes).toMatchObject([
         { line: 5, path: 'shadow', message: expect.stringContaining(why) },
       ]);
     }
+  });
+
+  test('reads of MySQL and MariaDB are put to green too, writes are not', () => {
+    const sides = [
+      'blue: { system: mysql, url: "${MY_URL}" }',
+      'green: { system: mariadb, url: "mysql://other/shop" }',
+    ];
+    const mysql = `teal: 1\nname: shop\n${sides.join('\n')}\n`;
+    const withUrl = (more: string): ReturnType<typeof parseOf> => parseOf(`${mysql}${more}`);
+    expect(withUrl('shadow: { reads: 5% }\n').ok).toBe(true);
+    const wrong = withUrl('shadow: { reads: 5%, writes: 1%, scratch: a }\n');
+    expect(wrong.ok ? [] : wrong.mistakes.map(({ path }) => path)).toEqual(['shadow.writes', 'shadow.scratch']);
   });
 
   test('a url from a file', () => {

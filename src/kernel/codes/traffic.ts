@@ -171,9 +171,9 @@ export const trafficCodes = {
   'TEAL-TRAFFIC-022': {
     summary: 'The reads of these clients cannot be compared',
     happened:
-      'Shadow reads or writes were asked of a proxy of MySQL or MariaDB. Statements are compared between two PostgreSQL databases only.',
-    doThis: 'Take `shadow` out of the migration file.',
-    retry: 'never',
+      'Shadow reads were asked of a proxy that does not compare them: one of an older Teal, of MySQL or MariaDB.',
+    doThis: 'Start the proxy again with this Teal, or take `shadow` out of the migration file.',
+    retry: 'operator',
     dataMayDiffer: 'no',
   },
   'TEAL-TRAFFIC-023': {
@@ -301,6 +301,14 @@ export const trafficCodes = {
     happened: 'Sessions of tenants are moved by a proxy of one process, between two PostgreSQL.',
     doThis: 'Take `canary.writes` out of the file, or set `traffic.processes: 1` and start the proxy again.',
     retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-090': {
+    summary: 'Writes of MySQL and MariaDB are not tried on green',
+    happened:
+      'Shadow writes were asked of a proxy of MySQL or MariaDB. There a fence cannot let through what is to be rolled back, and nothing else. Nothing was begun.',
+    doThis: 'Take `shadow.writes` and `shadow.scratch` out of the migration file; `shadow.reads` works.',
+    retry: 'never',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

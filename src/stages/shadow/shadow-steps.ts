@@ -61,7 +61,11 @@ function beginStep(spec: ShadowSpec, shadow: ShadowReads): Step {
     id: 'shadow:begin',
     does: `has the proxy put ${shares} to green too, and compare the answers; clients wait for none of it`,
     locks: [
-      ...(reads > 0 ? ['ACCESS SHARE on the tables of green while each read runs'] : []),
+      ...(reads > 0
+        ? [
+            'what a SELECT takes on the tables of green while each read runs: ACCESS SHARE, in MySQL and MariaDB a metadata lock',
+          ]
+        : []),
       ...(writes > 0 && scratch === undefined ? [locksOfWrites] : []),
       ...(reads === 0 && scratch !== undefined ? ['nothing of either side'] : []),
     ].join('; '),

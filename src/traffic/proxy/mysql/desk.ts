@@ -44,7 +44,7 @@ export class MysqlDesk implements EvidenceDesk {
 
   async evidence(): Promise<SideEvidence> {
     try {
-      const [fenced] = (await this.#rows(fencedSql))[0] ?? [];
+      const [fenced] = (await this.rows(fencedSql))[0] ?? [];
       const reply = await this.#ask(ownerSql);
       if (reply.error !== undefined && !notThere.has(reply.error.code))
         throw refusedBy(this.target.side, reply.error.code);
@@ -59,14 +59,14 @@ export class MysqlDesk implements EvidenceDesk {
   /** What the server says of itself, as last heard. Errors: TEAL-TRAFFIC-002, -003. */
   async greeted(): Promise<Greeted> {
     if (this.#greeted !== undefined) return this.#greeted;
-    await this.#rows('select 1');
+    await this.rows('select 1');
     return this.#greeted ?? (await this.greeted());
   }
 
   /** Empty for a name that nobody has. */
   async accounts(user: string): Promise<readonly Account[]> {
     const name = `convert(x'${Buffer.from(user, 'utf8').toString('hex')}' using utf8mb4)`;
-    const rows = await this.#rows(
+    const rows = await this.rows(
       `select plugin, hex(authentication_string) from mysql.user where user = ${name} order by host`,
     );
     return rows.map(([plugin, hex]) => accountOf(plugin ?? '', Buffer.from(hex ?? '', 'hex').toString('latin1')));
@@ -79,7 +79,7 @@ export class MysqlDesk implements EvidenceDesk {
   async seen(connectionId: number): Promise<SeenOfSession> {
     const thread = `(select thread_id from performance_schema.threads where processlist_id = ${connectionId})`;
     const rows =
-      await this.#rows(`select 'variable', variable_name from performance_schema.user_variables_by_thread where thread_id = ${thread}
+      await this.rows(`select 'variable', variable_name from performance_schema.user_variables_by_thread where thread_id = ${thread}
       union all select 'lock', object_name from performance_schema.metadata_locks
         where object_type = 'USER LEVEL LOCK' and lock_status = 'GRANTED' and owner_thread_id = ${thread}`);
     const namesOf = (kind: string): readonly string[] =>
@@ -92,7 +92,8 @@ export class MysqlDesk implements EvidenceDesk {
     this.#link?.end();
   }
 
-  async #rows(sql: string): Promise<readonly (readonly (string | null)[])[]> {
+  /** In text. Errors: TEAL-TRAFFIC-002, -003 refused, -008. */
+  async rows(sql: string): Promise<readonly (readonly (string | null)[])[]> {
     const reply = await this.#ask(sql);
     if (reply.error !== undefined) throw refusedBy(this.target.side, reply.error.code);
     return textRows(reply);

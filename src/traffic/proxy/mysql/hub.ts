@@ -8,12 +8,18 @@ import type { MysqlDesk } from './desk.ts';
 import type { MysqlLink } from './link.ts';
 import type { SeenOfSession } from './mover.ts';
 import type { MysqlSession } from './session.ts';
+import type { MysqlShadowDesk } from './shadow/desk.ts';
+import type { MysqlSessionFacts } from './shadow/sample.ts';
+import { MysqlShadow } from './shadow/shadow.ts';
+import type { MysqlTap } from './shadow/tap.ts';
 import type { MysqlTraffic } from './traffic.ts';
 
 export interface MysqlHubOptions extends DirectorOptions {
   readonly desks: Readonly<Record<Side, MysqlDesk>>;
   readonly connectTimeoutMs: number;
   readonly peers: Peers | undefined;
+  /** What shadow reads ask of the servers. */
+  readonly shadowDesk: MysqlShadowDesk;
 }
 
 /** Clients' numbers are from here up to, not with, 2³¹-1: far from the small ones that servers give, so that one of theirs is not taken for one of the proxy's. */
@@ -24,6 +30,7 @@ const nothing: SeenOfSession = Object.freeze({ userVariables: [], userLocks: [] 
 /** Directs the sessions of MySQL and MariaDB. */
 export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<MysqlSession> {
   readonly desks: MysqlHubOptions['desks'];
+  readonly shadow: MysqlShadow;
   readonly #connectTimeoutMs: number;
   readonly #peers: Peers | undefined;
 
@@ -32,6 +39,22 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
     this.#peers = options.peers;
     this.desks = options.desks;
     this.#connectTimeoutMs = options.connectTimeoutMs;
+    this.shadow = new MysqlShadow({
+      desk: options.shadowDesk,
+      connect: async (side, login, signal) => this.connect(side, login, signal),
+      isOpen: () => this.side === 'blue' && !this.holding,
+      sessions: () => this.sessions,
+      log: (event, facts) => this.log(event, facts),
+    });
+  }
+
+  tap(session: MysqlSessionFacts): MysqlTap | undefined {
+    return this.shadow.tap(session);
+  }
+
+  override async stop(graceMs: number): Promise<void> {
+    this.shadow.stop();
+    await super.stop(graceMs);
   }
 
   async connect(side: Side, login: MysqlLogin, signal: AbortSignal): Promise<MysqlConnectResult> {

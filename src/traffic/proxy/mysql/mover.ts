@@ -81,6 +81,11 @@ export class MysqlMover implements SeenMover {
     return this.#dirty;
   }
 
+  /** Undefined where it is not known, or cannot be had elsewhere. */
+  get state(): SessionState | undefined {
+    return this.#dirty || this.isBound ? undefined : this.#state;
+  }
+
   get hindrance(): Hindrance | undefined {
     return this.#hindrance;
   }

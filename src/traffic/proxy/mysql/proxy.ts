@@ -5,6 +5,7 @@ import { makePasswordKey } from './client-login.ts';
 import { MysqlDesk, type Account } from './desk.ts';
 import { MysqlHub } from './hub.ts';
 import { MysqlReception } from './reception.ts';
+import { mysqlShadowDesk } from './shadow/desk.ts';
 import { readMysqlTarget } from './target.ts';
 
 /** Starts the proxy of MySQL and MariaDB in this process, by default alone. */
@@ -22,7 +23,18 @@ export async function startMysqlProxy(
     green: new MysqlDesk(green.target, green.admin, connectTimeoutMs),
   };
   const { peers } = host;
-  const hub = new MysqlHub({ desks, pinned, connectTimeoutMs, stragglerMs, warmLimitMs, known, peers, log });
+  const shadowDesk = mysqlShadowDesk({ blue, green }, config.migration, connectTimeoutMs, log);
+  const hub = new MysqlHub({
+    desks,
+    shadowDesk,
+    pinned,
+    connectTimeoutMs,
+    stragglerMs,
+    warmLimitMs,
+    known,
+    peers,
+    log,
+  });
   const accounts = new Verifiers<readonly Account[]>(
     () => hub.side,
     async (side, user) => desks[side].accounts(user),
@@ -31,6 +43,7 @@ export async function startMysqlProxy(
   const reception = new MysqlReception({ hub, accounts, config, key, peers, log, ...(await readTls(config)) });
   const running = await host.run(options, {
     hub,
+    shadow: hub.shadow,
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => askEachSide(desks, log, checkAccounts),

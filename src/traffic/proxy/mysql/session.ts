@@ -7,6 +7,7 @@ import { serverStatus, type Capabilities } from '../../../wire/mysql/flags.ts';
 import { encodePacket } from '../../../wire/mysql/packets.ts';
 import { encodeOk, readError, type OkReply } from '../../../wire/mysql/replies.ts';
 import type { DirectedSession } from '../director.ts';
+import type { WatchableSession } from '../shadow/options.ts';
 import { Answer, type Told } from './answer.ts';
 import { trackingSql, type MysqlLogin } from './connector.ts';
 import { backendLost, movingAway, notUnderstood, shuttingDown, unknownCommand, unknownThread } from './last-words.ts';
@@ -14,6 +15,9 @@ import type { MysqlLink, MysqlLinkOwner } from './link.ts';
 import { MysqlMover, type NextBackend } from './mover.ts';
 import { PacketTap, type PassingPacket, type Verdict } from './packet-tap.ts';
 import { SessionPins } from './session-pins.ts';
+import { pristine } from './session-state.ts';
+import { factsOf } from './shadow/sample.ts';
+import type { MysqlTap } from './shadow/tap.ts';
 import { readWords, type StatementWords } from './statement-words.ts';
 import { Statements } from './statements.ts';
 import { TappedChannel } from './tapped-channel.ts';
@@ -87,7 +91,7 @@ const harmless: ReadonlySet<number> = new Set([
  * the session stands. While the gate is closed a command that would begin outside of a transaction waits, a transaction that runs goes on to its end, and the session may
  * be given another backend.
  */
-export class MysqlSession implements MysqlLinkOwner, DirectedSession {
+export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableSession {
   readonly id: number;
   readonly name: string;
   readonly listens = false;
@@ -131,6 +135,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
   #busySinceMs: number | undefined;
   #waitingSinceMs: number | undefined;
   #longestWaitMs = 0;
+  #tap: MysqlTap | undefined;
   #fence: Buffer | undefined;
   #fencedSinceMs: number | undefined;
 
@@ -165,6 +170,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
     client.on('close', () => this.end());
     client.on('end', () => this.end());
     this.#link?.attach(this);
+    this.#tapAsLoggedIn();
     this.refresh();
     client.resume();
   }
@@ -273,6 +279,25 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
 
   async look(): Promise<void> {
     return this.#alone(async () => this.#readState());
+  }
+
+  get isWatched(): boolean {
+    return this.#tap?.isOver === false;
+  }
+
+  async watch(): Promise<void> {
+    await this.look();
+    const { state } = this.#mover;
+    const facts = state === undefined || !this.atBoundary ? undefined : factsOf(this.#login, state, true);
+    if (!this.isWatched && facts !== undefined) this.#tap = this.#traffic.tap(facts);
+  }
+
+  /** Of a session that nobody has changed yet there is nothing to ask. */
+  #tapAsLoggedIn(): void {
+    const { database } = this.#login;
+    const state = { ...pristine, database: database === undefined ? undefined : Buffer.from(database, 'utf8') };
+    const facts = factsOf(this.#login, state, false);
+    this.#tap = facts === undefined ? undefined : this.#traffic.tap(facts);
   }
 
   async flushNotifications(): Promise<void> {
@@ -483,7 +508,19 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
       );
     }
     this.#begin(packet, { words, sql: packet.whole ? sql : undefined });
+    this.#tellTap(packet.whole ? sql : undefined);
     return undefined;
+  }
+
+  /** `bound`: of a statement that was prepared. */
+  #tellTap(sql: Buffer | undefined, isPrepared = false, bound?: Buffer): void {
+    const link = this.#link;
+    if (link === undefined || this.#tap === undefined) return;
+    // Letters of the state that tell writes: w of tables without transactions, W of those with; L of locks.
+    const mayHaveWritten = this.#unsure || this.#nextTransaction !== '' || /[wWL]/.test(this.#transaction);
+    const isLiteralBackslash = (this.#status & serverStatus.noBackslashEscapes) !== 0;
+    const { capabilities } = link;
+    this.#tap.client({ sql, isPrepared, isLiteralBackslash, bound, mayHaveWritten, capabilities });
   }
 
   /** A number that the proxy gave to a client stands for that client's backend; any other passes as it is. `rewrite`: the same command with another number. */
@@ -561,6 +598,9 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
     head.writeUInt32LE(entry?.backendId ?? this.#statements.backendId(id), 1);
     if (entry === undefined) return undefined;
     const withTypes = this.#statements.executing(entry, head);
+    const { sql, database } = entry.statement;
+    const isWhole = packet.whole && !withLongData && database === this.#database;
+    this.#tellTap(sql, true, isWhole ? this.#statements.boundOf(entry, head) : undefined);
     if (withTypes === undefined) return undefined;
     if (!packet.whole) throw new Error('a long statement relies on types that it bound before the cut');
     return { instead: encodePacket(packet.sequence, withTypes) };
@@ -594,6 +634,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
 
   data(chunk: Buffer): void {
     this.#traffic.counters.bytesOut += chunk.length;
+    this.#tap?.answer(chunk);
     this.#backendTap.push(chunk);
     if (this.#answer !== undefined || this.#backendTap.midPacket) return;
     this.#afterAnswer();
@@ -685,6 +726,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
     if (!isUntouched || this.fencedForMs > this.#traffic.stragglerMs) return false;
     this.#answer = undefined;
     this.#pending = undefined;
+    this.#tap?.restart();
     this.#fence = encodePacket(packet.sequence, packet.head);
     this.#fencedSinceMs ??= monotonicMs();
     this.#open = false;
@@ -706,6 +748,8 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
     const runs = code === command.stmtExecute || code === command.query;
     const isReported = runs && !failed && !pending.changed && words?.changes !== true;
     if (!harmless.has(code)) this.#mover.touch(!isReported);
+    this.#tap?.answered(pending.changed || code === command.resetConnection || code === command.initDb);
+    if (this.#tap?.isOver === true) this.#tap = undefined;
     if (code === command.stmtReset && pending.statement !== undefined) this.#resetStatement(pending.statement);
     if (code === command.resetConnection && !failed) void this.#afterReset();
     else if (words?.tracks === true && code !== command.stmtPrepare) void this.#trackAgain();
@@ -765,6 +809,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
         return;
       }
       this.#login = changed.login;
+      this.#tap = undefined;
       this.#mover.drop();
       this.#mover = this.#newMover();
       this.#statements.clear();
@@ -922,6 +967,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession {
     this.#lastSide = link.side;
     this.#statements.moved(statements);
     this.#backendTap = this.#newBackendTap();
+    this.#tap?.restart();
     this.#transaction = '________';
     this.#status = (this.#status & serverStatus.autocommit) | (link.status & ~serverStatus.autocommit);
     this.#leaving = false;

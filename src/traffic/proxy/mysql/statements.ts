@@ -132,4 +132,14 @@ export class Statements {
     entry.typesGiven = true;
     return Buffer.concat([head.subarray(0, flagAt), Buffer.of(1), entry.types, head.subarray(flagAt + 1)]);
   }
+
+  /** What a COM_STMT_EXECUTE says behind the number of its statement, with the types of its parameters; undefined where it opens a cursor or relies on types that are not known. `head`: whole. */
+  boundOf({ statement: { parameters }, types }: OnBackend, head: Buffer): Buffer | undefined {
+    const flags = head[5];
+    if (flags !== 0) return undefined;
+    const flagAt = executeHeadBytes + ((parameters + 7) >> 3);
+    if (parameters === 0 || head[flagAt] === 1) return Buffer.from(head.subarray(5));
+    if (types === undefined) return undefined;
+    return Buffer.concat([head.subarray(5, flagAt), Buffer.of(1), types, head.subarray(flagAt + 1)]);
+  }
 }

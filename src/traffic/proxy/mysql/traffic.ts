@@ -4,6 +4,8 @@ import type { Counters } from '../traffic.ts';
 import type { MysqlConnectResult, MysqlLogin } from './connector.ts';
 import type { MysqlLink } from './link.ts';
 import type { SeenOfSession } from './mover.ts';
+import type { MysqlSessionFacts } from './shadow/sample.ts';
+import type { MysqlTap } from './shadow/tap.ts';
 import type { PacketChannel } from './packet-channel.ts';
 
 /** A client has proven to be another user (COM_CHANGE_USER). */
@@ -32,6 +34,8 @@ export interface MysqlTraffic<Session> {
   isElsewhere(client: number): boolean;
   /** A backend that a session has left. It is ended when no client waits. */
   retire(link: RetiredLink): void;
+  /** Watches what a client reads, where reads are compared. */
+  tap(session: MysqlSessionFacts): MysqlTap | undefined;
   /** The session reached a boundary, became ready, moved or ended. */
   changed(session: Session): void;
   log(event: string, facts: Readonly<Record<string, unknown>>): void;

@@ -1,6 +1,6 @@
 import { must } from '../../../kernel/assert.ts';
 import { monotonicMs } from '../../../kernel/clock.ts';
-import { isTealError, TealError } from '../../../kernel/errors.ts';
+import { TealError } from '../../../kernel/errors.ts';
 import type { Side } from '../../../model/catalog.ts';
 import { encodeQuery } from '../../../wire/postgres/frontend.ts';
 import type { BackendLink, LinkOwner } from '../backend-link.ts';
@@ -8,6 +8,7 @@ import type { BackendLogin, ConnectResult } from '../connector.ts';
 import { sameState, writeState } from '../session-state.ts';
 import { AnswersReader, type Answer } from './answer.ts';
 import type { SessionFacts } from './sample.ts';
+import { tooLarge } from './too-large.ts';
 
 export type LinkConnect = (side: Side, login: BackendLogin, signal: AbortSignal) => Promise<ConnectResult>;
 
@@ -172,15 +173,6 @@ class AnswerOwner implements LinkOwner {
   }
 
   aside(): void {}
-}
-
-function tooLarge(): TealError {
-  return new TealError('TEAL-WIRE-002', 'an answer is longer than the limit');
-}
-
-/** The answer went past its limit. */
-export function isTooLarge(error: unknown): boolean {
-  return isTealError(error, 'TEAL-WIRE-002');
 }
 
 /** Logged in alike, and with the same state: a read is answered alike. */

@@ -1,32 +1,20 @@
-import { monotonicMs, sleep } from '../../../kernel/clock.ts';
+import { monotonicMs } from '../../../kernel/clock.ts';
 import { describeError, TealError } from '../../../kernel/errors.ts';
 import type { Side } from '../../../model/catalog.ts';
 import type { ShadowOrder, ShadowTally } from '../../../ports/shadow.ts';
-import { endsWithin } from '../bell.ts';
-import { differenceOf, hasForeignBytes, isPassing, isRefusedWrite, readAnswer, type Answer } from './answer.ts';
+import { postgresDialect, readAnswer, type Answer } from './answer.ts';
 import { caughtUp } from './caught-up.ts';
-import { ShadowBook } from './counts.ts';
 import type { Judge, Judged } from './judge.ts';
+import { ReaderLink, type LinkConnect } from './reader-link.ts';
+import { ShadowReading, type Reader } from './reading.ts';
+import { isReadable, type Sample, type SessionFacts, type WriteSample } from './sample.ts';
 import type { SkipReason } from './skip-reason.ts';
-import { isTooLarge, ReaderLink, type LinkConnect } from './reader-link.ts';
-import { BoundedQueue, isReadable, type Sample, type SessionFacts, type WriteSample } from './sample.ts';
-import { settle, type Asking } from './settle.ts';
 import type { ShadowOptions } from './options.ts';
 import { SessionTap } from './tap.ts';
 import { answerLimitBytes, type TapDesk } from './tap-desk.ts';
 import { committed, rolledBack } from './trial.ts';
+import { unwatchedOf, watchAll } from './watch-all.ts';
 import { ShadowWrites } from './writes.ts';
-
-/** Connections to green, each with a worker. */
-const workers = 4;
-const waitingReads = { items: 256, bytes: 16 << 20 };
-/** Reads that differed and are asked again, one after the other: that is all that blue is asked more than by its clients. */
-const waitingDifferences = { items: 32, bytes: 4 << 20 };
-/** After a failure nothing is tried for so long; what comes meanwhile is shed. */
-const restMs = 1_000;
-/** New clients are watched from their first message; of others that were left out some are asked for their state now and then. */
-const lookEveryMs = 2_000;
-const lookedAtOnce = 8;
 
 /** From one beginning to its end. */
 export class ShadowRun implements TapDesk {
@@ -34,16 +22,24 @@ export class ShadowRun implements TapDesk {
   readonly #order: ShadowOrder;
   readonly #sinceMs = monotonicMs();
   readonly #judge: Judge;
-  readonly #book = new ShadowBook();
   readonly #stopped = new AbortController();
-  readonly #reads = new BoundedQueue<Sample>(waitingReads);
-  readonly #differences = new BoundedQueue<Sample>(waitingDifferences);
+  readonly #reads: ShadowReading<Sample, Answer>;
   readonly #writes: ShadowWrites;
 
   constructor(options: ShadowOptions, order: ShadowOrder, judge: Judge) {
     this.#options = options;
     this.#order = order;
     this.#judge = judge;
+    this.#reads = new ShadowReading({
+      share: order.reads,
+      dialect: postgresDialect,
+      reader: (side) => readerOver(this.#link(side)),
+      blueAnswer,
+      bytesOf: sizeOf,
+      caughtUp: async () => this.#caughtUp(),
+      stopped: this.#stopped.signal,
+      log: options.log,
+    });
     this.#writes = new ShadowWrites({
       share: order.writes,
       trial: order.scratch === undefined ? rolledBack : committed,
@@ -54,15 +50,19 @@ export class ShadowRun implements TapDesk {
       stopped: this.#stopped.signal,
       log: options.log,
     });
-    if (order.reads > 0) {
-      for (let worker = 0; worker < workers; worker += 1) this.#keep(async () => this.#compareAll());
-      this.#keep(async () => this.#settleAll());
-    }
+    for (const work of this.#reads.work) this.#keep(work);
     if (order.writes > 0) {
       this.#keep(async () => this.#writes.tryAll());
       this.#keep(async () => this.#writes.settleAll());
     }
-    this.#keep(async () => this.#watchAll());
+    this.#keep(async () =>
+      watchAll({
+        sessions: options.sessions,
+        isOpen: () => this.isOpen,
+        stopped: this.#stopped.signal,
+        failed: (error) => this.failed(error),
+      }),
+    );
   }
 
   stop(): void {
@@ -70,12 +70,11 @@ export class ShadowRun implements TapDesk {
   }
 
   tally(): ShadowTally {
-    const leftOut = [...this.#options.sessions()].filter((session) => !session.isWatched).length;
     const { scratch } = this.#order;
     return {
-      ...this.#book.counted(this.isOver ? 0 : this.#order.reads),
+      ...this.#reads.tally(),
       watchedMs: monotonicMs() - this.#sinceMs,
-      sessionsLeftOut: leftOut,
+      sessionsLeftOut: unwatchedOf(this.#options.sessions()).length,
       ...(scratch === undefined ? {} : { scratch }),
       writes: this.#writes.tally(),
     };
@@ -99,7 +98,7 @@ export class ShadowRun implements TapDesk {
   }
 
   draws(): boolean {
-    return Math.random() < this.#order.reads;
+    return this.#reads.draws();
   }
 
   judge(text: string): Judged {
@@ -107,13 +106,11 @@ export class ShadowRun implements TapDesk {
   }
 
   skip(why: SkipReason): void {
-    this.#book.skip(why);
+    this.#reads.skip(why);
   }
 
   offer(sample: Sample): void {
-    const known = this.#book.whyKnown(sample.read.statement);
-    if (known !== undefined) this.#book.skip(known);
-    else if (!this.#reads.offer(sample, sizeOf(sample))) this.#book.shed();
+    this.#reads.offer(sample);
   }
 
   drawsWrite(): boolean {
@@ -143,97 +140,9 @@ export class ShadowRun implements TapDesk {
     });
   }
 
-  async #compareAll(): Promise<void> {
-    const green = this.#link('green');
-    try {
-      for (let sample = await this.#next(this.#reads); sample !== undefined; sample = await this.#next(this.#reads)) {
-        if (!(await this.#compare(sample, green))) await this.#rest();
-      }
-    } finally {
-      green.end();
-    }
-  }
-
-  /** False when green could not be asked. */
-  async #compare(sample: Sample, green: ReaderLink): Promise<boolean> {
-    const { read } = sample;
-    const blue = blueAnswer(sample);
-    if (blue === undefined || isPassing(blue)) {
-      this.#book.skip('interrupted');
-      return true;
-    }
-    try {
-      const { answer, ms } = await green.read(sample.session, sample.message);
-      this.#book.latencies(read.statement, sample.blueMs, ms);
-      if (isPassing(answer)) this.#book.note(read.statement, { verdict: 'unanswered' });
-      else if (hasForeignBytes(answer)) this.#book.skip('a type that is not built in');
-      else if (differenceOf(blue, answer, read) === undefined) this.#book.note(read.statement, { verdict: 'equal' });
-      else if (isRefusedWrite(answer)) this.#book.skip('no read');
-      else this.#askAgain(sample);
-      return true;
-    } catch (error) {
-      if (this.isOver) return true;
-      // Of blue it was within the limit.
-      if (isTooLarge(error)) this.#askAgain(sample);
-      else this.#unanswered(read.statement, error);
-      return isTooLarge(error);
-    }
-  }
-
-  #askAgain(sample: Sample): void {
-    if (this.#differences.offer(sample, sizeOf(sample))) return;
-    this.#book.note(sample.read.statement, { verdict: 'unsettled' });
-  }
-
-  #unanswered(statement: string, error: unknown): void {
-    this.#book.note(statement, { verdict: 'unanswered' });
-    this.#options.log('green gave no answer to a shadow read', { because: describeError(error) });
-  }
-
-  async #settleAll(): Promise<void> {
-    const links = { blue: this.#link('blue'), green: this.#link('green') };
-    try {
-      for (let sample = await this.#next(this.#differences); sample !== undefined;) {
-        const found = await settle(sample.read, this.#asking(sample, links));
-        if (!this.isOver) this.#book.note(sample.read.statement, found);
-        if (found.verdict === 'unanswered') await this.#rest();
-        sample = await this.#next(this.#differences);
-      }
-    } finally {
-      links.blue.end();
-      links.green.end();
-    }
-  }
-
-  #asking({ session, message }: Sample, links: Readonly<Record<Side, ReaderLink>>): Asking {
-    return {
-      ask: async (side) => {
-        try {
-          return (await links[side].read(session, message)).answer;
-        } catch (error) {
-          this.#options.log('a side gave no answer to a shadow read', { side, because: describeError(error) });
-          return undefined;
-        }
-      },
-      caughtUp: async () => this.#caughtUp(),
-    };
-  }
-
   async #caughtUp(): Promise<boolean> {
     const { desk, lagLimitMs = 30_000, log } = this.#options;
     return caughtUp({ desk, lagLimitMs, log, stopped: this.#stopped.signal });
-  }
-
-  /** Each round takes others, for some can never be watched. */
-  async #watchAll(): Promise<void> {
-    for (let from = 0; !this.isOver; from += lookedAtOnce) {
-      const unwatched = [...this.#options.sessions()].filter((session) => !session.isWatched);
-      if (from >= unwatched.length) from = 0;
-      const chosen = this.isOpen ? unwatched.slice(from, from + lookedAtOnce) : [];
-      const watching = chosen.map(async (session) => session.watch().catch((error: unknown) => this.failed(error)));
-      await endsWithin(Promise.all(watching), lookEveryMs);
-      await sleep(lookEveryMs, this.#stopped.signal).catch(() => undefined);
-    }
   }
 
   #link(side: Side, connect: LinkConnect = this.#options.connect): ReaderLink {
@@ -251,14 +160,10 @@ export class ShadowRun implements TapDesk {
     const { connectScratch } = this.#options;
     return this.#link('green', async (_side, login, signal) => connectScratch(database, login, signal));
   }
+}
 
-  async #next(queue: BoundedQueue<Sample>): Promise<Sample | undefined> {
-    return queue.next(this.#stopped.signal);
-  }
-
-  async #rest(): Promise<void> {
-    await sleep(restMs, this.#stopped.signal).catch(() => undefined);
-  }
+function readerOver(link: ReaderLink): Reader<Sample, Answer> {
+  return { read: async ({ session, message }) => link.read(session, message), end: () => link.end() };
 }
 
 /** Undefined when blue's answer is not understood: it may have been cut off by whatever ended the session. */

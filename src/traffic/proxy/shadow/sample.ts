@@ -18,13 +18,16 @@ export function isReadable({ shown }: Pick<SessionFacts, 'shown'>): boolean {
 }
 
 /** One read of a client, as blue has answered it. */
-export interface Sample {
-  readonly session: SessionFacts;
+export interface ReadSample {
   readonly read: Read;
-  /** The same question in messages that end in one ReadyForQuery; it asks for the columns. */
-  readonly message: Buffer;
   readonly answer: readonly Buffer[];
   readonly blueMs: number;
+}
+
+export interface Sample extends ReadSample {
+  readonly session: SessionFacts;
+  /** The same question in messages that end in one ReadyForQuery; it asks for the columns. */
+  readonly message: Buffer;
 }
 
 /** What one transaction of a client wrote, as blue has committed it; mostly one statement. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { frame, int16, int32 } from '../../../wire/postgres/body.ts';
-import type { Answer } from './answer.ts';
+import { postgresDialect, type Answer } from './answer.ts';
 import { settle, type Asking } from './settle.ts';
 
 const read = { statement: 'select ?', ordered: false, arbitrary: false };
@@ -10,7 +10,7 @@ function value(text: string): Answer {
 }
 
 /** Answers of each side in turn, the last one again and again; '-' is none. */
-function sides(blue: string, green: string, caughtUp = true): Asking {
+function sides(blue: string, green: string, caughtUp = true): Asking<Answer> {
   const left = { blue: blue.split(''), green: green.split('') };
   return {
     ask: async (side) => {
@@ -36,13 +36,15 @@ test.each([
   ['unanswered', 'a', '-', 'green gives no answer'],
   ['unanswered', 'a', '!', 'green takes too long'],
 ] as const)('%s: blue says %s, green %s: %s', async (verdict, blue, green, _because) => {
-  expect(await settle(read, sides(blue, green))).toMatchObject({ verdict });
+  expect(await settle(read, sides(blue, green), postgresDialect)).toMatchObject({ verdict });
 });
 
 test('nothing is told of a green that does not come to where blue was', async () => {
-  expect(await settle(read, sides('a', 'b', false))).toEqual({ verdict: 'unsettled' });
+  expect(await settle(read, sides('a', 'b', false), postgresDialect)).toEqual({ verdict: 'unsettled' });
 });
 
 test('a real difference says what differs', async () => {
-  expect(await settle(read, sides('a', 'b'))).toMatchObject({ difference: { kind: 'rows', blue: '1 row' } });
+  expect(await settle(read, sides('a', 'b'), postgresDialect)).toMatchObject({
+    difference: { kind: 'rows', blue: '1 row' },
+  });
 });

@@ -5,9 +5,10 @@ import type { Tally } from '../../../ports/shadow.ts';
 import type { Difference } from './answer.ts';
 import { ShadowBook } from './counts.ts';
 import type { SkipReason } from './skip-reason.ts';
-import { isTooLarge, type ReaderLink } from './reader-link.ts';
+import type { ReaderLink } from './reader-link.ts';
 import { BoundedQueue, type WriteSample } from './sample.ts';
 import { outcomeOf, outcomeOfEnd, settleWrite, type WriteOutcome } from './settle-write.ts';
+import { isTooLarge } from './too-large.ts';
 import { runTrial, type Trial } from './trial.ts';
 
 const waitingWrites = { items: 256, bytes: 8 << 20 };
