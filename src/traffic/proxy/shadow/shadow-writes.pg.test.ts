@@ -148,8 +148,9 @@ test('the flow goes first: neither a row that everybody writes nor a write that 
   };
   for (let n = 0; n < 200; n += 1) await apply(`${update(1)}; ${update(2)}`, waits.hot);
   const other = await at.connect();
-  await other.query("update lines set note = 'x' where id = 1");
   await waitFor({ what: 'green to be at the slow write', ...soon }, async () => {
+    // Once more, as what finds the queue full is not tried.
+    await other.query("update lines set note = 'x' where id = 1");
     const busy = await at.green.query(`select from pg_stat_activity where wait_event = 'PgSleep'`);
     return busy.length > 0 || undefined;
   });
@@ -157,7 +158,7 @@ test('the flow goes first: neither a row that everybody writes nor a write that 
   over.abort();
   await Promise.all(writing);
   await flow.end();
-  const tally = await told(at, 'the slow write to be given up', ({ unanswered }) => unanswered === 1);
+  const tally = await told(at, 'the slow write to be given up', ({ unanswered }) => unanswered >= 1);
   expect(tally).toMatchObject({ real: 0 });
   expect(tally.equal).toBeGreaterThan(10);
   const median = waits.hot.toSorted((a, b) => a - b)[100] ?? Infinity;
