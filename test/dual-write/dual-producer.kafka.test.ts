@@ -86,6 +86,15 @@ describe.skipIf(!kafkaIsTested)('a producer for two clusters', () => {
     process.kill(must(green.pid, 'a broker'), 'SIGCONT');
     expect(await dual.done(waiting, reachMs)).toBe('written');
 
+    // Opened with one more topic it goes on where it was.
+    const other = `${prefix}another`;
+    for (const { bootstrap } of [blue, green]) await makeTopic(bootstrap, other, { partitions });
+    {
+      await using wider = await openDualProducer({ ...of, topics: [other, topic] });
+      const both = await wider.send([other, topic].map((name) => ({ topic: name, key: 'key 1', value: 'of both' })));
+      expect(await wider.done(both, reachMs)).toBe('written');
+    }
+
     const consistency = await reconcileTopics(of);
     expect(consistency).toMatchObject({ equal: true, rate: 1, topics: [{ topic, outcome: 'equal', by: 'records' }] });
     const logs = await logsOf(green.bootstrap, topic);

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { TealError, isTealError } from '../../../kernel/errors.ts';
 import { monotonicMs, sleep, waitFor } from '../../../kernel/clock.ts';
 import { openSides } from '../both-sides.ts';
@@ -61,15 +62,15 @@ async function preparedPlaces(move: KafkaMove, signal: AbortSignal): Promise<rea
       const facts = { topic, first: first ?? 0, second: second ?? 0 };
       throw new TealError('TEAL-SYSTEMS-653', 'both clusters must have the topic, with as many partitions', facts);
     }
-    const places = [...here.values()].flat();
-    const partitions = Math.min(mostMapPartitions, places.length);
-    await createTopic(sides.green.cluster, {
-      topic: mapTopicOf(move.migration, 0),
-      partitions,
-      configs: mapConfigs,
-    });
-    return places;
+    const topic = mapTopicOf(move.migration, 0);
+    await createTopic(sides.green.cluster, { topic, partitions: mostMapPartitions, configs: mapConfigs });
+    return [...here.values()].flat();
   });
+}
+
+/** Where the map of a partition is: the same whatever else is carried, and in whichever order a broker names it. A mirror that did not find its map would begin anew. Pure. */
+export function mapPartitionOf(key: string): number {
+  return crc32(key) % mostMapPartitions;
 }
 
 /** Resolves when another process has taken over, or the signal is aborted. */
@@ -80,12 +81,11 @@ async function carry(
 ): Promise<void> {
   const over = new AbortController();
   const ends = AbortSignal.any([signal, over.signal]);
-  const mapPartitions = Math.min(mostMapPartitions, places.length);
   const optionsOf = ({ topic, partition }: LedPartition, at: number): MirrorOptions => ({
     sourceUrl: move.urls.blue,
     targetUrl: move.urls.green,
     source: { topic, partition },
-    map: { topic: mapTopicOf(move.migration, 0), partition: at % mapPartitions },
+    map: { topic: mapTopicOf(move.migration, 0), partition: mapPartitionOf(keyOf(topic, partition)) },
     transactionalId: mirrorIdOf(move.migration, flow, topic, partition),
     clientId: `teal-${move.migration}-${flow}-${at}`,
     patienceMs,
