@@ -5,6 +5,7 @@ import { isWritten } from '../journal/journal.ts';
 import type { JournalPlace } from '../journal/place.ts';
 import { isCutOpen, liveSide, type MigrationState } from '../journal/state.ts';
 import type { JournalSample, ProxySample, ReadsSample, Sample } from '../observe/sample.ts';
+import { countsOf } from '../ports/shadow.ts';
 import type { JournalFeed } from '../server/journal-feed.ts';
 import { anomaliesIfWatched } from './anomalies.ts';
 import { readProgress } from './kept-progress.ts';
@@ -88,8 +89,9 @@ export function proxySample({ state, stats }: ProxyLook): ProxySample {
   };
 }
 
-function shadowSample({ share, equal, lag, volatile, real, unsettled, unanswered, shed }: Findings): ReadsSample {
-  return { share, outcomes: { equal, lag, volatile, real, unsettled, unanswered, shed } };
+function shadowSample(found: Findings): ReadsSample {
+  const { compared: _, ...outcomes } = countsOf(found);
+  return { share: found.share, outcomes: { ...outcomes, shed: found.shed } };
 }
 
 function canarySample({ share, reads, errors, unanswered, behind, notReady, leftOut }: CanaryFindings): ReadsSample {

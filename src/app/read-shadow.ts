@@ -1,6 +1,6 @@
 import { isTealError } from '../kernel/errors.ts';
 import { percentileMs, type Latencies } from '../model/latencies.ts';
-import type { ShadowTally, StatementTally, Tally } from '../ports/shadow.ts';
+import { countsOf, type ShadowTally, type StatementTally, type Tally } from '../ports/shadow.ts';
 import { ProxyRouter } from '../traffic/proxy/client.ts';
 import { controlPath } from './control-path.ts';
 import type { LoadedSpec } from './load-spec.ts';
@@ -45,15 +45,9 @@ export function findingsOf(tally: ShadowTally): ShadowFindings {
 }
 
 function findingsOfKind(tally: Tally): Findings {
-  const { compared, equal, lag, volatile, real, unsettled, unanswered, share, shed, skipped } = tally;
+  const { share, shed, skipped } = tally;
   return {
-    compared,
-    equal,
-    lag,
-    volatile,
-    real,
-    unsettled,
-    unanswered,
+    ...countsOf(tally),
     share,
     shed,
     skipped,

@@ -112,6 +112,11 @@ export const noCounts: ShadowCounts = Object.freeze({
   unanswered: 0,
 });
 
+/** The counts alone, of whatever has them. */
+export function countsOf({ compared, equal, lag, volatile, real, unsettled, unanswered }: ShadowCounts): ShadowCounts {
+  return { compared, equal, lag, volatile, real, unsettled, unanswered };
+}
+
 export const noTally: Tally = Object.freeze({ ...noCounts, share: 0, shed: 0, skipped: {}, statements: [] });
 
 /** What several processes have counted, as one: watched for as long as the one that has watched the shortest. */

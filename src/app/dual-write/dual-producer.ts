@@ -1,13 +1,13 @@
 import type { MessageToProduce, Producer } from '@platformatic/kafka';
 import { isTealError, TealError } from '../../kernel/errors.ts';
 import { waitFor } from '../../kernel/clock.ts';
-import { parseAddress } from '../../systems/kafka/address.ts';
 import { Positions, type PlaceInLog } from '../../systems/kafka/dual/positions.ts';
 import { writeSecondLog } from '../../systems/kafka/dual/second-log.ts';
 import { asTealError } from '../../systems/kafka/errors.ts';
 import { loadLibrary, type KafkaLibrary } from '../../systems/kafka/library.ts';
-import { openCluster } from '../../systems/kafka/mirror/cluster.ts';
+import { keyOf, openCluster } from '../../systems/kafka/mirror/cluster.ts';
 import { passesByItself } from '../../systems/kafka/mirror/refusals.ts';
+import { closeProducer, newProducer, type ProducerOptions } from '../../systems/kafka/producer.ts';
 import type { KafkaComparison, KafkaMove } from '../../systems/kafka/roles.ts';
 import { compareClusters } from '../../systems/kafka/verify/compare-clusters.ts';
 
@@ -60,7 +60,7 @@ export async function openDualProducer(options: DualProducerOptions): Promise<Du
   const library = await loadLibrary();
   const partitions = new Map<string, number>();
   {
-    await using cluster = await openCluster({ url: options.from, clientId: `teal-${options.name}-dual-write` });
+    await using cluster = await openCluster({ url: options.from, clientId: clientIdOf(options.name) });
     for (const [topic, led] of await cluster.partitionsOf(options.topics)) partitions.set(topic, led.length);
   }
   return new DualProducer(options, library, partitions);
@@ -72,7 +72,7 @@ export class DualProducer implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #positions: Positions;
   #producer: Producer | undefined;
-  readonly #options: DualProducerOptions;
+  readonly #options: ProducerOptions;
   readonly #library: KafkaLibrary;
   readonly #partitions: ReadonlyMap<string, number>;
   #carries = false;
@@ -81,7 +81,9 @@ export class DualProducer implements AsyncDisposable {
   constructor(options: DualProducerOptions, library: KafkaLibrary, partitions: ReadonlyMap<string, number>) {
     this.#library = library;
     this.#partitions = partitions;
-    this.#options = options;
+    const { from: url, name } = options;
+    const clientId = clientIdOf(name);
+    this.#options = { url, clientId, timeoutMs: sendTimeoutMs, autocreateTopics: false };
     const move = moveOf(options);
     this.#positions = new Positions(move, this.#stop.signal);
     const { patienceMs = hourMs, takeoverMs = 10_000, onTurn } = options;
@@ -109,16 +111,16 @@ export class DualProducer implements AsyncDisposable {
     const messages = records.map((record) => this.#messageOf(record));
     const counts = new Map<string, number>();
     for (const { topic, partition } of messages) {
-      const key = `${topic}/${partition}`;
+      const key = keyOf(topic, partition);
       counts.set(key, (counts.get(key) ?? 0) + 1);
     }
     try {
-      this.#producer ??= producerOf(this.#library, this.#options);
+      this.#producer ??= newProducer(this.#library, this.#options);
       const { offsets = [] } = await this.#producer.send({ messages });
       return offsets.map(({ topic, partition, offset }) => ({
         topic,
         partition,
-        offset: offset + BigInt((counts.get(`${topic}/${partition}`) ?? 1) - 1),
+        offset: offset + BigInt((counts.get(keyOf(topic, partition)) ?? 1) - 1),
       }));
     } catch (error) {
       // Its numbering of records may be off from here on: the next call has one of its own.
@@ -178,8 +180,7 @@ export class DualProducer implements AsyncDisposable {
   async #close(): Promise<void> {
     const before = this.#producer;
     this.#producer = undefined;
-    // One that does not close in good order is closed all the same.
-    await before?.close(true).catch(() => undefined);
+    await closeProducer(before);
   }
 
   #next(): number {
@@ -214,21 +215,12 @@ export async function reconcileTopics(options: ReconcileTopicsOptions): Promise<
   return { equal, topics, rate: topics.length === 0 ? 1 : alike / topics.length };
 }
 
-function moveOf({ from, to, name, topics }: DualTopics): KafkaMove {
-  return { urls: { blue: from, green: to }, migration: name, topics };
+function clientIdOf(name: string): string {
+  return `teal-${name}-dual-write`;
 }
 
-function producerOf(library: KafkaLibrary, { from, name }: DualProducerOptions): Producer {
-  const { brokers, sasl, tls } = parseAddress(from);
-  return new library.Producer({
-    clientId: `teal-${name}-dual-write`,
-    bootstrapBrokers: [...brokers],
-    idempotent: true,
-    autocreateTopics: false,
-    timeout: sendTimeoutMs,
-    ...(tls === undefined ? {} : { tls }),
-    ...(sasl === undefined ? {} : { sasl: { ...sasl } }),
-  });
+function moveOf({ from, to, name, topics }: DualTopics): KafkaMove {
+  return { urls: { blue: from, green: to }, migration: name, topics };
 }
 
 function bytesOf(text: Buffer | string | null): Buffer | null {

@@ -11,10 +11,10 @@ import type { Stage } from '../lifecycle/stages.ts';
 import { reasonOf } from '../soak/health.ts';
 import { judgeCanary, percentText, type CanaryJudgement } from './judge.ts';
 import { Recent } from './recent.ts';
+import { Questions } from './questions.ts';
 import { tenantSteps, type CanaryOrder, type TenantPorts } from './tenant-steps.ts';
 
 export type { CanaryOrder };
-import { Questions } from './questions.ts';
 
 export interface CanaryPorts {
   readonly reads: CanaryReads;

@@ -2,7 +2,15 @@ import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { must } from '../../kernel/assert.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
-import type { DoomedWrites, ShadowReads, ShadowOrder, ShadowTally, StatementTally, Tally } from '../../ports/shadow.ts';
+import {
+  countsOf,
+  type DoomedWrites,
+  type ShadowReads,
+  type ShadowOrder,
+  type ShadowTally,
+  type StatementTally,
+  type Tally,
+} from '../../ports/shadow.ts';
 import type { Step, StepContext, StepFacts } from '../../ports/step.ts';
 import type { ShadowSpec } from '../../spec/spec.ts';
 import { formatDuration } from '../../spec/units.ts';
@@ -153,16 +161,7 @@ function differs(example: StatementTally['example']): string {
 }
 
 function factsOf(tally: ShadowTally, spec: ShadowSpec): StepFacts {
-  const counts = ({ compared, equal, lag, volatile, real, unsettled, unanswered, shed }: Tally): StepFacts => ({
-    compared,
-    equal,
-    lag,
-    volatile,
-    real,
-    unsettled,
-    unanswered,
-    shed,
-  });
+  const counts = (of: Tally): StepFacts => ({ ...countsOf(of), shed: of.shed });
   const ofWrites = Object.entries(counts(tally.writes)).map(([name, count]) => [`writes ${name}`, count] as const);
   return {
     ...counts(tally),

@@ -51,9 +51,7 @@ export class Positions implements AsyncDisposable {
       return reached !== undefined && reached > offset;
     });
     if (isCarried || this.#carried.size > 0) return isCarried;
-    const noted = new Map(
-      (await this.#committed()).map((place) => [keyOf(place.topic, place.partition), place.offset]),
-    );
+    const noted = byKey(await this.#committed());
     return places.every(({ topic, partition, offset }) => (noted.get(keyOf(topic, partition)) ?? 0n) > offset);
   }
 
@@ -68,7 +66,7 @@ export class Positions implements AsyncDisposable {
 
   async look(): Promise<PositionsLook> {
     const committed = await this.#committed();
-    const noted = new Map(committed.map((place) => [keyOf(place.topic, place.partition), place.offset]));
+    const noted = byKey(committed);
     const behind = await this.#ask(async ({ cluster }) => {
       const places = [...(await cluster.partitionsOf(this.#move.topics)).values()].flat();
       const ends = await cluster.offsetsOf(places, 'stable');
@@ -102,6 +100,10 @@ export class Positions implements AsyncDisposable {
       throw error;
     }
   }
+}
+
+function byKey(places: readonly PlaceInLog[]): ReadonlyMap<string, bigint> {
+  return new Map(places.map(({ topic, partition, offset }) => [keyOf(topic, partition), offset]));
 }
 
 function placeOf(key: string): Omit<PlaceInLog, 'offset'> {

@@ -1,9 +1,10 @@
 import type { Producer } from '@platformatic/kafka';
 import { isTealError, TealError, type ErrorCode } from '../../../kernel/errors.ts';
 import type { OutboxEvent, OutboxTarget } from '../../../ports/outbox.ts';
-import { parseAddress, printableBrokers } from '../address.ts';
+import { printableBrokers } from '../address.ts';
 import { asTealError } from '../errors.ts';
 import { loadLibrary } from '../library.ts';
+import { closeProducer, newProducer } from '../producer.ts';
 
 export interface KafkaTargetOptions {
   /** See `address.ts`. */
@@ -38,8 +39,7 @@ export function kafkaOutboxTarget(options: KafkaTargetOptions): OutboxTarget {
   const close = async (): Promise<void> => {
     const before = producer;
     producer = undefined;
-    // One that does not close in good order is closed all the same.
-    await before?.close(true).catch(() => undefined);
+    await closeProducer(before);
   };
   return {
     place: `topics ${options.topicPrefix}* of ${printableBrokers(options.url)}`,
@@ -47,7 +47,7 @@ export function kafkaOutboxTarget(options: KafkaTargetOptions): OutboxTarget {
     mostAtOnce: 1_000,
     async deliver(events) {
       try {
-        producer ??= await newProducer(options);
+        producer ??= await producerOf(options);
         await producer.send({ messages: events.map((event) => messageOf(event, options.topicPrefix)) });
       } catch (error) {
         // Its numbering of records may be off from here on: the next attempt has one of its own.
@@ -59,21 +59,8 @@ export function kafkaOutboxTarget(options: KafkaTargetOptions): OutboxTarget {
   };
 }
 
-async function newProducer({ url, timeoutMs }: KafkaTargetOptions): Promise<Producer> {
-  const { brokers, sasl, tls } = parseAddress(url);
-  const { Producer } = await loadLibrary();
-  return new Producer({
-    clientId: 'teal-outbox',
-    bootstrapBrokers: [...brokers],
-    idempotent: true,
-    // The broker's own settings say whether it may.
-    autocreateTopics: true,
-    timeout: timeoutMs,
-    connectTimeout: timeoutMs,
-    retries: 2,
-    ...(tls === undefined ? {} : { tls }),
-    ...(sasl === undefined ? {} : { sasl: { ...sasl } }),
-  });
+async function producerOf({ url, timeoutMs }: KafkaTargetOptions): Promise<Producer> {
+  return newProducer(await loadLibrary(), { url, clientId: 'teal-outbox', timeoutMs, autocreateTopics: true });
 }
 
 type Message = Parameters<Producer['send']>[0]['messages'][number];

@@ -1,4 +1,5 @@
 import type { PlainMessage } from '../../../wire/postgres/plain-message.ts';
+import { RecentTexts } from '../shadow/recent-texts.ts';
 import { normalised, tokensOf } from '../shadow/tokens.ts';
 
 /** Knows, of one session, which statement each portal and each prepared name is of. */
@@ -33,30 +34,23 @@ export class UnitTexts {
   }
 }
 
-const keptTexts = 1_000;
 const shownCharacters = 2_000;
 
 /** What a unit is counted under: its statements without their values. Each text is looked at once, as long as it is among the last thousand. */
 export class Labels {
-  readonly #known = new Map<string, string>();
+  readonly #known = new RecentTexts<string>();
 
   /** Undefined for a unit that runs nothing. */
   of(texts: readonly (string | undefined)[]): string | undefined {
     if (texts.length === 0) return undefined;
-    const labels = texts.map((text) => (text === undefined ? unknown : this.#label(text)));
+    const labels = texts.map((text) => (text === undefined ? unknown : this.#known.of(text, labelOf)));
     return labels.join('; ').slice(0, shownCharacters);
-  }
-
-  #label(text: string): string {
-    const known = this.#known.get(text);
-    if (known !== undefined) return known;
-    const tokens = tokensOf(text);
-    const label = tokens === undefined ? unknown : normalised(tokens);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size >= keptTexts && oldest !== undefined) this.#known.delete(oldest);
-    this.#known.set(text, label);
-    return label;
   }
 }
 
 const unknown = '(not understood)';
+
+function labelOf(text: string): string {
+  const tokens = tokensOf(text);
+  return tokens === undefined ? unknown : normalised(tokens);
+}

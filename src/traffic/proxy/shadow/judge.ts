@@ -1,4 +1,5 @@
 import { isWrite, judgeWrite, type ActingNames, type Write } from './judge-write.ts';
+import { RecentTexts } from './recent-texts.ts';
 import type { SkipReason } from './skip-reason.ts';
 import { normalised, tokensOf, type Token } from './tokens.ts';
 
@@ -36,7 +37,6 @@ export interface VolatileFunctions {
 
 /** Longer ones are judged by their first word. */
 export const judgedBytes = 8 << 10;
-const keptTexts = 1_000;
 
 const reads = new Set(['select', 'with', 'values', 'table']);
 const writes = new Set(['insert', 'update', 'delete', 'merge', 'copy', 'truncate']);
@@ -74,7 +74,7 @@ const functionsOfServer = /^(?:pg_|inet_|txid_|has_|version$|current_database$|c
 export class Judge {
   readonly #volatile: VolatileFunctions;
   readonly #acting: ActingNames | undefined;
-  readonly #known = new Map<string, Judged>();
+  readonly #known = new RecentTexts<Judged>();
 
   constructor(volatile: VolatileFunctions, acting?: ActingNames) {
     this.#volatile = volatile;
@@ -83,16 +83,8 @@ export class Judge {
 
   /** `text`: one character a byte; whole, unless it is longer than `judgedBytes`. */
   judge(text: string): Judged {
-    const known = this.#known.get(text);
-    if (known !== undefined) return known;
-    const judged = text.length > judgedBytes ? judgeHead(text) : judgeText(text, this.#volatile, this.#acting);
-    if (text.length > judgedBytes) return judged;
-    if (this.#known.size >= keptTexts) {
-      const [oldest] = this.#known.keys();
-      if (oldest !== undefined) this.#known.delete(oldest);
-    }
-    this.#known.set(text, judged);
-    return judged;
+    if (text.length > judgedBytes) return judgeHead(text);
+    return this.#known.of(text, () => judgeText(text, this.#volatile, this.#acting));
   }
 }
 

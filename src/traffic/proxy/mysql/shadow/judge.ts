@@ -1,4 +1,5 @@
 import { judgedBytes, type Read } from '../../shadow/judge.ts';
+import { RecentTexts } from '../../shadow/recent-texts.ts';
 import type { SkipReason } from '../../shadow/skip-reason.ts';
 import { normalised, type Token } from '../../shadow/tokens.ts';
 import { tokensOf } from './tokens.ts';
@@ -11,7 +12,6 @@ export interface MysqlJudged {
   readonly keepsSession: boolean;
 }
 
-const keptTexts = 1_000;
 const reads = new Set(['select', 'with', 'values', 'table']);
 const keeping = new Set(
   'insert update delete replace load show explain describe desc begin start commit rollback savepoint release analyze optimize check repair flush kill do truncate alter rename create drop grant revoke lock unlock'.split(
@@ -47,7 +47,7 @@ const volatileWords = new Set(
 /** What may be done with statements, by their text. Each text is looked at once, as long as it is among the last thousand. */
 export class MysqlJudge {
   readonly #own: ReadonlySet<string>;
-  readonly #known = new Map<string, MysqlJudged>();
+  readonly #known = new RecentTexts<MysqlJudged>();
 
   /** `own`: names of stored and loaded functions, lower case: they may do anything. */
   constructor(own: ReadonlySet<string>) {
@@ -56,16 +56,8 @@ export class MysqlJudge {
 
   /** `text`: one character a byte. */
   judge(text: string): MysqlJudged {
-    const known = this.#known.get(text);
-    if (known !== undefined) return known;
     if (text.length > judgedBytes) return judgeHead(text);
-    const judged = judgeText(text, this.#own);
-    if (this.#known.size >= keptTexts) {
-      const [oldest] = this.#known.keys();
-      if (oldest !== undefined) this.#known.delete(oldest);
-    }
-    this.#known.set(text, judged);
-    return judged;
+    return this.#known.of(text, () => judgeText(text, this.#own));
   }
 }
 
