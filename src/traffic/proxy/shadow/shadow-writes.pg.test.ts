@@ -113,9 +113,10 @@ test('writes of clients are tried on green and rolled back: equal ones, refused 
   await flow.query("delete from orders where id = 2000; insert into orders values (7, 'order 7', 7, 0)");
   await flow.end();
   expect(await at.green.query(contents)).toEqual(before);
-  expect(await at.green.query(`select count(*)::int as n from pg_locks where locktype = 'advisory'`)).toEqual([
-    { n: '0' },
-  ]);
+  // The view shows the locks of every database of the server: other tests hold theirs.
+  const held = await at.green.query(`select from pg_locks where locktype = 'advisory'
+    and database = (select oid from pg_database where datname = current_database())`);
+  expect(held).toEqual([]);
 
   await at.router.shadow.end();
   await client.query('delete from lines');
@@ -151,7 +152,7 @@ test('the flow goes first: neither a row that everybody writes nor a write that 
   await waitFor({ what: 'green to be at the slow write', ...soon }, async () => {
     // Once more, as what finds the queue full is not tried.
     await other.query("update lines set note = 'x' where id = 1");
-    const busy = await at.green.query(`select from pg_stat_activity where wait_event = 'PgSleep'`);
+    const busy = await at.green.query(`select from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()`);
     return busy.length > 0 || undefined;
   });
   await apply("update lines set note = 'y' where id = 1", waits.slow);
