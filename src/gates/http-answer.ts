@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { request as requestPlain, type IncomingMessage } from 'node:http';
-import { request as requestOverTls } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { getCACertificates } from 'node:tls';
 import { describeError, TealError } from '../kernel/errors.ts';
+import { nodeHttp, nodeHttps } from '../kernel/node-http.ts';
 import { tealVersion } from '../kernel/version.ts';
 import type { GateAnswer } from '../ports/gate.ts';
 
@@ -51,8 +51,8 @@ async function send(url: URL, question: HttpQuestion, signal: AbortSignal): Prom
   const options = { method, headers, signal, agent: false } as const;
   const request =
     url.protocol === 'https:'
-      ? requestOverTls(url, { ...options, ca: await trusted(question.ca), rejectUnauthorized: true })
-      : requestPlain(url, options);
+      ? nodeHttps().request(url, { ...options, ca: await trusted(question.ca), rejectUnauthorized: true })
+      : nodeHttp().request(url, options);
   const response = once(request, 'response', { signal });
   request.end(body);
   const [answer] = (await response) as [IncomingMessage];

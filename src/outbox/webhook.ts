@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { Agent, request as requestPlain, type IncomingMessage } from 'node:http';
-import { Agent as TlsAgent, request as requestOverTls } from 'node:https';
+import type { Agent, IncomingMessage } from 'node:http';
 import { describeError, TealError, type ErrorCode } from '../kernel/errors.ts';
+import { nodeHttp, nodeHttps } from '../kernel/node-http.ts';
 import { tealVersion } from '../kernel/version.ts';
 import type { OutboxEvent, OutboxTarget } from '../ports/outbox.ts';
 
@@ -25,7 +25,10 @@ const another = new Set([408, 409, 423, 425]);
  */
 export function webhookTarget(options: WebhookOptions): OutboxTarget {
   const url = new URL(options.url);
-  const agent = new (url.protocol === 'https:' ? TlsAgent : Agent)({ keepAlive: true, maxSockets: options.lanes });
+  const agent = new (url.protocol === 'https:' ? nodeHttps() : nodeHttp()).Agent({
+    keepAlive: true,
+    maxSockets: options.lanes,
+  });
   return {
     place: `${url.origin}${url.pathname}`,
     lanes: options.lanes,
@@ -42,8 +45,8 @@ async function post(url: URL, agent: Agent, { headers, timeoutMs }: WebhookOptio
   const options = { method: 'POST', agent, signal, headers: { ...headersOf(event), ...headers } };
   const request =
     url.protocol === 'https:'
-      ? requestOverTls(url, { ...options, rejectUnauthorized: true })
-      : requestPlain(url, options);
+      ? nodeHttps().request(url, { ...options, rejectUnauthorized: true })
+      : nodeHttp().request(url, options);
   let answer: IncomingMessage;
   try {
     const response = once(request, 'response', { signal });

@@ -1,9 +1,9 @@
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { once } from 'node:events';
-import { createServer as createHttpServer, type Server, type ServerOptions } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { isIP, type AddressInfo } from 'node:net';
 import { TealError } from '../kernel/errors.ts';
+import { nodeHttp, nodeHttps } from '../kernel/node-http.ts';
 import { problemOf, RequestMistakes } from './problems.ts';
 import { strict } from './strict-headers.ts';
 
@@ -52,8 +52,8 @@ export function parseListen(text: string): { readonly host: string; readonly por
 /** Opens the port. TEAL-SERVER-003. */
 export async function listen({ host, port, tls, fetch }: ListenOptions): Promise<Listening> {
   const answer = getRequestListener(fetch, { overrideGlobalObjects: false, errorHandler: tellUnjudged });
-  const onRequest: Parameters<typeof createHttpServer>[1] = (incoming, outgoing) => void answer(incoming, outgoing);
-  const server = tlsServer(tls, onRequest) ?? createHttpServer(limits, onRequest);
+  const onRequest: RequestListener = (incoming, outgoing) => void answer(incoming, outgoing);
+  const server = tlsServer(tls, onRequest) ?? nodeHttp().createServer(limits, onRequest);
   server.maxConnections = connectionsLimit;
   try {
     server.listen(port, host);
@@ -81,10 +81,13 @@ function tellUnjudged(error: unknown): Response {
   return Response.json(problem, { status: problem.status, headers });
 }
 
-function tlsServer(tls: ListenOptions['tls'], onRequest: Parameters<typeof createHttpServer>[1]): Server | undefined {
+function tlsServer(tls: ListenOptions['tls'], onRequest: RequestListener): Server | undefined {
   if (tls === undefined) return undefined;
   try {
-    return createHttpsServer({ ...limits, cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' }, onRequest);
+    return nodeHttps().createServer(
+      { ...limits, cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' },
+      onRequest,
+    );
   } catch (error) {
     throw new TealError('TEAL-SERVER-003', 'the certificate and its key cannot be used', {}, error);
   }

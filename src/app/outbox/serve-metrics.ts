@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isTealError } from '../../kernel/errors.ts';
+import { nodeHttp } from '../../kernel/node-http.ts';
 import { exposeOutbox } from '../../outbox/metrics.ts';
 import type { OutboxLook } from '../../ports/outbox.ts';
 import { wrong } from './address.ts';
@@ -14,7 +15,7 @@ export interface ServedMetrics extends AsyncDisposable {
 export async function serveMetrics(listen: string, look: () => Promise<OutboxLook>): Promise<ServedMetrics> {
   const groups = /^(?<host>\[[0-9a-f:]+\]|[^:]+):(?<port>\d{1,5})$/i.exec(listen)?.groups;
   if (groups === undefined) throw wrong('--metrics is host:port');
-  const server = createServer((request, response) => {
+  const server = nodeHttp().createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') response.writeHead(404).end();
     else void answer(response, look);
   });

@@ -1,7 +1,8 @@
-import { request as requestPlain, type IncomingMessage } from 'node:http';
-import { request as requestOverTls, type RequestOptions } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import type { RequestOptions } from 'node:https';
 import { monotonicMs, sleep } from '../../kernel/clock.ts';
 import { TealError, isTealError } from '../../kernel/errors.ts';
+import { nodeHttp, nodeHttps } from '../../kernel/node-http.ts';
 import type { KubeAccess } from './kubeconfig.ts';
 
 /** What of an object of Kubernetes is looked at; everything else stays as it is. */
@@ -153,7 +154,7 @@ async function attempt(
   const url = new URL(`${server.pathname.replace(/\/$/, '')}${path}`, server);
   try {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = url.protocol === 'https:' ? requestOverTls(url, options) : requestPlain(url, options);
+      const request = url.protocol === 'https:' ? nodeHttps().request(url, options) : nodeHttp().request(url, options);
       request.once('response', resolve).once('error', reject);
       request.end(body === undefined ? undefined : JSON.stringify(body));
     });
