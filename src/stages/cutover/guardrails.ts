@@ -127,15 +127,17 @@ function notReady(reasons: readonly string[]): TealError {
 const catchUpMs = 60_000;
 
 /**
- * Waits, for a bounded time, until the flow is close enough behind for a short cut: what was just compared or asked may have held it up. That it is, the
- * guardrails look at afterwards.
+ * Waits, for a bounded time, until the flow is close enough behind for a short cut, and live: what was just compared or asked may have held it up, and of a cut that was just taken back it may not have
+ * heard yet that its source is open again. That it is, the guardrails look at afterwards.
  */
 export async function letCatchUp(cut: Cut, carrier: Carrier, limits: CutLimits, signal: AbortSignal): Promise<void> {
   const wanted = limits.maxPauseMs / 3;
   const deadline = monotonicMs() + catchUpMs;
   while (monotonicMs() < deadline) {
-    const { lagMs, now } = await carrier.status(flowFrom(cut.from));
-    if (now.state !== 'running' || (lagMs !== undefined && lagMs <= wanted)) return;
+    const status = await carrier.status(flowFrom(cut.from));
+    const { lagMs, now } = status;
+    if (now.state !== 'running') return;
+    if (lagMs !== undefined && lagMs <= wanted && modeIn(cut, status) === 'live') return;
     await sleep(200, signal);
   }
 }

@@ -20,3 +20,12 @@ test('a table of the side that was closed, and is open again, ends the attempt',
   await expect(cutOver(run)).rejects.toMatchObject({ code: 'TEAL-STAGES-111' });
   expect(pair.calls).not.toContain('green lower and decide');
 });
+
+test('a flow that has not heard yet that its source is open again, after a cut that was taken back, is waited for', async () => {
+  const pair = new Pair();
+  pair.forward.unshift('shadow', 'shadow');
+  pair.before = (call) => {
+    if (call === 'green lower and decide') pair.reverse = { mode: 'live', now: { state: 'running' } };
+  };
+  await expect(cutOver(pair.run())).resolves.toMatchObject({ from: 'blue', to: 'green' });
+});

@@ -18,6 +18,8 @@ export class Pair {
   owner: OwnerRow | undefined;
   /** What green does from now on instead of an answer. */
   green: (() => Promise<never>) | undefined;
+  /** What the flow from blue to green tells, one after the other; the last for ever. */
+  readonly forward: FlowStatus['mode'][] = ['live'];
   /** Of the flow from green to blue. */
   reverse: { mode: FlowStatus['mode']; now: FlowState } = { mode: 'shadow', now: { state: 'running' } };
   /** Transactions on green that are not Teal's, and that its flow has not read yet when it is asked for its status. */
@@ -30,6 +32,10 @@ export class Pair {
     const started = { migration: 'm', run: 'r', command: 'up', teal: '0', pid: 1, host: 'h', specDigest: 'd' };
     journal.append({ type: 'runStarted', ...started });
     return { journal, limits, ports: this.#ports(), signal: new AbortController().signal, onEvent: () => undefined };
+  }
+
+  #nextMode(): FlowStatus['mode'] {
+    return (this.forward.length > 1 ? this.forward.shift() : this.forward[0]) ?? 'live';
   }
 
   async #asked(call: string): Promise<void> {
@@ -76,7 +82,7 @@ export class Pair {
     let to: { readonly pointsTo: Side; readonly epoch: number } = { pointsTo: 'blue', epoch: 0 };
     const status = async (flow: Flow): Promise<FlowStatus> => ({
       flow,
-      ...(flow === 'forward' ? { mode: 'live', now: { state: 'running' } } : this.reverse),
+      ...(flow === 'forward' ? { mode: this.#nextMode(), now: { state: 'running' } } : this.reverse),
       received: asPosition('1'),
       applied: asPosition('1'),
       lagMs: 1,
