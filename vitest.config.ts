@@ -15,6 +15,9 @@ const report = process.env['TEAL_TEST_REPORT'];
 /** Tests start Teal's processes by the hundred: each in half the CPU when what the compiler made of the program is kept, as a command keeps it for its own. */
 const compiled = process.env['NODE_COMPILE_CACHE'] ?? resolve(import.meta.dirname, '.cache/compile');
 
+/** Files of the long form have `.long` before the suffix of their kind: `make test-mysql`, `test-kafka` and `test-e2e` run them too (`test/support/long.ts`). */
+const long = process.env['TEAL_LONG'] === '1' ? [] : ['**/*.long.*.test.ts'];
+
 const everywhere = ['src', 'test', 'tools', 'bench', 'examples', 'demo'].join(',');
 
 /**
@@ -61,6 +64,7 @@ export default defineConfig({
         test: {
           name: 'mysql',
           include: [`{${everywhere}}/**/*.mysql.test.ts`],
+          exclude: [...long, '**/node_modules/**'],
           testTimeout: 300_000,
           retry,
           // The first start of a series on a machine makes its system tables.
@@ -73,6 +77,7 @@ export default defineConfig({
         test: {
           name: 'kafka',
           include: [`{${everywhere}}/**/*.kafka.test.ts`],
+          exclude: [...long, '**/node_modules/**'],
           testTimeout: 300_000,
           retry,
           hookTimeout: 400_000,
@@ -84,6 +89,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: [`{${everywhere}}/**/*.e2e.test.ts`],
+          exclude: [...long, '**/node_modules/**'],
           testTimeout: 600_000,
           retry,
           hookTimeout: 300_000,

@@ -14,7 +14,6 @@ const longest = [
   'test/console/console.e2e.test.ts',
   'test/checker/run/mysql.e2e.test.ts',
   'test/migration/recovery.e2e.test.ts',
-  'test/migration/demo-connect.kafka.test.ts',
   'test/migration/mysql-mapping.e2e.test.ts',
   'test/checker/logs/run-seed.kafka.test.ts',
   'test/migration/kafka-topics.kafka.test.ts',

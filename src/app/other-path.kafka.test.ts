@@ -1,6 +1,7 @@
 import { createConnection } from 'mysql2/promise';
 import { describe, expect, test, vi } from 'vitest';
 import { connectIsTested, namePrefix, testCluster, type TestCluster } from '../../test/support/kafka.ts';
+import { isLong } from '../../test/support/long.ts';
 import { isTested } from '../../test/support/mysql.ts';
 import { testDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { startConnect, type ConnectCluster } from '../../tools/servers/connect.ts';
@@ -19,7 +20,7 @@ import {
 
 vi.setConfig({ testTimeout: 600_000 });
 
-const series: readonly MysqlSeries[] = ['mysql-8.0', 'mariadb-11.4'];
+const series: readonly MysqlSeries[] = isLong ? ['mysql-8.0', 'mariadb-11.4'] : ['mysql-8.0'];
 
 /** Nobody listens there: what a plugin says of the rest of a configuration is said all the same. */
 const unreachable = {

@@ -72,7 +72,7 @@ const most: Readonly<Record<string, Rule>> = {
 };
 
 /**
- * Which values of a column a path by Kafka Connect does not keep; undefined where it keeps all. As seen with Debezium 3.5 (docs/reference/connect-types.md, which test/types/connect-mysql-types.kafka.test.ts
+ * Which values of a column a path by Kafka Connect does not keep; undefined where it keeps all. As seen with Debezium 3.5 (docs/reference/connect-types.md, which test/types/connect-mysql-types.long.kafka.test.ts
  * compares). Pure.
  */
 export function changedByConnect(column: MappedColumn, policy: MappingPolicy): ConnectChange | undefined {

@@ -8,7 +8,7 @@ import { newToken } from '../../src/app/serve-api.ts';
 import { loadSpec } from '../../src/app/load-spec.ts';
 import { askApi } from '../../src/app/test-support/ask-api.ts';
 import { readConsole, pack } from '../../src/server/console.ts';
-import { nowMs, waitFor } from '../../src/kernel/clock.ts';
+import { nowMs, sleep, waitFor } from '../../src/kernel/clock.ts';
 import { minuteMs } from '../../src/observe/vitals/history.ts';
 import { buildConsole, consoleDist } from '../../tools/build-console.ts';
 import { whyNoChromium } from '../../tools/servers/chromium.ts';
@@ -53,6 +53,7 @@ async function client({ blue, port }: TealPlace): Promise<AsyncDisposable & { re
     for (let id = 1; !ended.signal.aborted; id = (id % 2_000) + 1) {
       await session.query('select name, city from customer where id = $1', [id]);
       await session.query('update invoice set cents = cents + 1 where id = $1', [id]);
+      await sleep(20);
     }
   })().catch((error: unknown) => failures.push(error));
   return {

@@ -45,7 +45,7 @@ class Shop implements AsyncDisposable {
     try {
       for (let round = 0; !this.#ended; round += 1) {
         await this.#order(round);
-        await sleep(3);
+        await sleep(8);
       }
     } catch (error) {
       this.failure = error;

@@ -47,7 +47,7 @@ class Reader implements AsyncDisposable {
         if (rows.length !== 30) throw new Error(`${rows.length} rows`);
         if (this.#writes && round % 100 === 0)
           await this.#client.query("update orders set note = 'seen' where id = $1", [round]);
-        await sleep(5);
+        await sleep(10);
       }
     } catch (error) {
       this.failure = error;

@@ -27,6 +27,7 @@ import {
   urlOf,
 } from '../../src/systems/kafka/test-support/logs.ts';
 import { startConnect, type ConnectCluster, type ConnectOptions } from '../../tools/servers/connect.ts';
+import { isLong } from '../support/long.ts';
 import { connectIsTested, namePrefix, testCluster, type TestCluster } from '../support/kafka.ts';
 
 const limitMs = 1_200_000;
@@ -267,50 +268,53 @@ describe.skipIf(!connectIsTested)('two clusters of Kafka by MirrorMaker 2', () =
     });
   });
 
-  test('go over between clusters that know their users, by workers that keep their own topics on a third', async () => {
-    const users = { admin: 'of "admin"' };
-    const own = await testCluster('blue');
-    const options = { users, apart: 'mirror maker' };
-    const [blue, green] = [await testCluster('blue', options), await testCluster('green', options)];
-    await using connect = await startConnect({
-      bootstrap: own.bootstrap,
-      settings: { 'exactly.once.source.support': 'enabled' },
-    });
-    const place = { prefix: namePrefix(), blue: blue.bootstrap, green: green.bootstrap, connect };
-    const loginTo = ({ bootstrap }: TestCluster) => ({ bootstrap, username: 'admin', password: users.admin });
-    const [onBlue, onGreen] = [loginTo(blue), loginTo(green)];
-    const topic = `${place.prefix}orders`;
-    await using admin = adminOf(onBlue);
-    await admin.createTopics({
-      topics: [topic],
-      partitions: 1,
-      replicas: 1,
-      configs: [{ name: 'retention.ms', value: '-1' }],
-    });
-    await using application = applicationOf(onBlue);
-    await application.send(
-      topic,
-      0,
-      values('first', 100).map((value) => sample(value)),
-    );
+  test.runIf(isLong)(
+    'go over between clusters that know their users, by workers that keep their own topics on a third',
+    async () => {
+      const users = { admin: 'of "admin"' };
+      const own = await testCluster('blue');
+      const options = { users, apart: 'mirror maker' };
+      const [blue, green] = [await testCluster('blue', options), await testCluster('green', options)];
+      await using connect = await startConnect({
+        bootstrap: own.bootstrap,
+        settings: { 'exactly.once.source.support': 'enabled' },
+      });
+      const place = { prefix: namePrefix(), blue: blue.bootstrap, green: green.bootstrap, connect };
+      const loginTo = ({ bootstrap }: TestCluster) => ({ bootstrap, username: 'admin', password: users.admin });
+      const [onBlue, onGreen] = [loginTo(blue), loginTo(green)];
+      const topic = `${place.prefix}orders`;
+      await using admin = adminOf(onBlue);
+      await admin.createTopics({
+        topics: [topic],
+        partitions: 1,
+        replicas: 1,
+        configs: [{ name: 'retention.ms', value: '-1' }],
+      });
+      await using application = applicationOf(onBlue);
+      await application.send(
+        topic,
+        0,
+        values('first', 100).map((value) => sample(value)),
+      );
 
-    const { file } = await fileOf(place);
-    const urlAs = (bootstrap: string): string =>
-      `kafka://admin:${encodeURIComponent(users.admin)}@${bootstrap}?security.protocol=SASL_PLAINTEXT&sasl.mechanism=PLAIN`;
-    const env = { ...process.env, BLUE_URL: urlAs(place.blue), GREEN_URL: urlAs(place.green) };
-    const { signal } = new AbortController();
-    await using migration = await openMigration({ file, env, command: 'up', signal, onEvent: () => undefined });
-    await finished(migration, async () => {
-      expect(await migration.up()).toMatchObject({ outcome: 'waiting', live: 'blue' });
-      const move = kafkaMoveOf(loadSpec(file, env).spec, [topic]);
-      expect(await kafkaFence(move, 'green').kind()).toBe('acl');
-      await application.send(topic, 0, [sample('last')]);
-      expect(await migration.cutover()).toMatchObject({ outcome: 'done', live: 'green' });
-      const compared = await compareClusters(move, { signal });
-      expect(compared.topics).toMatchObject([{ outcome: 'equal', records: 101n, repeated: 0n }]);
-      expect(await migration.finalise({ early: true })).toMatchObject({ outcome: 'done', live: 'green' });
-    });
-    await using there = adminOf(onGreen);
-    expect((await there.listTopics()).filter((name) => !name.startsWith('__'))).toEqual([topic]);
-  });
+      const { file } = await fileOf(place);
+      const urlAs = (bootstrap: string): string =>
+        `kafka://admin:${encodeURIComponent(users.admin)}@${bootstrap}?security.protocol=SASL_PLAINTEXT&sasl.mechanism=PLAIN`;
+      const env = { ...process.env, BLUE_URL: urlAs(place.blue), GREEN_URL: urlAs(place.green) };
+      const { signal } = new AbortController();
+      await using migration = await openMigration({ file, env, command: 'up', signal, onEvent: () => undefined });
+      await finished(migration, async () => {
+        expect(await migration.up()).toMatchObject({ outcome: 'waiting', live: 'blue' });
+        const move = kafkaMoveOf(loadSpec(file, env).spec, [topic]);
+        expect(await kafkaFence(move, 'green').kind()).toBe('acl');
+        await application.send(topic, 0, [sample('last')]);
+        expect(await migration.cutover()).toMatchObject({ outcome: 'done', live: 'green' });
+        const compared = await compareClusters(move, { signal });
+        expect(compared.topics).toMatchObject([{ outcome: 'equal', records: 101n, repeated: 0n }]);
+        expect(await migration.finalise({ early: true })).toMatchObject({ outcome: 'done', live: 'green' });
+      });
+      await using there = adminOf(onGreen);
+      expect((await there.listTopics()).filter((name) => !name.startsWith('__'))).toEqual([topic]);
+    },
+  );
 });

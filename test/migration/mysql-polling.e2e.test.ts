@@ -14,7 +14,8 @@ import { fenceErrorNumber } from '../../src/systems/mysql/fence.ts';
 import type { MysqlSeries } from '../../tools/servers/install-mysql.ts';
 import { startMysql } from '../../tools/servers/mysql.ts';
 import { startPostgres } from '../../tools/servers/postgres.ts';
-import { isLong, isTested } from '../support/mysql.ts';
+import { isLong } from '../support/long.ts';
+import { isTested } from '../support/mysql.ts';
 import { greenMajor } from '../support/postgres.ts';
 
 const limitMs = 1_500_000;

@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { describe, expect, test } from 'vitest';
+import { sleep } from '../../src/kernel/clock.ts';
 import type { MigrationEvent } from '../../src/app/events.ts';
 import { openMigration } from '../../src/app/open-migration.ts';
 import { connect } from '../../src/systems/mysql/connection.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import { asMysqlSeries } from '../../tools/servers/install-mysql.ts';
 import { startMysql } from '../../tools/servers/mysql.ts';
-import { isLong, isTested } from '../support/mysql.ts';
+import { isLong } from '../support/long.ts';
+import { isTested } from '../support/mysql.ts';
 
 /** `mysql-8.0>mysql-8.0,mariadb-10.11>mysql-8.0`: from which series to which. */
 const pairs = (
@@ -41,6 +43,7 @@ async function client(port: number, number: number, signal: AbortSignal): Promis
       await session.execute('update account set balance = balance + 1 where id = ?', [to ?? 1]);
       await session.execute('insert into entry (client, n, note) values (?, ?, @tenant)', [number, n]);
       await session.commit();
+      await sleep(5);
     }
     return n;
   } finally {

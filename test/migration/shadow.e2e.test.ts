@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
-import { waitFor } from '../../src/kernel/clock.ts';
+import { sleep, waitFor } from '../../src/kernel/clock.ts';
 import { tealPlace, type TealPlace } from '../support/teal-place.ts';
 
 const soon = { timeoutMs: 120_000 };
@@ -43,6 +43,7 @@ class Reader implements AsyncDisposable {
         // Their numbers are given by blue, after the cut by green, and meanwhile by green to rows that are rolled back.
         await this.#client.query('insert into tickets (order_id) values ($1)', [id]);
         this.tickets += 1;
+        await sleep(8);
       } catch (error) {
         this.failures.push(error);
         return;

@@ -85,7 +85,7 @@ class Application {
         await client.query('commit');
         const records = [{ producer, key, number }];
         this.sendings.push({ topic: this.#topic, records, outcome: 'ok', fromMs, untilMs: monotonicMs() });
-        await sleep(5);
+        await sleep(15);
       }
     } finally {
       await client.end().catch(() => undefined);

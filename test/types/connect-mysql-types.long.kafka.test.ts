@@ -7,7 +7,7 @@ import { openCertificate } from '../../src/verify/certificate.ts';
 import type { ConnectTypeRow } from '../../tools/connect-types-page.ts';
 import { startConnect } from '../../tools/servers/connect.ts';
 import { connectIsTested, namePrefix, testCluster } from '../support/kafka.ts';
-import { isLong, isTested } from '../support/mysql.ts';
+import { isTested } from '../support/mysql.ts';
 import { Place } from '../migration/unlike-place.ts';
 import {
   compareShown,
@@ -162,12 +162,10 @@ async function targetTypes(place: Place): Promise<ReadonlyMap<string, string>> {
   return new Map(rows.map(({ name, type }) => [name ?? '', type ?? '']));
 }
 
-const pairs = (
-  [
-    ['mysql-8.0', 'mysql', 'MySQL 8.0 → PostgreSQL 18'],
-    ['mariadb-11.4', 'mariadb', 'MariaDB 11.4 → PostgreSQL 18'],
-  ] as const
-).filter(([series]) => isLong || series === 'mysql-8.0');
+const pairs = [
+  ['mysql-8.0', 'mysql', 'MySQL 8.0 → PostgreSQL 18'],
+  ['mariadb-11.4', 'mariadb', 'MariaDB 11.4 → PostgreSQL 18'],
+] as const;
 
 describe.skipIf(!connectIsTested).for(pairs)(
   'what Kafka Connect makes of every type of %s',
