@@ -34,18 +34,26 @@ async function main(): Promise<void> {
   process.exitCode = failed === 0 && suites.passed > 0 ? 0 : 1;
 }
 
-/** Before the suites, so that a download on a slow line is not a test that took too long. */
+/** Before the suites, so that a download on a slow line is not a test that took too long. What comes from different registries comes at the same time. */
 async function installServers(): Promise<void> {
+  await Promise.all([
+    installPostgresBoth().then(installFromDebian),
+    installKafkaIfPossible().then(installConnectIfPossible),
+    installSchemathesisIfPossible(),
+  ]);
+}
+
+async function installPostgresBoth(): Promise<void> {
   const blue = asPostgresMajor(process.env['TEAL_BLUE'] ?? 14);
   const green = asPostgresMajor(process.env['TEAL_GREEN'] ?? 18);
   await installPostgres(blue);
   await installPostgres(green);
   await pgTools(blue, green);
+}
+
+async function installFromDebian(): Promise<void> {
   await installMysqlFamily();
-  await installKafkaIfPossible();
-  await installConnectIfPossible();
   await installPromtoolIfPossible();
-  await installSchemathesisIfPossible();
   // Where there is none it says so, and the console's test is skipped.
   await whyNoChromium();
 }
