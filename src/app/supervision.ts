@@ -84,6 +84,18 @@ export class Supervision {
     };
   }
 
+  /** The same of tenants that move, whose clients wait. Nobody takes this mark for an old one; who was started for it, under its lock, leaves it as it is. */
+  get tenantsMark(): Mark {
+    return {
+      mark: async () => {
+        if ((await wanted(this.#stateDir)).has('tenants')) return;
+        await want(this.#stateDir, 'tenants');
+        await this.#ensureInTurn();
+      },
+      unmark: async () => unwant(this.#stateDir, 'tenants'),
+    };
+  }
+
   /** Green is live and is to be watched. The watch ends by itself when the mark is gone. */
   get soakMark(): Mark {
     return {

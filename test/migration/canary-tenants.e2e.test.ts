@@ -2,6 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
+import { wanted } from '../../src/app/wanted.ts';
+import { openJournalReader } from '../../src/journal/journal.ts';
 import { sleep } from '../../src/kernel/clock.ts';
 import { runNode, tealPlace, type Ran, type TealPlace } from '../support/teal-place.ts';
 
@@ -114,7 +116,8 @@ test('a tenant lives on green and comes home, with teal up killed at each place 
       (name) => `tenants.${name}`,
     ),
   );
-  expect(kills).toBe(met.length);
+  // A recovery, which the supervisor starts meanwhile, may have been the one that was killed on the way home.
+  expect(kills).toBeGreaterThanOrEqual(5);
 
   const [mine, other] = [shops[0], shops[2]];
   expect(mine?.ports, 'the tenant was on both sides').toEqual(
@@ -145,7 +148,15 @@ test('who takes the canary out of the file and aborts the migration has on blue 
   expect(shop.ports).toEqual(new Set([String(place.green.port)]));
   const directly = await place.query('blue', 'insert into orders (tenant_id, amount) values (17, 1)').catch(String);
   expect(directly).toContain('teal: not here: rows of this tenant in public.orders are written on green');
-  expect((await place.teal('status')).out).toMatch(/tenants +on green, 1 sessions/);
+  const told = (await place.teal('status')).out.replace(/\s+/g, ' ');
+  expect(told).toContain('tenants on green, 1 sessions: NOBODY JUDGES THEM, and no cut is made.');
+  for (const command of [['cutover'], ['rollback'], ['finalise', '--yes']]) {
+    const refused = await place.teal(...command);
+    expect(refused, refused.err).toMatchObject({ code: 3 });
+    expect(refused.out.replace(/\s+/g, ' ')).toMatch(
+      /tenants 17 are on green.*`teal up` brings them home.*canary abort/,
+    );
+  }
   const compared = await place.teal('verify');
   expect(compared.err).toContain('TEAL-STAGES-186');
   await writeFile(place.file, (await readFile(place.file, 'utf8')).split('canary:')[0] ?? '');
@@ -157,6 +168,34 @@ test('who takes the canary out of the file and aborts the migration has on blue 
   const ids = (await place.query('blue', 'select id::text from orders')).map((row) => row['id']);
   expect(new Set(ids)).toEqual(shop.kept);
   expect(await place.query('blue', `select from pg_trigger where tgname ~ '^teal_'`)).toEqual([]);
+});
+
+test('a move whose teal up is killed for good is ended by the supervisor alone: clients go on, on blue, with all that they wrote', async () => {
+  await using place = await tealPlace({ schema, spec });
+  const stateDir = join(place.folder, '.teal', 'shop');
+  const killedAt = async (name: string): Promise<void> => {
+    const env = { ...place.env, TEAL_FAILPOINTS: join(place.folder, 'ledger'), TEAL_FAILPOINT_NAMES: name };
+    expect(await runNode(place.folder, env, join(process.cwd(), 'src/cli/main.ts'), 'up')).toMatchObject({ code: -1 });
+  };
+  await killedAt('tenants.blue.closed');
+  await using shop = await Shop.open(place, 17);
+  const goesOnAtHome = async (): Promise<void> => {
+    const { size } = shop.kept;
+    await expect.poll(() => shop.kept.size, { timeout: 20_000 }).toBeGreaterThan(size + 10);
+    await expect.poll(async () => (await wanted(stateDir)).has('tenants'), { timeout: 20_000 }).toBe(false);
+    expect(await place.query('blue', 'select from teal.lent')).toEqual([]);
+    using reader = openJournalReader(stateDir);
+    expect(reader.refresh().run).toMatchObject({ command: 'recover' });
+  };
+  await goesOnAtHome();
+  expect(shop.ports).toEqual(new Set([String(place.blue.port)]));
+  await killedAt('tenants.green.closed');
+  await goesOnAtHome();
+  expect(shop.ports).toEqual(new Set([String(place.blue.port), String(place.green.port)]));
+  await shop.end();
+  expect(shop.failure).toBeUndefined();
+  const ids = (await place.query('blue', 'select id::text from orders')).map((row) => row['id']);
+  expect(new Set(ids)).toEqual(shop.kept);
 });
 
 /** Two of tenant 17, one of 42, as soon as the proxy is there. */
