@@ -53,8 +53,7 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
   }
 
   override async stop(graceMs: number): Promise<void> {
-    this.shadow.stop();
-    await super.stop(graceMs);
+    await Promise.all([this.shadow.stop(), super.stop(graceMs)]);
   }
 
   async connect(side: Side, login: MysqlLogin, signal: AbortSignal): Promise<MysqlConnectResult> {
