@@ -11,7 +11,7 @@ import { revertOnOf } from './gates-of.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import type { Outcome } from './events.ts';
 import type { Pair } from './pair.ts';
-import type { Mark } from './supervision.ts';
+import type { LeftMark, Mark } from './supervision.ts';
 
 /** What a canary of a migration is made of. */
 export interface CanaryParts {
@@ -21,7 +21,7 @@ export interface CanaryParts {
   readonly carrier: Carrier;
   readonly comparison: () => Comparison;
   /** Clients of tenants are held by this controller: should it die, somebody else is to end that. */
-  readonly holding: Mark;
+  readonly holding: LeftMark;
 }
 
 /** Undefined where no proxy can move reads. */
@@ -74,12 +74,18 @@ export async function bringTenantsHome(
   signal: AbortSignal,
 ): Promise<void> {
   const away = await tenantsAway(parts.pair, signal);
-  // Who held them has died when all was over, or before it began.
-  if (away === undefined) return parts.holding.unmark();
+  if (away === undefined) return letGo(parts);
   const ports = tenantPorts(parts);
   if (ports === undefined) throw new TealError('TEAL-TRAFFIC-081', 'no proxy moves the tenants that are on green');
   await startFlows();
   await bringHome(away.run, ports, ports.limits, signal);
+}
+
+/** Who held their clients has died before anything was closed, or when all was over. */
+async function letGo({ connected, holding }: CanaryParts): Promise<void> {
+  if (!(await holding.isMarked())) return;
+  await connected.tenants?.settle();
+  await holding.unmark();
 }
 
 /** TEAL-STAGES-186. Of tenants that are on green blue has only what has come back: a comparison would find their newest rows, and a repair would take them away. */

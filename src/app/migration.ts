@@ -48,7 +48,7 @@ import type { Pair } from './pair.ts';
 import { soakingCut, soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
 import { movesOf } from './status.ts';
-import type { Mark } from './supervision.ts';
+import type { LeftMark, Mark } from './supervision.ts';
 import { partToCut, requireTellable, topicsOfCut, type TopicPart } from './topic-parts.ts';
 import { takeTurn } from './turn.ts';
 import { watchFlows } from './watch-flows.ts';
@@ -70,7 +70,7 @@ export interface MigrationOptions {
   /** Clients may be waiting for this controller. */
   readonly cutMark: Mark;
   /** Clients of tenants may be waiting for this controller. */
-  readonly tenantsMark: Mark;
+  readonly tenantsMark: LeftMark;
   /** Green is to be watched. */
   readonly soakMark: Mark;
   /** Both systems are to be watched. */
