@@ -317,7 +317,7 @@ export const trafficCodes = {
     happened:
       'Shadow writes are committed there. It is not on the server of green, or it is a database of the server itself, or blue has one of that name, so it may be a side. Nothing was written.',
     doThis:
-      'Make a database on the server of green, with a name that blue has none of, load a copy of the tables into it (`mysqldump --databases` names the database: leave that out), and name it in `shadow.scratch`.',
+      'Make a database on the server of green, with a name that blue has none of, load a copy of the tables into it (`mysqldump --databases` names the database: leave that out; with `sql_log_bin = 0`), and name it in `shadow.scratch`.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },
@@ -340,9 +340,9 @@ export const trafficCodes = {
   'TEAL-TRAFFIC-143': {
     summary: 'Teal may not make the account that tries writes',
     happened:
-      'Writes are tried by an account that may write in the copy and nowhere else, and that passes `read_only`, by which green is closed. Teal makes it when the watch begins and drops it when it ends. It was refused. Nothing was written.',
+      'Writes are tried by an account that may write in the copy and nowhere else, and that passes `read_only`, by which green is closed, and writes to no binlog. Teal makes it when the watch begins and drops it when it ends. It was refused. Nothing was written.',
     doThis:
-      'Give the account of Teal on green `CREATE USER`, and with `GRANT OPTION`: `SELECT, INSERT, UPDATE, DELETE, EXECUTE, TRIGGER` on the copy, and `CONNECTION_ADMIN` (MariaDB: `READ ONLY ADMIN`) on `*.*`. The cause has what the server said.',
+      'Give the account of Teal on green `CREATE USER`, and with `GRANT OPTION`: `SELECT, INSERT, UPDATE, DELETE, EXECUTE, TRIGGER` on the copy, and `CONNECTION_ADMIN, SESSION_VARIABLES_ADMIN` (MariaDB: `READ_ONLY ADMIN, BINLOG ADMIN`) on `*.*`. The cause has what the server said.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

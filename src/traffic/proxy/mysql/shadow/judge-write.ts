@@ -19,6 +19,8 @@ export interface JudgedForWrites {
   readonly control?: Control;
   /** Neither rows nor the session are changed. */
   readonly writesNothing?: true;
+  /** Where no transaction is open after it, it has committed the one before. */
+  readonly mayCommit?: true;
 }
 
 const verbs = new Set(['insert', 'update', 'delete', 'replace']);
@@ -53,6 +55,18 @@ export function judgeForWrites(
   return {
     write: { statement: normalised(tokens), isPlainInsert, isInsert, usesLastId: called.includes('last_insert_id') },
   };
+}
+
+/** Of `SET autocommit`, alone: drivers say it at both ends of a transaction. */
+export function autocommitOf(
+  tokens: readonly Token[],
+): Pick<JudgedForWrites, 'writesNothing' | 'mayCommit'> | undefined {
+  const text = tokens.map((token) => token.text.toLowerCase()).join('');
+  const value = /^set(?:session|local|@@(?:(?:session|local)\.)?)?autocommit:?=([01]|on|off|true|false)$/.exec(
+    text,
+  )?.[1];
+  if (value === undefined) return undefined;
+  return { writesNothing: true, ...(/^(?:1|on|true)$/.test(value) ? { mayCommit: true } : {}) };
 }
 
 function controlOf(tokens: readonly Token[]): Control | undefined {

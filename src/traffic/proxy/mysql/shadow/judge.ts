@@ -3,7 +3,7 @@ import { RecentTexts } from '../../shadow/recent-texts.ts';
 import type { SkipReason } from '../../shadow/skip-reason.ts';
 import { normalised, type Token } from '../../shadow/tokens.ts';
 import { nameOf } from './databases.ts';
-import { judgeForWrites, type JudgedForWrites } from './judge-write.ts';
+import { autocommitOf, judgeForWrites, type JudgedForWrites } from './judge-write.ts';
 import { tokensOf } from './tokens.ts';
 
 /** What may be done with one statement, as far as its text tells. */
@@ -12,6 +12,8 @@ export interface MysqlJudged extends JudgedForWrites {
   readonly why?: SkipReason;
   /** Nothing of the session (settings, default database, temporary tables, role) is another after it, but for what the server itself reports. */
   readonly keepsSession: boolean;
+  /** All that it changes of the session, whatever the server reports, is `autocommit`: what is repeated does not depend on it. */
+  readonly setsAutocommit?: true;
 }
 
 const reads = new Set(['select', 'with', 'values', 'table']);
@@ -79,6 +81,8 @@ export function judgeText(text: string, own: ReadonlySet<string>, databases?: Re
   if (end !== -1 && tokens.slice(end).some(({ text: symbol }) => symbol !== ';')) {
     return { why: 'several statements', keepsSession: false };
   }
+  const autocommit = autocommitOf(statement);
+  if (autocommit !== undefined) return { ...autocommit, why: 'no read', keepsSession: true, setsAutocommit: true };
   const called = calls(statement);
   const keepsSession = keeps(statement, called, own);
   const why = whyNoRead(statement, called, own);

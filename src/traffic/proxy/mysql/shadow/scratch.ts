@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { describeError, TealError } from '../../../../kernel/errors.ts';
+import { describeError, isTealError, TealError } from '../../../../kernel/errors.ts';
 import type { MysqlDesk } from '../desk.ts';
 import type { MysqlCredential } from '../connector.ts';
 import { namesAnother, namesAsSaid, nameOf } from './databases.ts';
@@ -48,17 +48,17 @@ export async function inspectScratch(blue: ScratchDesk, green: ScratchDesk, data
 }
 
 /**
- * Makes the account that writes in the copy, and may do nothing elsewhere but pass `read_only`, which closes the server of green. Its privileges are in no log: replicas do not get it. Errors: TEAL-TRAFFIC-143.
+ * Makes the account that writes in the copy, and may do nothing elsewhere but pass `read_only`, which closes the server of green, and write to no log. It is in no log itself, where Teal may leave it out. Errors: TEAL-TRAFFIC-143.
  */
 export async function makeScratchAccount(green: ScratchDesk, database: string, user: string): Promise<ScratchAccount> {
   // Each kind of character: a server may ask for them.
   const password = `aA1!${randomBytes(24).toString('base64url')}`;
   const { flavour, version } = await green.greeted();
-  const passing = passingOf(flavour, version);
+  const passing = privilegesOf(flavour, version);
   const account = `'${user}'@'%'`;
   const tables = `${await grantee(green, flavour, database)}.*`;
+  await leaveOutOfLog(green);
   try {
-    await green.rows('set session sql_log_bin = 0');
     await green.rows(`drop user if exists ${account}`);
     await green.rows(`create user ${account} identified by '${password}'`);
     // Who may not give this away is not shown all triggers.
@@ -67,6 +67,7 @@ export async function makeScratchAccount(green: ScratchDesk, database: string, u
     await green.rows(`grant select, insert, update, delete, execute on ${tables} to ${account}`);
     await green.rows(`grant ${passing} on *.* to ${account}`);
   } catch (error) {
+    if (!isTealError(error, 'TEAL-TRAFFIC-003')) throw error;
     const why = `the account of Teal on green may not make ${account} and give it ${passing}`;
     throw new TealError('TEAL-TRAFFIC-143', why, { database }, error);
   }
@@ -80,20 +81,28 @@ export async function dropScratchAccount(
   log: (event: string, facts: Readonly<Record<string, unknown>>) => void,
 ): Promise<void> {
   try {
-    await green.rows('set session sql_log_bin = 0');
+    await leaveOutOfLog(green);
     await green.rows(`drop user if exists '${user}'@'%'`);
   } catch (error) {
     log('the account of shadow writes stays on green', { account: user, because: describeError(error) });
   }
 }
 
-function passingOf(flavour: 'mysql' | 'mariadb', version: string): string {
+/** Who may not has the account on replicas too: it may do no more there. */
+async function leaveOutOfLog(green: ScratchDesk): Promise<void> {
+  await green.rows('set session sql_log_bin = 0').catch((error: unknown) => {
+    if (!isTealError(error, 'TEAL-TRAFFIC-003')) throw error;
+  });
+}
+
+/** To pass `read_only`, and to leave out of the log what is tried. */
+function privilegesOf(flavour: 'mysql' | 'mariadb', version: string): string {
   const [major = 0, minor = 0] = version
     .replace(/^5\.5\.5-/, '')
     .split('.')
     .map(Number);
-  if (flavour === 'mysql') return major >= 8 ? 'connection_admin' : 'super';
-  return major > 10 || (major === 10 && minor >= 5) ? 'read_only admin' : 'super';
+  if (flavour === 'mysql') return major >= 8 ? 'connection_admin, session_variables_admin' : 'super';
+  return major > 10 || (major === 10 && minor >= 5) ? 'read_only admin, binlog admin' : 'super';
 }
 
 /** In GRANT `_` and `%` stand for other letters, but on a MySQL with partial revokes. */

@@ -61,6 +61,7 @@ export class MysqlTap {
   readonly #writes: MysqlWriteWatch;
   #sampled: Sampled | undefined;
   #isOver = false;
+  #setsAutocommit = false;
 
   constructor(desk: MysqlTapDesk, session: MysqlSessionFacts) {
     this.#desk = desk;
@@ -78,6 +79,7 @@ export class MysqlTap {
     const { sql, isPrepared, bound, capabilities } = command;
     const judged = this.#judged(command);
     if (!judged.keepsSession) this.#isOver = true;
+    this.#setsAutocommit = judged.setsAutocommit === true;
     this.#writes.client(watched(command, judged));
     if (!this.#desk.isOpen || !this.#desk.draws()) return;
     const why = whyNot(judged, command);
@@ -107,7 +109,7 @@ export class MysqlTap {
 
   /** The command was answered. `changed`: the server says that the session is another now, or it may be. */
   answered(changed: boolean, after: AfterAnswer): void {
-    if (changed) this.#isOver = true;
+    if (changed && !this.#setsAutocommit) this.#isOver = true;
     if (!this.isOver) this.#writes.answered(after);
     const sampled = this.#sampled;
     this.#sampled = undefined;

@@ -75,11 +75,11 @@ async function ended(link: MysqlLink, outcomes: readonly WriteOutcome[]): Promis
   return [...outcomes.slice(0, -1), atEnd];
 }
 
-/** After the session's own settings. */
+/** After the session's own settings. In no log: the flow back reads that of the whole server, and a row of another database in it is nobody's but a stranger's. */
 function guards({ greeted }: MysqlLink, limitMs: number): readonly string[] {
   const limit = greeted.flavour === 'mysql' ? '' : `, @@session.max_statement_time = ${limitMs / 1e3}`;
   return [
-    `set @@session.autocommit = 1, @@session.wait_timeout = 28800, @@session.lock_wait_timeout = ${lockWaitSeconds}, @@session.innodb_lock_wait_timeout = ${lockWaitSeconds}${limit}`,
+    `set @@session.autocommit = 1, @@session.wait_timeout = 28800, @@session.sql_log_bin = 0, @@session.lock_wait_timeout = ${lockWaitSeconds}, @@session.innodb_lock_wait_timeout = ${lockWaitSeconds}${limit}`,
     'set session transaction read write',
   ];
 }

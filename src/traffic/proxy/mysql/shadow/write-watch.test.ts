@@ -55,7 +55,7 @@ class Client {
     const ok = { affectedRows: 2n, lastInsertId: 7n, status: 2, warnings: 0, info: '' };
     this.#tap.answer(encodePacket(1, encodeOk(ok, capabilities)));
     this.#inTransaction = then.inTransaction ?? this.#inTransaction;
-    this.#tap.answered(false, { failed: then.failed ?? false, inTransaction: this.#inTransaction });
+    this.#tap.answered(/autocommit/i.test(sql), { failed: then.failed ?? false, inTransaction: this.#inTransaction });
   }
 }
 
@@ -76,7 +76,16 @@ test('a statement alone, and what lies between BEGIN and COMMIT, is offered once
 
 test('without autocommit, and where one transaction follows another at once', () => {
   const client = new Client();
-  client.says('set autocommit = 0');
+  client.says('SET autocommit=0');
+  client.says('update t set a = 1', { inTransaction: true });
+  client.says('update t set a = 2');
+  client.says('set @@session.autocommit = ON', { inTransaction: false });
+  client.says('begin', { inTransaction: true });
+  client.says('update t set a = 3');
+  // It was so already, and ends nothing.
+  client.says('set autocommit = 1');
+  client.says('rollback', { inTransaction: false });
+  expect(client.offered).toEqual([written('update t set a = 1', 'update t set a = 2')]);
   const other = new Client();
   other.says('update t set a = 1', { inTransaction: true });
   other.says('begin', { inTransaction: true });

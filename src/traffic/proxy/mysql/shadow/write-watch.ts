@@ -138,7 +138,7 @@ export class MysqlWriteWatch {
     if (judged.whyNoWrite !== undefined) return judged.whyNoWrite;
     const { write } = judged;
     // Something else that commits what was open before it.
-    if (ends && statements.length > 0) return notRepeated;
+    if (ends && statements.length > 0 && judged.mayCommit !== true) return notRepeated;
     if (write === undefined) return isRead || judged.writesNothing === true ? undefined : notRepeated;
     if (question === undefined) return 'not a whole answer';
     if (running.answerBytes > limits.answerBytes) return 'too large an answer';
