@@ -95,12 +95,26 @@ async function upThroughKills(
     const ran = await runNode(place.folder, env, join(process.cwd(), 'src/cli/main.ts'), 'up');
     if (ran.code !== -1 || kills === 12) return { ran, kills };
     const isLeft = async (): Promise<boolean> => (await wanted(stateOf(place))).has('tenants');
-    if (!(await isLeft())) continue;
+    if (!(await isLeft())) {
+      await withoutCanary(place);
+      continue;
+    }
     await expect.poll(isLeft, { timeout: 60_000 }).toBe(false);
     expect(await place.query('blue', 'select from teal.lent')).toEqual([]);
     using reader = openJournalReader(stateOf(place));
     expect(reader.refresh().run).toMatchObject({ command: 'recover' });
   }
+}
+
+/** Left on green in peace, and the file has no canary any more: they come home before anything else. */
+async function withoutCanary(place: TealPlace): Promise<void> {
+  expect(await place.query('green', 'select tenant from teal.lent')).toEqual([{ tenant: '17' }]);
+  const file = await readFile(place.file, 'utf8');
+  await writeFile(place.file, file.split('canary:')[0] ?? '');
+  const ran = await place.teal('up');
+  expect(ran, ran.err).toMatchObject({ code: 4 });
+  expect(await place.query('blue', 'select from teal.lent')).toEqual([]);
+  await writeFile(place.file, file);
 }
 
 function stateOf(place: TealPlace): string {
