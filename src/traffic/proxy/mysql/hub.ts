@@ -43,6 +43,7 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
       desk: options.shadowDesk,
       connect: async (side, login, signal) => this.connect(side, login, signal),
       isOpen: () => this.side === 'blue' && !this.holding,
+      isOverByCut: () => this.side === 'green',
       sessions: () => this.sessions,
       log: (event, facts) => this.log(event, facts),
     });

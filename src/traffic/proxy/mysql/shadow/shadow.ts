@@ -1,5 +1,5 @@
 import { must } from '../../../../kernel/assert.ts';
-import { monotonicMs } from '../../../../kernel/clock.ts';
+import { monotonicMs, sleep } from '../../../../kernel/clock.ts';
 import { describeError, TealError } from '../../../../kernel/errors.ts';
 import type { Side } from '../../../../model/catalog.ts';
 import { noTally, type ShadowOrder, type ShadowReads, type ShadowTally } from '../../../../ports/shadow.ts';
@@ -25,6 +25,8 @@ export interface MysqlShadowOptions {
   readonly connect: MysqlReaderOptions['connect'];
   /** Blue is live and nobody is held. */
   readonly isOpen: () => boolean;
+  /** Green is. */
+  readonly isOverByCut: () => boolean;
   readonly sessions: () => Iterable<WatchableSession>;
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
@@ -38,6 +40,7 @@ interface Copy extends ScratchFacts {
 const limitMs = 10_000;
 /** How long green may need to apply what blue has shown, before a difference is left untold. */
 const lagLimitMs = 30_000;
+const lookForCutMs = 2_000;
 const keptAnswerBytes = 4 * answerLimitBytes;
 
 /** Asks green a share of what clients read on blue, and a copy of it what they write, and compares. Clients are never waited for and never wait; see `Shadow` of PostgreSQL. */
@@ -101,6 +104,7 @@ class MysqlShadowRun implements MysqlTapDesk {
   readonly #copy: Copy | undefined;
   readonly #sinceMs = monotonicMs();
   readonly #stopped = new AbortController();
+  readonly #written = new AbortController();
   readonly #reads: ShadowReading<MysqlSample, MysqlAnswer>;
   readonly #writes: ShadowWrites<MysqlWriteSample>;
 
@@ -129,13 +133,14 @@ class MysqlShadowRun implements MysqlTapDesk {
       // A copy is behind, or not, for good.
       caughtUp: async () => true,
       isOpen,
-      stopped,
+      stopped: AbortSignal.any([stopped, this.#written.signal]),
       log,
     });
     for (const work of this.#reads.work) this.#keep(work);
     if (copy !== undefined) {
       this.#keep(async () => this.#writes.tryAll());
       this.#keep(async () => this.#writes.settleAll());
+      this.#keep(async () => this.#endWritesByCut());
     }
     const failed = (error: unknown): void =>
       log('a client is not asked for its state', { because: describeError(error) });
@@ -182,7 +187,7 @@ class MysqlShadowRun implements MysqlTapDesk {
   }
 
   drawsWrite(): boolean {
-    return this.#copy !== undefined && this.#writes.draws();
+    return this.#copy !== undefined && !this.#written.signal.aborted && this.#writes.draws();
   }
 
   isCopied({ state: { database } }: MysqlSessionFacts): boolean {
@@ -195,6 +200,15 @@ class MysqlShadowRun implements MysqlTapDesk {
 
   offerWrite(sample: MysqlWriteSample): void {
     this.#writes.offer(sample);
+  }
+
+  /** On a green that is live no account of Teal's stays for what is tried no more. */
+  async #endWritesByCut(): Promise<void> {
+    const { isOverByCut, desk, log } = this.#options;
+    while (!isOverByCut()) await sleep(lookForCutMs, this.#stopped.signal);
+    this.#written.abort(new TealError('TEAL-KERNEL-003', 'green is live'));
+    await desk.dropScratchAccount();
+    log('shadow writes end', { because: 'green is live' });
   }
 
   /** A defect ends the watch, never the proxy. */
