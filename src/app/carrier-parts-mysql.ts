@@ -45,13 +45,14 @@ export const mysqlParts: SystemParts = {
     method,
     pollEveryMs = 1_000,
     tables,
+    database: ofOther,
     translation,
     carries,
     toOwnFamily,
     beginning,
     received,
   }) => {
-    const { database } = parseAddress(url);
+    const { database = ofOther } = parseAddress(url);
     const firstPosition = async (): Promise<Position> => (await beginning()).position;
     const watch = { url, applicationName: `teal watch ${stream}`, side, firstPosition };
     const decoderOptions = (keys: readonly ActingKey[]): RecordDecoderOptions => ({

@@ -67,6 +67,7 @@ export async function composeCarrier(
   const { description, probe, newDecoder, actingKeys } = from.source({
     ...source,
     tables: side === 'blue' ? withoutLeftOut(tables, map) : tables,
+    database: translation === undefined ? database : undefined,
     translation,
     toOwnFamily: from === to,
     carries: (table, column) => names.ofSource.travels(table, column),

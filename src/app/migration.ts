@@ -30,7 +30,7 @@ import { runStages, undoStages, type Stage, type StagesRun } from '../stages/lif
 import type { PgTools } from '../systems/postgres/schema-tools.ts';
 import type { Comparison, Verification } from './comparison.ts';
 import type { MigrationEvent, Outcome } from './events.ts';
-import { bringTenantsHome, canaryPorts, refuseWhileAway, type CanaryParts } from './canary-ports.ts';
+import { bringTenantsHome, canaryPorts, refuseWhileAway, whileAway, type CanaryParts } from './canary-ports.ts';
 import { backupOf, gateId, gatePatienceMs, gatesOf } from './gates-of.ts';
 import type { ConnectedRouter } from './connected-router.ts';
 import type { GoesOn } from './goes-on.ts';
@@ -48,7 +48,7 @@ import type { Pair } from './pair.ts';
 import { soakingCut, soakOf } from './soak.ts';
 import { startFlows } from './start-flows.ts';
 import { movesOf } from './status.ts';
-import type { Mark } from './supervision.ts';
+import type { LeftMark, Mark } from './supervision.ts';
 import { partToCut, requireTellable, topicsOfCut, type TopicPart } from './topic-parts.ts';
 import { takeTurn } from './turn.ts';
 import { watchFlows } from './watch-flows.ts';
@@ -69,6 +69,8 @@ export interface MigrationOptions {
   readonly takeProxy?: boolean;
   /** Clients may be waiting for this controller. */
   readonly cutMark: Mark;
+  /** Clients of tenants may be waiting for this controller. */
+  readonly tenantsMark: LeftMark;
   /** Green is to be watched. */
   readonly soakMark: Mark;
   /** Both systems are to be watched. */
@@ -202,6 +204,8 @@ export class Migration implements AsyncDisposable {
     const { phase } = this.state.life;
     if (phase === 'finalised') return this.#done();
     await this.#watchSystems();
+    // No stage does it where the file has none any more.
+    if (this.#spec.canary?.writes === undefined && this.live === 'blue') await this.bringTenantsHome();
     await using _told = watchSchemas({
       schemas: this.#pair.schemas,
       live: () => this.live,
@@ -238,6 +242,8 @@ export class Migration implements AsyncDisposable {
     if (isEnding(this.state)) return this.#ended();
     await this.#recover();
     if (this.live === 'green') return this.#done();
+    const refused = await whileAway(this.#pair, this.#options.signal);
+    if (refused !== undefined) return refused;
     for (const [index, gate] of this.#spec.cutover.gates.entries()) {
       if (gate.kind === 'person')
         this.#journal.append({ type: 'approvalGiven', by: this.#options.by, for: gateId(index) });
@@ -278,8 +284,7 @@ export class Migration implements AsyncDisposable {
     if (this.live === 'blue' && ahead.length === 0) {
       // One whose command died, and which a recovery has ended: this is the command again.
       const ended = unexplainedRollback(this.state);
-      if (ended === undefined)
-        return { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
+      if (ended === undefined) return this.#nothingToGoBackFrom();
       explain(ended);
       return this.#done();
     }
@@ -289,6 +294,11 @@ export class Migration implements AsyncDisposable {
     await this.#watchSoak();
     if (noWayBack !== undefined) throw noWayBack;
     return this.#done();
+  }
+
+  async #nothingToGoBackFrom(): Promise<Outcome> {
+    const refused = await whileAway(this.#pair, this.#options.signal);
+    return refused ?? { outcome: 'no', live: 'blue', what: 'blue is live: there is nothing to go back from', next: [] };
   }
 
   /**
@@ -334,6 +344,8 @@ export class Migration implements AsyncDisposable {
     const { phase } = this.state.life;
     if (phase === 'finalised') return this.#done();
     if (phase !== 'green') {
+      const refused = await whileAway(this.#pair, this.#options.signal);
+      if (refused !== undefined) return refused;
       return {
         outcome: 'no',
         live: this.live,
@@ -396,7 +408,7 @@ export class Migration implements AsyncDisposable {
       return { outcome: 'no', live: 'blue', what, next: ['teal rollback'] };
     }
     if (groupsAwayFrom('blue', this.state).length > 0) await this.#moveGroups('blue');
-    await bringTenantsHome(this.#canaryParts(), async () => this.#startFlows(), this.#options.signal);
+    await this.bringTenantsHome();
     await this.#options.anomaliesMark.unmark();
     await this.#watch[Symbol.asyncDispose]();
     await undoStages(this.#stages, this.#run());
@@ -416,6 +428,7 @@ export class Migration implements AsyncDisposable {
   /** Ends every process of this migration on this machine: flows, proxy, holders. The systems keep what they have; \`up\` starts them again. */
   async stopProcesses(): Promise<void> {
     await this.#options.cutMark.unmark();
+    await this.#options.tenantsMark.unmark();
     const ends = [
       this.#options.soakMark.unmark(),
       this.#options.anomaliesMark.unmark(),
@@ -465,6 +478,11 @@ export class Migration implements AsyncDisposable {
     } finally {
       await this.#unmarkCut();
     }
+  }
+
+  /** From wherever a canary has left them. Nothing where all are at home. */
+  async bringTenantsHome(): Promise<void> {
+    await bringTenantsHome(this.#canaryParts(), async () => this.#startFlows(), this.#options.signal);
   }
 
   /** The same for a command. The mark is made anew: a supervisor that had given up tries again should this fail; and clients do not wait for that. */
@@ -662,6 +680,7 @@ export class Migration implements AsyncDisposable {
       connected: this.#connected,
       carrier: this.#carrier,
       comparison: () => this.#comparison,
+      holding: this.#options.tenantsMark,
     };
   }
 

@@ -53,6 +53,7 @@ export async function openMigration(options: OpenOptions): Promise<Migration> {
     onEvent: keepingProgress(stateDir, options.onEvent),
     by: options.by ?? whoAmI(),
     cutMark: supervision.cutMark,
+    tenantsMark: supervision.tenantsMark,
     soakMark: supervision.soakMark,
     anomaliesMark: supervision.anomaliesMark,
     connectCarrier: () => supervision.carrier(connectCarrier({ ...config.carrier, urls, ...byConnect(spec) })),

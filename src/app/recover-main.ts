@@ -5,10 +5,11 @@ import { loadSpec } from './load-spec.ts';
 import { recoverCommand } from './opening.ts';
 import { openMigration } from './open-migration.ts';
 import { recoveryLimitMs } from './recover-cut.ts';
+import { wanted } from './wanted.ts';
 
 /**
  * Ends a cut whose controller died: `recover-main.ts <migration file> <state folder>`, the file's variables by the environment. It goes forward or back as the owner
- * row says, begins no cut and asks no gate. A controller that is there does it instead. Standard error is its log; a failure is told on standard output as JSON.
+ * row says, begins no cut and asks no gate. Tenants whose move was left in the middle it brings home. A controller that is there does it instead. Standard error is its log; a failure is told on standard output as JSON.
  */
 const [, , file = '', stateDir = ''] = process.argv;
 const logger = new JsonLog('recovery', process.pid);
@@ -32,7 +33,11 @@ async function recover(): Promise<void> {
     onEvent: () => undefined,
     tools,
   });
-  await migration.whileLeading(async () => migration.recover());
+  await migration.whileLeading(async () => {
+    await migration.recover();
+    // What lives on green in peace stays there.
+    if ((await wanted(stateDir)).has('tenants')) await migration.bringTenantsHome();
+  });
 }
 
 try {

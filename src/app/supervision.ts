@@ -35,6 +35,11 @@ export interface Mark {
   unmark(): Promise<void>;
 }
 
+/** One whose maker may have died: somebody else does what was begun. */
+export interface LeftMark extends Mark {
+  isMarked(): Promise<boolean>;
+}
+
 /**
  * A command's side of the supervisor: what it starts is written down as wanted first, so that it is started again should it die; what it ends is not wanted
  * any more first, so that nobody starts it again.
@@ -81,6 +86,20 @@ export class Supervision {
         await this.#ensureInTurn();
       },
       unmark: async () => unwant(this.#stateDir, 'cut'),
+    };
+  }
+
+  /** The same of tenants that move, whose clients wait. Nobody takes this mark for an old one; who was started for it, under its lock, leaves it as it is. */
+  get tenantsMark(): LeftMark {
+    const isMarked = async (): Promise<boolean> => (await wanted(this.#stateDir)).has('tenants');
+    return {
+      isMarked,
+      mark: async () => {
+        if (await isMarked()) return;
+        await want(this.#stateDir, 'tenants');
+        await this.#ensureInTurn();
+      },
+      unmark: async () => unwant(this.#stateDir, 'tenants'),
     };
   }
 

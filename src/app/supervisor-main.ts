@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { isoNow } from '../kernel/clock.ts';
 import { TealError, describeError, isTealError } from '../kernel/errors.ts';
 import type { Carrier } from '../ports/carrier.ts';
+import { isWritten } from '../journal/journal.ts';
 import type { JournalPlace } from '../journal/place.ts';
 import type { ConnectSpec } from '../spec/spec.ts';
 import { releaseHolders } from '../systems/postgres/holder.ts';
@@ -30,7 +31,7 @@ import { startLock, things, unwant, wanted, type Thing } from './wanted.ts';
 
 /**
  * The supervisor of one migration: `supervisor-main.ts <state folder>`, addresses of both sides by the environment. It starts again what ought to run and died,
- * has a cut ended that has lost its controller, and ends when nothing ought to run, or by SIGTERM, which leaves alone what runs. A second one ends at once. Standard error is its log.
+ * has a cut ended that has lost its controller, or a move of tenants, and ends when nothing ought to run, or by SIGTERM, which leaves alone what runs. A second one ends at once. Standard error is its log.
  */
 const logger = new JsonLog('supervisor', process.pid);
 const log = logger.info;
@@ -94,6 +95,7 @@ function compose(
     },
     lives: async (thing) => {
       if (thing === 'cut') return isCutTended(stateDir, await placeOf(stateDir));
+      if (thing === 'tenants') return isWritten(await placeOf(stateDir));
       if (thing === 'soak') return isSoakWatched(stateDir);
       if (thing === 'anomalies') return isWatched(stateDir);
       if (thing === 'proxy') return answers(async () => new ProxyRouter((await proxy()).controlPath).about());
@@ -101,7 +103,7 @@ function compose(
       return now.state !== 'failed' || !startsAgain.has(now.code);
     },
     start: async (thing) => {
-      if (thing === 'cut') await runRecovery((await config()).file, stateDir);
+      if (thing === 'cut' || thing === 'tenants') await runRecovery((await config()).file, stateDir);
       else if (thing === 'soak') await startSoakWatch((await config()).file, stateDir, process.env);
       else if (thing === 'anomalies') await startWatch((await config()).file, stateDir, process.env);
       else if (thing === 'proxy') await startProxyOf(stateDir, await proxy(), urls);

@@ -141,6 +141,7 @@ export class Supervisor {
 
 function describe(thing: Thing): string {
   if (thing === 'soak') return 'nobody watches the soak';
+  if (thing === 'tenants') return 'a move of tenants was left by who was to end it';
   if (thing === 'anomalies') return 'nobody watches both systems';
   return thing === 'cut' ? 'a cut was left by who was to end it' : `${thing} died`;
 }

@@ -28,6 +28,8 @@ export interface EndOptions {
 export interface SourceOptions extends EndOptions {
   /** What is received. */
   readonly tables: TableSelection;
+  /** What is received is of that database, where the address of this end names none: the other's names it. */
+  readonly database?: string | undefined;
   /** Where the sides are of different families. */
   readonly translation?: Translation | undefined;
   /** Whether values of a column are wanted: of others nothing is read. */

@@ -5,9 +5,9 @@ import { takeLock, tryLock } from './process-lock.ts';
 
 /**
  * What a migration runs beside its commands. `cut` is wanted while a cut is under way, from before its first record to after its last: it needs somebody who ends it,
- * and lives while there is one. `soak` is wanted while green is live and the file says what to ask of it, `anomalies` while there are flows and the file has the word.
+ * and lives while there is one; so is `tenants` while sessions of a canary's tenants are held. `soak` is wanted while green is live and the file says what to ask of it, `anomalies` while there are flows and the file has the word.
  */
-export const things = Object.freeze(['forward', 'reverse', 'proxy', 'cut', 'soak', 'anomalies'] as const);
+export const things = Object.freeze(['forward', 'reverse', 'proxy', 'cut', 'tenants', 'soak', 'anomalies'] as const);
 export type Thing = (typeof things)[number];
 
 /** A start waits for a worker that is just being ended, and for the start of another process. */

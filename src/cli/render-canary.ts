@@ -2,6 +2,7 @@ import type { CanaryFindings } from '../app/read-canary.ts';
 import { hang } from '../plan/wrap.ts';
 
 const shownStatements = 10;
+const howHome = '`teal up` goes on with the canary; `teal canary abort` and then `teal up` brings them home.';
 
 /** Lines of `teal status`: how much green answers, and the statements that somebody should look at. */
 export function canaryLines(canary: CanaryFindings): readonly string[] {
@@ -11,9 +12,10 @@ export function canaryLines(canary: CanaryFindings): readonly string[] {
 function tenantLines({ tenants, paused }: CanaryFindings): readonly string[] {
   // Where they are at home nothing is out of the ordinary.
   if (tenants === undefined || (tenants.side === 'blue' && !tenants.holding && !paused)) return [];
-  const { side, holding, sessions } = tenants;
+  const { side, holding, sessions, judged } = tenants;
   const where = holding ? 'their sessions wait' : `on ${side}, ${sessions} sessions`;
-  return hang('  tenants    ', `${where}${paused ? ', paused' : ''}`, 80);
+  const left = side === 'green' && !judged ? `: NOBODY JUDGES THEM, and no cut is made. ${howHome}` : '';
+  return hang('  tenants    ', `${where}${paused ? ', paused' : ''}${left}`, 80);
 }
 
 function readLines(canary: CanaryFindings): readonly string[] {

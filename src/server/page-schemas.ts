@@ -176,6 +176,15 @@ export const canarySchema = z
         behind: count.describe('answered by blue, as green had not applied what the session wrote'),
         notReady: count.describe('answered by blue, as the state of the session was not on green'),
         leftOut: count.describe('answered by blue, for types that the client would not know'),
+        tenants: z
+          .strictObject({
+            side: z.enum(['blue', 'green']).describe('where they read and write'),
+            holding: z.boolean().describe('their sessions wait, as they move'),
+            sessions: count,
+            judged: z.boolean().describe('a command runs that looks after them; on green they need one'),
+          })
+          .optional()
+          .describe('of `canary.writes`; absent where the file has none and all are on blue'),
         statements: list(
           z.strictObject({
             statement: z.string().describe('with `?` for every literal and parameter'),

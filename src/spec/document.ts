@@ -271,7 +271,7 @@ const shadow = z
     writes: share
       .optional()
       .describe(
-        'Of the transactions in which clients write: how many are repeated on green, where they are rolled back.',
+        'Of the transactions in which clients write: how many are repeated on green, where they are rolled back; of MySQL and MariaDB in a copy alone (`scratch`).',
       ),
     scratch: text
       .optional()
@@ -297,7 +297,7 @@ const shadow = z
     message: '`writes` beside it',
   })
   .describe(
-    "Through Teal's proxy: before the cut a share of what clients read, and on PostgreSQL write, is put to green too, and the answers are compared. docs/guide/shadow.md.",
+    "Through Teal's proxy: before the cut a share of what clients read, and write, is put to green too, and the answers are compared. docs/guide/shadow.md.",
   );
 
 const connect = z

@@ -2,6 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
+import { wanted } from '../../src/app/wanted.ts';
+import { openJournalReader } from '../../src/journal/journal.ts';
 import { sleep } from '../../src/kernel/clock.ts';
 import { runNode, tealPlace, type Ran, type TealPlace } from '../support/teal-place.ts';
 
@@ -84,7 +86,7 @@ class Shop implements AsyncDisposable {
   }
 }
 
-/** `teal up` until it ends by itself: it is killed at each place of a move. */
+/** `teal up` until it ends by itself: it is killed at each place of a move, and so are the recoveries. What was left in the middle the supervisor ends, before anybody runs it again. */
 async function upThroughKills(
   place: TealPlace,
   env: Readonly<Record<string, string>>,
@@ -92,7 +94,31 @@ async function upThroughKills(
   for (let kills = 0; ; kills += 1) {
     const ran = await runNode(place.folder, env, join(process.cwd(), 'src/cli/main.ts'), 'up');
     if (ran.code !== -1 || kills === 12) return { ran, kills };
+    const isLeft = async (): Promise<boolean> => (await wanted(stateOf(place))).has('tenants');
+    if (!(await isLeft())) {
+      await withoutCanary(place);
+      continue;
+    }
+    await expect.poll(isLeft, { timeout: 60_000 }).toBe(false);
+    expect(await place.query('blue', 'select from teal.lent')).toEqual([]);
+    using reader = openJournalReader(stateOf(place));
+    expect(reader.refresh().run).toMatchObject({ command: 'recover' });
   }
+}
+
+/** Left on green in peace, and the file has no canary any more: they come home before anything else. */
+async function withoutCanary(place: TealPlace): Promise<void> {
+  expect(await place.query('green', 'select tenant from teal.lent')).toEqual([{ tenant: '17' }]);
+  const file = await readFile(place.file, 'utf8');
+  await writeFile(place.file, file.split('canary:')[0] ?? '');
+  const ran = await place.teal('up');
+  expect(ran, ran.err).toMatchObject({ code: 4 });
+  expect(await place.query('blue', 'select from teal.lent')).toEqual([]);
+  await writeFile(place.file, file);
+}
+
+function stateOf(place: TealPlace): string {
+  return join(place.folder, '.teal', 'shop');
 }
 
 test('a tenant lives on green and comes home, with teal up killed at each place of both moves, and no client notices', async () => {
@@ -114,7 +140,10 @@ test('a tenant lives on green and comes home, with teal up killed at each place 
       (name) => `tenants.${name}`,
     ),
   );
-  expect(kills).toBe(met.length);
+  // On the way home from the first of them it is recoveries that are killed.
+  expect(kills).toBe(5);
+  const log = await readFile(join(stateOf(place), 'supervisor', 'log'), 'utf8');
+  expect(log.match(/tenants: TEAL-APP-005: its process ended by SIGKILL/g)).toHaveLength(3);
 
   const [mine, other] = [shops[0], shops[2]];
   expect(mine?.ports, 'the tenant was on both sides').toEqual(
@@ -145,7 +174,15 @@ test('who takes the canary out of the file and aborts the migration has on blue 
   expect(shop.ports).toEqual(new Set([String(place.green.port)]));
   const directly = await place.query('blue', 'insert into orders (tenant_id, amount) values (17, 1)').catch(String);
   expect(directly).toContain('teal: not here: rows of this tenant in public.orders are written on green');
-  expect((await place.teal('status')).out).toMatch(/tenants +on green, 1 sessions/);
+  const told = (await place.teal('status')).out.replace(/\s+/g, ' ');
+  expect(told).toContain('tenants on green, 1 sessions: NOBODY JUDGES THEM, and no cut is made.');
+  for (const command of [['cutover'], ['rollback'], ['finalise', '--yes']]) {
+    const refused = await place.teal(...command);
+    expect(refused, refused.err).toMatchObject({ code: 3 });
+    expect(refused.out.replace(/\s+/g, ' ')).toMatch(
+      /tenants 17 are on green.*`teal up` brings them home.*canary abort/,
+    );
+  }
   const compared = await place.teal('verify');
   expect(compared.err).toContain('TEAL-STAGES-186');
   await writeFile(place.file, (await readFile(place.file, 'utf8')).split('canary:')[0] ?? '');

@@ -1,11 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { describe, expect, test } from 'vitest';
 import { sleep } from '../../src/kernel/clock.ts';
 import type { MigrationEvent } from '../../src/app/events.ts';
 import { openMigration } from '../../src/app/open-migration.ts';
+import { sleep } from '../../src/kernel/clock.ts';
 import { connect } from '../../src/systems/mysql/connection.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import { asMysqlSeries } from '../../tools/servers/install-mysql.ts';
@@ -27,6 +28,7 @@ const schema = [
   'create database shop character set utf8mb4 collate utf8mb4_general_ci',
   'create table shop.account (id int primary key, balance bigint not null) engine=InnoDB',
   'create table shop.entry (id bigint auto_increment primary key, client int not null, n int not null, note varchar(60) not null, unique key once (client, n)) engine=InnoDB',
+  'create table shop.word (id int auto_increment primary key, term varchar(60) not null) engine=InnoDB',
   `insert into shop.account with recursive n as (select 1 as i union all select i + 1 from n where i < 50) select i, 1000 from n`,
 ];
 
@@ -46,6 +48,20 @@ async function client(port: number, number: number, signal: AbortSignal): Promis
       await sleep(5);
     }
     return n;
+  } finally {
+    await session.end();
+  }
+}
+
+/** What shadow writes try in a copy. */
+async function author(port: number, signal: AbortSignal): Promise<void> {
+  const session = await createConnection({ host: '127.0.0.1', port, user: 'app', password, database: 'shop' });
+  try {
+    while (!signal.aborted) {
+      const [{ insertId }] = await session.execute<ResultSetHeader>(`insert into word (term) values ('first')`);
+      await session.execute(`update word set term = concat(term, ', then') where id = ?`, [insertId]);
+      await sleep(10);
+    }
   } finally {
     await session.end();
   }
@@ -72,13 +88,17 @@ describe.for(pairs)('%s to %s through the proxy', ([from = 'mysql-8.0', to = fro
       await root.query(`create user app@'%' identified by '${password}'`);
       await root.query(`grant select, insert, update, delete on shop.* to app@'%'`);
     }
+    // Writes are tried there by an account that has gone when green is live.
+    await roots.green.query('create database shop_copy');
+    await roots.green.query('create table shop_copy.word (id int auto_increment primary key, term varchar(60))');
     const folder = await mkdtemp(join(tmpdir(), 'teal-mysql-proxy-'));
     stack.defer(async () => rm(folder, { recursive: true, force: true }));
     const [file, port] = [join(folder, 'teal.yaml'), await freePort()];
     await writeFile(
       file,
       `teal: 1\nname: shop\nblue: { system: ${servers.blue.flavour}, url: "\${BLUE_URL}" }\ngreen: { system: ${servers.green.flavour}, url: "\${GREEN_URL}" }\n` +
-        `traffic: { router: proxy, listen: "127.0.0.1:${port}" }\ncutover: { maxPause: 20s, drain: 10s, lockTimeout: 5s, gates: [{ verify: full }, { person: tester }] }\n`,
+        `traffic: { router: proxy, listen: "127.0.0.1:${port}" }\ncutover: { maxPause: 20s, drain: 10s, lockTimeout: 5s, gates: [{ verify: full }, { person: tester }] }\n` +
+        'shadow: { writes: 100%, scratch: shop_copy, for: 1s, atLeast: 20 }\n',
     );
     const cuts: MigrationEvent[] = [];
     await using migration = await openMigration({
@@ -99,15 +119,28 @@ describe.for(pairs)('%s to %s through the proxy', ([from = 'mysql-8.0', to = fro
     const crowd = Promise.all(Array.from({ length: clients }, async (_, number) => client(port, number, stop.signal)));
     // Whoever asks for the result hears of it.
     crowd.catch(() => undefined);
+    const written = new AbortController();
+    const words = author(port, written.signal);
+    words.catch(() => undefined);
     try {
       expect(await migration.up()).toMatchObject({ outcome: 'waiting', live: 'blue' });
+      written.abort();
+      await words;
+      const tried = await roots.green.query(`select count(*) > 9 as n, max(term) as term from shop_copy.word`);
+      expect(tried.rows).toEqual([{ n: '1', term: 'first, then' }]);
       expect(await migration.cutover()).toMatchObject({ outcome: 'done', live: 'green' });
       expect((await migration.verify()).verified).toMatchObject({ equal: true });
+      await expect
+        .poll(async () => (await roots.green.query(`select user from mysql.user where user like 'teal%'`)).rows, {
+          timeout: 20_000,
+        })
+        .toEqual([]);
       expect(await migration.rollback('a test')).toMatchObject({ outcome: 'done', live: 'blue' });
       expect(await migration.cutover()).toMatchObject({ outcome: 'done', live: 'green' });
     } finally {
       stop.abort();
-      await Promise.allSettled([crowd]);
+      written.abort();
+      await Promise.allSettled([crowd, words]);
     }
     const told = await crowd;
     expect(cuts).toHaveLength(3);

@@ -11,7 +11,7 @@ import { tealPlace, type TealPlace } from '../support/teal-place.ts';
 
 const schema = 'create table item (id int primary key, what text not null); insert into item values (1, $$first$$)';
 
-type Process = Exclude<Thing, 'cut' | 'soak' | 'anomalies'>;
+type Process = Exclude<Thing, 'cut' | 'tenants' | 'soak' | 'anomalies'>;
 
 async function pidOf(place: TealPlace, thing: Process | 'supervisor'): Promise<number> {
   const stateDir = stateOf(place);

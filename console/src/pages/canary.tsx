@@ -18,7 +18,7 @@ export function CanaryPage(): ReactNode {
   return (
     <Answered answer={answer} what="the canary">
       {({ asked, found }) => {
-        if (!asked) {
+        if (!asked && found === undefined) {
           return (
             <Quiet>
               The file asks for none. <code>{'canary: { reads: [1%, 10%, 50%, 100%], hold: 30m }'}</code> has green
@@ -44,6 +44,7 @@ function Findings({ found }: { readonly found: Found }): ReactNode {
       <p className="verdict" data-tone={failing > 0 || slower ? 'bad' : 'good'}>
         {sentence(found, slower)}
       </p>
+      {found.tenants?.side === 'green' ? <Tenants tenants={found.tenants} /> : null}
       <dl className="tiles">
         <Tile label="Answered by green" value={countText(found.reads)} />
         <Tile label="Sessions on green" value={countText(found.sessions)} />
@@ -80,6 +81,15 @@ function Findings({ found }: { readonly found: Found }): ReactNode {
         )}
       </Card>
     </>
+  );
+}
+
+function Tenants({ tenants: { sessions, judged } }: { readonly tenants: NonNullable<Found['tenants']> }): ReactNode {
+  return (
+    <p className="verdict" data-tone={judged ? 'good' : 'bad'}>
+      Tenants live on green, with {countText(sessions)} sessions.
+      {judged ? '' : ' Nobody judges them: teal up goes on with the canary.'}
+    </p>
   );
 }
 

@@ -263,7 +263,7 @@ export const stagesCodes = {
     happened:
       'While some tenants are written on green and all others on blue neither side has all of the newest rows, so they are not compared, and nothing is repaired. Nothing was changed.',
     doThis:
-      'Wait until the canary is over, or end it (`teal canary abort`, with `teal up` running), and run the command again.',
+      'Wait until the canary is over, or end it (`teal canary abort`, then `teal up` where none runs), and run the command again.',
     retry: 'operator',
     dataMayDiffer: 'no',
   },

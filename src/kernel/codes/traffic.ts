@@ -292,7 +292,7 @@ export const trafficCodes = {
     happened:
       'Blue and green both refuse the rows of the tenants (a move was left in the middle), or one of them cannot be reached. Sessions of these tenants wait; all others are not touched.',
     doThis:
-      'Run `teal up`: it ends the move that was begun. Until then the proxy asks both sides once a second by itself.',
+      'The supervisor ends the move that was begun by bringing the tenants home; `teal up` does the same. Until then the proxy asks both sides once a second by itself.',
     retry: 'auto',
     dataMayDiffer: 'no',
   },
@@ -304,11 +304,46 @@ export const trafficCodes = {
     dataMayDiffer: 'no',
   },
   'TEAL-TRAFFIC-090': {
-    summary: 'Writes of MySQL and MariaDB are not tried on green',
+    summary: 'Writes of MySQL and MariaDB are tried in a copy alone',
     happened:
-      'Shadow writes were asked of a proxy of MySQL or MariaDB. There a fence cannot let through what is to be rolled back, and nothing else. Nothing was begun.',
-    doThis: 'Take `shadow.writes` and `shadow.scratch` out of the migration file; `shadow.reads` works.',
+      'Shadow writes were asked of a proxy of MySQL or MariaDB without `shadow.scratch`. On green itself nothing there keeps what is tried from being committed. Nothing was begun.',
+    doThis:
+      'Name a database of the server of green in `shadow.scratch`, with a copy of the tables, or take `shadow.writes` out of the migration file; `shadow.reads` works.',
     retry: 'never',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-140': {
+    summary: 'Writes cannot be tried in the database that `shadow.scratch` names',
+    happened:
+      'Shadow writes are committed there. It is not on the server of green, or it is a database of the server itself, or blue has one of that name, so it may be a side. Nothing was written.',
+    doThis:
+      'Make a database on the server of green, with a name that blue has none of, load a copy of the tables into it (`mysqldump --databases` names the database: leave that out; with `sql_log_bin = 0`), and name it in `shadow.scratch`.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-141': {
+    summary: 'The copy in which writes are to be tried leads out of itself',
+    happened:
+      'A trigger, view or function of the database that `shadow.scratch` names has the name of another database in its text, or calls a loaded function; or a foreign key or an engine of a table leads elsewhere. What is tried there could write to green. Nothing was written.',
+    doThis: 'The message names them. Drop them in the copy, or make them anew without the name of a database.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-142': {
+    summary: 'It is not known of which database `shadow.scratch` is a copy',
+    happened:
+      'Statements of clients are tried there whose default database is the one that it is a copy of: the only one of blue that has all of its tables. None has, or several do, or it has no tables. Nothing was written.',
+    doThis: 'See that it has tables of one database of blue, and no others.',
+    retry: 'operator',
+    dataMayDiffer: 'no',
+  },
+  'TEAL-TRAFFIC-143': {
+    summary: 'Teal may not make the account that tries writes',
+    happened:
+      'Writes are tried by an account that may write in the copy and nowhere else, and that passes `read_only`, by which green is closed, and writes to no binlog. Teal makes it when the watch begins and drops it when it ends. It was refused. Nothing was written.',
+    doThis:
+      'Give the account of Teal on green `CREATE USER`, and with `GRANT OPTION`: `SELECT, INSERT, UPDATE, DELETE, EXECUTE, TRIGGER` on the copy, and `CONNECTION_ADMIN, SESSION_VARIABLES_ADMIN` (MariaDB: `READ_ONLY ADMIN, BINLOG ADMIN`) on `*.*`. The cause has what the server said.',
+    retry: 'operator',
     dataMayDiffer: 'no',
   },
 } as const satisfies Record<`TEAL-TRAFFIC-${number}`, ErrorEntry>;

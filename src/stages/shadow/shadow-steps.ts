@@ -35,7 +35,7 @@ export function shadowStages(spec: ShadowSpec | undefined, ports: ShadowPorts): 
   const isOnGreen = spec.writes > 0 && spec.scratch === undefined;
   const doomed = isOnGreen ? must(ports.doomed, 'a green where writes can be tried') : undefined;
   const admit = doomed === undefined ? [] : [admitStep(doomed)];
-  const steps = [...admit, beginStep(spec, shadow), watchStep(spec, shadow, doomed)];
+  const steps = [...admit, beginStep(spec, shadow, ports.doomed === undefined), watchStep(spec, shadow, doomed)];
   return [{ id: 'shadow', title: 'Shadow', steps }];
 }
 
@@ -62,9 +62,11 @@ function admitStep(doomed: DoomedWrites): Step {
 const locksOfWrites =
   'ROW EXCLUSIVE on tables of green, and the rows that are written, for the time of a transaction: 2 s at most';
 
-function beginStep(spec: ShadowSpec, shadow: ShadowReads): Step {
+/** `closesServer`: the fence of green keeps clients from the copy too, so that an account of Teal's writes there. */
+function beginStep(spec: ShadowSpec, shadow: ShadowReads, closesServer: boolean): Step {
   const { reads, writes, scratch } = spec;
   const shares = tellShares(spec);
+  const account = scratch !== undefined && closesServer;
   return {
     id: 'shadow:begin',
     does: `has the proxy put ${shares} to green too, and compare the answers; clients wait for none of it`,
@@ -77,8 +79,8 @@ function beginStep(spec: ShadowSpec, shadow: ShadowReads): Step {
       ...(writes > 0 && scratch === undefined ? [locksOfWrites] : []),
       ...(reads === 0 && scratch !== undefined ? ['nothing of either side'] : []),
     ].join('; '),
-    costs: `${costsOf(spec)}; one question to each session that is open already`,
-    undone: 'the proxy compares nothing any more',
+    costs: `${costsOf(spec)}${account ? `; an account on green, teal_scratch_..., that may write in ${scratch} alone and passes read_only` : ''}; one question to each session that is open already`,
+    undone: `the proxy compares nothing any more${account ? ', and drops that account' : ''}`,
     probe: async () => {
       const isAsked = isAsAsked(await shadow.tally(), spec);
       return isAsked ? { state: 'done', evidence: tellShares(spec) } : { state: 'not done' };

@@ -55,6 +55,9 @@ describe('writes', () => {
     const steps = shadowStages(onCopy, { reads: new Told(), doomed: undefined })[0]?.steps ?? [];
     expect(steps.map(({ id }) => id)).toEqual(['shadow:begin', 'shadow:watch']);
     expect(steps[0]?.does).toContain('in database copy, which keeps them');
+    // Between MySQL and MariaDB, where nothing is tried on green.
+    expect(steps[0]?.costs).toContain('an account on green, teal_scratch_..., that may write in copy alone');
+    expect(steps[0]?.undone).toContain('drops that account');
     expect(judgeShadow(tallied(writes({})), onCopy).verdict).toBe('not watched');
     expect(judgeShadow(tallied({ ...writes({}), scratch: 'copy' }), onCopy).verdict).toBe('enough');
   });

@@ -12,6 +12,9 @@ function passing(connection: MysqlConnection): readonly string[] {
   return isSplit ? ['READ_ONLY ADMIN', 'READ ONLY ADMIN'] : ['SUPER', 'READ_ONLY ADMIN', 'READ ONLY ADMIN'];
 }
 
+/** Accounts of shadow writes (traffic/proxy/mysql/shadow/scratch.ts), which pass `read_only` and may write to no database of a side. */
+export const scratchUsers = '^teal_scratch_[0-9a-f]{8}_[0-9]+$';
+
 /**
  * Who could write past `read_only` now, beside Teal; sentences. Sessions of accounts that have the privilege themselves (not by a role), events that run as such an account, and
  * threads that apply what another server sends. Other programs that use Teal's own account are told where the server names them (`performance_schema`); where not, nobody can: give
@@ -85,7 +88,7 @@ function isApplier(row: MysqlRow): boolean {
 async function sessionsOf(connection: MysqlConnection, privileged: ReadonlySet<string>): Promise<readonly string[]> {
   const { rows } = await connection.query(
     `select id as id, user as account, command as command from information_schema.processlist
-     where id <> connection_id() and user not in (substring_index(user(), '@', 1), 'system user')`,
+     where id <> connection_id() and user not in (substring_index(user(), '@', 1), 'system user') and user not regexp '${scratchUsers}'`,
   );
   const sessions = rows.flatMap((row) => {
     const [id, account, command] = [row['id'] ?? '', row['account'] ?? '', row['command'] ?? ''];

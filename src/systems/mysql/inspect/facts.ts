@@ -5,6 +5,7 @@ import type { MysqlRow } from '../connection.ts';
 import { readDatabases } from './catalog.ts';
 import { factIf, factOf, unknown } from './fact.ts';
 import * as sql from './facts-sql.ts';
+import { scratchUsers } from '../write-bypasses.ts';
 import { askRows, tealDatabase, type Querier } from './querier.ts';
 import { rightsOf } from './rights.ts';
 
@@ -220,13 +221,16 @@ async function readAccounts(querier: Querier): Promise<readonly MysqlAccount[]> 
 /** Accounts of the server's own, which nobody can log in to. */
 const systemAccounts = /^(?:mysql\.(?:session|sys|infoschema)|mariadb\.sys)@localhost$/;
 
+/** Of shadow writes: they write to no database of a side. */
+const scratchAccounts = new RegExp(`${scratchUsers.slice(0, -1)}@%$`);
+
 /** A role that has the privilege is named as it is: who may take it is not followed up. */
 async function readPassing(querier: Querier, ownName: string): Promise<readonly string[]> {
   const privileges = sql.readOnlyPrivileges(querier);
   const rows = await askRows(querier, sql.privilegedSql(privileges), privileges);
   return rows
     .map((row) => (row['grantee'] ?? '').replace(/^'(.*)'@'(.*)'$/s, '$1@$2'))
-    .filter((name) => name !== ownName && !systemAccounts.test(name))
+    .filter((name) => name !== ownName && !systemAccounts.test(name) && !scratchAccounts.test(name))
     .sort();
 }
 

@@ -43,6 +43,7 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
       desk: options.shadowDesk,
       connect: async (side, login, signal) => this.connect(side, login, signal),
       isOpen: () => this.side === 'blue' && !this.holding,
+      isOverByCut: () => this.side === 'green',
       sessions: () => this.sessions,
       log: (event, facts) => this.log(event, facts),
     });
@@ -53,8 +54,7 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
   }
 
   override async stop(graceMs: number): Promise<void> {
-    this.shadow.stop();
-    await super.stop(graceMs);
+    await Promise.all([this.shadow.stop(), super.stop(graceMs)]);
   }
 
   async connect(side: Side, login: MysqlLogin, signal: AbortSignal): Promise<MysqlConnectResult> {

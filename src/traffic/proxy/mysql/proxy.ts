@@ -23,7 +23,7 @@ export async function startMysqlProxy(
     green: new MysqlDesk(green.target, green.admin, connectTimeoutMs),
   };
   const { peers } = host;
-  const shadowDesk = mysqlShadowDesk({ blue, green }, config.migration, connectTimeoutMs, log);
+  const shadowDesk = mysqlShadowDesk({ blue, green }, config.migration, connectTimeoutMs, log, peers?.place);
   const hub = new MysqlHub({
     desks,
     shadowDesk,

@@ -520,7 +520,8 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     const mayHaveWritten = this.#unsure || this.#nextTransaction !== '' || /[wWL]/.test(this.#transaction);
     const isLiteralBackslash = (this.#status & serverStatus.noBackslashEscapes) !== 0;
     const { capabilities } = link;
-    this.#tap.client({ sql, isPrepared, isLiteralBackslash, bound, mayHaveWritten, capabilities });
+    const inTransaction = this.#unsure || !this.#isQuiet;
+    this.#tap.client({ sql, isPrepared, isLiteralBackslash, bound, mayHaveWritten, inTransaction, capabilities });
   }
 
   /** A number that the proxy gave to a client stands for that client's backend; any other passes as it is. `rewrite`: the same command with another number. */
@@ -748,7 +749,8 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     const runs = code === command.stmtExecute || code === command.query;
     const isReported = runs && !failed && !pending.changed && words?.changes !== true;
     if (!harmless.has(code)) this.#mover.touch(!isReported);
-    this.#tap?.answered(pending.changed || code === command.resetConnection || code === command.initDb);
+    const isOther = pending.changed || code === command.resetConnection || code === command.initDb;
+    this.#tap?.answered(isOther, { failed, inTransaction: this.#unsure || !this.#isQuiet });
     if (this.#tap?.isOver === true) this.#tap = undefined;
     if (code === command.stmtReset && pending.statement !== undefined) this.#resetStatement(pending.statement);
     if (code === command.resetConnection && !failed) void this.#afterReset();

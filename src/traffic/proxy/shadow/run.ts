@@ -12,7 +12,7 @@ import type { SkipReason } from './skip-reason.ts';
 import type { ShadowOptions } from './options.ts';
 import { SessionTap } from './tap.ts';
 import { answerLimitBytes, type TapDesk } from './tap-desk.ts';
-import { committed, rolledBack } from './trial.ts';
+import { committed, PostgresTrier, rolledBack } from './trial.ts';
 import { unwatchedOf, watchAll } from './watch-all.ts';
 import { ShadowWrites } from './writes.ts';
 
@@ -24,7 +24,7 @@ export class ShadowRun implements TapDesk {
   readonly #judge: Judge;
   readonly #stopped = new AbortController();
   readonly #reads: ShadowReading<Sample, Answer>;
-  readonly #writes: ShadowWrites;
+  readonly #writes: ShadowWrites<WriteSample>;
 
   constructor(options: ShadowOptions, order: ShadowOrder, judge: Judge) {
     this.#options = options;
@@ -40,12 +40,16 @@ export class ShadowRun implements TapDesk {
       stopped: this.#stopped.signal,
       log: options.log,
     });
+    const { scratch } = order;
+    const trial = scratch === undefined ? rolledBack : committed;
     this.#writes = new ShadowWrites({
       share: order.writes,
-      trial: order.scratch === undefined ? rolledBack : committed,
-      link: () => (order.scratch === undefined ? this.#link('green') : this.#scratchLink(order.scratch)),
+      trier: () =>
+        new PostgresTrier(trial, scratch === undefined ? this.#link('green') : this.#scratchLink(scratch), options.log),
+      bytesOf: ({ statements }) => statements.reduce((sum, { message }) => sum + message.length, 0),
+      isBesideFlow: trial.isBesideFlow,
       // A copy is behind, or not, for good.
-      caughtUp: async () => order.scratch !== undefined || this.#caughtUp(),
+      caughtUp: async () => scratch !== undefined || this.#caughtUp(),
       isOpen: options.isOpen,
       stopped: this.#stopped.signal,
       log: options.log,

@@ -152,7 +152,9 @@ test('the flow goes first: neither a row that everybody writes nor a write that 
   await waitFor({ what: 'green to be at the slow write', ...soon }, async () => {
     // Once more, as what finds the queue full is not tried.
     await other.query("update lines set note = 'x' where id = 1");
-    const busy = await at.green.query(`select from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()`);
+    const busy = await at.green.query(
+      `select from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()`,
+    );
     return busy.length > 0 || undefined;
   });
   await apply("update lines set note = 'y' where id = 1", waits.slow);

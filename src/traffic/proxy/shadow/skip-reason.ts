@@ -16,6 +16,7 @@ export type SkipReason =
   | 'found volatile before'
   | 'found different before'
   | 'depends on its session'
+  | 'names another database'
   | 'may act outside of its transaction'
   | 'a part of its transaction is not repeated'
   | 'too large a transaction'

@@ -1,7 +1,9 @@
 import { must } from '../../../kernel/assert.ts';
 import { encodeQuery } from '../../../wire/postgres/frontend.ts';
-import type { ReaderLink, TimedAnswer } from './reader-link.ts';
+import type { ReaderLink } from './reader-link.ts';
 import type { WriteSample } from './sample.ts';
+import { outcomeOf, outcomeOfEnd, type WriteOutcome } from './settle-write.ts';
+import type { Tried, Trier } from './writes.ts';
 
 /**
  * Row locks of a transaction that is rolled back make the flow to green wait: all of its statements together are to keep them no longer (there is no `transaction_timeout` before 17, so each has its
@@ -46,24 +48,41 @@ export const committed: Trial = {
   isBesideFlow: false,
 };
 
-export interface TrialRun {
-  readonly began: TimedAnswer;
-  /** One a statement. After an error the rest says that the transaction has failed. */
-  readonly answers: readonly TimedAnswer[];
-  readonly ended: TimedAnswer;
-}
+/** Tries writes over one connection. All of a sample is sent at once, so that it does not wait for this process. */
+export class PostgresTrier implements Trier<WriteSample> {
+  readonly #trial: Trial;
+  readonly #link: ReaderLink;
+  readonly #log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 
-/** The statements of one sample; all of it is sent at once, so that it does not wait for this process. Errors: those of the link. */
-export async function runTrial(
-  trial: Trial,
-  link: ReaderLink,
-  { session, statements }: WriteSample,
-): Promise<TrialRun> {
-  const messages = [trial.begin(statements.length), ...statements.map(({ message }) => message), trial.end];
-  const answers = await link.readAll(session, messages);
-  return {
-    began: must(answers[0], 'an answer'),
-    answers: answers.slice(1, -1),
-    ended: must(answers.at(-1), 'an answer'),
-  };
+  constructor(trial: Trial, link: ReaderLink, log: (event: string, facts: Readonly<Record<string, unknown>>) => void) {
+    this.#trial = trial;
+    this.#link = link;
+    this.#log = log;
+  }
+
+  async try({ session, statements }: WriteSample): Promise<Tried> {
+    const { begin, end } = this.#trial;
+    const messages = [begin(statements.length), ...statements.map(({ message }) => message), end];
+    const said = await this.#link.readAll(session, messages);
+    const [began, ended] = [must(said[0], 'an answer'), must(said.at(-1), 'an answer')];
+    if (began.answer.error !== undefined) {
+      this.#log('green begins no shadow write', { sqlState: began.answer.error });
+      return { outcomes: [{ outcome: 'closed' }], ms: [] };
+    }
+    // After an error the rest says that the transaction has failed.
+    const answers = said.slice(1, -1);
+    const outcomes: WriteOutcome[] = [];
+    for (const [at, { answer }] of answers.entries()) {
+      const outcome = outcomeOf(must(statements[at], 'what was asked'), answer);
+      outcomes.push(outcome);
+      if (outcome.outcome !== 'equal') break;
+    }
+    const atEnd = outcomes.at(-1)?.outcome === 'equal' ? outcomeOfEnd(ended.answer) : undefined;
+    if (atEnd !== undefined) outcomes[outcomes.length - 1] = atEnd;
+    return { outcomes, ms: answers.map(({ ms }) => ms) };
+  }
+
+  end(): void {
+    this.#link.end();
+  }
 }

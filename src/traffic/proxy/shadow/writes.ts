@@ -1,15 +1,13 @@
-import { must } from '../../../kernel/assert.ts';
 import { sleep } from '../../../kernel/clock.ts';
 import { describeError } from '../../../kernel/errors.ts';
 import type { Tally } from '../../../ports/shadow.ts';
 import type { Difference } from './answer.ts';
 import { ShadowBook } from './counts.ts';
 import type { SkipReason } from './skip-reason.ts';
-import type { ReaderLink } from './reader-link.ts';
-import { BoundedQueue, type WriteSample } from './sample.ts';
-import { outcomeOf, outcomeOfEnd, settleWrite, type WriteOutcome } from './settle-write.ts';
+import type { Write } from './judge-write.ts';
+import { BoundedQueue } from './sample.ts';
+import { settleWrite, type WriteOutcome } from './settle-write.ts';
 import { isTooLarge } from './too-large.ts';
-import { runTrial, type Trial } from './trial.ts';
 
 const waitingWrites = { items: 256, bytes: 8 << 20 };
 const waitingAgain = { items: 32, bytes: 1 << 20 };
@@ -19,11 +17,37 @@ const restMs = 1_000;
 const slowMs = 50;
 const restsOfSlow = 10;
 
-export interface ShadowWritesOptions {
+/** What one transaction of a client wrote, as blue has committed it. */
+export interface TriedSample {
+  readonly statements: readonly {
+    readonly write: Write;
+    /** Absent where others were asked in the same breath. */
+    readonly blueMs?: number;
+  }[];
+}
+
+/** What was said up to the first statement that was not taken as blue took it. */
+export interface Tried {
+  readonly outcomes: readonly WriteOutcome[];
+  /** How long each took. */
+  readonly ms: readonly number[];
+}
+
+/** A connection of its own to where writes are tried. */
+export interface Trier<Sample> {
+  /** Errors: it gave no answer. The next try begins with a new connection. */
+  try(sample: Sample): Promise<Tried>;
+  end(): void;
+}
+
+export interface ShadowWritesOptions<Sample extends TriedSample> {
   readonly share: number;
-  readonly trial: Trial;
-  /** Each a connection to where writes are tried. One for the first try, one for what differed: no more than two transactions keep rows locked there. */
-  readonly link: () => ReaderLink;
+  /** One for the first try, one for what differed: no more than two transactions keep rows locked there. */
+  readonly trier: () => Trier<Sample>;
+  /** Of what waits. */
+  readonly bytesOf: (sample: Sample) => number;
+  /** What is tried keeps rows from the flow to green. */
+  readonly isBesideFlow: boolean;
   /** Resolves true when green has applied all that blue has committed before now; false when it has not in the time there is. */
   readonly caughtUp: () => Promise<boolean>;
   /** Blue is live and nobody is held: later on row locks on green are kept from clients. */
@@ -33,13 +57,13 @@ export interface ShadowWritesOptions {
 }
 
 /** Repeats what clients have written on blue, on green in transactions that are rolled back, or on a copy of it, and tells what is refused there. */
-export class ShadowWrites {
-  readonly #options: ShadowWritesOptions;
+export class ShadowWrites<Sample extends TriedSample> {
+  readonly #options: ShadowWritesOptions<Sample>;
   readonly #book = new ShadowBook();
-  readonly #writes = new BoundedQueue<WriteSample>(waitingWrites);
-  readonly #again = new BoundedQueue<Again>(waitingAgain);
+  readonly #writes = new BoundedQueue<Sample>(waitingWrites);
+  readonly #again = new BoundedQueue<Again<Sample>>(waitingAgain);
 
-  constructor(options: ShadowWritesOptions) {
+  constructor(options: ShadowWritesOptions<Sample>) {
     this.#options = options;
   }
 
@@ -51,11 +75,11 @@ export class ShadowWrites {
     this.#book.skip(why);
   }
 
-  offer(sample: WriteSample): void {
+  offer(sample: Sample): void {
     const known = sample.statements.map(({ write }) => this.#book.whyKnown(write.statement));
     const why = known.find((each) => each !== undefined);
     if (why !== undefined) this.#book.skip(why);
-    else if (!this.#writes.offer(sample, sizeOf(sample))) this.#book.shed();
+    else if (!this.#writes.offer(sample, this.#options.bytesOf(sample))) this.#book.shed();
   }
 
   tally(): Tally {
@@ -65,7 +89,7 @@ export class ShadowWrites {
   /** Until it is stopped. */
   async tryAll(): Promise<void> {
     await this.#work(this.#writes, async (sample, green) => {
-      const { outcomes, ms } = await this.#run(green, sample);
+      const { outcomes, ms } = await green.try(sample);
       for (const [at, { write, blueMs }] of sample.statements.slice(0, outcomes.length).entries()) {
         const [outcome, tookMs] = [outcomes[at], ms[at]];
         if (blueMs !== undefined && tookMs !== undefined) this.#book.latencies(write.statement, blueMs, tookMs);
@@ -84,7 +108,7 @@ export class ShadowWrites {
         this.#book.note(statement, { verdict: 'unsettled', ...differenceIn(first) });
         return 0;
       }
-      const { outcomes, ms } = await this.#run(green, sample);
+      const { outcomes, ms } = await green.try(sample);
       // Where it now fails earlier, nothing is known of what follows.
       const again = outcomes[at];
       this.#book.note(statement, again === undefined ? { verdict: 'unsettled' } : settleWrite(first, again));
@@ -93,12 +117,12 @@ export class ShadowWrites {
   }
 
   /** `work` tells how long green took. */
-  async #work<T extends WriteSample | Again>(
+  async #work<T extends Sample | Again<Sample>>(
     queue: BoundedQueue<T>,
-    work: (item: T, green: ReaderLink) => Promise<number>,
+    work: (item: T, green: Trier<Sample>) => Promise<number>,
   ): Promise<void> {
-    const { stopped, isOpen, link, trial, log } = this.#options;
-    const green = link();
+    const { stopped, isOpen, trier, isBesideFlow, log } = this.#options;
+    const green = trier();
     try {
       for (let item = await queue.next(stopped); item !== undefined; item = await queue.next(stopped)) {
         if (!isOpen()) {
@@ -107,7 +131,7 @@ export class ShadowWrites {
         }
         try {
           const tookMs = await work(item, green);
-          if (trial.isBesideFlow && tookMs > slowMs) await this.#rest(restsOfSlow * tookMs);
+          if (isBesideFlow && tookMs > slowMs) await this.#rest(restsOfSlow * tookMs);
         } catch (error) {
           if (stopped.aborted) return;
           const [sample, at] = 'sample' in item ? [item.sample, item.at] : [item, 0];
@@ -121,33 +145,12 @@ export class ShadowWrites {
     }
   }
 
-  /** What green said, up to the first statement that it did not take as blue did. */
-  async #run(
-    green: ReaderLink,
-    sample: WriteSample,
-  ): Promise<{ readonly outcomes: readonly WriteOutcome[]; readonly ms: readonly number[] }> {
-    const { began, answers, ended } = await runTrial(this.#options.trial, green, sample);
-    if (began.answer.error !== undefined) {
-      this.#options.log('green begins no shadow write', { sqlState: began.answer.error });
-      return { outcomes: [{ outcome: 'closed' }], ms: [] };
-    }
-    const outcomes: WriteOutcome[] = [];
-    for (const [at, { answer }] of answers.entries()) {
-      const outcome = outcomeOf(must(sample.statements[at], 'what was asked'), answer);
-      outcomes.push(outcome);
-      if (outcome.outcome !== 'equal') break;
-    }
-    const atEnd = outcomes.at(-1)?.outcome === 'equal' ? outcomeOfEnd(ended.answer) : undefined;
-    if (atEnd !== undefined) outcomes[outcomes.length - 1] = atEnd;
-    return { outcomes, ms: answers.map(({ ms }) => ms) };
-  }
-
-  #notEqual(sample: WriteSample, at: number, first: WriteOutcome): void {
+  #notEqual(sample: Sample, at: number, first: WriteOutcome): void {
     const statement = statementOf(sample, at);
     if (first.outcome === 'busy') this.#book.skip('its rows were locked on green');
     else if (first.outcome !== 'different') this.#book.note(statement, { verdict: 'unanswered' });
     else if (first.kind === 'there already') this.#book.note(statement, { verdict: 'lag' });
-    else if (!this.#again.offer({ sample, at, first }, sizeOf(sample))) {
+    else if (!this.#again.offer({ sample, at, first }, this.#options.bytesOf(sample))) {
       this.#book.note(statement, { verdict: 'unsettled', difference: first.difference });
     }
   }
@@ -157,8 +160,8 @@ export class ShadowWrites {
   }
 }
 
-interface Again {
-  readonly sample: WriteSample;
+interface Again<Sample> {
+  readonly sample: Sample;
   /** The statement that differed. */
   readonly at: number;
   readonly first: WriteOutcome;
@@ -172,10 +175,6 @@ function sumOf(ms: readonly number[]): number {
   return ms.reduce((sum, each) => sum + each, 0);
 }
 
-function statementOf({ statements }: WriteSample, at: number): string {
+function statementOf({ statements }: TriedSample, at: number): string {
   return statements[at]?.write.statement ?? '';
-}
-
-function sizeOf({ statements }: WriteSample): number {
-  return statements.reduce((sum, { message }) => sum + message.length, 0);
 }

@@ -3,7 +3,7 @@ import { readColumn, readTextRow } from '../../../../wire/mysql/columns.ts';
 import { command } from '../../../../wire/mysql/commands.ts';
 import type { Capabilities } from '../../../../wire/mysql/flags.ts';
 import { PacketReader } from '../../../../wire/mysql/packets.ts';
-import { readError } from '../../../../wire/mysql/replies.ts';
+import { readError, readOk } from '../../../../wire/mysql/replies.ts';
 import { ResponseReader } from '../../../../wire/mysql/response.ts';
 import type { ComparedAnswer, Dialect } from '../../shadow/compare.ts';
 
@@ -20,6 +20,10 @@ export interface MysqlAnswer extends ComparedAnswer {
   readonly columns: readonly MysqlColumn[];
   /** In the binary form of what was prepared. */
   readonly isBinary: boolean;
+  /** Of what gives no rows. */
+  readonly affectedRows?: bigint;
+  /** The first number that was given to a row, or 0. */
+  readonly lastInsertId?: bigint;
 }
 
 const binaryCollation = 63;
@@ -33,6 +37,7 @@ export class MysqlAnswerReader {
   readonly #columns: MysqlColumn[] = [];
   readonly #rows: Buffer[] = [];
   #error: string | undefined;
+  #written: Pick<MysqlAnswer, 'affectedRows' | 'lastInsertId'> = {};
 
   /** `code`: of the command. */
   constructor(code: number, capabilities: Capabilities, limitBytes: number) {
@@ -47,7 +52,7 @@ export class MysqlAnswerReader {
     for (const { payload } of this.#packets.push(chunk)) this.#take(payload);
     if (!this.#response.ended) return undefined;
     const error = this.#error === undefined ? {} : { error: this.#error };
-    return { columns: this.#columns, rows: this.#rows, isBinary: this.#isBinary, ...error };
+    return { columns: this.#columns, rows: this.#rows, isBinary: this.#isBinary, ...this.#written, ...error };
   }
 
   #take(payload: Buffer): void {
@@ -61,6 +66,11 @@ export class MysqlAnswerReader {
         // A copy: the packet is a view of a chunk that would otherwise be kept whole.
         this.#rows.push(Buffer.from(payload));
         return;
+      case 'ok': {
+        const { affectedRows, lastInsertId } = readOk(payload, this.#capabilities);
+        this.#written = { affectedRows, lastInsertId };
+        return;
+      }
       case 'error':
         this.#error = String(readError(payload).code);
         return;

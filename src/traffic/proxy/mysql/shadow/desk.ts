@@ -1,9 +1,17 @@
+import { createHash } from 'node:crypto';
 import { describeError, TealError } from '../../../../kernel/errors.ts';
 import type { Side } from '../../../../model/catalog.ts';
 import { asPosition, type Position } from '../../../../model/position.ts';
 import type { AdminLogin } from '../../target.ts';
 import { MysqlDesk } from '../desk.ts';
 import type { MysqlTarget } from '../target.ts';
+import {
+  dropScratchAccount,
+  inspectScratch,
+  makeScratchAccount,
+  type ScratchAccount,
+  type ScratchFacts,
+} from './scratch.ts';
 
 /** What the proxy itself asks of the servers for shadow reads. Errors: TEAL-TRAFFIC-002, -003, -008. */
 export interface MysqlShadowDesk {
@@ -13,22 +21,34 @@ export interface MysqlShadowDesk {
   written(): Promise<Position>;
   /** How far green has applied blue's log; undefined when nothing flows there. */
   applied(): Promise<Position | undefined>;
+  /** Whether writes may be committed to a database of green's server. Errors: TEAL-TRAFFIC-140 to -142. */
+  inspectScratch(database: string): Promise<ScratchFacts>;
+  /** Who writes there, until it is dropped. Errors: TEAL-TRAFFIC-143. */
+  makeScratchAccount(database: string): Promise<ScratchAccount>;
+  /** Never throws. Nothing where none was made. */
+  dropScratchAccount(): Promise<void>;
   stop(): void;
 }
 
 const storedSql = `select lower(routine_name) from information_schema.routines where routine_type = 'FUNCTION' and lower(routine_schema) not in ('mysql', 'sys', 'teal')`;
+/** Those of a name like this are Teal's, and write to no side (systems/mysql/write-bypasses.ts). */
+const scratchUser = (migration: string, place: number): string =>
+  `teal_scratch_${createHash('sha256').update(migration).digest('hex').slice(0, 8)}_${place}`;
 const loadedSql = 'select lower(name) from mysql.func';
 
-/** On connections of its own: a green that does not answer must not keep the proxy from asking who owns the data. */
+/** On connections of its own: a green that does not answer must not keep the proxy from asking who owns the data. `place`: of this process among those of the proxy. */
 export function mysqlShadowDesk(
   sides: Readonly<Record<Side, { readonly target: MysqlTarget; readonly admin: AdminLogin }>>,
   migration: string,
   timeoutMs: number,
   log: (event: string, facts: Readonly<Record<string, unknown>>) => void,
+  place = 0,
 ): MysqlShadowDesk {
   const deskOf = ({ target, admin }: (typeof sides)[Side]): MysqlDesk => new MysqlDesk(target, admin, timeoutMs);
   const [blue, green] = [deskOf(sides.blue), deskOf(sides.green)];
   const stream = `teal_${migration.replaceAll('-', '_')}_fwd`;
+  const user = scratchUser(migration, place);
+  let isMade = false;
   const loaded = async (): Promise<readonly (readonly (string | null)[])[]> => {
     try {
       return await blue.rows(loadedSql);
@@ -55,6 +75,18 @@ export function mysqlShadowDesk(
       if (there?.[0] !== '1') return undefined;
       const [row] = await green.rows(`select position from teal.stream where name = '${stream}'`);
       return typeof row?.[0] === 'string' ? asPosition(row[0]) : undefined;
+    },
+    async inspectScratch(database) {
+      return inspectScratch(blue, green, database);
+    },
+    async makeScratchAccount(database) {
+      isMade = true;
+      return makeScratchAccount(green, database, user);
+    },
+    async dropScratchAccount() {
+      if (!isMade) return;
+      isMade = false;
+      await dropScratchAccount(green, user, log);
     },
     stop() {
       blue.stop();

@@ -36,6 +36,9 @@ test.each([
 
 test.each([
   ['set names utf8mb4', false],
+  ['SET autocommit=0', true],
+  ['set @@session.autocommit = ON', true],
+  ['set autocommit = 0, sql_mode = default', false],
   ['use shop', false],
   ['call p()', false],
   ['create temporary table t (a int)', false],

@@ -2,14 +2,18 @@ import { judgedBytes, type Read } from '../../shadow/judge.ts';
 import { RecentTexts } from '../../shadow/recent-texts.ts';
 import type { SkipReason } from '../../shadow/skip-reason.ts';
 import { normalised, type Token } from '../../shadow/tokens.ts';
+import { nameOf } from './databases.ts';
+import { autocommitOf, judgeForWrites, type JudgedForWrites } from './judge-write.ts';
 import { tokensOf } from './tokens.ts';
 
 /** What may be done with one statement, as far as its text tells. */
-export interface MysqlJudged {
+export interface MysqlJudged extends JudgedForWrites {
   readonly read?: Read;
   readonly why?: SkipReason;
   /** Nothing of the session (settings, default database, temporary tables, role) is another after it, but for what the server itself reports. */
   readonly keepsSession: boolean;
+  /** All that it changes of the session, whatever the server reports, is `autocommit`: what is repeated does not depend on it. */
+  readonly setsAutocommit?: true;
 }
 
 const reads = new Set(['select', 'with', 'values', 'table']);
@@ -47,17 +51,19 @@ const volatileWords = new Set(
 /** What may be done with statements, by their text. Each text is looked at once, as long as it is among the last thousand. */
 export class MysqlJudge {
   readonly #own: ReadonlySet<string>;
+  readonly #databases: ReadonlySet<string> | undefined;
   readonly #known = new RecentTexts<MysqlJudged>();
 
-  /** `own`: names of stored and loaded functions, lower case: they may do anything. */
-  constructor(own: ReadonlySet<string>) {
+  /** `own`: names of stored and loaded functions, lower case: they may do anything. `databases`: of both servers, where writes are tried. */
+  constructor(own: ReadonlySet<string>, databases?: ReadonlySet<string>) {
     this.#own = own;
+    this.#databases = databases;
   }
 
   /** `text`: one character a byte. */
   judge(text: string): MysqlJudged {
     if (text.length > judgedBytes) return judgeHead(text);
-    return this.#known.of(text, () => judgeText(text, this.#own));
+    return this.#known.of(text, () => judgeText(text, this.#own, this.#databases));
   }
 }
 
@@ -67,7 +73,7 @@ function judgeHead(text: string): MysqlJudged {
 }
 
 /** Pure; see `MysqlJudge`. */
-export function judgeText(text: string, own: ReadonlySet<string>): MysqlJudged {
+export function judgeText(text: string, own: ReadonlySet<string>, databases?: ReadonlySet<string>): MysqlJudged {
   const tokens = tokensOf(text);
   if (tokens === undefined) return { why: 'not understood', keepsSession: false };
   const end = tokens.findIndex(({ kind, text: symbol }) => kind === 'symbol' && symbol === ';');
@@ -75,10 +81,13 @@ export function judgeText(text: string, own: ReadonlySet<string>): MysqlJudged {
   if (end !== -1 && tokens.slice(end).some(({ text: symbol }) => symbol !== ';')) {
     return { why: 'several statements', keepsSession: false };
   }
+  const autocommit = autocommitOf(statement);
+  if (autocommit !== undefined) return { ...autocommit, why: 'no read', keepsSession: true, setsAutocommit: true };
   const called = calls(statement);
   const keepsSession = keeps(statement, called, own);
   const why = whyNoRead(statement, called, own);
-  return why === undefined ? { read: readOf(statement), keepsSession } : { why, keepsSession };
+  const forWrites = databases === undefined ? {} : judgeForWrites(statement, called, own, databases);
+  return { ...forWrites, ...(why === undefined ? { read: readOf(statement) } : { why }), keepsSession };
 }
 
 /** Also behind an opening bracket. */
@@ -133,12 +142,6 @@ function whyNotWith(
 /** Names before an opening bracket. */
 function calls(tokens: readonly Token[]): readonly string[] {
   return tokens.filter((_, at) => tokens[at + 1]?.text === '(').map(nameOf);
-}
-
-/** In quotes of any kind or in none. */
-function nameOf({ kind, text }: Pick<Token, 'kind' | 'text'>): string {
-  if (kind === 'word' || kind === 'symbol' || !/^[`"]/.test(text)) return text;
-  return text.slice(1, -1).toLowerCase();
 }
 
 function readOf(tokens: readonly Token[]): Read {

@@ -25,6 +25,8 @@ export interface MysqlReaderOptions {
   readonly limitMs: number;
   readonly answerLimitBytes: number;
   readonly signal: AbortSignal;
+  /** What is said after the session's own settings, whatever these say; default: nothing is written here, and nothing runs for ever. */
+  readonly guards?: (link: MysqlLink, limitMs: number) => readonly string[];
 }
 
 /**
@@ -43,12 +45,16 @@ export class MysqlReader implements Reader<MysqlSample, MysqlAnswer> {
 
   /** Errors: TEAL-TRAFFIC-002 not reached, -003 the login or the state was refused, -008 lost or too slow, wire errors. After each of them the next read begins with a new connection. */
   async read({ session, question }: MysqlSample): Promise<{ readonly answer: MysqlAnswer; readonly ms: number }> {
+    return this.with(session, async (link) => ask(link, question, this.#options.answerLimitBytes));
+  }
+
+  /** The same for whatever is asked over a connection that is as this session. */
+  async with<T>(session: MysqlSessionFacts, work: (link: MysqlLink) => Promise<T>): Promise<T> {
     const over = AbortSignal.any([this.#options.signal, AbortSignal.timeout(this.#options.limitMs)]);
     const drop = (): void => this.#drop();
     over.addEventListener('abort', drop, { once: true });
     try {
-      const link = await this.#ready(session, over);
-      return await ask(link, question, this.#options.answerLimitBytes);
+      return await work(await this.#ready(session, over));
     } catch (error) {
       this.#drop();
       throw error;
@@ -90,11 +96,10 @@ export class MysqlReader implements Reader<MysqlSample, MysqlAnswer> {
     former: MysqlSessionFacts | undefined,
   ): Promise<MysqlLink> {
     this.#session = undefined;
-    const { side, limitMs } = this.#options;
+    const { side, limitMs, guards = readOnlyGuards } = this.#options;
     const failed = await writeState(link, session.state, former?.state);
     if (failed !== undefined) throw refused(side, failed);
-    // After the session's own settings: whatever it says, nothing is written here, and nothing runs for ever.
-    for (const guard of guardsOf(link, Math.ceil(limitMs * 0.8))) {
+    for (const guard of guards(link, Math.ceil(limitMs * 0.8))) {
       const { error } = await link.query(guard);
       if (error !== undefined) throw refused(side, `its guards (${error.code})`);
     }
@@ -104,7 +109,7 @@ export class MysqlReader implements Reader<MysqlSample, MysqlAnswer> {
 }
 
 /** MySQL's limit is of milliseconds, and of SELECT; MariaDB's of seconds. */
-function guardsOf({ greeted }: MysqlLink, limitMs: number): readonly string[] {
+function readOnlyGuards({ greeted }: MysqlLink, limitMs: number): readonly string[] {
   const limit =
     greeted.flavour === 'mysql' ? `max_execution_time = ${limitMs}` : `max_statement_time = ${limitMs / 1e3}`;
   return [
@@ -117,7 +122,8 @@ function refused(side: Side, what: string): TealError {
   return new TealError('TEAL-TRAFFIC-003', `${side} does not take ${what}`, { side });
 }
 
-async function ask(
+/** Errors: TEAL-TRAFFIC-008, wire errors. */
+export async function ask(
   link: MysqlLink,
   question: Question,
   limitBytes: number,

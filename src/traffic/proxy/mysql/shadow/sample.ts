@@ -3,6 +3,7 @@ import type { Capabilities } from '../../../../wire/mysql/flags.ts';
 import type { ReadSample } from '../../shadow/sample.ts';
 import type { MysqlLogin } from '../connector.ts';
 import { sameState, type SessionState } from '../session-state.ts';
+import type { MysqlWrite } from './judge-write.ts';
 
 /** Of a client's session, all that its reads depend on. */
 export interface MysqlSessionFacts {
@@ -23,6 +24,22 @@ export interface MysqlSample extends ReadSample {
   readonly question: Question;
   /** Spoken with blue. */
   readonly capabilities: Capabilities;
+}
+
+/** What one transaction of a client wrote, as blue has committed it; mostly one statement. */
+export interface MysqlWriteSample {
+  readonly session: MysqlSessionFacts;
+  readonly statements: readonly MysqlWritten[];
+}
+
+export interface MysqlWritten {
+  readonly write: MysqlWrite;
+  readonly question: Question;
+  /** What blue said: `1 row`. */
+  readonly said: string;
+  /** The first number that blue gave to a row of it, or 0. */
+  readonly firstId: bigint;
+  readonly blueMs: number;
 }
 
 export function codeOf({ bound }: Question): number {

@@ -1,4 +1,5 @@
-import { monotonicMs } from '../../../../kernel/clock.ts';
+import { must } from '../../../../kernel/assert.ts';
+import { monotonicMs, sleep } from '../../../../kernel/clock.ts';
 import { describeError, TealError } from '../../../../kernel/errors.ts';
 import type { Side } from '../../../../model/catalog.ts';
 import { noTally, type ShadowOrder, type ShadowReads, type ShadowTally } from '../../../../ports/shadow.ts';
@@ -7,30 +8,42 @@ import type { WatchableSession } from '../../shadow/options.ts';
 import { ShadowReading } from '../../shadow/reading.ts';
 import type { SkipReason } from '../../shadow/skip-reason.ts';
 import { answerLimitBytes } from '../../shadow/tap-desk.ts';
+import { ShadowWrites } from '../../shadow/writes.ts';
 import { unwatchedOf, watchAll } from '../../shadow/watch-all.ts';
 import { mysqlDialect, readAnswer, type MysqlAnswer } from './answer.ts';
 import type { MysqlShadowDesk } from './desk.ts';
 import { MysqlJudge, type MysqlJudged } from './judge.ts';
 import { MysqlReader, type MysqlReaderOptions } from './reader.ts';
-import { bytesOf, codeOf, type MysqlSample, type MysqlSessionFacts } from './sample.ts';
+import { bytesOf, codeOf, type MysqlSample, type MysqlSessionFacts, type MysqlWriteSample } from './sample.ts';
+import type { ScratchAccount, ScratchFacts } from './scratch.ts';
 import { MysqlTap, type MysqlTapDesk } from './tap.ts';
+import { MysqlTrier } from './trial.ts';
+import { bytesOfQuestion } from './write-watch.ts';
 
 export interface MysqlShadowOptions {
   readonly desk: MysqlShadowDesk;
   readonly connect: MysqlReaderOptions['connect'];
   /** Blue is live and nobody is held. */
   readonly isOpen: () => boolean;
+  /** Green is. */
+  readonly isOverByCut: () => boolean;
   readonly sessions: () => Iterable<WatchableSession>;
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** Where writes are tried, and as whom. */
+interface Copy extends ScratchFacts {
+  readonly account: ScratchAccount;
 }
 
 /** How long one read may take. */
 const limitMs = 10_000;
 /** How long green may need to apply what blue has shown, before a difference is left untold. */
 const lagLimitMs = 30_000;
+const lookForCutMs = 2_000;
 const keptAnswerBytes = 4 * answerLimitBytes;
 
-/** Asks green a share of what clients read on blue, and compares. Clients are never waited for and never wait; see `Shadow` of PostgreSQL. */
+/** Asks green a share of what clients read on blue, and a copy of it what they write, and compares. Clients are never waited for and never wait; see `Shadow` of PostgreSQL. */
 export class MysqlShadow implements ShadowReads {
   readonly #options: MysqlShadowOptions;
   #run: MysqlShadowRun | undefined;
@@ -40,18 +53,22 @@ export class MysqlShadow implements ShadowReads {
     this.#options = options;
   }
 
-  /** Errors: TEAL-TRAFFIC-090 writes are asked for; those of asking blue for its functions. */
+  /** Errors: TEAL-TRAFFIC-090 writes are asked for, and no copy to try them in, -140 to -143 that copy; those of asking blue for its functions. */
   async begin(order: ShadowOrder): Promise<void> {
-    if (order.writes > 0) throw new TealError('TEAL-TRAFFIC-090', 'writes are tried on PostgreSQL alone');
-    const own = await this.#options.desk.ownFunctions();
-    this.#stopRun();
-    this.#run = new MysqlShadowRun(this.#options, order.reads, new MysqlJudge(own));
-    this.#options.log('shadow begins', { reads: order.reads });
+    const { desk, log } = this.#options;
+    const { reads, writes, scratch } = order;
+    if (writes > 0 && scratch === undefined) throw new TealError('TEAL-TRAFFIC-090', 'shadow.scratch is missing');
+    const own = await desk.ownFunctions();
+    const facts = writes > 0 && scratch !== undefined ? await desk.inspectScratch(scratch) : undefined;
+    await this.#stopRun();
+    const copy = facts && { ...facts, account: await desk.makeScratchAccount(facts.database) };
+    this.#run = new MysqlShadowRun(this.#options, order, new MysqlJudge(own, facts?.databases), copy);
+    log('shadow begins', { reads, writes, ...(facts === undefined ? {} : { scratch, copyOf: facts.copyOf }) });
   }
 
   async end(): Promise<void> {
     if (this.#run === undefined) return;
-    this.#stopRun();
+    await this.#stopRun();
     this.#options.log('shadow ends', {});
   }
 
@@ -65,34 +82,41 @@ export class MysqlShadow implements ShadowReads {
   }
 
   /** The proxy stops. */
-  stop(): void {
-    this.#stopRun();
+  async stop(): Promise<void> {
+    await this.#stopRun();
     this.#options.desk.stop();
   }
 
-  #stopRun(): void {
+  async #stopRun(): Promise<void> {
     if (this.#run === undefined) return;
     this.#run.stop();
     this.#ended = this.#run.tally();
     this.#run = undefined;
+    await this.#options.desk.dropScratchAccount();
   }
 }
 
 /** From one beginning to its end. */
 class MysqlShadowRun implements MysqlTapDesk {
   readonly #options: MysqlShadowOptions;
+  readonly #order: ShadowOrder;
   readonly #judge: MysqlJudge;
+  readonly #copy: Copy | undefined;
   readonly #sinceMs = monotonicMs();
   readonly #stopped = new AbortController();
+  readonly #written = new AbortController();
   readonly #reads: ShadowReading<MysqlSample, MysqlAnswer>;
+  readonly #writes: ShadowWrites<MysqlWriteSample>;
 
-  constructor(options: MysqlShadowOptions, share: number, judge: MysqlJudge) {
-    const { desk, log, sessions } = options;
+  constructor(options: MysqlShadowOptions, order: ShadowOrder, judge: MysqlJudge, copy: Copy | undefined) {
+    const { desk, log, sessions, isOpen } = options;
     const stopped = this.#stopped.signal;
     this.#options = options;
+    this.#order = order;
     this.#judge = judge;
+    this.#copy = copy;
     this.#reads = new ShadowReading({
-      share,
+      share: order.reads,
       dialect: mysqlDialect,
       reader: (side) => this.#reader(side),
       blueAnswer,
@@ -101,7 +125,23 @@ class MysqlShadowRun implements MysqlTapDesk {
       stopped,
       log,
     });
+    this.#writes = new ShadowWrites({
+      share: copy === undefined ? 0 : order.writes,
+      trier: () => this.#trier(must(copy, 'where writes are tried')),
+      bytesOf: ({ statements }) => statements.reduce((sum, { question }) => sum + bytesOfQuestion(question), 0),
+      isBesideFlow: false,
+      // A copy is behind, or not, for good.
+      caughtUp: async () => true,
+      isOpen,
+      stopped: AbortSignal.any([stopped, this.#written.signal]),
+      log,
+    });
     for (const work of this.#reads.work) this.#keep(work);
+    if (copy !== undefined) {
+      this.#keep(async () => this.#writes.tryAll());
+      this.#keep(async () => this.#writes.settleAll());
+      this.#keep(async () => this.#endWritesByCut());
+    }
     const failed = (error: unknown): void =>
       log('a client is not asked for its state', { because: describeError(error) });
     this.#keep(async () => watchAll({ sessions, isOpen: () => this.isOpen, stopped, failed }));
@@ -112,11 +152,13 @@ class MysqlShadowRun implements MysqlTapDesk {
   }
 
   tally(): ShadowTally {
+    const { scratch } = this.#order;
     return {
       ...this.#reads.tally(),
       watchedMs: monotonicMs() - this.#sinceMs,
       sessionsLeftOut: unwatchedOf(this.#options.sessions()).length,
-      writes: noTally,
+      ...(scratch === undefined ? {} : { scratch }),
+      writes: this.#writes.tally(),
     };
   }
 
@@ -144,6 +186,31 @@ class MysqlShadowRun implements MysqlTapDesk {
     this.#reads.offer(sample);
   }
 
+  drawsWrite(): boolean {
+    return this.#copy !== undefined && !this.#written.signal.aborted && this.#writes.draws();
+  }
+
+  isCopied({ state: { database } }: MysqlSessionFacts): boolean {
+    return database?.toString('utf8').toLowerCase() === this.#copy?.copyOf.toLowerCase();
+  }
+
+  skipWrite(why: SkipReason): void {
+    this.#writes.skip(why);
+  }
+
+  offerWrite(sample: MysqlWriteSample): void {
+    this.#writes.offer(sample);
+  }
+
+  /** On a green that is live no account of Teal's stays for what is tried no more. */
+  async #endWritesByCut(): Promise<void> {
+    const { isOverByCut, desk, log } = this.#options;
+    while (!isOverByCut()) await sleep(lookForCutMs, this.#stopped.signal);
+    this.#written.abort(new TealError('TEAL-KERNEL-003', 'green is live'));
+    await desk.dropScratchAccount();
+    log('shadow writes end', { because: 'green is live' });
+  }
+
   /** A defect ends the watch, never the proxy. */
   #keep(work: () => Promise<void>): void {
     void work().catch((error: unknown) => {
@@ -156,6 +223,12 @@ class MysqlShadowRun implements MysqlTapDesk {
   #reader(side: Side): MysqlReader {
     const { connect } = this.#options;
     return new MysqlReader({ side, connect, limitMs, answerLimitBytes: keptAnswerBytes, signal: this.#stopped.signal });
+  }
+
+  #trier({ account, database }: Copy): MysqlTrier {
+    const { connect, log } = this.#options;
+    const limits = { limitMs, answerLimitBytes: keptAnswerBytes };
+    return new MysqlTrier({ account, database, connect, log, ...limits, signal: this.#stopped.signal });
   }
 }
 
