@@ -6,7 +6,6 @@ import { describe, expect, test } from 'vitest';
 import { sleep } from '../../src/kernel/clock.ts';
 import type { MigrationEvent } from '../../src/app/events.ts';
 import { openMigration } from '../../src/app/open-migration.ts';
-import { sleep } from '../../src/kernel/clock.ts';
 import { connect } from '../../src/systems/mysql/connection.ts';
 import { freePort } from '../../tools/servers/free-port.ts';
 import { asMysqlSeries } from '../../tools/servers/install-mysql.ts';
