@@ -5,7 +5,7 @@ import type { Side } from '../../../model/catalog.ts';
 import { command, encodeBare } from '../../../wire/mysql/commands.ts';
 import { serverStatus, type Capabilities } from '../../../wire/mysql/flags.ts';
 import { encodePacket } from '../../../wire/mysql/packets.ts';
-import { encodeOk, readError, type OkReply } from '../../../wire/mysql/replies.ts';
+import { encodeOk, readError, type ErrorReply, type OkReply } from '../../../wire/mysql/replies.ts';
 import type { DirectedSession } from '../director.ts';
 import type { WatchableSession } from '../shadow/options.ts';
 import { Answer, type Told } from './answer.ts';
@@ -14,6 +14,7 @@ import { backendLost, movingAway, notUnderstood, shuttingDown, unknownCommand, u
 import type { MysqlLink, MysqlLinkOwner } from './link.ts';
 import { MysqlMover, type NextBackend } from './mover.ts';
 import { PacketTap, type PassingPacket, type Verdict } from './packet-tap.ts';
+import { countAnswer } from './served.ts';
 import { SessionPins } from './session-pins.ts';
 import { pristine } from './session-state.ts';
 import { factsOf } from './shadow/sample.ts';
@@ -47,6 +48,8 @@ interface Pending {
   readonly statement: number | undefined;
   /** As the client sent it, where it can be sent again: short, whole, and in no transaction. */
   readonly attempt: Buffer | undefined;
+  /** When it was passed on, by the monotonic clock. */
+  readonly sentMs: number;
   changed: boolean;
 }
 
@@ -487,6 +490,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       sql: of.sql,
       statement: of.statement,
       attempt,
+      sentMs: monotonicMs(),
       changed: false,
     };
     this.#answer = new Answer(code, this.#options.capabilities, link.capabilities, () => this.#status);
@@ -669,8 +673,12 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       packet.head.writeUInt32LE(this.#statements.add(told.prepared, text), 1);
     }
     this.#take(pending, told);
-    if (told.part.kind === 'error' && this.#meetsFence(pending, answer, packet)) return { instead: emptyBytes };
-    if (told.part.ends) this.#finish(pending, told.part.kind === 'error');
+    const error = told.part.kind === 'error' ? readError(packet.head) : undefined;
+    if (error !== undefined && this.#meetsFence(pending, answer, packet, error)) return { instead: emptyBytes };
+    if (told.part.ends) {
+      countAnswer(this.#traffic.served[this.#lastSide], pending.sentMs, error);
+      this.#finish(pending, error !== undefined);
+    }
     return verdict;
   }
 
@@ -717,8 +725,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     }
   }
 
-  #meetsFence(pending: Pending, answer: Answer, packet: PassingPacket): boolean {
-    const { code, message } = readError(packet.head);
+  #meetsFence(pending: Pending, answer: Answer, packet: PassingPacket, { code, message }: ErrorReply): boolean {
     if (!readOnlyErrors.has(code) || !/read[- ]only/i.test(message)) return false;
     const { attempt } = pending;
     const isUntouched = attempt !== undefined && answer.packets === 1;
@@ -853,6 +860,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   }
 
   #lose(because: unknown): void {
+    this.#traffic.served[this.#lastSide].failed('lost');
     const why = because === undefined ? 'the server closed the connection' : describeError(because);
     this.#traffic.log('a session is lost with its backend', { client: this.name, side: this.#lastSide, because: why });
     this.#leave(backendLost);

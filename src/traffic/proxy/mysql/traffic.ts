@@ -1,4 +1,5 @@
 import type { Side } from '../../../model/catalog.ts';
+import type { ServedCounter } from '../../../model/served.ts';
 import type { RetiredLink } from '../retired-links.ts';
 import type { Counters } from '../traffic.ts';
 import type { MysqlConnectResult, MysqlLogin } from './connector.ts';
@@ -19,6 +20,8 @@ export interface MysqlTraffic<Session> {
   readonly side: Side;
   readonly holding: boolean;
   readonly counters: Counters;
+  /** What clients meet on each side. */
+  readonly served: Readonly<Record<Side, ServedCounter>>;
   /** How long a statement that met the fence may wait for an owner. */
   readonly stragglerMs: number;
   connect(side: Side, login: MysqlLogin, signal: AbortSignal): Promise<MysqlConnectResult>;
