@@ -7,6 +7,7 @@ import { isTealError } from '../../../kernel/errors.ts';
 import type { CaptureTally } from '../../../ports/capture.ts';
 import { compareLoads } from '../../../model/load.ts';
 import type { RunningProxy } from '../serve.ts';
+import { postgresSessions } from '../replay/postgres-session.ts';
 import { replay, type Replayed } from '../replay/replay.ts';
 import { summarise, type CaptureSummary } from '../replay/summary.ts';
 import { readTarget } from '../target.ts';
@@ -49,7 +50,10 @@ async function replayOn(
   const summary = await summarise(path);
   const signal = new AbortController().signal;
   const usual = { speed: 5, connections: 10, writes: false, limitMs: 10_000, signal };
-  return { summary, replayed: await replay({ path, summary, ...readTarget('green', url), ...usual, ...part }) };
+  return {
+    summary,
+    replayed: await replay({ path, summary, open: postgresSessions(readTarget('green', url)), ...usual, ...part }),
+  };
 }
 
 test('what clients of two processes ask is recorded into one file, and asked of green: planted faults are told, and nothing is written there', async () => {

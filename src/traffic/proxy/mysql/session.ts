@@ -7,8 +7,10 @@ import { serverStatus, type Capabilities } from '../../../wire/mysql/flags.ts';
 import { encodePacket } from '../../../wire/mysql/packets.ts';
 import { encodeOk, readError, type ErrorReply, type OkReply } from '../../../wire/mysql/replies.ts';
 import type { DirectedSession } from '../director.ts';
+import type { RecordableSession } from '../capture/capture.ts';
 import type { WatchableSession } from '../shadow/options.ts';
 import { Answer, type Told } from './answer.ts';
+import type { MysqlRecorder, PassingCommand } from './capture/recorder.ts';
 import { trackingSql, type MysqlLogin } from './connector.ts';
 import { backendLost, movingAway, notUnderstood, shuttingDown, unknownCommand, unknownThread } from './last-words.ts';
 import type { MysqlLink, MysqlLinkOwner } from './link.ts';
@@ -16,7 +18,7 @@ import { MysqlMover, type NextBackend } from './mover.ts';
 import { PacketTap, type PassingPacket, type Verdict } from './packet-tap.ts';
 import { countAnswer } from './served.ts';
 import { SessionPins } from './session-pins.ts';
-import { pristine } from './session-state.ts';
+import { asLoggedIn } from './session-state.ts';
 import { factsOf } from './shadow/sample.ts';
 import type { MysqlTap } from './shadow/tap.ts';
 import { readWords, type StatementWords } from './statement-words.ts';
@@ -94,7 +96,7 @@ const harmless: ReadonlySet<number> = new Set([
  * the session stands. While the gate is closed a command that would begin outside of a transaction waits, a transaction that runs goes on to its end, and the session may
  * be given another backend.
  */
-export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableSession {
+export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableSession, RecordableSession {
   readonly id: number;
   readonly name: string;
   readonly listens = false;
@@ -139,6 +141,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   #waitingSinceMs: number | undefined;
   #longestWaitMs = 0;
   #tap: MysqlTap | undefined;
+  #recorder: MysqlRecorder | undefined;
   #fence: Buffer | undefined;
   #fencedSinceMs: number | undefined;
 
@@ -174,6 +177,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     client.on('end', () => this.end());
     this.#link?.attach(this);
     this.#tapAsLoggedIn();
+    this.#recordAsLoggedIn();
     this.refresh();
     client.resume();
   }
@@ -297,10 +301,24 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
 
   /** Of a session that nobody has changed yet there is nothing to ask. */
   #tapAsLoggedIn(): void {
-    const { database } = this.#login;
-    const state = { ...pristine, database: database === undefined ? undefined : Buffer.from(database, 'utf8') };
-    const facts = factsOf(this.#login, state, false);
+    const facts = factsOf(this.#login, asLoggedIn(this.#login), false);
     this.#tap = facts === undefined ? undefined : this.#traffic.tap(facts);
+  }
+
+  get isRecorded(): boolean {
+    return this.#recorder?.isOver === false;
+  }
+
+  async record(): Promise<void> {
+    await this.look();
+    const { state } = this.#mover;
+    if (this.gone || this.isRecorded || state === undefined || !this.atBoundary) return;
+    this.#recorder = this.#traffic.recorder({ login: this.#login, state, isAsked: true });
+  }
+
+  #recordAsLoggedIn(): void {
+    const state = asLoggedIn(this.#login);
+    this.#recorder = this.#traffic.recorder({ login: this.#login, state, isAsked: false });
   }
 
   async flushNotifications(): Promise<void> {
@@ -362,6 +380,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     if (this.gone) return;
     this.#ended.abort(new Error('the client is gone'));
     this.#dialog?.close();
+    this.#recorder?.close();
     this.#clientTap.forget();
     this.#link?.end();
     this.#mover.drop();
@@ -493,8 +512,24 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       sentMs: monotonicMs(),
       changed: false,
     };
+    if (code !== command.stmtExecute) this.#recorder?.command(this.#passing(packet));
     this.#answer = new Answer(code, this.#options.capabilities, link.capabilities, () => this.#status);
     this.#backendTap.shift = 0;
+  }
+
+  #passing({ head, whole }: PassingPacket): PassingCommand {
+    const payload = whole ? head : undefined;
+    return {
+      payload,
+      code: head[0] ?? 0,
+      nextStatement: this.#statements.next,
+      isLiteralBackslash: this.#isLiteralBackslash,
+    };
+  }
+
+  /** A backslash in a text escapes nothing (NO_BACKSLASH_ESCAPES). */
+  get #isLiteralBackslash(): boolean {
+    return (this.#status & serverStatus.noBackslashEscapes) !== 0;
   }
 
   #seeQuery(packet: PassingPacket): Verdict | undefined {
@@ -522,7 +557,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     if (link === undefined || this.#tap === undefined) return;
     // Letters of the state that tell writes: w of tables without transactions, W of those with; L of locks.
     const mayHaveWritten = this.#unsure || this.#nextTransaction !== '' || /[wWL]/.test(this.#transaction);
-    const isLiteralBackslash = (this.#status & serverStatus.noBackslashEscapes) !== 0;
+    const isLiteralBackslash = this.#isLiteralBackslash;
     const { capabilities } = link;
     this.#tap.client({ sql, isPrepared, isLiteralBackslash, bound, mayHaveWritten, capabilities });
   }
@@ -582,6 +617,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     const id = head.readUInt32LE(1);
     head.writeUInt32LE(this.#statements.backendId(id), 1);
     this.#statements.close(id);
+    this.#recorder?.statementClosed(id);
   }
 
   #seeLongData(head: Buffer): undefined {
@@ -600,11 +636,20 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     // What it takes from parts sent before cannot be sent again.
     if (withLongData && this.#pending !== undefined) this.#pending = { ...this.#pending, attempt: undefined };
     head.writeUInt32LE(entry?.backendId ?? this.#statements.backendId(id), 1);
+    const withTypes = entry === undefined ? undefined : this.#statements.executing(entry, head);
+    const isWhole = entry !== undefined && packet.whole && !withLongData;
+    const bound = isWhole ? this.#statements.boundOf(entry, head) : undefined;
+    const isLiteralBackslash = this.#isLiteralBackslash;
+    this.#recorder?.execution({
+      statement: entry?.statement,
+      bound,
+      withLongData,
+      database: this.#database,
+      isLiteralBackslash,
+    });
     if (entry === undefined) return undefined;
-    const withTypes = this.#statements.executing(entry, head);
     const { sql, database } = entry.statement;
-    const isWhole = packet.whole && !withLongData && database === this.#database;
-    this.#tellTap(sql, true, isWhole ? this.#statements.boundOf(entry, head) : undefined);
+    this.#tellTap(sql, true, database === this.#database ? bound : undefined);
     if (withTypes === undefined) return undefined;
     if (!packet.whole) throw new Error('a long statement relies on types that it bound before the cut');
     return { instead: encodePacket(packet.sequence, withTypes) };
@@ -676,6 +721,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     const error = told.part.kind === 'error' ? readError(packet.head) : undefined;
     if (error !== undefined && this.#meetsFence(pending, answer, packet, error)) return { instead: emptyBytes };
     if (told.part.ends) {
+      this.#recorder?.answered(error);
       countAnswer(this.#traffic.served[this.#lastSide], pending.sentMs, error);
       this.#finish(pending, error !== undefined);
     }
@@ -817,12 +863,14 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       }
       this.#login = changed.login;
       this.#tap = undefined;
+      this.#recorder?.close();
       this.#mover.drop();
       this.#mover = this.#newMover();
       this.#statements.clear();
       this.#pins.reset();
       this.#database = changed.login.database;
       this.#goOnWith({ link: changed.link, statements: new Map() });
+      this.#recordAsLoggedIn();
       dialog.write(
         encodeOk({ affectedRows: 0n, lastInsertId: 0n, status: this.#status, warnings: 0, info: '' }, capabilities),
       );

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
@@ -13,12 +13,13 @@ import { asMysqlSeries } from '../../tools/servers/install-mysql.ts';
 import { startMysql } from '../../tools/servers/mysql.ts';
 import { isLong, isTested } from '../support/mysql.ts';
 import { tealMain } from '../support/program.ts';
-import { endProcesses, runNode } from '../support/teal-place.ts';
+import { endProcesses, runNode, type Ran } from '../support/teal-place.ts';
 
 const pairs = (isLong ? ['mysql-8.0>mysql-8.0', 'mariadb-10.11>mariadb-11.4'] : ['mysql-8.0>mysql-8.0']).map((pair) =>
   pair.split('>').map(asMysqlSeries),
 );
 const patience = { timeoutMs: 60_000 };
+const clients = 4;
 
 const schema = [
   'create database shop character set utf8mb4 collate utf8mb4_general_ci',
@@ -77,10 +78,55 @@ class Crowd {
   }
 }
 
+/** The commands of the guide, while the crowd goes on. */
+async function loadIsAskedOfGreen(
+  teal: (...args: readonly string[]) => Promise<Ran>,
+  folder: string,
+  blueUrl: string,
+  reading: (many: number) => Promise<unknown>,
+): Promise<void> {
+  const path = join(folder, 'monday.jsonl');
+  const capturing = teal('capture', '--for', '60s', '--out', 'monday.jsonl', '--json');
+  await waitFor({ what: 'all clients to be recorded', ...patience }, async () => {
+    const text = await readFile(path, 'utf8').catch(() => '');
+    return text.split('"k":"open"').length > clients ? true : undefined;
+  });
+  await reading(100);
+  expect(await teal('capture', '--stop')).toMatchObject({ code: 0 });
+  const { code, out } = await capturing;
+  expect([code, JSON.parse(out)]).toMatchObject([0, { running: false, ended: ['asked'], dropped: 0, file: path }]);
+  const refusals = [
+    [['--side', 'blue'], 'TEAL-APP-021'],
+    [['--to', blueUrl], 'TEAL-APP-021'],
+    [['--writes'], 'TEAL-APP-022'],
+    [['--to', 'postgres://127.0.0.1:1/shop'], 'TEAL-APP-070'],
+  ] as const;
+  const [replayed, kept, ...refused] = await Promise.all([
+    teal('replay', 'monday.jsonl', '--slower-than', '100', '--json'),
+    teal('baseline', 'monday.jsonl', '--keep', 'blue'),
+    ...refusals.map(async ([args]) => teal('replay', 'monday.jsonl', ...args)),
+  ]);
+  expect(replayed.err).toBe('');
+  const found = JSON.parse(replayed.out) as {
+    readonly asked: number;
+    readonly skipped: Readonly<Record<string, number>>;
+  };
+  expect([replayed.code, found]).toMatchObject([
+    0,
+    { capture: { header: { version: 2 }, isWhole: true }, sessionsLost: {}, refusedWrites: 0, because: [] },
+  ]);
+  expect(found.asked).toBeGreaterThanOrEqual(100);
+  expect(found.skipped['a write']).toBeGreaterThan(0);
+  expect(kept).toMatchObject({ code: 0, out: expect.stringContaining('kept as blue') });
+  refused.forEach(({ code: exit, err }, at) => {
+    expect([exit, err]).toEqual([1, expect.stringContaining(refusals[at]?.[1] ?? '')]);
+  });
+}
+
 describe.for(pairs)('%s to %s', ([from = 'mysql-8.0', to = from]) => {
   const tested = isTested(from) && isTested(to);
   test.skipIf(!tested)(
-    'a green on which clients meet errors, and one that is slow for want of an index, are left by themselves: nothing else fails, no write is lost',
+    'what clients ask of blue is asked of green; a green on which clients meet errors, and one that is slow for want of an index, are left by themselves: nothing else fails, no write is lost',
     async () => {
       await using stack = new AsyncDisposableStack();
       const [blue, green] = await Promise.all([startMysql({ series: from }), startMysql({ series: to })]);
@@ -118,8 +164,7 @@ describe.for(pairs)('%s to %s', ([from = 'mysql-8.0', to = from]) => {
         BLUE_URL: `mysql://root@127.0.0.1:${blue.port}/shop`,
         GREEN_URL: `mysql://root@127.0.0.1:${green.port}/`,
       };
-      const teal = async (command: string): Promise<{ readonly code: number; readonly err: string }> =>
-        runNode(folder, env, tealMain, command);
+      const teal = async (...args: readonly string[]): Promise<Ran> => runNode(folder, env, tealMain, ...args);
       const untilBlue = async (): Promise<unknown> =>
         waitFor({ what: 'blue to be live again', ...patience }, () => {
           const status = readStatus(loadSpec(file, env));
@@ -128,13 +173,15 @@ describe.for(pairs)('%s to %s', ([from = 'mysql-8.0', to = from]) => {
       expect(await teal('up')).toMatchObject({ code: 4 });
       const crowd = await Crowd.start(
         async () => createConnection({ host: '127.0.0.1', port, user: 'app', database: 'shop' }),
-        4,
+        clients,
       );
       const reading = async (many: number): Promise<unknown> => {
         const until = crowd.reads + many;
         return waitFor({ what: 'clients to go on', ...patience }, () => (crowd.reads > until ? true : undefined));
       };
       await reading(200);
+
+      await loadIsAskedOfGreen(teal, folder, env.BLUE_URL, reading);
 
       // On green alone the subquery has two rows.
       const planted = `select if(@@port = ${green.port}, (select 1 union select 2), 1)`;
