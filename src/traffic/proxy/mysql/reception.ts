@@ -262,7 +262,7 @@ export class MysqlReception implements UserDesk {
   async #connectAs(login: MysqlLogin, address: string, signal: AbortSignal): Promise<MysqlConnectResult> {
     const { hub } = this.#options;
     try {
-      return await countConnect(hub.served[hub.side], firstBackend(hub, login, signal));
+      return await countConnect(() => hub.served[hub.side], firstBackend(hub, login, signal));
     } catch (error) {
       const isNobody = isTealError(error, 'TEAL-TRAFFIC-003') && !(await this.#isAccount(login.user));
       if (!isNobody) throw error;

@@ -10,17 +10,17 @@ export function countAnswer(served: ServedCounter, sentMs: number, error: ErrorR
   if (error !== undefined) served.failed(error.sqlState.slice(0, 2));
 }
 
-/** A client's first backend: one that cannot be had is counted, a wrong password is not. */
+/** A client's first backend: one that cannot be had is counted, a wrong password is not. `served`: of the side where it was looked for at last. */
 export async function countConnect(
-  served: ServedCounter,
+  served: () => ServedCounter,
   connecting: Promise<MysqlConnectResult>,
 ): Promise<MysqlConnectResult> {
   try {
     const result = await connecting;
-    if ('refused' in result && !accessDeniedIn(result.refused)) served.failed('unreachable');
+    if ('refused' in result && !accessDeniedIn(result.refused)) served().failed('unreachable');
     return result;
   } catch (error) {
-    if (isTealError(error, 'TEAL-TRAFFIC-002')) served.failed('unreachable');
+    if (isTealError(error, 'TEAL-TRAFFIC-002')) served().failed('unreachable');
     throw error;
   }
 }

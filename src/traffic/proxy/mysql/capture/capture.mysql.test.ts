@@ -1,47 +1,20 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { longSeries } from '../../../../../test/support/mysql.ts';
 import { startMysql } from '../../../../../tools/servers/mysql.ts';
-import { waitFor } from '../../../../kernel/clock.ts';
 import { compareLoads } from '../../../../model/load.ts';
-import type { CaptureTally } from '../../../../ports/capture.ts';
-import { lineOf } from '../../capture/format.ts';
 import { replay, type Replayed } from '../../replay/replay.ts';
 import { summarise, type CaptureSummary } from '../../replay/summary.ts';
-import type { RunningProxy } from '../../serve.ts';
+import { capturePlace, captureTold } from '../../test-support/captures.ts';
 import { startAsUsersDo } from '../../test-support/start-as-users-do.ts';
 import { mysqlSessions } from '../replay/session.ts';
 import { readMysqlTarget } from '../target.ts';
-import { direct, proxiedMysql, proxiedMysqlBy, type ProxiedMysql, type Servers } from '../test-support/proxied.ts';
+import { direct, proxiedMysql, proxiedMysqlBy, type Servers } from '../test-support/proxied.ts';
 
-const patience = { timeoutMs: 20_000 };
 const redactKey = 'ab'.repeat(32);
 const orders = `create table shop.orders (id int primary key, name varchar(60), at datetime)`;
 const rows = `insert into shop.orders values (1, 'order 1', now()), (2, 'order 2', null), (3, 'order 3', null), (7, 'order 7', null)`;
-
-async function place(): Promise<{ readonly path: string; readonly atMs: number }> {
-  const folder = await mkdtemp(join(tmpdir(), 'teal-capture-'));
-  onTestFinished(async () => rm(folder, { recursive: true, force: true }));
-  const path = join(folder, 'capture.jsonl');
-  const atMs = Date.now();
-  const common = { teal: 'capture', migration: 'test', atIso: new Date(atMs).toISOString(), redacted: false } as const;
-  await writeFile(path, lineOf({ ...common, version: 2, system: 'mysql' }), { mode: 0o600 });
-  return { path, atMs };
-}
-
-async function told(
-  at: ProxiedMysql<RunningProxy>,
-  what: string,
-  look: (tally: CaptureTally) => boolean,
-): Promise<CaptureTally> {
-  return waitFor({ what, ...patience }, async () => {
-    const tally = await at.router.capture.tally();
-    return look(tally) ? tally : undefined;
-  });
-}
 
 async function tableOf(server: Connection): Promise<readonly RowDataPacket[]> {
   const [found] = await server.query<RowDataPacket[]>('select id, name from shop.orders order by id');
@@ -92,12 +65,14 @@ describe.for(longSeries)('captures of $series', ({ series, tested }) => {
       await before.query('use shop');
       await before.query(`set time_zone = '+03:00', @n = 3`);
       await before.execute('select id from orders where name = ?', ['order 1']);
-      const { path, atMs } = await place();
+      const loose = await at.connect({ database: 'shop' });
+      await loose.query('set autocommit = 0');
+      const { path, atMs } = await capturePlace(2);
       await at.router.capture.begin({ path, atMs, forMs: 600_000, limitBytes: 1e8 });
       await expect(at.router.capture.begin({ path, atMs, forMs: 1, limitBytes: 1e8 })).rejects.toMatchObject({
         code: 'TEAL-TRAFFIC-038',
       });
-      await told(at, 'the one that was there to be recorded', ({ sessions }) => sessions === 1);
+      await captureTold(at, 'those that were there to be recorded', ({ sessions }) => sessions === 2);
       const client = await at.connect({ database: 'shop' });
 
       for (let times = 0; times < 20; times += 1) {
@@ -123,19 +98,21 @@ describe.for(longSeries)('captures of $series', ({ series, tested }) => {
         // MariaDB knows one of them by another name.
         await client.query(sql).catch(() => undefined);
       }
+      await loose.query('select writes() + 1');
+      await loose.query('rollback');
       await before.query('select 1; delete from orders');
       await client.query(`select '${'x'.repeat(70_000)}'`);
       await client.end();
       await at.router.capture.end();
 
       const tally = await at.router.capture.tally();
-      expect(tally).toMatchObject({ running: false, ended: ['asked'], sessions: 2, dropped: 0 });
+      expect(tally).toMatchObject({ running: false, ended: ['asked'], sessions: 3, dropped: 0 });
       expect(tally.leftOut).toEqual({ 'too long': 1 });
       expect((await stat(path)).mode & 0o777).toBe(0o600);
       const there = await tableOf(green);
       const equal = await replayed(path);
-      expect(equal.summary).toMatchObject({ isWhole: true, sessions: 2, sessionsAtMost: 2, asks: tally.asks });
-      expect(equal.replayed).toMatchObject({ sessions: 2, sessionsLost: {}, otherRoles: ['clerk'] });
+      expect(equal.summary).toMatchObject({ isWhole: true, sessions: 3, sessionsAtMost: 3, asks: tally.asks });
+      expect(equal.replayed).toMatchObject({ sessions: 3, sessionsLost: {}, otherRoles: ['clerk'] });
       expect(equal.replayed.skipped).toMatchObject({
         'a write': 5,
         'locks rows': 2,
@@ -148,6 +125,7 @@ describe.for(longSeries)('captures of $series', ({ series, tested }) => {
       expect(of('select id from orders where name = ?')).toMatchObject({ count: 20, errors: {} });
       // The transaction refuses what a function would write.
       expect(of('select writes()')?.errors).toEqual({ '1792': 1 });
+      expect(of('select writes() + ?')?.errors).toEqual({ '1792': 1 });
       const faults = compareLoads(equal.summary.statements, equal.replayed.statements, 2, new Set(['1792']));
       expect(faults.flatMap((it) => Object.keys(it.newErrors))).toEqual([]);
       expect(await tableOf(green)).toEqual(there);
@@ -175,19 +153,21 @@ describe.for(longSeries)('captures of $series', ({ series, tested }) => {
     async () => {
       await using at = await proxiedMysql(servers);
       const client = await at.connect({ database: 'shop' });
-      const small = await place();
+      const small = await capturePlace(2);
       await at.router.capture.begin({ ...small, forMs: 600_000, limitBytes: 4_000 });
-      await told(at, 'the one that was there', ({ sessions }) => sessions === 1);
+      await captureTold(at, 'the one that was there', ({ sessions }) => sessions === 1);
       for (let times = 0; times < 100; times += 1) await client.query('select 1');
-      expect(await told(at, 'its size to be reached', ({ running }) => !running)).toMatchObject({ ended: ['size'] });
+      expect(await captureTold(at, 'its size to be reached', ({ running }) => !running)).toMatchObject({
+        ended: ['size'],
+      });
       await at.router.capture.end();
       expect(await summarise(small.path)).toMatchObject({ isWhole: true });
 
       await client.query(`set @secret = 'Lovelace'`);
       await client.query(`prepare kept from 'select ''Lovelace'''`);
-      const secret = await place();
+      const secret = await capturePlace(2);
       await at.router.capture.begin({ ...secret, forMs: 600_000, limitBytes: 1e6, redactKey });
-      await told(at, 'the one that was there', ({ sessions }) => sessions === 1);
+      await captureTold(at, 'the one that was there', ({ sessions }) => sessions === 1);
       await client.query('select @secret');
       const other = await at.connect({ database: 'shop', user: 'root' });
       await other.execute('select id from orders where name = ? and id < ? and at < ?', [
@@ -204,7 +184,7 @@ describe.for(longSeries)('captures of $series', ({ series, tested }) => {
       expect(text).toContain('select id from orders where name = ? and id < ?');
       expect((await replayed(secret.path)).replayed).toMatchObject({ sessionsLost: {} });
 
-      const whole = await place();
+      const whole = await capturePlace(2);
       await at.router.capture.begin({ ...whole, forMs: 600_000, limitBytes: 1e6 });
       const writer = await at.connect({ database: 'shop', user: 'root' });
       await writer.execute('update orders set name = ?, at = ? where id = ?', ['Ada', new Date(), 7]);

@@ -204,7 +204,7 @@ async function stateOf(link: MysqlLink, rows: OpenRecord['state']): Promise<Sess
   };
 }
 
-/** Whatever the session's own settings say. MySQL's limit is of milliseconds, and of SELECT; MariaDB's of seconds. */
+/** After the session's own settings, whatever they say; of transactions that begin from here on. MySQL's limit is of milliseconds, and of SELECT; MariaDB's of seconds. */
 async function guard(link: MysqlLink, limitMs: number): Promise<void> {
   const isMysql = link.greeted.flavour === 'mysql';
   const limit = isMysql ? `max_execution_time = ${limitMs}` : `max_statement_time = ${limitMs / 1e3}`;
