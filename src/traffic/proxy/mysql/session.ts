@@ -643,6 +643,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     this.#recorder?.execution({
       statement: entry?.statement,
       bound,
+      isWhole: packet.whole,
       withLongData,
       database: this.#database,
       isLiteralBackslash,

@@ -42,6 +42,7 @@ function recording(part: Partial<RecorderDesk<MysqlRedactor>> = {}) {
     recorder.execution({
       statement: { ...statement, ...of },
       bound,
+      isWhole: true,
       withLongData: false,
       database: 'shop',
       isLiteralBackslash: false,
@@ -106,11 +107,12 @@ test('what is not whole or finds no room is left out and counted, and a statemen
   recorder.command({ payload: undefined, code: command.query, nextStatement: 1, isLiteralBackslash: false });
   run({}, { withLongData: true });
   run({}, { bound: undefined });
+  run({}, { bound: undefined, isWhole: false });
   run({}, { statement: undefined });
   run();
   hasRoom = true;
   run();
-  expect(told).toEqual(['too long', 'a parameter in parts', 'a cursor', 'not understood', 'drop']);
+  expect(told).toEqual(['too long', 'a parameter in parts', 'a cursor', 'too long', 'not understood', 'drop']);
   expect(asks).toEqual([['P', 'X']]);
 });
 

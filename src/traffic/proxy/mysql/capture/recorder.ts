@@ -21,8 +21,10 @@ export interface PassingCommand {
 export interface PassingExecution {
   /** Undefined for one that the client has not prepared. */
   readonly statement: KeptStatement | undefined;
-  /** Behind the number of the statement, with the types; undefined where a cursor is opened, the command is too long, or nobody knows the types. */
+  /** Behind the number of the statement, with the types; undefined where a cursor is opened, the command is not whole, or nobody knows the types. */
   readonly bound: Buffer | undefined;
+  /** Short enough to be looked at whole. */
+  readonly isWhole: boolean;
   readonly withLongData: boolean;
   /** The default database now. */
   readonly database: string | undefined;
@@ -136,9 +138,10 @@ export class MysqlRecorder {
   }
 
   #executing(passing: PassingExecution): readonly PlainCommand[] | LeftOut {
-    const { statement, bound, withLongData, database, isLiteralBackslash } = passing;
+    const { statement, bound, isWhole, withLongData, database, isLiteralBackslash } = passing;
     if (statement === undefined) return 'not understood';
     if (withLongData) return 'a parameter in parts';
+    if (!isWhole) return 'too long';
     if (bound === undefined) return 'a cursor';
     const name = String(statement.id);
     const { redactor } = this.#desk;
