@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { nowMs, sleep } from '../kernel/clock.ts';
 import { describeError, isTealError, TealError } from '../kernel/errors.ts';
 import type { CaptureTally } from '../ports/capture.ts';
-import { captureVersion, lineOf } from '../traffic/proxy/capture/format.ts';
+import { captureVersion, captureVersionOfMysql, lineOf, type CaptureHeader } from '../traffic/proxy/capture/format.ts';
 import { aboutIfThere, ProxyRouter } from '../traffic/proxy/client.ts';
 import { mismatchOf, wantedIdentity } from '../traffic/proxy/identity.ts';
 import type { LoadedSpec } from './load-spec.ts';
@@ -37,13 +37,13 @@ export async function captureTraffic(options: CaptureOptions): Promise<Captured>
   const router = await runningProxy(loaded);
   const path = resolve(out);
   const atMs = nowMs();
-  const header = {
-    teal: 'capture',
-    version: captureVersion,
-    migration: loaded.spec.name,
-    atIso: new Date(atMs).toISOString(),
-    redacted: redact,
-  } as const;
+  const { system } = loaded.spec.blue;
+  const atIso = new Date(atMs).toISOString();
+  const common = { teal: 'capture', migration: loaded.spec.name, atIso, redacted: redact } as const;
+  const header: CaptureHeader =
+    system === 'mysql' || system === 'mariadb'
+      ? { ...common, version: captureVersionOfMysql, system }
+      : { ...common, version: captureVersion };
   try {
     await writeFile(path, lineOf(header), { mode: 0o600, flag: 'wx' });
   } catch (error) {

@@ -6,11 +6,9 @@ import { percentileMs } from '../model/latencies.ts';
 import { beforeAnyCut, decideOwner } from '../traffic/proxy/owner.ts';
 import { replay, type Replayed } from '../traffic/proxy/replay/replay.ts';
 import { summarise, type CaptureSummary } from '../traffic/proxy/replay/summary.ts';
-import { SideDesk } from '../traffic/proxy/side-desk.ts';
-import { readTarget } from '../traffic/proxy/target.ts';
-import { familyOf } from '../spec/families.ts';
 import type { LoadedSpec } from './load-spec.ts';
 import { knownOwner } from './proxy-config.ts';
+import { replayFamilyOf, type ReplayDesk, type ReplayFamily } from './replay-family.ts';
 
 export interface ReplayOptions {
   readonly loaded: LoadedSpec;
@@ -46,10 +44,6 @@ export interface ReplayFindings extends Omit<Replayed, 'late' | 'statements'> {
   readonly because: readonly string[];
 }
 
-/** Read-only transactions say so. */
-const refusedWrite = '25006';
-/** A text that is no value of its type. */
-const noValue = ['22P02', '22007', '22008', '22003', '22P03'];
 const statementLimitMs = 60_000;
 const ownerLookMs = 2_000;
 /** Later than this, the load was not the one that was recorded. */
@@ -57,28 +51,26 @@ const lateLimitMs = 1_000;
 
 /**
  * Puts a capture to a side that is not live, and tells how it does. Ends at once when that side becomes live. Errors: TEAL-TRAFFIC-036 the capture; TEAL-APP-021 the side is live, or that cannot be
- * told; -022 it is followed, and may not be written.
+ * told; -022 it is followed, and may not be written; -070 the capture is of another system.
  */
 export async function replayCapture(options: ReplayOptions): Promise<ReplayFindings> {
   const { loaded, capture, speed, connections, writes, slowerThan } = options;
   const { spec } = loaded;
   const url = options.to ?? spec[options.side].url;
-  if (familyOf(spec.blue.system) !== 'postgres' || !/^postgres(?:ql)?:/.test(url)) {
-    throw new TealError('TEAL-TRAFFIC-037', 'a capture is of PostgreSQL, and is put to PostgreSQL');
-  }
   const summary = await summarise(capture);
-  const { target, admin } = readTarget(options.side, url);
-  const owner = ownerDesks(loaded);
+  const family = replayFamilyOf(spec, summary, url);
+  const open = family.sessions(options.side, url);
+  const owner = { blue: family.desk('blue', spec.blue.url), green: family.desk('green', spec.green.url) };
   const over = new AbortController();
   const stop = AbortSignal.any([options.signal, over.signal]);
   try {
-    await refuseLive(options, owner);
-    if (writes) await refuseFollowed(url);
-    const watched = options.to === undefined ? watchOwner(options, owner, over) : Promise.resolve();
+    await refuseLive(options, family, owner);
+    if (writes) await refuseFollowed(family, url);
+    const watched = options.to === undefined ? watchOwner(options, family, owner, over) : Promise.resolve();
     const limits = { connections, writes, limitMs: statementLimitMs };
     try {
-      const replayed = await replay({ path: capture, summary, target, admin, speed, ...limits, signal: stop });
-      return findings(summary, replayed, slowerThan);
+      const replayed = await replay({ path: capture, summary, open, speed, ...limits, signal: stop });
+      return findings(summary, replayed, slowerThan, family);
     } finally {
       over.abort(ended);
       await watched;
@@ -90,10 +82,15 @@ export async function replayCapture(options: ReplayOptions): Promise<ReplayFindi
 
 const ended = new TealError('TEAL-KERNEL-003', 'the replay has ended');
 
-function findings(summary: CaptureSummary, replayed: Replayed, slowerThan: number): ReplayFindings {
+function findings(
+  summary: CaptureSummary,
+  replayed: Replayed,
+  slowerThan: number,
+  { refusedWrites, noValues }: ReplayFamily,
+): ReplayFindings {
   const { header, lastedMs, sessions, asks, dropped, leftOut, isWhole } = summary;
   const { late, statements, ...rest } = replayed;
-  const mayFail = new Set([refusedWrite, ...(header.redacted ? noValue : [])]);
+  const mayFail = new Set([...refusedWrites, ...(header.redacted ? noValues : [])]);
   const compared = compareLoads(summary.statements, statements, slowerThan, mayFail);
   const errors = (codes: readonly string[]): number =>
     statements.reduce((sum, load) => sum + codes.reduce((all, code) => all + (load.errors[code] ?? 0), 0), 0);
@@ -105,8 +102,8 @@ function findings(summary: CaptureSummary, replayed: Replayed, slowerThan: numbe
     recorded: percentilesOfAll(summary.statements.filter(({ statement }) => asked.has(statement))),
     replayed: percentilesOfAll(statements),
     lateP95Ms,
-    refusedWrites: errors([refusedWrite]),
-    lostToRedaction: header.redacted ? errors(noValue) : 0,
+    refusedWrites: errors(refusedWrites),
+    lostToRedaction: header.redacted ? errors(noValues) : 0,
     statements: compared,
     because: reasons(compared, replayed, lateP95Ms),
   };
@@ -126,21 +123,12 @@ function reasons(compared: readonly ComparedLoad[], replayed: Replayed, lateP95M
 
 // ---- who is live
 
-type Desks = Readonly<Record<Side, SideDesk>>;
-const deskLimitMs = 10_000;
-
-function ownerDesks({ spec }: LoadedSpec): Desks {
-  const desk = (side: Side): SideDesk => {
-    const { target, admin } = readTarget(side, spec[side].url);
-    return new SideDesk(target, admin, deskLimitMs);
-  };
-  return { blue: desk('blue'), green: desk('green') };
-}
+type Desks = Readonly<Record<Side, ReplayDesk>>;
 
 /** Of a scratch copy, that it is neither of the sides. */
-async function refuseLive(options: ReplayOptions, desks: Desks): Promise<void> {
+async function refuseLive(options: ReplayOptions, family: ReplayFamily, desks: Desks): Promise<void> {
   const { loaded, side, to } = options;
-  if (to !== undefined) return refuseSides(to, desks);
+  if (to !== undefined) return refuseSides(to, family, desks);
   const [blue, green] = await Promise.all([desks.blue.evidence(), desks.green.evidence()]);
   const decision = decideOwner(knownOwner(loaded.stateDir) ?? beforeAnyCut, blue, green);
   if ('wait' in decision)
@@ -148,16 +136,13 @@ async function refuseLive(options: ReplayOptions, desks: Desks): Promise<void> {
   if (decision.go.side === side) throw new TealError('TEAL-APP-021', `${side} is live`, { side });
 }
 
-const identitySql = `select (select system_identifier::text from pg_catalog.pg_control_system()), pg_catalog.current_database()`;
-
-async function refuseSides(to: string, desks: Desks): Promise<void> {
-  const { target, admin } = readTarget('green', to);
-  const scratch = new SideDesk(target, admin, deskLimitMs);
+async function refuseSides(to: string, family: ReplayFamily, desks: Desks): Promise<void> {
+  const scratch = family.desk('green', to);
   try {
-    const found = String((await scratch.ask(identitySql))[0]);
-    for (const desk of Object.values(desks)) {
-      if (String((await desk.ask(identitySql))[0]) !== found) continue;
-      throw new TealError('TEAL-APP-021', `the database of --to is ${desk.target.side}`, { side: desk.target.side });
+    const found = await scratch.identity();
+    for (const side of ['blue', 'green'] as const) {
+      if ((await desks[side].identity()) !== found) continue;
+      throw new TealError('TEAL-APP-021', `the ${family.place} of --to is ${side}`, { side });
     }
   } finally {
     scratch.stop();
@@ -165,24 +150,27 @@ async function refuseSides(to: string, desks: Desks): Promise<void> {
 }
 
 /** Rows that a replay has locked would hold up the flow, and sequences and triggers do not roll back. */
-async function refuseFollowed(url: string): Promise<void> {
-  const { target, admin } = readTarget('green', url);
-  const desk = new SideDesk(target, admin, deskLimitMs);
+async function refuseFollowed(family: ReplayFamily, url: string): Promise<void> {
+  const desk = family.desk('green', url);
   try {
-    const [row] = await desk.ask(`select pg_catalog.to_regnamespace('teal') is not null`);
-    if (row?.[0] === 'f') return;
+    if (!(await desk.isFollowed())) return;
   } finally {
     desk.stop();
   }
-  throw new TealError('TEAL-APP-022', 'the database has schema teal: a flow writes or reads there');
+  throw new TealError('TEAL-APP-022', `the ${family.place} has ${family.mark}: a flow writes or reads there`);
 }
 
 /** A cut that comes meanwhile ends the replay. */
-async function watchOwner(options: ReplayOptions, desks: Desks, over: AbortController): Promise<void> {
+async function watchOwner(
+  options: ReplayOptions,
+  family: ReplayFamily,
+  desks: Desks,
+  over: AbortController,
+): Promise<void> {
   while (!over.signal.aborted && !options.signal.aborted) {
     try {
       await sleep(ownerLookMs, AbortSignal.any([over.signal, options.signal]));
-      await refuseLive(options, desks);
+      await refuseLive(options, family, desks);
     } catch (error) {
       if (isTealError(error, 'TEAL-KERNEL-003')) return;
       over.abort(isTealError(error) ? error : new TealError('TEAL-APP-021', describeError(error)));

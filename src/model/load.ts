@@ -5,7 +5,7 @@ export interface StatementLoad {
   /** With `?` for every literal and parameter. */
   readonly statement: string;
   readonly count: number;
-  /** By SQLSTATE. */
+  /** By SQLSTATE; of MySQL and MariaDB by number. */
   readonly errors: Readonly<Record<string, number>>;
   readonly latencies: Latencies;
 }

@@ -438,7 +438,7 @@ const soak = z
       .array(figureRule)
       .default([])
       .describe(
-        "What clients of Teal's proxy meet on green, beside what they met on blue before the cut (PostgreSQL). Judged as `health` is.",
+        "What clients of Teal's proxy meet on green, beside what they met on blue before the cut (between two PostgreSQL, or two of MySQL and MariaDB). Judged as `health` is.",
       ),
     every: duration.default(10_000).describe('The pause between two askings of all of them.'),
     failures: natural(1_000)

@@ -119,9 +119,11 @@ function mistakesOfMirrorMaker({ carrier, connect }: PairOfDocument, places: Pla
 function mistakesOfFigures(document: PairOfDocument, places: Places): readonly Mistake[] {
   const { blue, green, soak } = document;
   if (soak.rollBackOn.length === 0) return [];
-  const between = familyOf(blue.system) === 'postgres' && familyOf(green.system) === 'postgres';
-  if (between && routerOf(document) === 'proxy') return [];
-  const message = "expected nothing: it is counted by Teal's proxy between two PostgreSQL (`traffic.router: proxy`)";
+  const family = familyOf(blue.system);
+  const isProxied = family === familyOf(green.system) && family !== 'kafka' && routerOf(document) === 'proxy';
+  if (isProxied) return [];
+  const message =
+    "expected nothing: it is counted by Teal's proxy between two databases of one family (`traffic.router: proxy`)";
   return [{ ...places.ofValue(['soak', 'rollBackOn']), path: 'soak.rollBackOn', message }];
 }
 

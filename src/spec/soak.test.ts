@@ -76,12 +76,17 @@ test.each([
   expect(mistakes(soak)).toEqual([what]);
 });
 
-test('figures are of the proxy of PostgreSQL', () => {
+test.each([
+  ['{ url: "postgres://h/shop" }', '{ url: "postgres://g/shop" }', 'none', true],
+  ['{ system: mysql, url: "mysql://h/shop" }', '{ system: mariadb, url: "mysql://g/" }', 'none', true],
+  ['{ system: mysql, url: "mysql://h/shop" }', '{ system: mariadb, url: "mysql://g/" }', 'proxy', false],
+])('figures are of a proxy that reads what clients say: %s to %s by %s', (blue, green, router, isRefused) => {
   const parsed = parseSpec(
-    'teal: 1\nname: shop\nblue: { url: "postgres://h/shop" }\ngreen: { url: "postgres://g/shop" }\ntraffic: { router: none }\nsoak: { rollBackOn: [{ errorRate: 1% }] }\n',
+    `teal: 1\nname: shop\nblue: ${blue}\ngreen: ${green}\ntraffic: { router: ${router} }\nsoak: { rollBackOn: [{ errorRate: 1% }] }\n`,
     { env, readText: () => undefined },
   );
-  expect(parsed.ok ? [] : parsed.mistakes).toMatchObject([{ path: 'soak.rollBackOn', line: 6 }]);
+  const refusal = { path: 'soak.rollBackOn', line: 6 };
+  expect(parsed.ok ? [] : parsed.mistakes).toMatchObject(isRefused ? [refusal] : []);
 });
 
 test('Kafka is asked nothing by SQL', () => {

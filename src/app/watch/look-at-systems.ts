@@ -57,10 +57,9 @@ export function lookAtSystems(
   };
 }
 
-/** Counted where Teal reads what clients of PostgreSQL say. */
+/** Counted where Teal reads what clients say. */
 async function clientsOf({ spec, stateDir }: LoadedSpec, live: Side): Promise<Served | undefined> {
-  if (spec.traffic.router !== 'proxy' || spec.blue.system !== 'postgres' || spec.green.system !== 'postgres')
-    return undefined;
+  if (spec.traffic.router !== 'proxy') return undefined;
   return (await new ProxyRouter(controlPath(stateDir, 'proxy')).figures())[live];
 }
 

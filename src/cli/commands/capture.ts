@@ -23,7 +23,7 @@ export function captureCommand(program: Command): void {
     .command('capture')
     .summary('record what clients ask, for a replay or a baseline')
     .description(
-      'Has the proxy that runs record statements, parameters, times and sessions of its clients into a file (mode 0600). No client waits for it: what the file cannot take is dropped and counted. It ends after --for or at --limit, or with Ctrl-C, and what was recorded is kept. PostgreSQL. docs/guide/capture.md.',
+      'Has the proxy that runs record statements, parameters, times and sessions of its clients into a file (mode 0600). No client waits for it: what the file cannot take is dropped and counted. It ends after --for or at --limit, or with Ctrl-C, and what was recorded is kept. docs/guide/capture.md.',
     )
     .option('-f, --file <path>', 'migration file', 'teal.yaml')
     .option('--out <path>', 'the file to make', 'capture.jsonl')

@@ -183,4 +183,12 @@ export const appCodes = {
     retry: 'operator',
     dataMayDiffer: 'no',
   },
+  'TEAL-APP-070': {
+    summary: 'The capture is of another system',
+    happened:
+      '`teal replay` was to put what clients of PostgreSQL asked to MySQL or MariaDB, or the other way round: their statements mean nothing there. Nothing was asked.',
+    doThis: 'Record at the proxy of this migration (`teal capture`), and name with --to a server of the same system.',
+    retry: 'never',
+    dataMayDiffer: 'no',
+  },
 } as const satisfies Record<`TEAL-APP-${number}`, ErrorEntry>;

@@ -230,9 +230,9 @@ export const trafficCodes = {
   },
   'TEAL-TRAFFIC-037': {
     summary: 'What these clients ask cannot be recorded',
-    happened: 'A capture was asked of a proxy of MySQL or MariaDB. What clients ask is recorded of PostgreSQL only.',
-    doThis: 'Use a tool of your server to record its load.',
-    retry: 'never',
+    happened: 'A capture was asked of a proxy of a version that records only what clients of PostgreSQL ask.',
+    doThis: 'End that proxy, and start it again with the `teal` that is installed now (`teal proxy` or `teal up`).',
+    retry: 'operator',
     dataMayDiffer: 'no',
   },
   'TEAL-TRAFFIC-038': {

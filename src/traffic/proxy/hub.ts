@@ -4,6 +4,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { BackendLink } from './backend-link.ts';
 import { Canary } from './canary/canary.ts';
 import { Capture } from './capture/capture.ts';
+import { postgresCapture, type PostgresCapture } from './capture/postgres.ts';
 import { connectBackend, sendCancel, type BackendLogin, type ConnectResult } from './connector.ts';
 import { CustomSettings } from './custom-settings.ts';
 import { Director, type DirectorOptions } from './director.ts';
@@ -32,7 +33,7 @@ export interface HubOptions extends DirectorOptions {
 export class Hub extends Director<Session> implements Traffic<Session> {
   readonly settings = new CustomSettings();
   readonly shadow: Shadow;
-  readonly capture: Capture;
+  readonly capture: PostgresCapture;
   readonly canary: Canary;
   readonly tenancy: Tenancy<Session>;
   readonly #hubOptions: HubOptions;
@@ -67,6 +68,7 @@ export class Hub extends Director<Session> implements Traffic<Session> {
       log: (event, facts) => this.log(event, facts),
     });
     this.capture = new Capture({
+      dialect: postgresCapture,
       place: options.place ?? 0,
       sessions: () => this.sessions,
       learn: async () => this.learn('look'),

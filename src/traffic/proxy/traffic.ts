@@ -2,7 +2,7 @@ import type { Side } from '../../model/catalog.ts';
 import type { ServedCounter } from '../../model/served.ts';
 import type { BackendLink } from './backend-link.ts';
 import type { Canary } from './canary/canary.ts';
-import type { Capture } from './capture/capture.ts';
+import type { PostgresCapture } from './capture/postgres.ts';
 import type { BackendLogin, ConnectResult } from './connector.ts';
 import type { CustomSettings } from './custom-settings.ts';
 import type { Shadow } from './shadow/shadow.ts';
@@ -23,7 +23,7 @@ export interface Traffic<Session> {
   /** Has the other side answer reads of clients. */
   readonly canary: Pick<Canary, 'run'> | undefined;
   /** Records what clients ask. */
-  readonly capture: Pick<Capture, 'recorder'>;
+  readonly capture: Pick<PostgresCapture, 'recorder'>;
   /** How long a statement that met the fence may wait for an owner. */
   readonly stragglerMs: number;
   connect(side: Side, login: BackendLogin, signal: AbortSignal): Promise<ConnectResult>;

@@ -1,4 +1,4 @@
-import { malformed, type BodyReader } from './body.ts';
+import { lengthEncodedBytes, malformed, uint8, type BodyReader } from './body.ts';
 
 /** Types of columns and parameters (MySQL, `enum_field_types`), in result sets, prepared statements and the binlog alike. */
 export const fieldType = Object.freeze({
@@ -76,9 +76,26 @@ const temporalTypes: ReadonlySet<number> = new Set([
 
 /** Passes over one value of the binary protocol (MySQL manual, "Binary Protocol Value"). TEAL-WIRE-001 for a type whose length nobody could know. */
 export function skipBinaryValue(body: BodyReader, type: number): void {
+  body.skip(lengthAhead(body, type));
+}
+
+/** The value without its length; a view. Errors as above. */
+export function readBinaryValue(body: BodyReader, type: number): Buffer {
+  return body.bytes(lengthAhead(body, type));
+}
+
+/** The same value as it is sent. Errors as above. */
+export function encodeBinaryValue(bytes: Buffer, type: number): Buffer {
+  if (fixedLengths[type] === bytes.length) return bytes;
+  if (temporalTypes.has(type) && bytes.length < 0xfb) return Buffer.concat([uint8(bytes.length), bytes]);
+  if (lengthEncodedTypes.has(type)) return lengthEncodedBytes(bytes);
+  throw malformed('a value', `of type ${type}`);
+}
+
+function lengthAhead(body: BodyReader, type: number): number {
   const fixed = fixedLengths[type];
-  if (fixed !== undefined) body.skip(fixed);
-  else if (temporalTypes.has(type)) body.skip(body.uint8());
-  else if (lengthEncodedTypes.has(type)) body.skip(body.lengthEncoded());
-  else throw malformed('a value', `of type ${type}`);
+  if (fixed !== undefined) return fixed;
+  if (temporalTypes.has(type)) return body.uint8();
+  if (lengthEncodedTypes.has(type)) return body.lengthEncoded();
+  throw malformed('a value', `of type ${type}`);
 }

@@ -1,45 +1,17 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { waitFor } from '../../../kernel/clock.ts';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
 import { isTealError } from '../../../kernel/errors.ts';
-import type { CaptureTally } from '../../../ports/capture.ts';
 import { compareLoads } from '../../../model/load.ts';
-import type { RunningProxy } from '../serve.ts';
+import { postgresSessions } from '../replay/postgres-session.ts';
 import { replay, type Replayed } from '../replay/replay.ts';
 import { summarise, type CaptureSummary } from '../replay/summary.ts';
 import { readTarget } from '../target.ts';
-import { proxied, proxiedBy, type Proxied } from '../test-support/proxied.ts';
+import { capturePlace, captureTold } from '../test-support/captures.ts';
+import { proxied, proxiedBy } from '../test-support/proxied.ts';
 import { startAsUsersDo } from '../test-support/start-as-users-do.ts';
-import { lineOf } from './format.ts';
 
-const patience = { timeoutMs: 60_000 };
 const redactKey = 'ab'.repeat(32);
 const tables = `create table orders (id int primary key, name text); insert into orders select n, 'order ' || n from generate_series(1, 20) n`;
-
-async function place(): Promise<{ readonly path: string; readonly atMs: number }> {
-  const folder = await mkdtemp(join(tmpdir(), 'teal-capture-'));
-  onTestFinished(async () => rm(folder, { recursive: true, force: true }));
-  const path = join(folder, 'capture.jsonl');
-  const atMs = Date.now();
-  const atIso = new Date(atMs).toISOString();
-  await writeFile(path, lineOf({ teal: 'capture', version: 1, migration: 'test', atIso, redacted: false }), {
-    mode: 0o600,
-  });
-  return { path, atMs };
-}
-
-async function told(
-  at: Proxied<RunningProxy>,
-  what: string,
-  look: (tally: CaptureTally) => boolean,
-): Promise<CaptureTally> {
-  return waitFor({ what, ...patience }, async () => {
-    const tally = await at.router.capture.tally();
-    return look(tally) ? tally : undefined;
-  });
-}
 
 async function replayOn(
   url: string,
@@ -49,7 +21,10 @@ async function replayOn(
   const summary = await summarise(path);
   const signal = new AbortController().signal;
   const usual = { speed: 5, connections: 10, writes: false, limitMs: 10_000, signal };
-  return { summary, replayed: await replay({ path, summary, ...readTarget('green', url), ...usual, ...part }) };
+  return {
+    summary,
+    replayed: await replay({ path, summary, open: postgresSessions(readTarget('green', url)), ...usual, ...part }),
+  };
 }
 
 test('what clients of two processes ask is recorded into one file, and asked of green: planted faults are told, and nothing is written there', async () => {
@@ -59,11 +34,11 @@ test('what clients of two processes ask is recorded into one file, and asked of 
   const before = await at.connect();
   await before.query({ name: 'by name', text: 'select id from orders where name = $1', values: ['order 1'] });
   await before.query("set search_path to pg_catalog, public; set application_name to 'till'");
-  const { path, atMs } = await place();
+  const { path, atMs } = await capturePlace();
   await at.router.capture.begin({ path, atMs, forMs: 600_000, limitBytes: 1e8 });
   const again = at.router.capture.begin({ path, atMs, forMs: 1, limitBytes: 1e8 });
   expect(await again.then(String, (error: unknown) => isTealError(error, 'TEAL-TRAFFIC-038'))).toBe(true);
-  await told(at, 'the one that was there to be recorded', ({ sessions }) => sessions === 1);
+  await captureTold(at, 'the one that was there to be recorded', ({ sessions }) => sessions === 1);
   const client = await at.connect();
 
   for (let times = 0; times < 20; times += 1) {
@@ -119,15 +94,15 @@ test('a capture ends at its size and its time, records no value where it is reda
   await at.blue.query(tables);
   await at.green.query(tables);
   const client = await at.connect();
-  const small = await place();
+  const small = await capturePlace();
   await at.router.capture.begin({ ...small, forMs: 600_000, limitBytes: 4_000 });
   for (let times = 0; times < 100; times += 1) await client.query('select 1');
-  expect(await told(at, 'its size to be reached', ({ running }) => !running)).toMatchObject({ ended: ['size'] });
+  expect(await captureTold(at, 'its size to be reached', ({ running }) => !running)).toMatchObject({ ended: ['size'] });
   await at.router.capture.end();
   expect((await stat(small.path)).size).toBeLessThanOrEqual(4_000 + 300);
   expect(await summarise(small.path)).toMatchObject({ isWhole: true });
 
-  const secret = await place();
+  const secret = await capturePlace();
   await at.router.capture.begin({ ...secret, forMs: 600_000, limitBytes: 1e6, redactKey });
   const other = await at.connect();
   await other.query('update orders set name = $1 where id = $2', ['Ada Lovelace', 7]);
@@ -135,11 +110,11 @@ test('a capture ends at its size and its time, records no value where it is reda
   await at.router.capture.end();
   expect(await readFile(secret.path, 'utf8')).not.toMatch(/Ada|Lovelace/);
 
-  await at.router.capture.begin({ ...(await place()), forMs: 1, limitBytes: 1e6 });
-  expect(await told(at, 'its time to be over', ({ running }) => !running)).toMatchObject({ ended: ['time'] });
+  await at.router.capture.begin({ ...(await capturePlace()), forMs: 1, limitBytes: 1e6 });
+  expect(await captureTold(at, 'its time to be over', ({ running }) => !running)).toMatchObject({ ended: ['time'] });
   await at.router.capture.end();
 
-  const whole = await place();
+  const whole = await capturePlace();
   await at.router.capture.begin({ ...whole, forMs: 600_000, limitBytes: 1e6 });
   const writer = await at.connect();
   await writer.query('update orders set name = $1 where id = $2', ['Ada Lovelace', 7]);
@@ -151,7 +126,7 @@ test('a capture ends at its size and its time, records no value where it is reda
 
 test('a file that others may read, or that is none, is not written', async () => {
   await using at = await proxied();
-  const { path, atMs } = await place();
+  const { path, atMs } = await capturePlace();
   await writeFile(`${path}.open`, '', { mode: 0o644 });
   for (const wrong of [`${path}.open`, '/dev/null', `${path}.absent`]) {
     const begun = at.router.capture.begin({ path: wrong, atMs, forMs: 1_000, limitBytes: 1e6 });

@@ -1,13 +1,10 @@
 import { monotonicMs, nowMs, sleep } from '../../../kernel/clock.ts';
 import { describeError, TealError } from '../../../kernel/errors.ts';
 import { nothingCaptured, type CaptureOrder, type CaptureTally, type Capturing } from '../../../ports/capture.ts';
-import type { PlainMessage } from '../../../wire/postgres/plain-message.ts';
 import { endsWithin } from '../bell.ts';
-import { isReadable, type SessionFacts } from '../shadow/sample.ts';
 import { CaptureFile } from './capture-file.ts';
-import { lineOf, type Ending, type OpenRecord } from './format.ts';
-import { SessionRecorder, type RecorderDesk } from './recorder.ts';
-import { Redactor } from './redact.ts';
+import { lineOf, type CapturedMessage, type Ending, type OpenRecord } from './format.ts';
+import type { RecorderDesk } from './recorder-desk.ts';
 
 /** A client that may be recorded. */
 export interface RecordableSession {
@@ -16,7 +13,19 @@ export interface RecordableSession {
   record(): Promise<void>;
 }
 
-export interface CaptureOptions {
+/** What is of one protocol. */
+export interface CaptureDialect<Facts, Recorder, Redacts> {
+  redactor(key: string): Redacts;
+  /** What a session is when it is first recorded. Undefined where its values could not be told. */
+  opened(
+    facts: Facts,
+    redactor: Redacts | undefined,
+  ): Pick<OpenRecord, 'user' | 'parameters' | 'shown' | 'state'> | undefined;
+  recorder(desk: RecorderDesk<Redacts>, session: string): Recorder;
+}
+
+export interface CaptureOptions<Facts, Recorder, Redacts> {
+  readonly dialect: CaptureDialect<Facts, Recorder, Redacts>;
   /** Of this process among those of the proxy. */
   readonly place: number;
   readonly sessions: () => Iterable<RecordableSession>;
@@ -32,12 +41,12 @@ const lookedAtOnce = 16;
 const keptFreeBytes = 1 << 10;
 
 /** Records what clients ask into a file. Clients are never waited for and never wait; what finds no room on its way to the file is dropped and counted. */
-export class Capture implements Capturing {
-  readonly #options: CaptureOptions;
-  #run: CaptureRun | undefined;
+export class Capture<Facts, Recorder, Redacts> implements Capturing {
+  readonly #options: CaptureOptions<Facts, Recorder, Redacts>;
+  #run: CaptureRun<Facts, Recorder, Redacts> | undefined;
   #isOpening = false;
 
-  constructor(options: CaptureOptions) {
+  constructor(options: CaptureOptions<Facts, Recorder, Redacts>) {
     this.#options = options;
   }
 
@@ -66,15 +75,15 @@ export class Capture implements Capturing {
   }
 
   /** Undefined while nothing is recorded. */
-  recorder(session: SessionFacts): SessionRecorder | undefined {
+  recorder(session: Facts): Recorder | undefined {
     return this.#run?.recorder(session);
   }
 }
 
 /** From one beginning to its end. */
-class CaptureRun implements RecorderDesk {
-  readonly redactor: Redactor | undefined;
-  readonly #options: CaptureOptions;
+class CaptureRun<Facts, Recorder, Redacts> implements RecorderDesk<Redacts> {
+  readonly redactor: Redacts | undefined;
+  readonly #options: CaptureOptions<Facts, Recorder, Redacts>;
   readonly #order: CaptureOrder;
   readonly #over = new AbortController();
   /** Between the file's clock and the monotonic one. */
@@ -87,11 +96,11 @@ class CaptureRun implements RecorderDesk {
   #asks = 0;
   #dropped = 0;
 
-  constructor(options: CaptureOptions, order: CaptureOrder) {
+  constructor(options: CaptureOptions<Facts, Recorder, Redacts>, order: CaptureOrder) {
     this.#options = options;
     this.#order = order;
     this.#offsetMs = nowMs() - order.atMs - monotonicMs();
-    this.redactor = order.redactKey === undefined ? undefined : new Redactor(order.redactKey);
+    this.redactor = order.redactKey === undefined ? undefined : options.dialect.redactor(order.redactKey);
   }
 
   async open(): Promise<void> {
@@ -125,29 +134,20 @@ class CaptureRun implements RecorderDesk {
     };
   }
 
-  recorder({ login, shown, state }: SessionFacts): SessionRecorder | undefined {
-    if (this.isOver || (this.redactor !== undefined && !isReadable({ shown }))) return undefined;
-    const rows = state.rows.map((row) => row.map((value) => value?.toString('latin1') ?? null));
-    const { redactor } = this;
-    const kept = redactor === undefined ? rows : rows.map((row) => redactState(row, redactor));
-    const name = `${this.#options.place}-${this.#sessions + 1}`;
-    const opened: OpenRecord = {
-      k: 'open',
-      s: name,
-      t: this.#at(),
-      user: login.user,
-      parameters: Object.fromEntries(login.parameters),
-      shown: Object.fromEntries(shown),
-      state: kept.flatMap((row) => (row === undefined || row[0] === 'listen' ? [] : [row])),
-    };
-    if (!this.#write(lineOf(opened))) return undefined;
+  recorder(facts: Facts): Recorder | undefined {
+    if (this.isOver) return undefined;
+    const { place, dialect } = this.#options;
+    const opened = dialect.opened(facts, this.redactor);
+    if (opened === undefined) return undefined;
+    const name = `${place}-${this.#sessions + 1}`;
+    if (!this.#write(lineOf({ k: 'open', s: name, t: this.#at(), ...opened }))) return undefined;
     this.#sessions += 1;
-    return new SessionRecorder(this, name);
+    return dialect.recorder(this, name);
   }
 
   // ---- what recorders ask
 
-  ask(session: string, unit: number, messages: readonly PlainMessage[], sinceMs: number): boolean {
+  ask(session: string, unit: number, messages: readonly CapturedMessage[], sinceMs: number): boolean {
     const t = round(sinceMs + this.#offsetMs);
     if (!this.#write(lineOf({ k: 'ask', s: session, u: unit, t, m: [...messages] }))) return false;
     this.#asks += 1;
@@ -220,14 +220,6 @@ class CaptureRun implements RecorderDesk {
   #at(): number {
     return round(monotonicMs() + this.#offsetMs);
   }
-}
-
-/** Settings of the server stay, those of the application's own and statements are replaced. Undefined when it is not understood. */
-function redactState(row: readonly (string | null)[], redactor: Redactor): (string | null)[] | undefined {
-  const [kind = null, name = null, value = null] = row;
-  if (value === null || !(kind === 'custom' || kind === 'prepared')) return [...row];
-  const redacted = kind === 'custom' ? redactor.value(value) : redactor.statement(value);
-  return redacted === undefined ? undefined : [kind, name, redacted];
 }
 
 function round(ms: number): number {

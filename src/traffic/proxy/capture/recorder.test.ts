@@ -1,20 +1,22 @@
 import { expect, test } from 'vitest';
 import { encodeBind, encodeExecute, encodeParse, encodeQuery, encodeSync } from '../../../wire/postgres/frontend.ts';
-import { encodePlain, type PlainMessage } from '../../../wire/postgres/plain-message.ts';
-import { recordedNeed, SessionRecorder, type RecorderDesk } from './recorder.ts';
+import { encodePlain } from '../../../wire/postgres/plain-message.ts';
+import type { CapturedMessage } from './format.ts';
+import { recordedNeed, SessionRecorder } from './recorder.ts';
+import type { RecorderDesk } from './recorder-desk.ts';
 import { Redactor } from './redact.ts';
 
 interface Recorded {
   readonly recorder: SessionRecorder;
-  readonly asks: { readonly unit: number; readonly messages: readonly PlainMessage[] }[];
+  readonly asks: { readonly unit: number; readonly messages: readonly CapturedMessage[] }[];
   readonly told: unknown[];
   readonly send: (...messages: readonly Buffer[]) => void;
 }
 
-function recording(part: Partial<RecorderDesk> = {}, known: Readonly<Record<string, Buffer>> = {}): Recorded {
+function recording(part: Partial<RecorderDesk<Redactor>> = {}, known: Readonly<Record<string, Buffer>> = {}): Recorded {
   const asks: Recorded['asks'] = [];
   const told: unknown[] = [];
-  const desk: RecorderDesk = {
+  const desk: RecorderDesk<Redactor> = {
     isOver: false,
     redactor: undefined,
     ask: (_, unit, messages) => asks.push({ unit, messages: [...messages] }) > 0,

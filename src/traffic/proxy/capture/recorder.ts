@@ -3,23 +3,8 @@ import { frontend } from '../../../wire/postgres/frontend.ts';
 import { plainMessage, type PlainMessage } from '../../../wire/postgres/plain-message.ts';
 import { isReadable } from '../shadow/sample.ts';
 import type { TapPlace } from '../shadow/tap-desk.ts';
+import type { LeftOut, RecorderDesk } from './recorder-desk.ts';
 import type { Redactor } from './redact.ts';
-
-/** Why a unit is not recorded. */
-export type LeftOut = 'too long' | 'a function call' | 'a copy of rows' | 'not understood';
-
-/** Where a recorder writes what it has recorded. */
-export interface RecorderDesk {
-  /** Nothing is recorded any more. */
-  readonly isOver: boolean;
-  readonly redactor: Redactor | undefined;
-  /** False when there is no room for it. */
-  ask(session: string, unit: number, messages: readonly PlainMessage[], sinceMs: number): boolean;
-  done(session: string, unit: number, ms: number, error: string | undefined): void;
-  close(session: string): void;
-  leaveOut(why: LeftOut): void;
-  drop(): void;
-}
 
 /** Longer messages are not recorded. */
 const messageLimitBytes = 256 << 10;
@@ -55,7 +40,7 @@ interface Unit {
  * Records what one client asks and how long it was waited for, as it passes. Delays and changes nothing, and keeps one unit at most that has not been sent whole. Begins at a boundary.
  */
 export class SessionRecorder {
-  readonly #desk: RecorderDesk;
+  readonly #desk: RecorderDesk<Redactor>;
   readonly #name: string;
   /** Sent and not answered, in order. */
   #units: Unit[] = [];
@@ -65,7 +50,7 @@ export class SessionRecorder {
   readonly #types = new Map<string, readonly number[]>();
   #isOver = false;
 
-  constructor(desk: RecorderDesk, name: string) {
+  constructor(desk: RecorderDesk<Redactor>, name: string) {
     this.#desk = desk;
     this.#name = name;
   }

@@ -78,7 +78,7 @@ export class Redactor {
   #token({ kind, text }: Token): string {
     if (kind !== 'literal') return text;
     const [, head, body, tail] = /^([a-zA-Z&]*'|\$\w*\$)([\s\S]*)('|\$\w*\$)$/.exec(text) ?? [];
-    if (head === undefined || body === undefined || tail === undefined) return this.#number(text);
+    if (head === undefined || body === undefined || tail === undefined) return this.number(text);
     if (/^[bBxX]'/.test(head)) return `${head}${this.value(body).replace(/[g-zG-Z]/g, 'a')}${tail}`;
     // Escapes stand for characters: one letter each.
     const plain = /^(?:[eE]|[uU]&)'/.test(head) ? body.replace(/\\./g, 'x') : body;
@@ -88,8 +88,8 @@ export class Redactor {
     return `${head}${value}${tail}`;
   }
 
-  /** Its exponent stays one; hexadecimal and other digits become ones. */
-  #number(text: string): string {
+  /** A number as it is written in a statement. Its exponent stays one; hexadecimal and other digits become ones. */
+  number(text: string): string {
     if (/^0[xob]/i.test(text)) return text.slice(0, 2) + '1'.repeat(text.length - 2);
     const digest = this.#stream(text);
     return text.replace(/\d+/g, (digits) => smaller(digits, digest));

@@ -1,8 +1,11 @@
 import type { Side } from '../../../model/catalog.ts';
 import { describeError } from '../../../kernel/errors.ts';
 import { placeOf } from '../client-numbers.ts';
+import { Capture } from '../capture/capture.ts';
 import { Director, type DirectorOptions } from '../director.ts';
 import type { Peers } from '../peers.ts';
+import { mysqlCapture, type MysqlCapture, type MysqlRecorded } from './capture/dialect.ts';
+import type { MysqlRecorder } from './capture/recorder.ts';
 import { connectMysql, type MysqlConnectResult, type MysqlLogin } from './connector.ts';
 import type { MysqlDesk } from './desk.ts';
 import type { MysqlLink } from './link.ts';
@@ -31,6 +34,9 @@ const nothing: SeenOfSession = Object.freeze({ userVariables: [], userLocks: [] 
 export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<MysqlSession> {
   readonly desks: MysqlHubOptions['desks'];
   readonly shadow: MysqlShadow;
+  readonly capture: MysqlCapture;
+  /** `sql_mode` of the server, as a capture has found it. */
+  #serverMode = '';
   readonly #connectTimeoutMs: number;
   readonly #peers: Peers | undefined;
 
@@ -47,6 +53,25 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
       sessions: () => this.sessions,
       log: (event, facts) => this.log(event, facts),
     });
+    this.capture = new Capture({
+      dialect: mysqlCapture,
+      place: options.peers?.place ?? 0,
+      sessions: () => this.sessions,
+      learn: async () => this.#learnMode(),
+      log: (event, facts) => this.log(event, facts),
+    });
+  }
+
+  recorder(session: Omit<MysqlRecorded, 'serverMode'>): MysqlRecorder | undefined {
+    return this.capture.recorder({ ...session, serverMode: this.#serverMode });
+  }
+
+  async #learnMode(): Promise<void> {
+    try {
+      this.#serverMode = (await this.desks[this.side].rows('select @@global.sql_mode'))[0]?.[0] ?? '';
+    } catch (error) {
+      this.log('sql_mode of the server is not known', { side: this.side, because: describeError(error) });
+    }
   }
 
   tap(session: MysqlSessionFacts): MysqlTap | undefined {
@@ -55,6 +80,7 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
 
   override async stop(graceMs: number): Promise<void> {
     await Promise.all([this.shadow.stop(), super.stop(graceMs)]);
+    await this.capture.end();
   }
 
   async connect(side: Side, login: MysqlLogin, signal: AbortSignal): Promise<MysqlConnectResult> {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allSeries, longSeries } from '../../../../test/support/mysql.ts';
 import { startMysql } from '../../../../tools/servers/mysql.ts';
 import { sleep, waitFor } from '../../../kernel/clock.ts';
+import { percentileMs } from '../../../model/latencies.ts';
 import { command, encodeBare } from '../../../wire/mysql/commands.ts';
 import { capability } from '../../../wire/mysql/flags.ts';
 import { encodeLogin } from '../../../wire/mysql/greeting.ts';
@@ -69,6 +70,37 @@ describe.for(longSeries)('sessions by the proxy with $series', ({ series, tested
   afterAll(async () => {
     for (const server of Object.values(servers ?? {})) await server[Symbol.asyncDispose]();
   });
+
+  test.skipIf(!tested)(
+    'what clients meet is counted for each side: answers, errors, lost sessions and backends that cannot be had',
+    async () => {
+      await using at = await proxiedMysql(servers);
+      const client = await at.connect({ database: 'shop' });
+      for (let times = 0; times < 5; times += 1) await client.query('select 1');
+      await client.query('select sleep(0.2)');
+      await client.execute('select ?', [1]);
+      await expect(client.query('select nothing')).rejects.toMatchObject({ errno: 1054 });
+      await expect(at.connect({ database: 'absent' })).rejects.toMatchObject({ errno: 1049 });
+      await expect(at.connect({ user: 'nobody', password: 'x' })).rejects.toMatchObject({ errno: 1045 });
+      const { blue } = await at.router.figures();
+      expect(blue).toMatchObject({ answers: 9, failures: { '42': 1, unreachable: 1 } });
+      expect(percentileMs(blue.latencies, 0.99)).toBeGreaterThan(150);
+      expect(percentileMs(blue.latencies, 0.5)).toBeLessThan(150);
+
+      await at.cut('green', 1);
+      await client.query('start transaction');
+      const backend = Number(await one(client, 'connection_id()'));
+      const gone = new Promise((resolve) => client.on('error', resolve));
+      await using admin = await direct(servers.green);
+      await admin.query('kill ?', [backend]);
+      await gone;
+      await waitFor({ what: 'the lost session', timeoutMs: 60_000 }, async () => {
+        const { green } = await at.router.figures();
+        return green.failures['lost'] === 1 && green.answers === 2 ? true : undefined;
+      });
+      expect((await at.router.figures()).blue).toEqual(blue);
+    },
+  );
 
   test.skipIf(!tested)('go on on the other side, and back, with their state', async () => {
     await using at = await proxiedMysql(servers);

@@ -44,6 +44,7 @@ export async function startMysqlProxy(
   const running = await host.run(options, {
     hub,
     shadow: hub.shadow,
+    capture: hub.capture,
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => askEachSide(desks, log, checkAccounts),

@@ -21,6 +21,7 @@ import { firstClientNumber, type MysqlHub } from './hub.ts';
 import { accessDenied, notUnderstood, tooManyClients, tooManyFailures, unreachableBehind } from './last-words.ts';
 import type { Greeted, MysqlLink } from './link.ts';
 import { SocketChannel, type PacketChannel } from './packet-channel.ts';
+import { countConnect } from './served.ts';
 import { MysqlSession } from './session.ts';
 import { Refusal, type ChangedUser, type UserDesk } from './traffic.ts';
 
@@ -259,8 +260,9 @@ export class MysqlReception implements UserDesk {
 
   /** For a name that nobody has a server draws a method by lot (MySQL 8: decoy authentication), which may be one that the proxy does not speak: that is a refusal like the others. */
   async #connectAs(login: MysqlLogin, address: string, signal: AbortSignal): Promise<MysqlConnectResult> {
+    const { hub } = this.#options;
     try {
-      return await firstBackend(this.#options.hub, login, signal);
+      return await countConnect(() => hub.served[hub.side], firstBackend(hub, login, signal));
     } catch (error) {
       const isNobody = isTealError(error, 'TEAL-TRAFFIC-003') && !(await this.#isAccount(login.user));
       if (!isNobody) throw error;

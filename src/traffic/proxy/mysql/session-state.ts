@@ -35,6 +35,11 @@ export const pristine: SessionState = Object.freeze({
   pins: [],
 });
 
+/** Of a session that nobody has changed since it logged in. */
+export function asLoggedIn({ database }: { readonly database: string | undefined }): SessionState {
+  return { ...pristine, database: database === undefined ? undefined : Buffer.from(database, 'utf8') };
+}
+
 /** What is known of a session from what passed. */
 export interface KnownOfSession {
   /** Names in lower case; used where the server lists none. */

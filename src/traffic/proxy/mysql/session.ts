@@ -5,17 +5,20 @@ import type { Side } from '../../../model/catalog.ts';
 import { command, encodeBare } from '../../../wire/mysql/commands.ts';
 import { serverStatus, type Capabilities } from '../../../wire/mysql/flags.ts';
 import { encodePacket } from '../../../wire/mysql/packets.ts';
-import { encodeOk, readError, type OkReply } from '../../../wire/mysql/replies.ts';
+import { encodeOk, readError, type ErrorReply, type OkReply } from '../../../wire/mysql/replies.ts';
 import type { DirectedSession } from '../director.ts';
+import type { RecordableSession } from '../capture/capture.ts';
 import type { WatchableSession } from '../shadow/options.ts';
 import { Answer, type Told } from './answer.ts';
+import type { MysqlRecorder, PassingCommand } from './capture/recorder.ts';
 import { trackingSql, type MysqlLogin } from './connector.ts';
 import { backendLost, movingAway, notUnderstood, shuttingDown, unknownCommand, unknownThread } from './last-words.ts';
 import type { MysqlLink, MysqlLinkOwner } from './link.ts';
 import { MysqlMover, type NextBackend } from './mover.ts';
 import { PacketTap, type PassingPacket, type Verdict } from './packet-tap.ts';
+import { countAnswer } from './served.ts';
 import { SessionPins } from './session-pins.ts';
-import { pristine } from './session-state.ts';
+import { asLoggedIn } from './session-state.ts';
 import { factsOf } from './shadow/sample.ts';
 import type { MysqlTap } from './shadow/tap.ts';
 import { readWords, type StatementWords } from './statement-words.ts';
@@ -47,6 +50,8 @@ interface Pending {
   readonly statement: number | undefined;
   /** As the client sent it, where it can be sent again: short, whole, and in no transaction. */
   readonly attempt: Buffer | undefined;
+  /** When it was passed on, by the monotonic clock. */
+  readonly sentMs: number;
   changed: boolean;
 }
 
@@ -91,7 +96,7 @@ const harmless: ReadonlySet<number> = new Set([
  * the session stands. While the gate is closed a command that would begin outside of a transaction waits, a transaction that runs goes on to its end, and the session may
  * be given another backend.
  */
-export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableSession {
+export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableSession, RecordableSession {
   readonly id: number;
   readonly name: string;
   readonly listens = false;
@@ -136,6 +141,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   #waitingSinceMs: number | undefined;
   #longestWaitMs = 0;
   #tap: MysqlTap | undefined;
+  #recorder: MysqlRecorder | undefined;
   #fence: Buffer | undefined;
   #fencedSinceMs: number | undefined;
 
@@ -171,6 +177,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     client.on('end', () => this.end());
     this.#link?.attach(this);
     this.#tapAsLoggedIn();
+    this.#recordAsLoggedIn();
     this.refresh();
     client.resume();
   }
@@ -294,10 +301,24 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
 
   /** Of a session that nobody has changed yet there is nothing to ask. */
   #tapAsLoggedIn(): void {
-    const { database } = this.#login;
-    const state = { ...pristine, database: database === undefined ? undefined : Buffer.from(database, 'utf8') };
-    const facts = factsOf(this.#login, state, false);
+    const facts = factsOf(this.#login, asLoggedIn(this.#login), false);
     this.#tap = facts === undefined ? undefined : this.#traffic.tap(facts);
+  }
+
+  get isRecorded(): boolean {
+    return this.#recorder?.isOver === false;
+  }
+
+  async record(): Promise<void> {
+    await this.look();
+    const { state } = this.#mover;
+    if (this.gone || this.isRecorded || state === undefined || !this.atBoundary) return;
+    this.#recorder = this.#traffic.recorder({ login: this.#login, state, isAsked: true });
+  }
+
+  #recordAsLoggedIn(): void {
+    const state = asLoggedIn(this.#login);
+    this.#recorder = this.#traffic.recorder({ login: this.#login, state, isAsked: false });
   }
 
   async flushNotifications(): Promise<void> {
@@ -359,6 +380,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     if (this.gone) return;
     this.#ended.abort(new Error('the client is gone'));
     this.#dialog?.close();
+    this.#recorder?.close();
     this.#clientTap.forget();
     this.#link?.end();
     this.#mover.drop();
@@ -487,10 +509,27 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       sql: of.sql,
       statement: of.statement,
       attempt,
+      sentMs: monotonicMs(),
       changed: false,
     };
+    if (code !== command.stmtExecute) this.#recorder?.command(this.#passing(packet));
     this.#answer = new Answer(code, this.#options.capabilities, link.capabilities, () => this.#status);
     this.#backendTap.shift = 0;
+  }
+
+  #passing({ head, whole }: PassingPacket): PassingCommand {
+    const payload = whole ? head : undefined;
+    return {
+      payload,
+      code: head[0] ?? 0,
+      nextStatement: this.#statements.next,
+      isLiteralBackslash: this.#isLiteralBackslash,
+    };
+  }
+
+  /** A backslash in a text escapes nothing (NO_BACKSLASH_ESCAPES). */
+  get #isLiteralBackslash(): boolean {
+    return (this.#status & serverStatus.noBackslashEscapes) !== 0;
   }
 
   #seeQuery(packet: PassingPacket): Verdict | undefined {
@@ -518,7 +557,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     if (link === undefined || this.#tap === undefined) return;
     // Letters of the state that tell writes: w of tables without transactions, W of those with; L of locks.
     const mayHaveWritten = this.#unsure || this.#nextTransaction !== '' || /[wWL]/.test(this.#transaction);
-    const isLiteralBackslash = (this.#status & serverStatus.noBackslashEscapes) !== 0;
+    const isLiteralBackslash = this.#isLiteralBackslash;
     const { capabilities } = link;
     const inTransaction = this.#unsure || !this.#isQuiet;
     this.#tap.client({ sql, isPrepared, isLiteralBackslash, bound, mayHaveWritten, inTransaction, capabilities });
@@ -579,6 +618,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     const id = head.readUInt32LE(1);
     head.writeUInt32LE(this.#statements.backendId(id), 1);
     this.#statements.close(id);
+    this.#recorder?.statementClosed(id);
   }
 
   #seeLongData(head: Buffer): undefined {
@@ -597,11 +637,21 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     // What it takes from parts sent before cannot be sent again.
     if (withLongData && this.#pending !== undefined) this.#pending = { ...this.#pending, attempt: undefined };
     head.writeUInt32LE(entry?.backendId ?? this.#statements.backendId(id), 1);
+    const withTypes = entry === undefined ? undefined : this.#statements.executing(entry, head);
+    const isWhole = entry !== undefined && packet.whole && !withLongData;
+    const bound = isWhole ? this.#statements.boundOf(entry, head) : undefined;
+    const isLiteralBackslash = this.#isLiteralBackslash;
+    this.#recorder?.execution({
+      statement: entry?.statement,
+      bound,
+      isWhole: packet.whole,
+      withLongData,
+      database: this.#database,
+      isLiteralBackslash,
+    });
     if (entry === undefined) return undefined;
-    const withTypes = this.#statements.executing(entry, head);
     const { sql, database } = entry.statement;
-    const isWhole = packet.whole && !withLongData && database === this.#database;
-    this.#tellTap(sql, true, isWhole ? this.#statements.boundOf(entry, head) : undefined);
+    this.#tellTap(sql, true, database === this.#database ? bound : undefined);
     if (withTypes === undefined) return undefined;
     if (!packet.whole) throw new Error('a long statement relies on types that it bound before the cut');
     return { instead: encodePacket(packet.sequence, withTypes) };
@@ -670,8 +720,13 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       packet.head.writeUInt32LE(this.#statements.add(told.prepared, text), 1);
     }
     this.#take(pending, told);
-    if (told.part.kind === 'error' && this.#meetsFence(pending, answer, packet)) return { instead: emptyBytes };
-    if (told.part.ends) this.#finish(pending, told.part.kind === 'error');
+    const error = told.part.kind === 'error' ? readError(packet.head) : undefined;
+    if (error !== undefined && this.#meetsFence(pending, answer, packet, error)) return { instead: emptyBytes };
+    if (told.part.ends) {
+      this.#recorder?.answered(error);
+      countAnswer(this.#traffic.served[this.#lastSide], pending.sentMs, error);
+      this.#finish(pending, error !== undefined);
+    }
     return verdict;
   }
 
@@ -718,8 +773,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     }
   }
 
-  #meetsFence(pending: Pending, answer: Answer, packet: PassingPacket): boolean {
-    const { code, message } = readError(packet.head);
+  #meetsFence(pending: Pending, answer: Answer, packet: PassingPacket, { code, message }: ErrorReply): boolean {
     if (!readOnlyErrors.has(code) || !/read[- ]only/i.test(message)) return false;
     const { attempt } = pending;
     const isUntouched = attempt !== undefined && answer.packets === 1;
@@ -812,12 +866,14 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       }
       this.#login = changed.login;
       this.#tap = undefined;
+      this.#recorder?.close();
       this.#mover.drop();
       this.#mover = this.#newMover();
       this.#statements.clear();
       this.#pins.reset();
       this.#database = changed.login.database;
       this.#goOnWith({ link: changed.link, statements: new Map() });
+      this.#recordAsLoggedIn();
       dialog.write(
         encodeOk({ affectedRows: 0n, lastInsertId: 0n, status: this.#status, warnings: 0, info: '' }, capabilities),
       );
@@ -855,6 +911,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   }
 
   #lose(because: unknown): void {
+    this.#traffic.served[this.#lastSide].failed('lost');
     const why = because === undefined ? 'the server closed the connection' : describeError(because);
     this.#traffic.log('a session is lost with its backend', { client: this.name, side: this.#lastSide, because: why });
     this.#leave(backendLost);

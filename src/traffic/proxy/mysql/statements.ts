@@ -40,6 +40,11 @@ export class Statements {
   #keptBytes = 0;
   #next = 1;
 
+  /** The number that the client's next statement gets. */
+  get next(): number {
+    return this.#next;
+  }
+
   get kept(): readonly KeptStatement[] {
     return [...this.#all.values()].map(({ statement }) => statement);
   }

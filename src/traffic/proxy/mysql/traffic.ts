@@ -1,6 +1,9 @@
 import type { Side } from '../../../model/catalog.ts';
+import type { ServedCounter } from '../../../model/served.ts';
 import type { RetiredLink } from '../retired-links.ts';
 import type { Counters } from '../traffic.ts';
+import type { MysqlRecorded } from './capture/dialect.ts';
+import type { MysqlRecorder } from './capture/recorder.ts';
 import type { MysqlConnectResult, MysqlLogin } from './connector.ts';
 import type { MysqlLink } from './link.ts';
 import type { SeenOfSession } from './mover.ts';
@@ -19,6 +22,8 @@ export interface MysqlTraffic<Session> {
   readonly side: Side;
   readonly holding: boolean;
   readonly counters: Counters;
+  /** What clients meet on each side. */
+  readonly served: Readonly<Record<Side, ServedCounter>>;
   /** How long a statement that met the fence may wait for an owner. */
   readonly stragglerMs: number;
   connect(side: Side, login: MysqlLogin, signal: AbortSignal): Promise<MysqlConnectResult>;
@@ -36,6 +41,8 @@ export interface MysqlTraffic<Session> {
   retire(link: RetiredLink): void;
   /** Watches what a client reads, where reads are compared. */
   tap(session: MysqlSessionFacts): MysqlTap | undefined;
+  /** Records what a client asks, where that is recorded. */
+  recorder(session: Omit<MysqlRecorded, 'serverMode'>): MysqlRecorder | undefined;
   /** The session reached a boundary, became ready, moved or ended. */
   changed(session: Session): void;
   log(event: string, facts: Readonly<Record<string, unknown>>): void;

@@ -86,6 +86,32 @@ test('a capture is told by statement, and records of several processes come in t
   expect(times).toHaveLength(records.length);
 });
 
+test('a capture of MySQL says so, and is told by its statements: texts in double quotes are values there', async () => {
+  const records: readonly CaptureRecord[] = [
+    open('0-1', 1),
+    {
+      k: 'ask',
+      s: '0-1',
+      u: 1,
+      t: 2,
+      m: [
+        ['P', '1', 'select name from T where a = "x" # one', []],
+        ['X', '1', [], []],
+      ],
+    },
+    done('0-1', 1, 3, 4),
+    { k: 'ask', s: '0-1', u: 2, t: 4, m: [['I', 'shop']] },
+    done('0-1', 2, 5, 1, '1049'),
+  ];
+  const ofMysql = header.replace('"version":1', '"version":2,"system":"mariadb"');
+  const { header: read, statements } = await summarise(await captured(ofMysql + records.map(lineOf).join('')));
+  expect(read).toMatchObject({ version: 2, system: 'mariadb' });
+  expect(statements).toMatchObject([
+    { statement: 'select name from t where a = ?', count: 1 },
+    { statement: 'use `shop`', errors: { '1049': 1 } },
+  ]);
+});
+
 test('a capture that ends in the middle of a line is read up to there, and is told as not whole', async () => {
   const text = [{ k: 'begin', p: 0, t: 0 } as const, open('0-1', 1), ask('0-1', 1, 2), ask('0-1', 2, 3)]
     .map(lineOf)
@@ -96,7 +122,9 @@ test('a capture that ends in the middle of a line is read up to there, and is to
 
 test.each([
   ['no capture', 'select 1\n', 'line 1'],
-  ['another version', header.replace('"version":1', '"version":2'), 'line 1'],
+  ['another version', header.replace('"version":1', '"version":3'), 'line 1'],
+  ['version 2 without its system', header.replace('"version":1', '"version":2'), 'line 1'],
+  ['version 1 with a system', header.replace('"version":1', '"version":1,"system":"mysql"'), 'line 1'],
   ['nothing', '', 'line 1'],
   ['a line in its middle that is no record', `${header}${lineOf(open('0-1', 1))}{"k":"ask"\n${lineOf(end)}`, 'line 3'],
 ])('%s is refused, with its line', async (_, text, line) => {

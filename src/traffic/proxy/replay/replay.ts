@@ -2,20 +2,18 @@ import { monotonicMs, sleep } from '../../../kernel/clock.ts';
 import { LatencyCounter, type Latencies } from '../../../model/latencies.ts';
 import { LoadCounter, type StatementLoad } from '../../../model/load.ts';
 import { Bell } from '../bell.ts';
-import type { CaptureRecord, OpenRecord } from '../capture/format.ts';
-import type { AdminLogin, BackendTarget } from '../target.ts';
+import { familyOfCapture, type CaptureRecord, type OpenRecord } from '../capture/format.ts';
 import { inOrder, readCapture } from './capture-reader.ts';
-import { Player, type PlayerDesk } from './player.ts';
-import type { Played } from './side-link.ts';
+import { Player, type OpenSession, type Played, type PlayerDesk } from './player.ts';
 import type { CaptureSummary } from './summary.ts';
-import { Labels } from './unit-texts.ts';
+import { labelsOf, type Labels } from './unit-texts.ts';
 
 export interface ReplayOptions {
   readonly path: string;
   /** Of the same file. */
   readonly summary: CaptureSummary;
-  readonly target: BackendTarget;
-  readonly admin: AdminLogin;
+  /** On the side that is asked. */
+  readonly open: OpenSession;
   /** 2: in half the time. */
   readonly speed: number;
   /** Sessions at the same time; those that come when there are as many are left out. */
@@ -63,8 +61,6 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
 }
 
 class ReplayRun implements PlayerDesk {
-  readonly target: BackendTarget;
-  readonly admin: AdminLogin;
   readonly writes: boolean;
   readonly limitMs: number;
   readonly signal: AbortSignal;
@@ -74,7 +70,7 @@ class ReplayRun implements PlayerDesk {
   readonly #running = new Set<Player>();
   readonly #left = new Set<string>();
   readonly #load = new LoadCounter();
-  readonly #labels = new Labels();
+  readonly #labels: Labels;
   readonly #late = new LatencyCounter();
   readonly #skipped = new Map<string, number>();
   readonly #lost = new Map<string, number>();
@@ -87,11 +83,10 @@ class ReplayRun implements PlayerDesk {
 
   constructor(options: ReplayOptions) {
     this.#options = options;
-    this.target = options.target;
-    this.admin = options.admin;
     this.writes = options.writes;
     this.limitMs = options.limitMs;
     this.signal = options.signal;
+    this.#labels = labelsOf(familyOfCapture(options.summary.header));
   }
 
   async all(): Promise<Replayed> {
@@ -181,7 +176,7 @@ class ReplayRun implements PlayerDesk {
       return;
     }
     this.#sessions += 1;
-    const player = new Player(this, record);
+    const player = new Player(this, async () => this.#options.open(this, record));
     this.#players.set(record.s, player);
     this.#running.add(player);
     void this.#free(player);

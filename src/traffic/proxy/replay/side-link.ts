@@ -5,13 +5,7 @@ import { frame, zeroTerminated } from '../../../wire/postgres/body.ts';
 import { frameHeaderBytes } from '../../../wire/postgres/frames.ts';
 import type { BackendLink, LinkOwner } from '../backend-link.ts';
 import { FrameTap } from '../frame-tap.ts';
-
-/** How a unit was answered. */
-export interface Played {
-  readonly ms: number;
-  /** SQLSTATE of the first error. */
-  readonly error?: string;
-}
+import type { Played } from './player.ts';
 
 const looked: ReadonlySet<number> = new Set([
   backend.error,

@@ -1,7 +1,13 @@
 import { LoadCounter, type StatementLoad } from '../../../model/load.ts';
-import type { AskRecord, CaptureHeader, CaptureRecord } from '../capture/format.ts';
+import {
+  familyOfCapture,
+  type AskRecord,
+  type CaptureFamily,
+  type CaptureHeader,
+  type CaptureRecord,
+} from '../capture/format.ts';
 import { readCapture, readCaptureHeader } from './capture-reader.ts';
-import { Labels, UnitTexts } from './unit-texts.ts';
+import { labelsOf, UnitTexts, type Labels } from './unit-texts.ts';
 
 /** What is in a capture, from one look at all of it. */
 export interface CaptureSummary {
@@ -27,7 +33,7 @@ export interface CaptureSummary {
 /** Reads a capture whole. Errors: TEAL-TRAFFIC-036. */
 export async function summarise(path: string): Promise<CaptureSummary> {
   const header = await readCaptureHeader(path);
-  const summary = new Summary();
+  const summary = new Summary(familyOfCapture(header));
   for await (const { record } of readCapture(path)) summary.take(record);
   return { header, ...summary.told };
 }
@@ -45,7 +51,7 @@ export function mostAtOnce(opened: readonly number[], closed: readonly number[])
 
 class Summary {
   readonly #load = new LoadCounter();
-  readonly #labels = new Labels();
+  readonly #labels: Labels;
   readonly #open = new Map<string, { texts: UnitTexts; asked: Map<number, string | undefined> }>();
   readonly #leftOut = new Map<string, number>();
   #first = Infinity;
@@ -55,6 +61,10 @@ class Summary {
   readonly #opened: number[] = [];
   readonly #closed: number[] = [];
   #counts = { sessions: 0, asks: 0, dropped: 0, begun: 0, ended: 0 };
+
+  constructor(family: CaptureFamily) {
+    this.#labels = labelsOf(family);
+  }
 
   get told(): Omit<CaptureSummary, 'header'> {
     const { begun, ended, ...counts } = this.#counts;

@@ -58,10 +58,16 @@ const databasesOfServer = /^(?:information_schema|performance_schema|mysql|sys|t
 /** What its reads depend on, of all that the session has; undefined where its statements cannot be read, or read what is of the server itself. */
 export function factsOf(login: MysqlLogin, state: SessionState, isAsked: boolean): MysqlSessionFacts | undefined {
   const parts = state.parts.filter(({ what }) => what.startsWith('setting ') && what !== 'setting sql_log_bin');
-  const client = parts.find(({ what }) => what === 'setting character_set_client')?.sql.toString('latin1') ?? '';
-  const isReadable = isAsked ? !unreadableCharsets.test(client) : !unreadableCollations.has(login.collation);
-  if (!isReadable || databasesOfServer.test(state.database?.toString('utf8') ?? '')) return undefined;
+  if (!isReadable(login, state, isAsked) || databasesOfServer.test(state.database?.toString('utf8') ?? ''))
+    return undefined;
   return { login: { ...login, database: undefined }, state: { ...state, parts } };
+}
+
+/** Where a text of it ends can be told. */
+export function isReadable(login: MysqlLogin, { parts }: SessionState, isAsked: boolean): boolean {
+  if (!isAsked) return !unreadableCollations.has(login.collation);
+  const client = parts.find(({ what }) => what === 'setting character_set_client')?.sql.toString('latin1') ?? '';
+  return !unreadableCharsets.test(client);
 }
 
 /** A read is answered alike. */

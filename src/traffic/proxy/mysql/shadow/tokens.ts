@@ -20,13 +20,22 @@ const rules: readonly (readonly [kind: Token['kind'] | 'meaningless' | 'unknown'
 
 /** Undefined when a text, a name or a comment does not end, or a part of it is for some servers alone. */
 export function tokensOf(sql: string): readonly Token[] | undefined {
+  return read(sql, lowerCase);
+}
+
+/** With words as they are written: names of tables may differ by their case alone. */
+export function tokensAsWritten(sql: string): readonly Token[] | undefined {
+  return read(sql, (text) => text);
+}
+
+function read(sql: string, word: (text: string) => string): readonly Token[] | undefined {
   const tokens: Token[] = [];
   let spaced = false;
   for (let at = 0; at < sql.length;) {
     const [kind, text] = partAt(sql, at);
     if (kind === 'unknown') return undefined;
     at += text.length;
-    if (kind !== 'meaningless') tokens.push({ kind, text: kind === 'word' ? lowerCase(text) : text, spaced });
+    if (kind !== 'meaningless') tokens.push({ kind, text: kind === 'word' ? word(text) : text, spaced });
     spaced = kind === 'meaningless';
   }
   return tokens;
