@@ -34,6 +34,20 @@ export interface ApiDouble extends AsyncDisposable {
   after: (() => void) | undefined;
 }
 
+const destinations = z
+  .array(
+    z.strictObject({
+      destination: z.strictObject({
+        host: z.string(),
+        subset: z.string().optional(),
+        port: z.strictObject({ number: z.int() }).optional(),
+      }),
+      weight: z.int().min(0).optional(),
+    }),
+  )
+  .min(1);
+const tlsMatches = z.array(z.looseObject({ sniHosts: z.array(z.string()).min(1) })).min(1);
+
 /** core/v1 ServiceSpec, discovery.k8s.io/v1 EndpointSlice, networking.istio.io/v1 VirtualService: what of them is required, and of which kind it is. */
 const shapes = {
   services: z.looseObject({ spec: z.looseObject({ selector: z.record(z.string(), z.string()).optional() }) }),
@@ -60,24 +74,8 @@ const shapes = {
   }),
   virtualservices: z.looseObject({
     spec: z.looseObject({
-      tcp: z
-        .array(
-          z.looseObject({
-            route: z
-              .array(
-                z.strictObject({
-                  destination: z.strictObject({
-                    host: z.string(),
-                    subset: z.string().optional(),
-                    port: z.strictObject({ number: z.int() }).optional(),
-                  }),
-                  weight: z.int().min(0).optional(),
-                }),
-              )
-              .min(1),
-          }),
-        )
-        .optional(),
+      tcp: z.array(z.looseObject({ route: destinations })).optional(),
+      tls: z.array(z.looseObject({ match: tlsMatches, route: destinations })).optional(),
     }),
   }),
 } as const;
