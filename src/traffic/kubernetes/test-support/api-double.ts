@@ -48,7 +48,7 @@ const destinations = z
   .min(1);
 const tlsMatches = z.array(z.looseObject({ sniHosts: z.array(z.string()).min(1) })).min(1);
 
-/** core/v1 ServiceSpec, discovery.k8s.io/v1 EndpointSlice, networking.istio.io/v1 VirtualService: what of them is required, and of which kind it is. */
+/** core/v1 ServiceSpec, discovery.k8s.io/v1 EndpointSlice, networking.istio.io/v1 VirtualService, argoproj.io/v1alpha1 Rollout: what of them is required, and of which kind it is. */
 const shapes = {
   services: z.looseObject({ spec: z.looseObject({ selector: z.record(z.string(), z.string()).optional() }) }),
   endpointslices: z.looseObject({
@@ -71,6 +71,11 @@ const shapes = {
         appProtocol: z.string().optional(),
       }),
     ),
+  }),
+  rollouts: z.looseObject({
+    spec: z.looseObject({
+      template: z.looseObject({ spec: z.looseObject({ containers: z.array(z.unknown()).min(1) }) }),
+    }),
   }),
   virtualservices: z.looseObject({
     spec: z.looseObject({
@@ -121,20 +126,22 @@ export async function apiDouble(token: string): Promise<ApiDouble> {
     const { before } = it;
     it.before = undefined;
     before?.();
-    const object = objects.get(url.pathname);
-    if (object === undefined) return statusOf(404, `${url.pathname} not found`);
+    const isStatus = url.pathname.endsWith('/status');
+    const path = isStatus ? url.pathname.slice(0, -'/status'.length) : url.pathname;
+    const object = objects.get(path);
+    const kind = path.split('/').at(-2) as keyof typeof shapes;
+    if (object === undefined || (isStatus && kind !== 'rollouts')) return statusOf(404, `${url.pathname} not found`);
     const { metadata } = change as { metadata?: { resourceVersion?: string } };
     if (metadata?.resourceVersion !== object.metadata.resourceVersion)
       return statusOf(409, 'the object has been modified; please apply your changes to the latest version');
-    const next = merge(object, change) as Stored;
-    const kind = url.pathname.split('/').at(-2) as keyof typeof shapes;
+    const next = kind === 'rollouts' ? ofSubresource(object, change, isStatus) : (merge(object, change) as Stored);
     const parsed = shapes[kind].safeParse(next);
     if (!parsed.success) return statusOf(422, parsed.error.message);
     if (next['addressType'] !== object['addressType']) return statusOf(422, 'addressType: field is immutable');
     if (url.searchParams.get('dryRun') === 'All') return { status: 200, body: next };
-    it.put(url.pathname, next);
+    it.put(path, next);
     it.after?.();
-    return { status: 200, body: it.at(url.pathname) };
+    return { status: 200, body: it.at(path) };
   }
 
   server.listen(0, '127.0.0.1');
@@ -162,6 +169,15 @@ export async function apiDouble(token: string): Promise<ApiDouble> {
     },
   };
   return it;
+}
+
+/** Where status is a subresource: a patch of it changes nothing else, one of the object leaves it, and each other spec is a generation. */
+function ofSubresource(object: Stored, change: Record<string, unknown>, isStatus: boolean): Stored {
+  const merged = merge(object, change) as Stored;
+  if (isStatus) return { ...object, status: merged['status'] };
+  const isOther = JSON.stringify(merged['spec']) !== JSON.stringify(object['spec']);
+  const generation = Number(object.metadata['generation'] ?? 1) + (isOther ? 1 : 0);
+  return { ...merged, status: object['status'], metadata: { ...merged.metadata, generation } };
 }
 
 /** RFC 7386. */
