@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { isIP, type AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { z } from 'zod';
 
@@ -22,6 +22,8 @@ export interface Asked {
  */
 export interface ApiDouble extends AsyncDisposable {
   readonly url: string;
+  /** Tokens of those who are known, and may do nothing. */
+  readonly strangers: Set<string>;
   readonly asked: Asked[];
   /** Makes an object, or writes it as somebody else does. */
   put(path: string, object: object): void;
@@ -85,7 +87,8 @@ const shapes = {
   }),
 } as const;
 
-export async function apiDouble(token: string): Promise<ApiDouble> {
+/** `takesLoopback`: no real one takes such an address of an endpoint, and databases of tests have no other. */
+export async function apiDouble(token: string, { takesLoopback = false } = {}): Promise<ApiDouble> {
   const objects = new Map<string, Stored>();
   let version = 100;
   const server = createServer((request, response) => {
@@ -103,6 +106,9 @@ export async function apiDouble(token: string): Promise<ApiDouble> {
     it.asked.push({ method, path: url.pathname, query: url.searchParams, authorization, body });
     const refusal = it.refusals.shift();
     if (refusal !== undefined) return statusOf(refusal.status, refusal.message);
+    if (it.strangers.has(authorization.slice('Bearer '.length))) {
+      return statusOf(403, `${url.pathname} is forbidden: User "stranger" cannot ${method.toLowerCase()} it`);
+    }
     if (authorization !== `Bearer ${token}`) return statusOf(401, 'Unauthorized');
     if (method === 'GET') return read(url);
     if (method !== 'PATCH' || type !== 'application/merge-patch+json') return statusOf(415, `no ${method} by ${type}`);
@@ -137,6 +143,8 @@ export async function apiDouble(token: string): Promise<ApiDouble> {
     const next = kind === 'rollouts' ? ofSubresource(object, change, isStatus) : (merge(object, change) as Stored);
     const parsed = shapes[kind].safeParse(next);
     if (!parsed.success) return statusOf(422, parsed.error.message);
+    const wrong = takesLoopback || kind !== 'endpointslices' ? undefined : wrongAddress(next);
+    if (wrong !== undefined) return statusOf(422, `endpoints[0].addresses[0]: Invalid value: "${wrong}"`);
     if (next['addressType'] !== object['addressType']) return statusOf(422, 'addressType: field is immutable');
     if (url.searchParams.get('dryRun') === 'All') return { status: 200, body: next };
     it.put(path, next);
@@ -148,6 +156,7 @@ export async function apiDouble(token: string): Promise<ApiDouble> {
   await once(server, 'listening');
   const it: ApiDouble = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    strangers: new Set(),
     asked: [],
     refusals: [],
     before: undefined,
@@ -169,6 +178,16 @@ export async function apiDouble(token: string): Promise<ApiDouble> {
     },
   };
   return it;
+}
+
+/** Of the type that the slice has, and nowhere that means another host to each that reads it. */
+function wrongAddress(slice: Stored): string | undefined {
+  const { addressType, endpoints } = slice as unknown as z.infer<typeof shapes.endpointslices>;
+  const family = { IPv4: 4, IPv6: 6, FQDN: 0 }[addressType];
+  const local = /^(127\.|169\.254\.|0\.0\.0\.0$|::1?$|fe[89ab])/i;
+  return endpoints
+    .flatMap(({ addresses }) => addresses)
+    .find((address) => isIP(address) !== family || local.test(address));
 }
 
 /** Where status is a subresource: a patch of it changes nothing else, one of the object leaves it, and each other spec is a generation. */
