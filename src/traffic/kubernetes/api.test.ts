@@ -36,17 +36,17 @@ const slice = (name: string, address: string, port: number) => ({
   ports: [{ name: 'pg', port, protocol: 'TCP' }],
 });
 
-async function putService({ put }: KubeWorld, spec: object = {}): Promise<void> {
+async function putService(world: KubeWorld, spec: object = {}): Promise<void> {
   const ports = [{ name: 'pg', port: 5432, protocol: 'TCP', targetPort: 5432 }];
-  await put(groups.core, 'services', { metadata: { name: 'db' }, spec: { ports, ...spec } });
+  await world.put(groups.core, 'services', { metadata: { name: 'db' }, spec: { ports, ...spec } });
 }
 
-async function putRoutes({ put }: KubeWorld): Promise<void> {
+async function putRoutes(world: KubeWorld): Promise<void> {
   const route = [
     { destination: { ...hosts.blue, port: { number: 5432 } }, weight: 100 },
     { destination: { ...hosts.green, port: { number: 5432 } }, weight: 0 },
   ];
-  await put(groups.istio, 'virtualservices', {
+  await world.put(groups.istio, 'virtualservices', {
     apiVersion: 'networking.istio.io/v1',
     kind: 'VirtualService',
     metadata: { name: 'db' },
@@ -63,9 +63,9 @@ const template = (database: string): object => ({
   spec: { containers: [{ name: 'shop', image: 'shop', env: [{ name: 'DATABASE', value: database }] }] },
 });
 
-async function putRollout({ put }: KubeWorld): Promise<void> {
-  await putService({ put } as KubeWorld, { selector: { app: 'shop', 'rollouts-pod-template-hash': 'h-old' } });
-  await put(groups.argo, 'rollouts', {
+async function putRollout(world: KubeWorld): Promise<void> {
+  await putService(world, { selector: { app: 'shop', 'rollouts-pod-template-hash': 'h-old' } });
+  await world.put(groups.argo, 'rollouts', {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Rollout',
     metadata: { name: 'shop' },

@@ -3,7 +3,11 @@ import { request as requestOverTls } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { waitFor } from '../../../kernel/clock.ts';
 import { kubeAccess, type KubeAccess } from '../kubeconfig.ts';
-import type { KubeObjectGiven } from './kube-world.ts';
+
+export interface KubeObjectGiven {
+  readonly metadata: { readonly name: string } & Readonly<Record<string, unknown>>;
+  readonly [word: string]: unknown;
+}
 
 interface Answer {
   readonly status: number;

@@ -1,12 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { KubeApi } from '../kube-api.ts';
 import { apiDouble } from './api-double.ts';
-import { ApiServer } from './api-server.ts';
-
-export interface KubeObjectGiven {
-  readonly metadata: { readonly name: string } & Readonly<Record<string, unknown>>;
-  readonly [word: string]: unknown;
-}
+import { ApiServer, type KubeObjectGiven } from './api-server.ts';
 
 /** A namespace of an API server, whichever it is. Paths are below it: `services/db`, of the group that they are of. */
 export interface KubeWorld extends AsyncDisposable {
