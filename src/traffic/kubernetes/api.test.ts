@@ -185,20 +185,25 @@ describe.each(worlds)('$of', ({ isThere, open }) => {
     expect(await world.at(groups.slices, 'endpointslices', 'db-teal')).toMatchObject({ ports: [{ port: 6432 }] });
   });
 
-  tried('tells what it does not take: an address of the other family, a port that is none', async () => {
+  tried('tells what it does not take: an address of the other family, and one of each host itself', async () => {
     await using world = await open();
     await putService(world);
     await world.put(groups.slices, 'endpointslices', slice('db-teal', '10.0.0.1', 5432));
     const six = { blue: addresses.blue, green: { address: 'fd00::2', port: 5432 } };
     expect(await blockers(service(world.teal, six))).toEqual([expect.stringMatching(/TEAL-TRAFFIC-060: PATCH .* 422/)]);
-    const none = { blue: addresses.blue, green: { address: '10.0.0.2', port: 70_000 } };
-    expect(await blockers(service(world.teal, none))).toEqual([
-      expect.stringMatching(/TEAL-TRAFFIC-060: PATCH .* 422/),
-    ]);
     const itself = { blue: addresses.blue, green: { address: '127.0.0.1', port: 5432 } };
     expect(await blockers(service(world.teal, itself))).toEqual([
       expect.stringMatching(/TEAL-TRAFFIC-060: PATCH .* 422/),
     ]);
+  });
+
+  tried('knows who else writes an object', async () => {
+    await using world = await open();
+    await putService(world);
+    await world.put(groups.slices, 'endpointslices', slice('db-teal', '10.0.0.1', 5432), 'argocd-controller');
+    expect((await service(world.teal).look?.())?.map(({ what }) => what)).toContain(
+      'Service db is kept by argocd-controller.',
+    );
   });
 
   tried('tells who may not', async () => {

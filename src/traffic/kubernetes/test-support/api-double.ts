@@ -68,7 +68,8 @@ const shapes = {
     ports: z.array(
       z.strictObject({
         name: z.string().optional(),
-        port: z.int().min(1).max(65_535).optional(),
+        // Of its size nothing is looked at (1.34).
+        port: z.int().optional(),
         protocol: z.enum(['TCP', 'UDP', 'SCTP']).optional(),
         appProtocol: z.string().optional(),
       }),

@@ -82,15 +82,18 @@ export class ApiServer {
   }
 
   /** New or not; its status where it has one. */
-  async put(collection: string, object: KubeObjectGiven): Promise<void> {
+  async put(collection: string, object: KubeObjectGiven, writer = 'teal-test'): Promise<void> {
     const path = `${collection}/${object.metadata.name}`;
     const known = await this.#ask('GET', path);
     if (known.status === 404) {
-      await this.make(collection, object);
+      await this.make(`${collection}?fieldManager=${writer}`, object);
     } else {
       const { metadata } = known.body as { readonly metadata: Readonly<Record<string, unknown>> };
       const { resourceVersion } = metadata;
-      await this.#must('PUT', path, { ...object, metadata: { ...object.metadata, resourceVersion } });
+      await this.#must('PUT', `${path}?fieldManager=${writer}`, {
+        ...object,
+        metadata: { ...object.metadata, resourceVersion },
+      });
     }
     if (object['status'] !== undefined) await this.#must('PATCH', `${path}/status`, { status: object['status'] });
   }

@@ -11,7 +11,7 @@ export interface KubeWorld extends AsyncDisposable {
   /** Somebody who is known, and has no rights. */
   readonly stranger: KubeApi;
   /** Makes an object, or writes it as somebody else does; its status too. */
-  put(group: string, kind: string, object: KubeObjectGiven): Promise<void>;
+  put(group: string, kind: string, object: KubeObjectGiven, writer?: string): Promise<void>;
   /** Without what a server writes of its own about each write. */
   at(group: string, kind: string, name: string): Promise<Readonly<Record<string, unknown>>>;
   generationOf(group: string, kind: string, name: string): Promise<number>;
@@ -46,10 +46,11 @@ export async function worldOfDouble(): Promise<KubeWorld> {
     namespace: 'shop',
     teal: by('of-teal'),
     stranger: by('of-a-stranger'),
-    async put(group, kind, object) {
+    async put(group, kind, object, writer) {
       const { metadata } = object;
       const at = path(group, kind, metadata.name);
-      double.put(at, { ...object, metadata: { uid: `of ${at}`, generation: 1, ...metadata } });
+      const managedFields = writer === undefined ? [] : [{ manager: writer }];
+      double.put(at, { ...object, metadata: { uid: `of ${at}`, generation: 1, managedFields, ...metadata } });
     },
     at: async (group, kind, name) => bare(double.at(path(group, kind, name))),
     generationOf: async (group, kind, name) => Number(double.at(path(group, kind, name)).metadata['generation'] ?? 1),
@@ -82,7 +83,7 @@ export async function worldOfCluster(kubeconfig: string): Promise<KubeWorld> {
     namespace,
     teal,
     stranger,
-    put: async (group, kind, object) => server.put(path(group, kind), object),
+    put: async (group, kind, object, writer) => server.put(path(group, kind), object, writer),
     at: async (group, kind, name) => bare(await server.get(`${path(group, kind)}/${name}`)),
     async generationOf(group, kind, name) {
       const { metadata } = (await server.get(`${path(group, kind)}/${name}`)) as { metadata: { generation?: number } };
