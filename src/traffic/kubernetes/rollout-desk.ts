@@ -38,9 +38,9 @@ export function rolloutDesk(options: RolloutOptions): Desk {
 }
 
 async function leadsTo(seen: SeenRollout, side: Side, options: RolloutOptions): Promise<boolean> {
-  const { active, isSettled } = stateOf(seen, options.sides);
+  const { active, isObserved, isSettled } = stateOf(seen, options.sides);
   const service = seen.rollout.spec.strategy?.blueGreen?.activeService;
-  if (active !== side || !isSettled || service === undefined) return false;
+  if (active !== side || !isObserved || !isSettled || service === undefined) return false;
   return (await hashOfService(options, service)) === seen.rollout.status?.stableRS;
 }
 

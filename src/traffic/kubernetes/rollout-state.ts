@@ -29,7 +29,7 @@ export interface RolloutState {
   readonly described: Side | 'unknown';
   /** Its controller has seen the newest template. */
   readonly isObserved: boolean;
-  /** Nothing is left that would lead it back. */
+  /** Its controller calls the active revision the stable one: by itself it leads nobody back. */
   readonly isSettled: boolean;
 }
 
@@ -41,7 +41,7 @@ export function stateOf({ rollout, revisions }: SeenRollout, sides: Sides): Roll
     active: sideOfLabels(activeSet?.spec.template.metadata?.labels, sides) ?? 'unknown',
     described: sideOfLabels(spec.template?.metadata?.labels, sides) ?? 'unknown',
     isObserved: status?.observedGeneration === String(metadata.generation),
-    isSettled: activeHash !== undefined && status?.stableRS === activeHash && status.currentPodHash === activeHash,
+    isSettled: activeHash !== undefined && status?.stableRS === activeHash,
   };
 }
 

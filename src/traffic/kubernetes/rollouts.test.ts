@@ -89,6 +89,9 @@ describe('a Rollout', () => {
     expect(patches(double)).toHaveLength(1);
     double.reconcile();
     await deskOf(double).point('green', 1);
+    // A newer revision waits, as they do: it is of no matter.
+    changed(double, {}, { currentPodHash: 'h-newer', phase: 'Paused' });
+    await deskOf(double, 300).point('green', 1);
     // A Service that somebody has led elsewhere by hand.
     double.put(ofActive, { metadata: { name: 'shop-active' }, spec: { selector: { app: 'shop' } } });
     await expect(deskOf(double, 300).point('green', 1)).rejects.toThrow(failsBy('TEAL-TRAFFIC-120', 'of green'));
