@@ -98,6 +98,15 @@ export class ApiServer {
     if (object['status'] !== undefined) await this.#must('PATCH', `${path}/status`, { status: object['status'] });
   }
 
+  /** A merge patch, whoever else writes. */
+  async change(path: string, patch: object): Promise<void> {
+    await this.#must('PATCH', path, patch);
+  }
+
+  async has(path: string): Promise<boolean> {
+    return (await this.#ask('GET', path)).status === 200;
+  }
+
   /** Of a service account. */
   async tokenOf(account: string): Promise<string> {
     const made = await this.#must('POST', `${account}/token`, { spec: { expirationSeconds: 3_600 } });

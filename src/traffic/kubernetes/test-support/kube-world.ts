@@ -58,8 +58,13 @@ export async function worldOfDouble(): Promise<KubeWorld> {
   };
 }
 
+export interface ClusterWorld extends KubeWorld {
+  /** As a user who may do all. */
+  readonly server: ApiServer;
+}
+
 /** A namespace of its own in the cluster of a kubeconfig whose user may do all; it is taken away at the end, as far as that cluster has controllers. */
-export async function worldOfCluster(kubeconfig: string): Promise<KubeWorld> {
+export async function worldOfCluster(kubeconfig: string): Promise<ClusterWorld> {
   const server = await ApiServer.open(kubeconfig);
   const namespace = `teal-${randomBytes(6).toString('hex')}`;
   await server.definitions();
@@ -80,6 +85,7 @@ export async function worldOfCluster(kubeconfig: string): Promise<KubeWorld> {
     subjects: [{ kind: 'ServiceAccount', name: 'teal', namespace }],
   });
   return {
+    server,
     namespace,
     teal,
     stranger,
