@@ -3,7 +3,7 @@ import { TealError } from '../../kernel/errors.ts';
 import type { Side } from '../../model/catalog.ts';
 import type { Desk } from '../desk-router.ts';
 import { findingsOf } from './rollout-findings.ts';
-import { hashOfService, seeRollout, type SeenRollout } from './rollout-objects.ts';
+import { hashOfService, seeRollout, tellPhase, type SeenRollout } from './rollout-objects.ts';
 import { changeTo, stateOf, type RolloutOptions } from './rollout-state.ts';
 
 const lookEveryMs = 250;
@@ -53,10 +53,8 @@ async function change(seen: SeenRollout, side: Side, { api, sides }: RolloutOpti
 
 function stays(seen: SeenRollout, side: Side, { rollout: name, sides }: RolloutOptions): TealError {
   const { active, described } = stateOf(seen, sides);
-  const { phase, message } = seen.rollout.status ?? {};
-  const tells = [phase ?? 'no phase', message ?? ''].filter((each) => each !== '').join(': ');
   return new TealError(
     'TEAL-TRAFFIC-120',
-    `Rollout ${name} leads to pods of ${active} and not of ${side}; its template is of ${described}; it says ${tells}`,
+    `Rollout ${name} leads to pods of ${active} and not of ${side}; its template is of ${described}; it says ${tellPhase(seen)}`,
   );
 }

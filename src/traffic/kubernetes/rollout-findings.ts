@@ -2,7 +2,7 @@ import { otherSide, type Side } from '../../model/catalog.ts';
 import type { RouterFinding } from '../../ports/router.ts';
 import { leadsNowhere } from '../desk-router.ts';
 import { keptBy } from './object-desk.ts';
-import { hashOf, type Labels, type SeenRollout } from './rollout-objects.ts';
+import { hashOf, tellPhase, type Labels, type SeenRollout } from './rollout-objects.ts';
 import { isUp, revisionOf, stateOf, type RolloutOptions, type Sides } from './rollout-state.ts';
 
 /** What a cut, or going back, by this Rollout would stumble over. */
@@ -99,22 +99,37 @@ function atRest(name: string, { rollout: { spec, status } }: SeenRollout): reado
 
 /** The pods that clients are to come to next, whichever way. */
 function awaited(name: string, seen: SeenRollout, side: Side, sides: Sides): readonly RouterFinding[] {
+  const { status } = seen.rollout;
   const { described, isObserved } = stateOf(seen, sides);
-  const newest = seen.revisions.find((each) => hashOf(each) === seen.rollout.status?.currentPodHash);
+  const newest = seen.revisions.find((each) => hashOf(each) === status?.currentPodHash);
   const isThere =
     described === side
       ? isObserved && newest !== undefined && isUp(newest, seen)
       : revisionOf(seen, sides, side) !== undefined;
-  if (isThere) return [];
+  if (!isThere) {
+    return [
+      {
+        severity: 'blocker',
+        what: `${name} has no revision with ${tellLabels(sides[side])} whose pods are all available.`,
+        why: 'They would be started after the decision, and until they are there all writes are refused.',
+        mend: `Apply a template of ${side} to it (back: \`kubectl argo rollouts undo\`), and wait until it is Paused with all of its pods available.`,
+      },
+    ];
+  }
+  const reasons = status?.pauseConditions ?? [];
+  if (described !== side || (reasons.length > 0 && reasons.every(({ reason }) => reason === awaitsPromotion)))
+    return [];
   return [
     {
       severity: 'blocker',
-      what: `${name} has no revision with ${tellLabels(sides[side])} whose pods are all available.`,
-      why: 'They would be started after the decision, and until they are there all writes are refused.',
-      mend: `Apply a template of ${side} to it (back: \`kubectl argo rollouts undo\`), and wait until it is Paused with all of its pods available.`,
+      what: `${name} does not wait for the promotion of its newest revision: ${tellPhase(seen)}.`,
+      why: 'A cut promotes it whatever an analysis before it would say.',
+      mend: 'Wait until it is Paused, with the message BlueGreenPause.',
     },
   ];
 }
+
+const awaitsPromotion = 'BlueGreenPause';
 
 const defaultDelaySeconds = 30;
 

@@ -44,6 +44,7 @@ const rolloutObject = z.object({
       stableRS: z.string().nullish(),
       abort: z.boolean().nullish(),
       promoteFull: z.boolean().nullish(),
+      pauseConditions: z.array(z.object({ reason: z.string() })).nullish(),
       phase: z.string().nullish(),
       message: z.string().nullish(),
       blueGreen: z.object({ activeSelector: z.string().nullish() }).nullish(),
@@ -127,6 +128,12 @@ export function isWrittenInto({ metadata: { annotations } }: Revision, { spec }:
 
 export function hashOf({ metadata: { labels } }: Revision): string | undefined {
   return labels?.[hashLabel];
+}
+
+/** What the controller says of it: `Paused: BlueGreenPause`. */
+export function tellPhase({ rollout: { status } }: Pick<SeenRollout, 'rollout'>): string {
+  const told = [status?.phase ?? 'no phase', status?.message ?? ''];
+  return told.filter((each) => each !== '').join(': ');
 }
 
 /** Whose pods these labels are; undefined where they are of neither, or of both. */

@@ -158,6 +158,18 @@ describe('an assessment of a Rollout', () => {
     ],
     ['paused by hand', { paused: true }, {}, 'is paused by hand'],
     ['aborted', {}, { abort: true }, 'has aborted its newest revision'],
+    [
+      'in an analysis',
+      {},
+      { phase: 'Progressing', message: 'waiting for analysis', pauseConditions: null },
+      'does not wait for the promotion of its newest revision: Progressing: waiting for analysis',
+    ],
+    [
+      'that an analysis has halted',
+      {},
+      { pauseConditions: [{ reason: 'InconclusiveAnalysisRun' }] },
+      'does not wait for the promotion',
+    ],
     ['not looked at yet', {}, { observedGeneration: '1' }, 'no revision with database=new whose pods'],
     ['without the next', { template: templateOf('old') }, { currentPodHash: 'h-old' }, ''],
     ['of nobody', {}, { blueGreen: { activeSelector: 'h-x' } }, 'have neither database=old nor database=new, or both'],
