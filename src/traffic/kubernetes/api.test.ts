@@ -27,7 +27,7 @@ const service = (api: KubeApi, sides: ServiceOptions['sides'] = addresses): Desk
   serviceDesk({ api, service: 'db', sides, timeoutMs });
 const routes = (api: KubeApi): Desk => virtualServiceDesk({ api, virtualService: 'db', sides: hosts, timeoutMs });
 const rollout = (api: KubeApi, withinMs = timeoutMs): Desk =>
-  rolloutDesk({ api, rollout: 'shop', sides: revisions, soakMs: 0, timeoutMs: withinMs });
+  rolloutDesk({ api, rollout: 'shop', sides: revisions, soakMs: 0, ttlMs: 0, timeoutMs: withinMs });
 
 const slice = (name: string, address: string, port: number) => ({
   metadata: { name, labels: { 'kubernetes.io/service-name': 'db', team: 'shop' }, annotations: { note: 'kept' } },

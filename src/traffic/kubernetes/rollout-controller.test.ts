@@ -51,7 +51,7 @@ test.runIf(hasArgo)(
     });
     await world.put(groups.argo, 'rollouts', rollout('old'));
     await becomes('Healthy');
-    const desk = rolloutDesk({ api: world.teal, rollout: 'shop', sides, soakMs: 0, timeoutMs: 60_000 });
+    const desk = rolloutDesk({ api: world.teal, rollout: 'shop', sides, soakMs: 0, ttlMs: 0, timeoutMs: 60_000 });
     const blockers = async (): Promise<readonly string[]> =>
       ((await desk.look?.()) ?? []).filter(({ severity }) => severity === 'blocker').map(({ what }) => what);
     const at = async (): Promise<readonly [string, string]> => {

@@ -27,7 +27,7 @@ export function findingsOf(seen: SeenRollout, options: RolloutOptions): readonly
     ...awaited(name, seen, otherSide(active), options.sides),
     ...wayBack(name, seen, options),
     ...keptBy(name, seen.rollout),
-    oldPods(name),
+    oldPods(name, seen, options),
   ];
 }
 
@@ -133,12 +133,12 @@ const awaitsPromotion = 'BlueGreenPause';
 
 const defaultDelaySeconds = 30;
 
-function wayBack(
-  name: string,
-  { rollout: { spec } }: SeenRollout,
-  { soakMs }: RolloutOptions,
-): readonly RouterFinding[] {
-  const seconds = spec.strategy?.blueGreen?.scaleDownDelaySeconds ?? defaultDelaySeconds;
+function delayOf({ rollout: { spec } }: SeenRollout): number {
+  return spec.strategy?.blueGreen?.scaleDownDelaySeconds ?? defaultDelaySeconds;
+}
+
+function wayBack(name: string, seen: SeenRollout, { soakMs }: RolloutOptions): readonly RouterFinding[] {
+  const seconds = delayOf(seen);
   if (seconds * 1_000 >= soakMs) return [];
   return [
     {
@@ -150,10 +150,12 @@ function wayBack(
   ];
 }
 
-function oldPods(name: string): RouterFinding {
+function oldPods(name: string, seen: SeenRollout, { ttlMs }: RolloutOptions): RouterFinding {
+  const seconds = delayOf(seen);
+  const more = seconds * 1_000 > ttlMs ? `, and traffic.ttl is ${ttlMs / 1_000} s` : '';
   return {
     severity: 'warning',
-    what: `${name} leads requests to other pods; those that were there go on running.`,
+    what: `${name} leads requests to other pods; those that were there go on running for ${seconds} s${more}.`,
     why: 'What they do by themselves, or for requests that they have, writes to the side that has lost, where it is refused, until they are taken away.',
     mend: 'Have jobs and consumers of the application give up on that error (SQLSTATE 25006), and say by traffic.ttl for how long they may run.',
   };

@@ -18,6 +18,8 @@ export interface RolloutOptions extends RolloutPlace {
   readonly sides: Sides;
   /** For how long going back is meant to be quick. */
   readonly soakMs: number;
+  /** For how long the file says that clients may be left behind. */
+  readonly ttlMs: number;
   readonly timeoutMs: number;
 }
 

@@ -21,7 +21,7 @@ function failsBy(code: ErrorCode, text: string): never {
 function deskOf(double: ApiDouble, timeoutMs = 30_000): Desk {
   const access = async (): Promise<{ server: URL; token: string }> => ({ server: new URL(double.url), token });
   const api = new KubeApi({ timeoutMs, access });
-  return rolloutDesk({ api, namespace: 'shop', rollout: 'shop', sides, soakMs: 3_600_000, timeoutMs });
+  return rolloutDesk({ api, namespace: 'shop', rollout: 'shop', sides, soakMs: 3_600_000, ttlMs: 60_000, timeoutMs });
 }
 
 function isAt(double: ApiDouble): Side {
@@ -126,7 +126,10 @@ describe('an assessment of a Rollout', () => {
     await using double = await rolloutWorld(token);
     const found = await deskOf(double).look?.();
     expect(found?.map(({ severity, what }) => [severity, what])).toEqual([
-      ['warning', 'Rollout shop leads requests to other pods; those that were there go on running.'],
+      [
+        'warning',
+        'Rollout shop leads requests to other pods; those that were there go on running for 3600 s, and traffic.ttl is 60 s.',
+      ],
     ]);
     const tried = double.asked.filter(({ method }) => method === 'PATCH');
     expect(tried.map(({ path, query }) => [path.slice(ofRollout.length), query.get('dryRun')])).toEqual([
@@ -191,7 +194,7 @@ describe('an assessment of a Rollout', () => {
     });
     expect(await whats(deskOf(double))).toEqual([expect.stringContaining('no revision with database=old')]);
     const api = new KubeApi({ timeoutMs: 30_000, access: async () => ({ server: new URL(double.url), token }) });
-    const gone = rolloutDesk({ api, namespace: 'shop', rollout: 'web', sides, soakMs: 0, timeoutMs: 30_000 });
+    const gone = rolloutDesk({ api, namespace: 'shop', rollout: 'web', sides, soakMs: 0, ttlMs: 0, timeoutMs: 30_000 });
     await expect(gone.read()).rejects.toThrow(failsBy('TEAL-TRAFFIC-060', 'there is no such Rollout'));
   });
 });
