@@ -68,7 +68,8 @@ async function putRollout(world: KubeWorld): Promise<void> {
   await world.put(groups.argo, 'rollouts', {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Rollout',
-    metadata: { name: 'shop' },
+    // Of a controller that is not there, where there is one.
+    metadata: { name: 'shop', labels: { 'argo-rollouts.argoproj.io/controller-instance-id': 'nobody' } },
     spec: {
       replicas: 0,
       selector: { matchLabels: { app: 'shop' } },
