@@ -67,6 +67,7 @@ test('nobody is asked for before a cut, after the end, and where clients are mov
   expect(await readStaleClients(specOf(...nowhere, '{ router: none }'), onGreen)).toEqual({
     side: 'blue',
     users: undefined,
+    unseen: 'silent',
   });
   expect(staleLines({ side: 'blue', users: undefined })[0]).toContain('blue does not answer');
   expect(staleLines({ side: 'blue', users: [] })).toEqual(['  stale      no client is left on blue']);
@@ -80,7 +81,7 @@ test('a side that takes the connection and says nothing holds up nobody for long
   const spec = specOf(`postgres://127.0.0.1:${port}/shop`, 'postgres://127.0.0.1:2/shop', dns);
   const began = monotonicMs();
   try {
-    expect(await readStaleClients(spec, onGreen)).toEqual({ side: 'blue', users: undefined });
+    expect(await readStaleClients(spec, onGreen)).toEqual({ side: 'blue', users: undefined, unseen: 'silent' });
     expect(monotonicMs() - began).toBeLessThan(6_000);
   } finally {
     silent.close();

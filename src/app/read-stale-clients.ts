@@ -10,8 +10,15 @@ import type { Status } from './status.ts';
 /** Sessions on the side that has lost, of whoever is not Teal: what they read there is old, and the fence refuses what they write. */
 export interface StaleClients {
   readonly side: Side;
-  /** Of each role of the database, the most first; undefined where the side does not answer. */
-  readonly users: readonly { readonly user: string; readonly sessions: number }[] | undefined;
+  /** Of each role of the database, or each account of the server, the most first; undefined where nobody can tell. */
+  readonly users: readonly UserSessions[] | undefined;
+  /** Why nobody can: the side does not answer, or the account of Teal may not see the sessions of others. */
+  readonly unseen?: 'silent' | 'forbidden';
+}
+
+interface UserSessions {
+  readonly user: string;
+  readonly sessions: number;
 }
 
 /** `teal status` is asked when a side may be gone. */
@@ -30,7 +37,7 @@ const sessionsByUser = `
 
 /**
  * Who is on the side that has lost a cut, where clients find the other one by themselves (a name, a flag, no router) and so may come late, or never. Undefined where nobody can be: before
- * a cut, after the end, or where the router moves connections or drops them. PostgreSQL alone.
+ * a cut, after the end, where the router moves connections or drops them, and of Kafka.
  */
 export async function readStaleClients(
   spec: Spec,
@@ -38,16 +45,29 @@ export async function readStaleClients(
 ): Promise<StaleClients | undefined> {
   const isOver = (phase !== 'green' && phase !== 'back') || !cuts.some(({ end }) => end.startsWith('done'));
   const side = live === 'blue' ? 'green' : 'blue';
-  if (isOver || !mayBeLate(spec) || familyOf(spec[side].system) !== 'postgres') return undefined;
-  await using sides = askSides(spec);
+  const family = familyOf(spec[side].system);
+  if (isOver || !mayBeLate(spec) || (family !== 'postgres' && family !== 'mysql')) return undefined;
   const late = (): TealError => new TealError('TEAL-KERNEL-002', `${side} does not answer`);
+  const ask = family === 'postgres' ? askPostgres : askMysql;
   try {
-    const told = await within(patienceMs, late, async (signal) => sides.ask(side, sessionsByUser, signal));
-    return { side, users: usersIn(told ?? '') };
+    return { side, users: await within(patienceMs, late, async (signal) => ask(spec, side, signal)) };
   } catch (error) {
     if (!isTealError(error)) throw error;
-    return { side, users: undefined };
+    return { side, users: undefined, unseen: error.code === 'TEAL-SYSTEMS-010' ? 'forbidden' : 'silent' };
   }
+}
+
+async function askPostgres(spec: Spec, side: Side, signal: AbortSignal): Promise<readonly UserSessions[]> {
+  await using sides = askSides(spec);
+  return usersIn((await sides.ask(side, sessionsByUser, signal)) ?? '');
+}
+
+/** The driver of MySQL is loaded where one is asked. */
+async function askMysql(spec: Spec, side: Side, signal: AbortSignal): Promise<readonly UserSessions[]> {
+  const { KeptSession } = await import('../systems/mysql/kept-session.ts');
+  const { readClientSessions } = await import('../systems/mysql/client-sessions.ts');
+  await using session = new KeptSession({ url: spec[side].url, applicationName: `teal ${spec.name}` });
+  return await session.use(readClientSessions, signal);
 }
 
 function mayBeLate(spec: Spec): boolean {
@@ -55,7 +75,7 @@ function mayBeLate(spec: Spec): boolean {
   return clients === 'stale' || clients === 'writes fail';
 }
 
-function usersIn(told: string): NonNullable<StaleClients['users']> {
+function usersIn(told: string): readonly UserSessions[] {
   return told.split('\n').flatMap((line) => {
     const [, sessions, user] = /^(\d+) (.*)$/.exec(line) ?? [];
     return sessions === undefined || user === undefined ? [] : [{ user, sessions: Number(sessions) }];

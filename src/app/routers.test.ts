@@ -44,6 +44,7 @@ test.each([
     'stale for up to 60 s',
   ],
   ['router: istio, virtualService: db, ttl: 45s, blue: old, green: new', false, true, 'stale for up to 45 s'],
+  ['router: argo-rollouts, rollout: shop, ttl: 1h, blue: db=old, green: db=new', false, true, 'stale for up to 3600 s'],
   [
     'router: flagd, config: flags.json, flag: f, status: "127.0.0.1:8016", ttl: 30s',
     false,

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Router, Switching } from '../ports/router.ts';
 import type { ReadOwner } from '../ports/owner.ts';
 import type {
+  ArgoRolloutsSpec,
   CommandSpec,
   DnsSpec,
   EnvoySpec,
@@ -22,6 +23,7 @@ import { envoyDesk } from '../traffic/envoy/envoy-desk.ts';
 import { flagdDesk } from '../traffic/flagd/flagd-desk.ts';
 import { KubeApi } from '../traffic/kubernetes/kube-api.ts';
 import { kubeAccess } from '../traffic/kubernetes/kubeconfig.ts';
+import { rolloutDesk } from '../traffic/kubernetes/rollout-desk.ts';
 import { serviceDesk } from '../traffic/kubernetes/service-desk.ts';
 import { virtualServiceDesk } from '../traffic/kubernetes/virtual-service-desk.ts';
 import { HaproxyRouter } from '../traffic/haproxy/router.ts';
@@ -57,6 +59,10 @@ export function outsideRouter(spec: Spec, readOwner: ReadOwner, topics?: readonl
     }
     case 'istio': {
       const desk = virtualServiceDesk({ ...via, api: kubeApi(via), sides: via.destinations });
+      return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: via.ttlMs }, readOwner });
+    }
+    case 'argo-rollouts': {
+      const desk = rolloutDesk({ ...via, api: kubeApi(via), sides: via.labels, soakMs: spec.soak.forMs });
       return new DeskRouter({ desk, switching: { clients: 'stale', upToMs: via.ttlMs }, readOwner });
     }
     case 'flagd':
@@ -139,7 +145,12 @@ function dns(via: DnsSpec, spec: Spec, readOwner: ReadOwner): OutsideRouter {
   return new DeskRouter({ desk, switching: toClients(spec, { clients: 'stale', upToMs: ttlMs }), readOwner });
 }
 
-function kubeApi({ kubeconfig, context, folder, timeoutMs }: KubernetesServiceSpec | IstioSpec): KubeApi {
+function kubeApi({
+  kubeconfig,
+  context,
+  folder,
+  timeoutMs,
+}: ArgoRolloutsSpec | KubernetesServiceSpec | IstioSpec): KubeApi {
   const file = kubeconfig === undefined ? {} : { kubeconfig: resolve(folder, kubeconfig) };
   const named = { ...file, ...(context === undefined ? {} : { context }) };
   return new KubeApi({ timeoutMs, access: async () => kubeAccess({ ...named, env: process.env, timeoutMs }) });

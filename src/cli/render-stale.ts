@@ -4,9 +4,14 @@ import { hang } from '../plan/wrap.ts';
 const shownUsers = 5;
 
 /** Lines of `teal status`: who has not come along. */
-export function staleLines({ side, users }: StaleClients): readonly string[] {
-  if (users === undefined)
-    return hang('  stale      ', `${side} does not answer: whether clients are left there is not known`, 80);
+export function staleLines({ side, users, unseen }: StaleClients): readonly string[] {
+  if (users === undefined) {
+    const why =
+      unseen === 'forbidden'
+        ? `Teal's account may not see the sessions of others on ${side} (grant PROCESS)`
+        : `${side} does not answer`;
+    return hang('  stale      ', `${why}: whether clients are left there is not known`, 80);
+  }
   const sessions = users.reduce((sum, each) => sum + each.sessions, 0);
   if (sessions === 0) return [`  stale      no client is left on ${side}`];
   const named = users.slice(0, shownUsers).map((each) => `${each.user} ${each.sessions}`);

@@ -67,13 +67,14 @@ const traffic = z
         'dns',
         'kubernetes-service',
         'istio',
+        'argo-rollouts',
         'flagd',
         'command',
         'webhook',
       ])
       .optional()
       .describe(
-        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `haproxy`, `nginx`, `envoy`: through yours, which drops their connections. `dns`: they look up a name, which is changed. `kubernetes-service`, `istio`: an object in a cluster leads their new connections. `flagd`: they ask a feature flag (OpenFeature). `command`, `webhook`: programs or a service of yours point them. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
+        "`proxy`: clients come through Teal's own. `pgbouncer`: through yours, in transaction mode. `haproxy`, `nginx`, `envoy`: through yours, which drops their connections. `dns`: they look up a name, which is changed. `kubernetes-service`, `istio`: an object in a cluster leads their new connections. `argo-rollouts`: of the application itself another revision is made active. `flagd`: they ask a feature flag (OpenFeature). `command`, `webhook`: programs or a service of yours point them. `none`: they are told by other means; a cut then ends their writes with an error. What each promises: docs/guide/routers.md. Default: proxy; from MySQL or MariaDB to PostgreSQL none, and no proxy at all, for none translates between their protocols.",
       ),
     admin: secret
       .optional()
@@ -90,7 +91,7 @@ const traffic = z
     blue: text
       .optional()
       .describe(
-        'pgbouncer: where it finds blue, host:port/database as in its file; default: as in `blue.url`. haproxy: the server of the backend that is blue; nginx: the upstream; envoy: the cluster; dns: the address, or the name, that the record has. kubernetes-service: address:port in the EndpointSlice, or the labels of its pods (key=value,…). istio: the host of the destination, and its subset behind a slash. flagd: the variant; default `blue`.',
+        'pgbouncer: where it finds blue, host:port/database as in its file; default: as in `blue.url`. haproxy: the server of the backend that is blue; nginx: the upstream; envoy: the cluster; dns: the address, or the name, that the record has. kubernetes-service: address:port in the EndpointSlice, or the labels of its pods (key=value,…). istio: the host of the destination, and its subset behind a slash. argo-rollouts: labels of the pods that write to blue (key=value,…). flagd: the variant; default `blue`.',
       ),
     green: text.optional().describe('The same of green.'),
     socket: text
@@ -115,15 +116,20 @@ const traffic = z
       ),
     service: text.optional().describe('kubernetes-service: name of the Service that leads clients.'),
     virtualService: text.optional().describe('istio: name of the VirtualService that leads clients.'),
+    rollout: text.optional().describe('argo-rollouts: name of the Rollout of the application.'),
     namespace: text
       .optional()
-      .describe('kubernetes-service, istio: where it is. Default: the namespace of the context, or of the pod.'),
+      .describe(
+        'kubernetes-service, istio, argo-rollouts: where it is. Default: the namespace of the context, or of the pod.',
+      ),
     kubeconfig: text
       .optional()
       .describe(
-        'kubernetes-service, istio: path of the kubeconfig. Default: the service account where Teal runs in a pod, else $KUBECONFIG or ~/.kube/config.',
+        'kubernetes-service, istio, argo-rollouts: path of the kubeconfig. Default: the service account where Teal runs in a pod, else $KUBECONFIG or ~/.kube/config.',
       ),
-    context: text.optional().describe('kubernetes-service, istio: a context of it. Default: its current one.'),
+    context: text
+      .optional()
+      .describe('kubernetes-service, istio, argo-rollouts: a context of it. Default: its current one.'),
     flag: text.optional().describe('flagd: key of the flag by which applications choose the side.'),
     read: program
       .optional()
@@ -137,12 +143,12 @@ const traffic = z
     ttl: duration
       .optional()
       .describe(
-        'command and webhook that do not hold, kubernetes-service, istio, flagd: for how long a client may still be on the side that has lost. dns: the TTL of the record.',
+        'command and webhook that do not hold, kubernetes-service, istio, argo-rollouts, flagd: for how long a client may still be on the side that has lost. dns: the TTL of the record.',
       ),
     timeout: duration
       .optional()
       .describe(
-        'command, webhook, nginx, envoy, dns, kubernetes-service, istio, flagd: how long an answer, or a program, may take. Default 10s.',
+        'command, webhook, nginx, envoy, dns, kubernetes-service, istio, argo-rollouts, flagd: how long an answer, or a program, may take. Default 10s.',
       ),
     listen: z
       .string()

@@ -14,17 +14,28 @@ export function readTarget(text: string): KubernetesTarget | undefined {
     const isRight = isIP(address) === (place['six'] === undefined ? 4 : 6) && port >= 1 && port <= 65_535;
     return isRight ? { address: address.toLowerCase(), port } : undefined;
   }
+  const labels = readLabels(text);
+  return labels === undefined ? undefined : { labels };
+}
+
+/** `app=shop-db,role=primary`; undefined for anything else. */
+export function readLabels(text: string): Readonly<Record<string, string>> | undefined {
   const labels = text.split(',').map((each) => each.trim().split('='));
   if (!labels.every(([key = '', value = '', ...rest]) => rest.length === 0 && isKey(key) && isValue(value)))
     return undefined;
   const named = Object.fromEntries(labels.map(([key = '', value = '']) => [key, value]));
-  return Object.keys(named).length === labels.length ? { labels: named } : undefined;
+  return Object.keys(named).length === labels.length ? named : undefined;
 }
 
 /** Of both sides: one kind, and one family of addresses, for that of an EndpointSlice cannot be changed. */
 export function areAlike(one: KubernetesTarget, other: KubernetesTarget): boolean {
   if ('address' in one) return 'address' in other && isIP(one.address) === isIP(other.address);
   return 'labels' in other;
+}
+
+/** No pod can have all labels of both: of one key they have different values. */
+export function areApart(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
+  return Object.entries(one).some(([key, value]) => other[key] !== undefined && other[key] !== value);
 }
 
 /** Of objects: a name of DNS. */

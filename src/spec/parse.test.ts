@@ -136,7 +136,7 @@ describe('every mistake is reported at once, at its place', () => {
       '6:34 cutover.gates[0]: expected exactly one of lag, verify, sql, command, person, http, prometheus, window, freeze, datadog, alert',
       '6:36 cutover.gates[0].lagg: unknown word (lag)',
       '7:12 traffic.routr: unknown word (router)',
-      '7:34 traffic.router: expected one of proxy, none, pgbouncer, haproxy, nginx, envoy, dns, kubernetes-service, istio, flagd, command, webhook (proxy)',
+      '7:34 traffic.router: expected one of proxy, none, pgbouncer, haproxy, nginx, envoy, dns, kubernetes-service, istio, argo-rollouts, flagd, command, webhook (proxy)',
     ]);
   });
 

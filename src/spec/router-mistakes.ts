@@ -1,4 +1,4 @@
-import { areAlike, isObjectName, readDestination, readTarget } from './kubernetes-words.ts';
+import { areAlike, areApart, isObjectName, readDestination, readLabels, readTarget } from './kubernetes-words.ts';
 import { dnsTypeOf, isDnsName, readDnsKey, readDnsServer, withoutDot } from './dns-words.ts';
 import { familyOf, noProxyBetween } from './families.ts';
 import type { Mistake } from './mistakes.ts';
@@ -33,6 +33,10 @@ const words: Readonly<Record<string, Words>> = {
   },
   istio: {
     must: ['virtualService', 'ttl', 'blue', 'green'],
+    may: ['namespace', 'kubeconfig', 'context', 'timeout'],
+  },
+  'argo-rollouts': {
+    must: ['rollout', 'ttl', 'blue', 'green'],
     may: ['namespace', 'kubeconfig', 'context', 'timeout'],
   },
   flagd: { must: ['config', 'flag', 'status', 'ttl'], may: ['blue', 'green', 'timeout'] },
@@ -78,6 +82,7 @@ export function mistakesOfRouter(
       : []),
     ...(router === 'kubernetes-service' ? mistakesOfService(traffic, at) : []),
     ...(router === 'istio' ? mistakesOfIstio(traffic, at) : []),
+    ...(router === 'argo-rollouts' ? mistakesOfRollout(traffic, at) : []),
     ...(router === 'flagd' ? mistakesOfFlag(traffic, at) : []),
     ...(router === 'dns' ? mistakesOfDns(traffic, at) : []),
     ...mistakesOfHolding(traffic, at),
@@ -192,6 +197,21 @@ function mistakesOfIstio(traffic: Readonly<Record<string, unknown>>, at: At): re
     ...mistakesOfObject(traffic, 'virtualService', at),
     ...wrongWord(traffic, at, 'blue', isDestination, 'the host of a destination, or host/subset'),
     ...wrongWord(traffic, at, 'green', isDestination, 'the host of a destination, or host/subset'),
+  ];
+}
+
+function mistakesOfRollout(traffic: Readonly<Record<string, unknown>>, at: At): readonly Mistake[] {
+  const { blue } = traffic;
+  const one = typeof blue === 'string' ? readLabels(blue) : undefined;
+  const isApart = (text: string): boolean => {
+    const other = readLabels(text);
+    return other !== undefined && (one === undefined || areApart(one, other));
+  };
+  const expected = 'labels key=value,… of which pods of blue have one with another value';
+  return [
+    ...mistakesOfObject(traffic, 'rollout', at),
+    ...wrongWord(traffic, at, 'blue', (text) => readLabels(text) !== undefined, 'labels key=value,…'),
+    ...wrongWord(traffic, at, 'green', isApart, one === undefined ? 'labels key=value,…' : expected),
   ];
 }
 

@@ -199,6 +199,29 @@ describe('a router that is not of Teal', () => {
     expect(mistakesIn(istio, 'MY_URL', 'mysql')).toEqual([expect.stringContaining('traffic.router: expected another')]);
   });
 
+  test('a Rollout of the application, by labels that no pod of the other side has', () => {
+    const rollout = 'router: argo-rollouts, rollout: shop, namespace: web, ttl: 1h, blue: db=old, green: "db=new,x=y"';
+    expect(specOf(rollout).traffic.via).toEqual({
+      router: 'argo-rollouts',
+      rollout: 'shop',
+      namespace: 'web',
+      labels: { blue: { db: 'old' }, green: { db: 'new', x: 'y' } },
+      folder: '/etc/teal',
+      ttlMs: 3_600_000,
+      timeoutMs: 10_000,
+    });
+    for (const other of ['db=old', '"db=old,x=y"', 'x=y', '"10.0.0.1:5432"'])
+      expect(mistakesIn(rollout.replace('"db=new,x=y"', other))).toEqual([
+        'traffic.green: expected labels key=value,… of which pods of blue have one with another value',
+      ]);
+    expect(mistakesIn('router: argo-rollouts, rollout: Shop, blue: db, green: db=new')).toEqual([
+      'traffic.ttl: is missing: router argo-rollouts needs it',
+      'traffic.rollout: expected the name of an object of Kubernetes',
+      'traffic.blue: expected labels key=value,…',
+    ]);
+    expect(mistakesIn(rollout, 'MY_URL', 'mysql')).toEqual([]);
+  });
+
   test('a flag of flagd, between any systems', () => {
     const flagd = 'router: flagd, config: flags.json, flag: shop-database, status: "127.0.0.1:8016", ttl: 30s';
     expect(specOf(flagd).traffic.via).toEqual({

@@ -1,7 +1,7 @@
 import { must } from '../kernel/assert.ts';
 import { redact } from '../kernel/redact.ts';
 import type { FollowMethod, PollSettings } from '../model/follow-method.ts';
-import { readDestination, readTarget, type KubernetesTarget } from './kubernetes-words.ts';
+import { readDestination, readLabels, readTarget, type KubernetesTarget } from './kubernetes-words.ts';
 import { dnsTypeOf, readDnsKey, readDnsServer, withoutDot, type DnsKeySpec } from './dns-words.ts';
 import type { SpecDocument } from './document.ts';
 import { familyOf } from './families.ts';
@@ -109,6 +109,13 @@ export interface IstioSpec extends ClusterSpec {
   readonly router: 'istio';
   readonly virtualService: string;
   readonly destinations: Readonly<Record<'blue' | 'green', { readonly host: string; readonly subset?: string }>>;
+}
+
+export interface ArgoRolloutsSpec extends ClusterSpec {
+  readonly router: 'argo-rollouts';
+  readonly rollout: string;
+  /** Labels of pods. */
+  readonly labels: Readonly<Record<'blue' | 'green', Readonly<Record<string, string>>>>;
 }
 
 export interface FlagdSpec {
@@ -223,6 +230,7 @@ export type RouterSpec =
   | DnsSpec
   | KubernetesServiceSpec
   | IstioSpec
+  | ArgoRolloutsSpec
   | FlagdSpec
   | CommandSpec
   | WebhookSpec;
@@ -517,6 +525,14 @@ function viaOf(document: SpecDocument, urls: Urls, folder: string): { readonly v
         green: must(readDestination(names.green), 'a destination'),
       };
       return { via: { router: 'istio', virtualService, destinations, ...clusterOf(document, folder) } };
+    }
+    case 'argo-rollouts': {
+      const [names, rollout] = [namesOf(document), must(traffic.rollout, 'a name')];
+      const labels = {
+        blue: must(readLabels(names.blue), 'labels'),
+        green: must(readLabels(names.green), 'labels'),
+      };
+      return { via: { router: 'argo-rollouts', rollout, labels, ...clusterOf(document, folder) } };
     }
     case 'flagd': {
       const { blue = 'blue', green = 'green', status } = traffic;

@@ -36,7 +36,7 @@ export function journalCommands(program: Command): void {
     .command('status')
     .summary('tell where the migration is')
     .description(
-      'Tells where the migration is, from its journal, what its flows say and what shadow reads and writes and the canary have found; after a cut by DNS, or without a router, also how many clients are left on the side that has lost (PostgreSQL). Also while another command runs, and when both systems are down.',
+      'Tells where the migration is, from its journal, what its flows say and what shadow reads and writes and the canary have found; after a cut by DNS, or without a router, also how many clients are left on the side that has lost. Also while another command runs, and when both systems are down.',
     )
     .option('-f, --file <path>', 'migration file', 'teal.yaml')
     .option('--json', 'print JSON', false)

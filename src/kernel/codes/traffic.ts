@@ -312,6 +312,15 @@ export const trafficCodes = {
     retry: 'never',
     dataMayDiffer: 'no',
   },
+  'TEAL-TRAFFIC-120': {
+    summary: 'A Rollout does not lead clients to the pods of the side',
+    happened:
+      'Argo Rollouts has not made the revision of that side the active and stable one in `traffic.timeout`: not all of its pods are available, somebody has changed or aborted the Rollout, or its controller does not run. The message has what it says of itself.',
+    doThis:
+      'Look at it (`kubectl argo rollouts get rollout …`), and have the pods of the side that the message names come up. Once a cut is decided it is told again until clients are led there; until then their writes are refused.',
+    retry: 'auto',
+    dataMayDiffer: 'no',
+  },
   'TEAL-TRAFFIC-140': {
     summary: 'Writes cannot be tried in the database that `shadow.scratch` names',
     happened:

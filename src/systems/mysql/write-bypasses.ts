@@ -1,4 +1,5 @@
 import { TealError } from '../../kernel/errors.ts';
+import { readPrograms } from './client-sessions.ts';
 import type { MysqlConnection, MysqlRow } from './connection.ts';
 
 /**
@@ -31,10 +32,7 @@ export async function readBypasses(connection: MysqlConnection): Promise<readonl
 
 /** Sessions of this one's account that do not call themselves Teal. Nothing where this session itself is not named: then nobody is. */
 async function strangersOf(connection: MysqlConnection): Promise<readonly string[]> {
-  const named = await connection.query(
-    `select processlist_id as id, attr_value as program from performance_schema.session_account_connect_attrs where attr_name = 'program_name'`,
-  );
-  const programs = new Map(named.rows.map((row) => [row['id'], row['program'] ?? '']));
+  const programs = await readPrograms(connection);
   const mine = await connection.query(
     `select id as id from information_schema.processlist
      where id <> connection_id() and user = substring_index(user(), '@', 1) and command not like 'Binlog Dump%'`,

@@ -34,8 +34,9 @@ export function flagdDesk(options: FlagdOptions): Desk {
   const inFile = async (): Promise<Flag> => flagIn(await readRouterFile(config), flag, variants);
   const look = async (): Promise<Side | 'unknown'> => {
     const { side, isDisabled, isTargeted } = await inFile();
-    const told = await evaluate(options);
-    return !isDisabled && !isTargeted && side !== 'unknown' && told === options.variants[side] ? side : 'unknown';
+    // flagd knows no flag that is disabled: it need not be asked.
+    if (isDisabled || isTargeted || side === 'unknown') return 'unknown';
+    return (await evaluate(options)) === options.variants[side] ? side : 'unknown';
   };
   return {
     name: `flag ${name} of flagd`,
@@ -48,8 +49,10 @@ export function flagdDesk(options: FlagdOptions): Desk {
     },
     async look() {
       await tryReplace(config);
-      const [seen, side, answered] = [await inFile(), await look(), await evaluate(options)];
-      return [...leading(options, seen, side, answered), ...missing(options, seen, variants), connections];
+      const seen = await inFile();
+      const written = [...ofFile(options, seen), ...missing(options, seen, variants)];
+      // What flagd does not take of such a file is no news.
+      return [...(written.length > 0 ? written : await ofAnswer(options, seen)), connections];
     },
   };
 }
@@ -66,13 +69,10 @@ async function told(look: () => Promise<Side | 'unknown'>, options: FlagdOptions
   }
 }
 
-function leading(
-  { config, flag, variants, status }: FlagdOptions,
-  { side: written, isDisabled, isTargeted }: Flag,
-  side: Side | 'unknown',
-  answered: string,
+function ofFile(
+  { config, flag, variants }: FlagdOptions,
+  { side, isDisabled, isTargeted }: Flag,
 ): readonly RouterFinding[] {
-  if (side !== 'unknown') return [];
   if (isDisabled)
     return [
       leadsNowhere(`Flag ${flag} is not ENABLED in ${config}.`, 'Have it be: applications go by their own default.'),
@@ -81,17 +81,24 @@ function leading(
     const what = `Flag ${flag} has \`targeting\` in ${config}: it tells one application this and another that.`;
     return [leadsNowhere(what, 'Take it out before the cut: every writer must be on one side.')];
   }
-  if (written === 'unknown') {
-    return [
-      leadsNowhere(
-        `The default of ${flag} in ${config} is neither ${variants.blue} nor ${variants.green}.`,
-        'Have it be the variant of the live side.',
-      ),
-    ];
-  }
-  const what = `${config} says ${variants[written]}, and flagd at ${status} tells ${answered}.`;
+  if (side !== 'unknown') return [];
   return [
-    leadsNowhere(what, 'See that flagd reads this file (`--uri file:…`) and has taken it: its log says why not.'),
+    leadsNowhere(
+      `The default of ${flag} in ${config} is neither ${variants.blue} nor ${variants.green}.`,
+      'Have it be the variant of the live side.',
+    ),
+  ];
+}
+
+async function ofAnswer(options: FlagdOptions, { side }: Flag): Promise<readonly RouterFinding[]> {
+  const { config, variants, status } = options;
+  const answered = await evaluate(options);
+  if (side === 'unknown' || answered === variants[side]) return [];
+  return [
+    leadsNowhere(
+      `${config} says ${variants[side]}, and flagd at ${status} tells ${answered}.`,
+      'See that flagd reads this file (`--uri file:…`) and has taken it: its log says why not.',
+    ),
   ];
 }
 

@@ -94,6 +94,8 @@ const weighed = (blue: number, green: number): object => ({
   ],
 });
 
+const routeOf = (one: object): object => ({ route: (one as { route: unknown }).route });
+
 function service(double: ApiDouble, sides: ServiceOptions['sides'], timeoutMs = 30_000): Desk {
   return serviceDesk({ api: apiOf(double, timeoutMs), service: 'db', sides, timeoutMs });
 }
@@ -304,6 +306,35 @@ test('routes that know no side, and what stands beside a route, stay; one destin
     hosts: ['db'],
     tcp: [foreign, { ...alone, route: [{ destination: { port: { number: 5432 }, ...destinations.green } }] }],
   });
+});
+
+test('routes of TLS, which are told apart by the name that a client asks for, go with those of TCP', async () => {
+  const [tcp, tls] = [weighed(100, 0), { ...weighed(100, 0), match: [{ port: 5433, sniHosts: ['db.shop'] }] }];
+  const cache = { match: [{ sniHosts: ['cache'] }], route: [{ destination: { host: 'cache' } }] };
+  await using double = await byRoutes(tcp);
+  const { metadata } = double.at(ofRoutes);
+  const given = (tlsRoutes: readonly object[]): void =>
+    double.put(ofRoutes, { metadata, spec: { hosts: ['db'], tcp: [tcp], tls: tlsRoutes } });
+  given([cache, tls]);
+  expect((await routes(double).look?.())?.map(({ severity }) => severity)).toEqual(['warning']);
+  await routes(double).point('green', 1);
+  expect(double.at(ofRoutes)['spec']).toEqual({
+    hosts: ['db'],
+    tcp: [weighed(0, 100)],
+    tls: [cache, { ...tls, ...routeOf(weighed(0, 100)) }],
+  });
+  // One list that leads here, and another that leads there: some clients are on each.
+  given([{ ...tls, ...routeOf(weighed(0, 100)) }]);
+  expect((await routes(double).read()).side).toBe('unknown');
+});
+
+test('a VirtualService that knows routes of TLS alone is pointed by these', async () => {
+  const tls = { ...weighed(100, 0), match: [{ port: 5433, sniHosts: ['db.shop'] }] };
+  await using double = await byRoutes();
+  double.put(ofRoutes, { metadata: { name: 'db' }, spec: { hosts: ['db'], tls: [tls] } });
+  expect((await routes(double).read()).side).toBe('blue');
+  await routes(double).point('green', 1);
+  expect(double.at(ofRoutes)['spec']).toEqual({ hosts: ['db'], tls: [{ ...tls, ...routeOf(weighed(0, 100)) }] });
 });
 
 test('an answer that may not have been heard is asked for again', async () => {

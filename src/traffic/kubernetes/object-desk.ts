@@ -89,7 +89,8 @@ export function misled(why: string): TealError {
   return new TealError('TEAL-TRAFFIC-061', why);
 }
 
-function keptBy(name: string, { metadata }: KubeObject): readonly RouterFinding[] {
+/** Whether a program puts it back as a repository has it. */
+export function keptBy(name: string, { metadata }: KubeObject): readonly RouterFinding[] {
   const keeper = metadata.managedFields?.find(({ manager = '' }) => keepers.test(manager))?.manager;
   if (keeper === undefined) return [];
   return [
