@@ -136,6 +136,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   #waitingSinceMs: number | undefined;
   #longestWaitMs = 0;
   #tap: MysqlTap | undefined;
+  #watchesNext = false;
   #fence: Buffer | undefined;
   #fencedSinceMs: number | undefined;
 
@@ -286,8 +287,17 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   }
 
   async watch(): Promise<void> {
-    await this.look();
+    return this.#alone(async () => {
+      await this.#readState();
+      this.#beginWatch();
+    });
+  }
+
+  /** A session that is busy is asked for its state when it has its next answer. */
+  #beginWatch(): void {
+    if (this.gone) return;
     const { state } = this.#mover;
+    this.#watchesNext = !this.atBoundary;
     const facts = state === undefined || !this.atBoundary ? undefined : factsOf(this.#login, state, true);
     if (!this.isWatched && facts !== undefined) this.#tap = this.#traffic.tap(facts);
   }
@@ -642,6 +652,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
 
   #afterAnswer(): void {
     if (this.gone || this.#asking) return;
+    if (this.#watchesNext && this.#open && this.atBoundary) void this.watch();
     if (this.#open) {
       if (!this.#clientTap.atPacketEnd) this.#resume();
       if (this.#owed) this.#paid();

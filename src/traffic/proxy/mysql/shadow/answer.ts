@@ -13,6 +13,8 @@ export interface MysqlColumn {
   readonly type: number;
   /** Bytes, not text. */
   readonly binary: boolean;
+  /** Of a number. */
+  readonly isUnsigned: boolean;
 }
 
 /** What a server answered to one read. */
@@ -23,6 +25,7 @@ export interface MysqlAnswer extends ComparedAnswer {
 }
 
 const binaryCollation = 63;
+const unsignedFlag = 32;
 
 /** One answer whose bytes come one after the other. Errors of `push`: TEAL-WIRE-001, -002. */
 export class MysqlAnswerReader {
@@ -53,8 +56,9 @@ export class MysqlAnswerReader {
   #take(payload: Buffer): void {
     switch (this.#response.see(payload).kind) {
       case 'column': {
-        const { name, type, collation } = readColumn(payload, this.#capabilities);
-        this.#columns.push({ name, type, binary: collation === binaryCollation });
+        const { name, type, collation, flags } = readColumn(payload, this.#capabilities);
+        const [binary, isUnsigned] = [collation === binaryCollation, (flags & unsignedFlag) !== 0];
+        this.#columns.push({ name, type, binary, isUnsigned });
         return;
       }
       case 'row':

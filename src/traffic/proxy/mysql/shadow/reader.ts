@@ -24,6 +24,8 @@ export interface MysqlReaderOptions {
   /** How long a server may take for one read, its connection and the state of the session before it included. */
   readonly limitMs: number;
   readonly answerLimitBytes: number;
+  /** In which answers are compared. */
+  readonly form: (answer: MysqlAnswer) => MysqlAnswer;
   readonly signal: AbortSignal;
 }
 
@@ -48,7 +50,8 @@ export class MysqlReader implements Reader<MysqlSample, MysqlAnswer> {
     over.addEventListener('abort', drop, { once: true });
     try {
       const link = await this.#ready(session, over);
-      return await ask(link, question, this.#options.answerLimitBytes);
+      const { answer, ms } = await ask(link, question, this.#options.answerLimitBytes);
+      return { answer: this.#options.form(answer), ms };
     } catch (error) {
       this.#drop();
       throw error;

@@ -8,6 +8,7 @@ import { ShadowReading } from '../../shadow/reading.ts';
 import type { SkipReason } from '../../shadow/skip-reason.ts';
 import { answerLimitBytes } from '../../shadow/tap-desk.ts';
 import { unwatchedOf, watchAll } from '../../shadow/watch-all.ts';
+import { alike } from './alike.ts';
 import { mysqlDialect, readAnswer, type MysqlAnswer } from './answer.ts';
 import type { MysqlShadowDesk } from './desk.ts';
 import { MysqlJudge, type MysqlJudged } from './judge.ts';
@@ -40,12 +41,14 @@ export class MysqlShadow implements ShadowReads {
     this.#options = options;
   }
 
-  /** Errors: TEAL-TRAFFIC-090 writes are asked for; those of asking blue for its functions. */
+  /** Errors: TEAL-TRAFFIC-090 writes are asked for; those of asking blue for its functions, and both what they are. */
   async begin(order: ShadowOrder): Promise<void> {
     if (order.writes > 0) throw new TealError('TEAL-TRAFFIC-090', 'writes are tried on PostgreSQL alone');
-    const own = await this.#options.desk.ownFunctions();
+    const { desk } = this.#options;
+    const own = await desk.ownFunctions();
+    const form = (await desk.isMixed()) ? alike : asIs;
     this.#stopRun();
-    this.#run = new MysqlShadowRun(this.#options, order.reads, new MysqlJudge(own));
+    this.#run = new MysqlShadowRun(this.#options, order.reads, new MysqlJudge(own), form);
     this.#options.log('shadow begins', { reads: order.reads });
   }
 
@@ -86,7 +89,8 @@ class MysqlShadowRun implements MysqlTapDesk {
   readonly #stopped = new AbortController();
   readonly #reads: ShadowReading<MysqlSample, MysqlAnswer>;
 
-  constructor(options: MysqlShadowOptions, share: number, judge: MysqlJudge) {
+  /** `form`: in which answers are compared. */
+  constructor(options: MysqlShadowOptions, share: number, judge: MysqlJudge, form: Form) {
     const { desk, log, sessions } = options;
     const stopped = this.#stopped.signal;
     this.#options = options;
@@ -94,8 +98,8 @@ class MysqlShadowRun implements MysqlTapDesk {
     this.#reads = new ShadowReading({
       share,
       dialect: mysqlDialect,
-      reader: (side) => this.#reader(side),
-      blueAnswer,
+      reader: (side) => this.#reader(side, form),
+      blueAnswer: (sample) => blueAnswer(sample, form),
       bytesOf,
       caughtUp: async () => caughtUp({ desk, lagLimitMs, stopped, log }),
       stopped,
@@ -153,15 +157,22 @@ class MysqlShadowRun implements MysqlTapDesk {
     });
   }
 
-  #reader(side: Side): MysqlReader {
+  #reader(side: Side, form: Form): MysqlReader {
     const { connect } = this.#options;
-    return new MysqlReader({ side, connect, limitMs, answerLimitBytes: keptAnswerBytes, signal: this.#stopped.signal });
+    const signal = this.#stopped.signal;
+    return new MysqlReader({ side, connect, form, limitMs, answerLimitBytes: keptAnswerBytes, signal });
   }
 }
 
-function blueAnswer({ answer, question, capabilities }: MysqlSample): MysqlAnswer | undefined {
+type Form = MysqlReaderOptions['form'];
+
+function asIs(answer: MysqlAnswer): MysqlAnswer {
+  return answer;
+}
+
+function blueAnswer({ answer, question, capabilities }: MysqlSample, form: Form): MysqlAnswer | undefined {
   try {
-    return readAnswer(answer, codeOf(question), capabilities, keptAnswerBytes);
+    return form(readAnswer(answer, codeOf(question), capabilities, keptAnswerBytes));
   } catch {
     // It may have been cut off by whatever ended the session: the read is counted as interrupted.
     return undefined;
