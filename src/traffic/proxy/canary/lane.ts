@@ -6,12 +6,16 @@ import type { BackendLink } from '../backend-link.ts';
 import type { SessionFacts } from '../shadow/sample.ts';
 import { SessionTap } from '../shadow/tap.ts';
 import type { Statements } from '../statements.ts';
-import { BlueWatch, readOnlySqlState } from './blue-watch.ts';
-import type { CanaryLane, CanaryRun } from './canary.ts';
+import { BlueWatch } from './blue-watch.ts';
+import type { CanaryRun } from './canary.ts';
+import type { CanaryLane } from './course.ts';
 import { Detour, type DetourEnd } from './detour.ts';
 import type { GreenLink } from './green-link.ts';
 import { lotOf } from './lot.ts';
 import { questionOf, readUnitAt, type ReadUnit } from './unit.ts';
+
+/** What only seems to read. */
+const readOnlySqlState = '25006';
 
 /** What a lane asks of its session. */
 export interface LaneHost {
@@ -60,7 +64,7 @@ export class Lane implements CanaryLane {
   #underWay: UnderWay | undefined;
   /** Is blue's, for green has not answered it: what it said. */
   #again: { readonly statement: string; readonly run: CanaryRun; readonly refused: string } | undefined;
-  readonly #blue = new BlueWatch();
+  readonly #blue = new BlueWatch((sqlState) => sqlState === readOnlySqlState);
   #onGreen: OnGreen | undefined;
   /** A transaction that only reads was begun on blue. */
   #readsOnBlue = false;
