@@ -3,6 +3,7 @@ import { describeError } from '../../../kernel/errors.ts';
 import { placeOf } from '../client-numbers.ts';
 import { Director, type DirectorOptions } from '../director.ts';
 import type { Peers } from '../peers.ts';
+import { MysqlCanary } from './canary/canary.ts';
 import { connectMysql, type MysqlConnectResult, type MysqlLogin } from './connector.ts';
 import type { MysqlDesk } from './desk.ts';
 import type { MysqlLink } from './link.ts';
@@ -20,6 +21,8 @@ export interface MysqlHubOptions extends DirectorOptions {
   readonly peers: Peers | undefined;
   /** What shadow reads ask of the servers. */
   readonly shadowDesk: MysqlShadowDesk;
+  /** The same for a canary. */
+  readonly canaryDesk: MysqlShadowDesk;
 }
 
 /** Clients' numbers are from here up to, not with, 2³¹-1: far from the small ones that servers give, so that one of theirs is not taken for one of the proxy's. */
@@ -31,6 +34,8 @@ const nothing: SeenOfSession = Object.freeze({ userVariables: [], userLocks: [] 
 export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<MysqlSession> {
   readonly desks: MysqlHubOptions['desks'];
   readonly shadow: MysqlShadow;
+  readonly canary: MysqlCanary;
+  readonly #canaryDesk: MysqlShadowDesk;
   readonly #connectTimeoutMs: number;
   readonly #peers: Peers | undefined;
 
@@ -46,6 +51,15 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
       sessions: () => this.sessions,
       log: (event, facts) => this.log(event, facts),
     });
+    this.#canaryDesk = options.canaryDesk;
+    this.canary = new MysqlCanary({
+      desk: options.canaryDesk,
+      connect: async (login, signal) => this.connect('green', login, signal),
+      isOpen: () => this.side === 'blue' && !this.holding,
+      isBlueLive: () => this.side === 'blue',
+      sessions: () => this.sessions,
+      log: (event, facts) => this.log(event, facts),
+    });
   }
 
   tap(session: MysqlSessionFacts): MysqlTap | undefined {
@@ -53,6 +67,8 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
   }
 
   override async stop(graceMs: number): Promise<void> {
+    this.canary.stop();
+    this.#canaryDesk.stop();
     this.shadow.stop();
     await super.stop(graceMs);
   }
@@ -90,6 +106,7 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
     const session = this.find(client);
     if (session?.backend?.side !== side) return undefined;
     if (isKilled) session.beKilled();
+    else session.lane.cancel();
     return session.backend.greeted.connectionId;
   }
 

@@ -1,6 +1,7 @@
 import type { Side } from '../../../model/catalog.ts';
 import type { RetiredLink } from '../retired-links.ts';
 import type { Counters } from '../traffic.ts';
+import type { MysqlCanary } from './canary/canary.ts';
 import type { MysqlConnectResult, MysqlLogin } from './connector.ts';
 import type { MysqlLink } from './link.ts';
 import type { SeenOfSession } from './mover.ts';
@@ -36,6 +37,8 @@ export interface MysqlTraffic<Session> {
   retire(link: RetiredLink): void;
   /** Watches what a client reads, where reads are compared. */
   tap(session: MysqlSessionFacts): MysqlTap | undefined;
+  /** Moves reads of clients to green, where that was asked for. */
+  readonly canary: Pick<MysqlCanary, 'run'>;
   /** The session reached a boundary, became ready, moved or ended. */
   changed(session: Session): void;
   log(event: string, facts: Readonly<Record<string, unknown>>): void;

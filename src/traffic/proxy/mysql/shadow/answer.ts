@@ -93,7 +93,7 @@ const passing = new Set(
   '1021 1037 1038 1040 1041 1053 1077 1114 1135 1152 1203 1205 1206 1213 1226 1317 1836 1927 1969 3024 4031'.split(' '),
 );
 /** READ ONLY transaction, `read_only` of the server. */
-const refusedWrites = new Set(['1290', '1792']);
+export const refusedWrites: ReadonlySet<string> = new Set(['1290', '1792']);
 
 export const mysqlDialect: Dialect<MysqlAnswer> = Object.freeze({
   isSameColumn: (a: MysqlColumn, b: MysqlColumn) => a.name === b.name && a.type === b.type && a.binary === b.binary,

@@ -75,8 +75,7 @@ export class MysqlReader implements Reader<MysqlSample, MysqlAnswer> {
     const former = this.#session;
     if (this.#link !== undefined && !this.#link.closed && former !== undefined) {
       if (isSameSession(former, session)) return this.#link;
-      const isSettable = isSameLogin(former.login, session.login) && covers(session.state, former.state);
-      if (isSettable) return this.#takeOn(this.#link, session, former);
+      if (canTakeOn(former, session)) return this.#takeOn(this.#link, session, former);
     }
     this.end();
     const { side, connect } = this.#options;
@@ -94,16 +93,33 @@ export class MysqlReader implements Reader<MysqlSample, MysqlAnswer> {
   ): Promise<MysqlLink> {
     this.#session = undefined;
     const { side, limitMs } = this.#options;
-    const failed = await writeState(link, session.state, former?.state);
+    // Whatever the session's own settings say, nothing is written here, and nothing runs for ever.
+    const failed = await takeOn(link, session, former, guardsOf(link, Math.ceil(limitMs * 0.8)));
     if (failed !== undefined) throw refused(side, failed);
-    // After the session's own settings: whatever it says, nothing is written here, and nothing runs for ever.
-    for (const guard of guardsOf(link, Math.ceil(limitMs * 0.8))) {
-      const { error } = await link.query(guard);
-      if (error !== undefined) throw refused(side, `its guards (${error.code})`);
-    }
     this.#session = session;
     return link;
   }
+}
+
+/** Whether a connection that has the state of one session can be given that of another. */
+export function canTakeOn(former: MysqlSessionFacts, session: MysqlSessionFacts): boolean {
+  return isSameLogin(former.login, session.login) && covers(session.state, former.state);
+}
+
+/** Gives a connection the state of a session, and settings that count whatever that state says. Returns what it does not take, without values. Errors: TEAL-TRAFFIC-008. */
+export async function takeOn(
+  link: MysqlLink,
+  { state }: MysqlSessionFacts,
+  former: MysqlSessionFacts | undefined,
+  guards: readonly string[],
+): Promise<string | undefined> {
+  const failed = await writeState(link, state, former?.state);
+  if (failed !== undefined) return failed;
+  for (const guard of guards) {
+    const { error } = await link.query(guard);
+    if (error !== undefined) return `its guards (${error.code})`;
+  }
+  return undefined;
 }
 
 /** MySQL's limit is of milliseconds, and of SELECT; MariaDB's of seconds. */
