@@ -3,6 +3,7 @@ import { describeError, TealError } from '../../../kernel/errors.ts';
 import { noCanary, type CanaryReads, type CanaryTally } from '../../../ports/canary.ts';
 import { endsWithin } from '../bell.ts';
 import { CanaryBook, type Passed } from './book.ts';
+import type { DetourEnd } from './held-answer.ts';
 import { Horizon, type HorizonDesk } from './horizon.ts';
 
 /** What a canary asks of the way to green of one session. */
@@ -29,6 +30,14 @@ export interface CourseOptions {
   readonly isBlueLive: () => boolean;
   readonly sessions: () => Iterable<CanarySession>;
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** A command that green is asked. */
+export interface OnGreen {
+  readonly statement: string;
+  /** Not the begin or end of a transaction. */
+  readonly isRead: boolean;
+  readonly startedMs: number;
 }
 
 const lookEveryMs = 50;
@@ -164,6 +173,33 @@ export class CanaryCourse {
     const [oldest] = this.#leftOut;
     if (this.#leftOut.size >= leftOutAtMost && oldest !== undefined) this.#leftOut.delete(oldest);
     this.#leftOut.add(statement);
+  }
+
+  /**
+   * Counts how a read on green has ended. What green said where blue is to be asked instead, and what blue says then tells whether that counts: its code, or nothing where it gave no answer; undefined where that does not
+   * count. `refusesWrites`: whether green says with it that what only seems to read would write.
+   */
+  settle(end: DetourEnd, { statement, isRead, startedMs }: OnGreen, refusesWrites: boolean): string | undefined {
+    switch (end.how) {
+      case 'answered':
+        if (isRead) this.book.green(statement, end.ms);
+        if (end.failed !== undefined) this.book.told(statement, end.failed);
+        return undefined;
+      case 'refused':
+        if (refusesWrites) this.leaveOut(statement);
+        return end.code;
+      case 'foreign':
+        this.leaveOut(statement);
+        return undefined;
+      case 'unanswered':
+        if (!this.isOver) this.book.unanswered(statement, monotonicMs() - startedMs);
+        return '';
+      case 'broken':
+        this.book.unanswered(statement, monotonicMs() - startedMs);
+        return undefined;
+      default:
+        return end satisfies never;
+    }
   }
 
   limitMs(statement: string): number {

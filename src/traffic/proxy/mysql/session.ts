@@ -57,6 +57,8 @@ interface Pending {
 const keptLimitBytes = 256 << 10;
 /** ER_OPTION_PREVENTS_STATEMENT and ER_READ_ONLY_MODE: what `read_only` answers. */
 const readOnlyErrors: ReadonlySet<number> = new Set([1290, 1836]);
+/** While green answers, the backend on blue is asked at least so often whether it is there. */
+const idleOnBlueMs = 2_000;
 const inTransaction = serverStatus.inTransaction | serverStatus.inReadOnlyTransaction;
 const emptyBytes = Buffer.alloc(0);
 
@@ -138,6 +140,8 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   /** The client proves to be another user. */
   #dialog: TappedChannel | undefined;
   #busySinceMs: number | undefined;
+  /** When its backend was asked last. */
+  #askedMs = monotonicMs();
   #waitingSinceMs: number | undefined;
   #longestWaitMs = 0;
   #tap: MysqlTap | undefined;
@@ -382,6 +386,8 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     if (this.gone) return;
     this.#link?.socket.resume();
     this.refresh();
+    // To its server the session is idle: it would end one that has been for as long as `wait_timeout`.
+    if (monotonicMs() - this.#askedMs > idleOnBlueMs && this.atBoundary && this.#open) void this.#learnTransaction();
     this.#afterAnswer();
   }
 
@@ -592,6 +598,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       attempt,
       changed: false,
     };
+    this.#askedMs = monotonicMs();
     this.#answer = new Answer(code, this.#options.capabilities, link.capabilities, () => this.#status);
     this.#backendTap.shift = 0;
   }
@@ -1009,6 +1016,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   async #learnTransaction(): Promise<void> {
     const link = this.#link;
     if (link === undefined || this.#asking) return;
+    this.#askedMs = monotonicMs();
     await this.#askWith(async () => {
       const { oks } = await link.ask(encodeBare(command.ping));
       this.#heed(oks.slice(0, 1));

@@ -1,8 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { longSeries } from '../../../../../test/support/mysql.ts';
 import { startMysql } from '../../../../../tools/servers/mysql.ts';
-import { waitFor } from '../../../../kernel/clock.ts';
+import { monotonicMs, sleep, waitFor } from '../../../../kernel/clock.ts';
 import type { CanaryTally } from '../../../../ports/canary.ts';
 import { lotOf } from '../../canary/lot.ts';
 import { direct, proxiedMysql, proxiedMysqlBy, type ProxiedMysql, type Servers } from '../test-support/proxied.ts';
@@ -362,7 +363,7 @@ describe.for(longSeries)('a canary of $series', ({ series, tested }) => {
       const clients = [await at.connect({ database: 'shop' }), await at.connect({ database: 'shop' })] as const;
       await at.router.canary.set(1, leaseMs);
       for (const client of clients) await readsGreen(client);
-      for (let read = 0; read < 20; read += 1) await sideOf(clients[0]);
+      for (let read = 0; read < 40; read += 1) await sideOf(clients[0]);
       for (const { id } of await all(green, "select id from information_schema.processlist where db = 'shop'"))
         await green.query(`kill ${String(id)}`);
       for (const client of clients) expect(await sideOf(client)).toMatch(/blue|green/);
@@ -371,6 +372,9 @@ describe.for(longSeries)('a canary of $series', ({ series, tested }) => {
       const pid = servers.green.pid ?? 0;
       process.kill(pid, 'SIGSTOP');
       try {
+        await waitFor({ what: 'green to stand still', ...soon }, async () =>
+          (await readFile(`/proc/${pid}/stat`, 'utf8')).includes(') T ') ? true : undefined,
+        );
         // One each is left to blue when its time is over; then blue is asked at once.
         for (let round = 0; round < 20; round += 1)
           expect(await Promise.all(clients.map(async (client) => sideOf(client)))).toEqual(['blue', 'blue']);
@@ -381,6 +385,20 @@ describe.for(longSeries)('a canary of $series', ({ series, tested }) => {
       for (const client of clients) await readsGreen(client);
     },
   );
+
+  test.skipIf(!tested)('a session that is busy on green is not ended by blue for being idle there', async () => {
+    await using at = await proxiedMysql(servers);
+    const client = await at.connect({ database: 'shop' });
+    await client.query('set session wait_timeout = 3');
+    await at.router.canary.set(1, leaseMs);
+    await readsGreen(client);
+    const fromMs = monotonicMs();
+    while (monotonicMs() - fromMs < 4_000) {
+      expect(await sideOf(client)).toBe('green');
+      await sleep(100);
+    }
+    await client.query("insert into side (name) values ('zz')");
+  });
 
   test.skipIf(!tested)(
     'it ends with its lease, and with a cut; of two processes each moves reads of its own clients',

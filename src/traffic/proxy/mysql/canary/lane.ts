@@ -1,4 +1,3 @@
-import { monotonicMs } from '../../../../kernel/clock.ts';
 import { TealError } from '../../../../kernel/errors.ts';
 import { command, encodeStatementClose } from '../../../../wire/mysql/commands.ts';
 import { serverStatus, type Capabilities } from '../../../../wire/mysql/flags.ts';
@@ -6,8 +5,8 @@ import { encodePacket } from '../../../../wire/mysql/packets.ts';
 import type { OkReply } from '../../../../wire/mysql/replies.ts';
 import { BlueWatch } from '../../canary/blue-watch.ts';
 import type { CanaryLane } from '../../canary/course.ts';
-import type { DetourEnd } from '../../canary/detour.ts';
-import { lotOf, type Drawn } from '../../canary/lot.ts';
+import type { DetourEnd } from '../../canary/held-answer.ts';
+import { Lots, type Drawn } from '../../canary/lot.ts';
 import type { MysqlLink } from '../link.ts';
 import type { PassingPacket } from '../packet-tap.ts';
 import { refusedWrites } from '../shadow/answer.ts';
@@ -65,7 +64,7 @@ const besides: ReadonlySet<number> = new Set([command.stmtPrepare, command.stmtC
  * had committed when it last answered something of the session that may have written. A transaction that is begun as READ ONLY goes to green as a whole where each of its statements sees what is committed by then.
  */
 export class MysqlLane implements CanaryLane {
-  readonly #lots = new Map<string | undefined, number>();
+  readonly #lots: Lots;
   readonly #run: () => MysqlCanaryRun | undefined;
   readonly #host: MysqlLaneHost;
   readonly #blue = new BlueWatch((code) => refusedWrites.has(code));
@@ -89,12 +88,11 @@ export class MysqlLane implements CanaryLane {
   constructor(run: () => MysqlCanaryRun | undefined, host: MysqlLaneHost) {
     this.#run = run;
     this.#host = host;
+    this.#lots = new Lots(host);
   }
 
   lot(by: string | undefined): number {
-    const lot = this.#lots.get(by) ?? lotOf(this.#host, by);
-    this.#lots.set(by, lot);
-    return lot;
+    return this.#lots.by(by);
   }
 
   // ---- what the session tells
@@ -111,7 +109,7 @@ export class MysqlLane implements CanaryLane {
 
   /** The client has a part of an answer. */
   get isMidAnswer(): boolean {
-    return this.#underWay?.detour.hasPassed === true;
+    return this.#underWay?.detour.answer.hasPassed === true;
   }
 
   /** The client's transaction runs on green. */
@@ -250,13 +248,13 @@ export class MysqlLane implements CanaryLane {
   cancel(): void {
     const underWay = this.#underWay;
     if (underWay === undefined) return;
-    underWay.detour.cancel();
-    underWay.run.cancel(underWay.detour.link, underWay.facts.login);
+    underWay.detour.answer.cancel();
+    underWay.run.cancel(underWay.detour.answer.link, underWay.facts.login);
   }
 
   /** The client takes more. */
   drain(): void {
-    this.#underWay?.detour.link.socket.resume();
+    this.#underWay?.detour.answer.link.socket.resume();
   }
 
   // ---- what the canary asks
@@ -291,16 +289,16 @@ export class MysqlLane implements CanaryLane {
   /** What green has not answered in its time is blue's. */
   look(nowMs: number): void {
     const underWay = this.#underWay;
-    if (underWay === undefined || underWay.detour.hasPassed) return;
+    if (underWay === undefined || underWay.detour.answer.hasPassed) return;
     const { unit, detour, run, facts } = underWay;
-    if (nowMs - detour.startedMs < run.limitMs(unit.statement)) return;
-    run.cancel(detour.link, facts.login);
-    detour.giveUp();
+    if (nowMs - detour.answer.startedMs < run.limitMs(unit.statement)) return;
+    run.cancel(detour.answer.link, facts.login);
+    detour.answer.giveUp();
   }
 
   /** No read goes to green any more. */
   leave(): void {
-    this.#underWay?.detour.giveUp();
+    this.#underWay?.detour.answer.giveUp();
     this.#tracker = undefined;
     this.#facts = undefined;
     // An answer that its client has a part of goes on to its end; the connection ends with it.
@@ -309,7 +307,7 @@ export class MysqlLane implements CanaryLane {
 
   /** The session ends. */
   end(): void {
-    this.#underWay?.detour.abandon();
+    this.#underWay?.detour.answer.abandon();
     this.#underWay = undefined;
     this.#onGreen = undefined;
     this.#endGreen();
@@ -342,28 +340,17 @@ export class MysqlLane implements CanaryLane {
     if (underWay === undefined) return;
     this.#underWay = undefined;
     const { unit, run, detour } = underWay;
-    switch (end.how) {
-      case 'answered':
-        this.#noteTransaction(end.status, underWay);
-        this.#last = unit.control === undefined ? unit : undefined;
-        if (unit.control === undefined) run.book.green(unit.statement, end.ms);
-        if (end.failed !== undefined) run.book.told(unit.statement, end.failed);
-        break;
-      case 'refused':
-        if (refusedWrites.has(end.sqlState)) run.leaveOut(unit.statement);
-        this.#again = { statement: unit.statement, run, refused: end.sqlState };
-        break;
-      case 'foreign':
-        run.leaveOut(unit.statement);
-        break;
-      case 'unanswered':
-        if (!run.isOver) run.book.unanswered(unit.statement, monotonicMs() - detour.startedMs);
-        this.#again = { statement: unit.statement, run, refused: '' };
-        break;
-      case 'broken':
-        run.book.unanswered(unit.statement, monotonicMs() - detour.startedMs);
-        this.#host.broken();
-        return;
+    const { statement, control } = unit;
+    if (end.how === 'answered') {
+      this.#noteTransaction(end.status, underWay);
+      this.#last = control === undefined ? unit : undefined;
+    }
+    const read = { statement, isRead: control === undefined, startedMs: detour.answer.startedMs };
+    const refused = run.settle(end, read, end.how === 'refused' && refusedWrites.has(end.code));
+    if (refused !== undefined) this.#again = { statement, run, refused };
+    if (end.how === 'broken') {
+      this.#host.broken();
+      return;
     }
     if (run.isOver) this.leave();
     if (end.how === 'answered') this.#host.done();
@@ -373,7 +360,7 @@ export class MysqlLane implements CanaryLane {
   #noteTransaction(status: number, { unit, detour }: UnderWay): void {
     if ((status & serverStatus.inTransaction) === 0) this.#onGreen = undefined;
     else if (unit.control === 'begin' && unit.asks.kind === 'text')
-      this.#onGreen = { begin: unit.asks.payload, link: detour.link };
+      this.#onGreen = { begin: unit.asks.payload, link: detour.answer.link };
   }
 }
 
