@@ -30,9 +30,8 @@ const onBlue: readonly string[] = [
   `insert into shop.kind (tiny, whole, big, exact, single, twice, bits, day, at, stamp, hour, in_year, fixed, words, bytes, note, photo, mood, tags, doc, spot)
     values (1, 7, 18446744073709551615, 1234.5678, 0.1, 1e100, b'10101', '2026-02-03', '2026-02-03 04:05:06.789012', '2026-02-03 04:05:06.789', '-12:30:00.25', 1999, 'ab', 'café 😀', x'00ff', 'note', x'80ff', 'busy', 'a,b',
       '{"n": 1, "list": [true, null, "two"]}', point(1.5, -2)), (0, null, null, null, null, null, null, null, null, null, null, null, null, '', null, null, null, null, '', null, null)`,
-  'set session cte_max_recursion_depth = 100000',
   'create table shop.orders (id int primary key, customer int, note varchar(100), seen int not null default 0, key of_customer (customer)) engine=InnoDB',
-  `insert into shop.orders (id, customer, note) with recursive n as (select 1 as i union all select i + 1 from n where i < 60000) select i, i % 2000, repeat('x', 100) from n`,
+  `insert into shop.orders (id, customer, note) with recursive n as (select 1 as i union all select i + 1 from n where i < 300) select (a.i - 1) * 200 + b.i, ((a.i - 1) * 200 + b.i) % 2000, repeat('x', 100) from n a join n b on b.i <= 200`,
 ];
 const reads: readonly string[] = [
   'select * from kind order by id',
@@ -103,7 +102,9 @@ describe.for(pairs)('%s to %s', ([from = 'mysql-8.0', to = from]) => {
       stack.use(blue);
       stack.use(green);
       await prepare(blue, onBlue);
-      await prepare(green, []);
+      // From MariaDB a client proves itself by a method that MySQL does not give an account by itself.
+      const method = blue.flavour === 'mariadb' && green.flavour === 'mysql' ? 'with mysql_native_password' : '';
+      await prepare(green, [], method);
       const { authorityFile } = certificates;
       const shown = { cert: join(dirname(authorityFile), 'proxy.crt'), key: join(dirname(authorityFile), 'proxy.key') };
       await writeFile(shown.cert, certificates.server.certificate);
@@ -150,7 +151,8 @@ describe.for(pairs)('%s to %s', ([from = 'mysql-8.0', to = from]) => {
       const failed = life.migration.up().catch((error: unknown) => error);
       await using clients = new AsyncDisposableStack();
       for (const client of await opened) clients.use(client);
-      await toldOf('a read to be compared', ({ equal }) => equal > 0);
+      const compared = toldOf('a read to be compared', ({ equal }) => equal > 0);
+      expect(await Promise.race([compared, failed])).toMatchObject({ share: 1 });
       // An index that is missing there ends the canary by itself, and once it is made the step is held.
       {
         await using root = await connect({ url: urlOf(green), applicationName: 'a test' });
@@ -184,11 +186,11 @@ describe.for(pairs)('%s to %s', ([from = 'mysql-8.0', to = from]) => {
   );
 });
 
-async function prepare(server: MysqlServer, statements: readonly string[]): Promise<void> {
+async function prepare(server: MysqlServer, statements: readonly string[], method = ''): Promise<void> {
   await using root = await connect({ url: `mysql://root@127.0.0.1:${server.port}/`, applicationName: 'a test' });
   const accounts = [
     'create database shop',
-    `create user app@'%' identified by '${password}' require ssl`,
+    `create user app@'%' identified ${method} by '${password}' require ssl`,
     `grant select, insert, update, delete on shop.* to app@'%'`,
   ];
   for (const sql of [...accounts, ...statements]) await root.query(sql);
