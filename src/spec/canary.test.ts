@@ -84,7 +84,29 @@ test.each([
   expect(mistakes(canary)).toEqual([what]);
 });
 
-test('it is of PostgreSQL, of the proxy and of the log', () => {
+test('between MySQL and MariaDB reads are moved, and tenants are not', () => {
+  const of = (canary: string, green = 'mariadb'): readonly string[] => {
+    const sides = `blue: { system: mysql, url: "\${BLUE_URL}" }\ngreen: { system: ${green}, url: "\${GREEN_URL}" }`;
+    const urls = {
+      BLUE_URL: 'mysql://app@blue/shop',
+      GREEN_URL: green === 'mariadb' ? 'mysql://app@green/shop' : env.GREEN_URL,
+    };
+    const parsed = parseSpec(`teal: 1\nname: shop\n${sides}\ncanary: ${canary}\n`, {
+      env: urls,
+      readText: () => undefined,
+    });
+    return parsed.ok ? [] : parsed.mistakes.map(({ path, message }) => `${path}: ${message}`);
+  };
+  expect(of('{ reads: 10%, by: app.tenant_id }')).toEqual([]);
+  expect(of('{ writes: { by: tenant_id, tenants: ["17"], session: app.tenant_id } }')).toEqual([
+    'canary.writes: expected nothing: tenants are moved between two PostgreSQL databases alone',
+  ]);
+  expect(of('{ reads: 10% }', 'postgres')).toEqual([
+    'canary: expected nothing: reads are moved between two PostgreSQL databases, or two of MySQL and MariaDB',
+  ]);
+});
+
+test('it is of the proxy and of the log', () => {
   expect(mistakes('{}', 'traffic: { router: none }\n')).toEqual([
     "canary: expected nothing: reads are moved by Teal's proxy (`traffic.router: proxy`)",
   ]);

@@ -529,7 +529,7 @@ const canary = z
       .regex(/^(?:session|[a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)$/i, 'session, or a setting such as app.tenant_id')
       .default('session')
       .describe(
-        'What goes as a whole: `session`, a client connection; or a setting such as app.tenant_id, all connections that gave the same value of it when they connected.',
+        'What goes as a whole: `session`, a client connection; or a setting such as app.tenant_id (of MySQL and MariaDB: a connection attribute), all connections that gave the same value of it when they connected.',
       ),
     maxErrors: share
       .default(0.01)
@@ -548,7 +548,7 @@ const canary = z
       context.addIssue({ code: 'custom', path: ['every'], message: 'a time from 500ms to 10m' });
   })
   .describe(
-    "PostgreSQL alone, through Teal's proxy: before the cut a growing share of sessions has its reads answered by green, and goes back by itself when green is slower or fails. docs/guide/canary.md.",
+    "Between two PostgreSQL, or two of MySQL and MariaDB, through Teal's proxy: before the cut a growing share of sessions has its reads answered by green, and goes back by itself when green is slower or fails. docs/guide/canary.md.",
   );
 
 export const specDocument = z.strictObject({

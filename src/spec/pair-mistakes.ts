@@ -148,15 +148,11 @@ function mistakesOfTenants({ canary, carrier, traffic }: PairOfDocument, places:
 function mistakesOfReads(document: PairOfDocument, given: ReadonlySet<string>, places: Places): readonly Mistake[] {
   const { blue, green, follow } = document;
   const between = familyOf(blue.system) === 'postgres' && familyOf(green.system) === 'postgres';
+  const betweenMysql = familyOf(blue.system) === 'mysql' && familyOf(green.system) === 'mysql';
   return wordsOfReads.flatMap(([word, done]) => {
-    const shadowsMysql = word === 'shadow' && familyOf(blue.system) === 'mysql' && familyOf(green.system) === 'mysql';
-    if (!between && !shadowsMysql) {
-      return mistakesOfWord(
-        word,
-        `reads are ${done} between two ${word === 'canary' ? 'PostgreSQL databases' : 'PostgreSQL databases, or two of MySQL and MariaDB'}`,
-        given,
-        places,
-      );
+    if (!between && !betweenMysql) {
+      const message = `reads are ${done} between two PostgreSQL databases, or two of MySQL and MariaDB`;
+      return mistakesOfWord(word, message, given, places);
     }
     if (routerOf(document) !== 'proxy') {
       return mistakesOfWord(word, `reads are ${done} by Teal's proxy (\`traffic.router: proxy\`)`, given, places);
@@ -164,8 +160,16 @@ function mistakesOfReads(document: PairOfDocument, given: ReadonlySet<string>, p
     if (follow.method !== undefined && follow.method !== 'log') {
       return mistakesOfWord(word, 'how far green is can only be told of `follow.method: log`', given, places);
     }
-    return shadowsMysql ? mistakesOfShadowWrites(document, places) : [];
+    if (!betweenMysql) return [];
+    return word === 'shadow' ? mistakesOfShadowWrites(document, places) : mistakesOfCanaryWrites(document, places);
   });
+}
+
+/** The gates that keep rows of tenants on one side are PostgreSQL's. */
+function mistakesOfCanaryWrites({ canary }: PairOfDocument, places: Places): readonly Mistake[] {
+  if (!Object.hasOwn(Object(canary), 'writes')) return [];
+  const message = 'expected nothing: tenants are moved between two PostgreSQL databases alone';
+  return [{ ...places.ofKey(['canary', 'writes']), path: 'canary.writes', message }];
 }
 
 /** Nothing in MySQL and MariaDB lets a write through a fence that cannot be committed. */

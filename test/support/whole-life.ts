@@ -31,6 +31,8 @@ export interface LifeOptions {
   readonly clientAuth?: 'trust' | 'scram' | 'password';
   /** Files by which the proxy shows clients who it is; by default they are told that there is no TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Of the proxy. Default 1. */
+  readonly processes?: number;
   /** Work of clients, through the proxy: called while blue, green, blue and green again are live. */
   readonly clients?: (url: string, turn: number) => Promise<void>;
 }
@@ -67,7 +69,7 @@ export class Life implements AsyncDisposable {
     await writeFile(
       file,
       `teal: 1\nname: ${options.name}\nblue: { system: ${blue}, url: "\${BLUE_URL}" }\ngreen: { system: ${green}, url: "\${GREEN_URL}" }\n` +
-        `traffic: { router: proxy, listen: "127.0.0.1:${port}", clientAuth: ${options.clientAuth ?? 'trust'}${tls} }\n` +
+        `traffic: { router: proxy, listen: "127.0.0.1:${port}", clientAuth: ${options.clientAuth ?? 'trust'}${tls}, processes: ${options.processes ?? 1} }\n` +
         `cutover: { maxPause: ${options.maxPause ?? '3s'}, gates: ${options.gates ?? '[{ verify: full }, { person: tester }]'} }\n${options.spec ?? ''}`,
     );
     const clock = new LifeClock();

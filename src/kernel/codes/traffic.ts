@@ -203,14 +203,6 @@ export const trafficCodes = {
     retry: 'auto',
     dataMayDiffer: 'no',
   },
-  'TEAL-TRAFFIC-030': {
-    summary: 'The reads of these clients cannot be moved before the cut',
-    happened:
-      'A canary was asked of a proxy of MySQL or MariaDB. Reads are moved between two PostgreSQL databases only.',
-    doThis: 'Take `canary` out of the migration file.',
-    retry: 'never',
-    dataMayDiffer: 'no',
-  },
   'TEAL-TRAFFIC-035': {
     summary: 'The proxy cannot write the capture',
     happened:

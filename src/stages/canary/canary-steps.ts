@@ -52,7 +52,7 @@ function holdStep(share: number, spec: CanarySpec, ports: CanaryPorts): Step {
   return {
     id: `canary:${percentText(share)}`,
     does: `has green answer what ${whoOf(share, spec.by)} read, once it has applied what they last wrote; goes on after ${formatDuration(spec.holdMs)} where green fails at most ${percentText(spec.maxErrors)} of the reads, is not slower than blue${asked}, and otherwise leaves every read to blue within seconds`,
-    locks: 'ACCESS SHARE on the tables of green while each read runs',
+    locks: 'what a SELECT locks on green, while each read runs: no rows',
     costs: 'time; a connection to green for each of these sessions; green answers their reads in place of blue',
     undone: 'every read goes to blue',
     probe: async () => {

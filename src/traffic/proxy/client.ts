@@ -50,7 +50,7 @@ export class ProxyRouter implements Router {
     },
     tally: async () => this.#ask<CaptureTally>({ op: 'capture' }),
   };
-  /** Beyond the port. Errors of all: TEAL-TRAFFIC-030 where reads cannot be moved. */
+  /** Beyond the port. */
   readonly canary: CanaryReads = {
     set: async (share, leaseMs, by) =>
       this.#ask<CanaryTally>({ op: 'canary', set: { share, leaseMs, ...(by === undefined ? {} : { by }) } }),

@@ -20,7 +20,12 @@ async function folder(mode = 0o700): Promise<string> {
 }
 
 async function listening(path: string): Promise<void> {
-  const server = new ControlServer(path, { hub, about: () => ({}) as never, stop: () => undefined });
+  const server = new ControlServer(path, {
+    hub,
+    canary: {} as never,
+    about: () => ({}) as never,
+    stop: () => undefined,
+  });
   onTestFinished(async () => server.stop());
   await server.listen();
 }

@@ -31,8 +31,7 @@ export interface Controlled {
   readonly shadow?: ShadowReads;
   /** Absent where what clients ask cannot be recorded. */
   readonly capture?: Capturing;
-  /** Absent where the other side cannot answer reads of clients. */
-  readonly canary?: CanaryReads;
+  readonly canary: CanaryReads;
   /** Absent where sessions of some tenants cannot go elsewhere than the others. */
   readonly tenancy?: Pick<Tenancy<TenantSession>, 'hold' | 'settle' | 'tally'> | undefined;
   readonly about: () => ProxyAbout;
@@ -141,10 +140,8 @@ export async function recordAsks(
   return capture.tally();
 }
 
-/** Sets the share, ends it, or only tells. Errors: TEAL-TRAFFIC-030 where reads cannot be moved. */
-export async function moveReads(canary: CanaryReads | undefined, words: CanaryWords): Promise<CanaryTally> {
-  if (canary === undefined)
-    throw new TealError('TEAL-TRAFFIC-030', 'reads of this family of databases are answered by the live side alone');
+/** Sets the share, ends it, or only tells. */
+export async function moveReads(canary: CanaryReads, words: CanaryWords): Promise<CanaryTally> {
   if (words.set !== undefined) return canary.set(words.set.share, words.set.leaseMs, words.set.by);
   if (words.end === true) await canary.end();
   return canary.tally();

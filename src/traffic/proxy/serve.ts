@@ -34,8 +34,7 @@ export interface ProxyParts {
   readonly hub: Directing & { readonly side: Side; start(): Promise<void>; stop(graceMs: number): Promise<void> };
   /** Where reads of clients can be compared. */
   readonly shadow?: ShadowReads;
-  /** Where the other side can answer reads of clients. */
-  readonly canary?: CanaryReads;
+  readonly canary: CanaryReads;
   /** Absent where sessions of some tenants cannot go elsewhere than the others. */
   readonly tenancy?: Controlled['tenancy'];
   /** Where what clients ask can be recorded. */
@@ -81,7 +80,7 @@ export async function serve(options: ProxyOptions, parts: ProxyParts): Promise<R
   const control = new ControlServer(config.controlPath, {
     hub,
     ...(shadow === undefined ? {} : { shadow }),
-    ...(canary === undefined ? {} : { canary }),
+    canary,
     ...(tenancy === undefined ? {} : { tenancy }),
     ...(capture === undefined ? {} : { capture }),
     about: () => ({

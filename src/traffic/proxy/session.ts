@@ -17,7 +17,7 @@ import { encodeQuery, frontend } from '../../wire/postgres/frontend.ts';
 import { isAdmitted } from './admission.ts';
 import type { BackendLink, LinkOwner } from './backend-link.ts';
 import { Backlog } from './backlog.ts';
-import type { CanarySession } from './canary/canary.ts';
+import type { CanarySession } from './canary/course.ts';
 import { Lane } from './canary/lane.ts';
 import type { RecordableSession } from './capture/capture.ts';
 import { recordedNeed, type SessionRecorder } from './capture/recorder.ts';

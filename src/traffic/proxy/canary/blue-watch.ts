@@ -1,11 +1,10 @@
 import { monotonicMs } from '../../../kernel/clock.ts';
-import type { CanaryRun } from './canary.ts';
+import type { CanaryCourse } from './course.ts';
 
-/** What only seems to read: green refuses it, and that is no mistake of green. */
-export const readOnlySqlState = '25006';
+type Counting = Pick<CanaryCourse, 'book'>;
 
 interface Asked {
-  readonly run: CanaryRun;
+  readonly run: Counting;
   readonly statement: string;
   readonly sentMs: number;
   /** What green has said to it before; empty when it gave no answer. */
@@ -14,20 +13,26 @@ interface Asked {
 
 /** What one session asks of blue though green could have been asked: how long it takes, and whether blue answers what green has not. */
 export class BlueWatch {
+  readonly #refusesWrites: (code: string) => boolean;
   #wroteMs = monotonicMs();
   /** Of all that is in flight: not every unit is known to be a read. */
   #mayWrite = true;
   #asked: Asked | undefined;
   #hasFailed = false;
 
+  /** `refusesWrites`: whether green says with it that what only seems to read would write: no mistake of green. */
+  constructor(refusesWrites: (code: string) => boolean) {
+    this.#refusesWrites = refusesWrites;
+  }
+
   /** When blue last answered what may have written (monotonic time), as far as a canary was there. */
   get wroteMs(): number {
     return this.#wroteMs;
   }
 
-  asks(run: CanaryRun, statement: string, refused?: string): void {
+  asks(run: Counting, statement: string, refused?: string): void {
     this.#hasFailed = false;
-    this.#mayWrite = refused === readOnlySqlState;
+    this.#mayWrite = refused !== undefined && this.#refusesWrites(refused);
     this.#asked = { run, statement, sentMs: monotonicMs(), ...(refused === undefined ? {} : { refused }) };
   }
 
@@ -52,7 +57,7 @@ export class BlueWatch {
     this.#hasFailed = true;
   }
 
-  ready(run: CanaryRun): void {
+  ready(run: Counting): void {
     const nowMs = monotonicMs();
     if (this.#mayWrite) this.#wroteMs = nowMs;
     const asked = this.#asked;
@@ -61,6 +66,6 @@ export class BlueWatch {
     const { statement, refused, sentMs } = asked;
     if (refused === undefined) run.book.blue(statement, nowMs - sentMs);
     // Without an answer it is counted already.
-    else if (refused !== '' && refused !== readOnlySqlState) run.book.told(statement, refused);
+    else if (refused !== '' && !this.#refusesWrites(refused)) run.book.told(statement, refused);
   }
 }

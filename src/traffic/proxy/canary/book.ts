@@ -11,6 +11,8 @@ const usualAtLeast = 20;
 class StatementBook {
   readonly blue = new LatencyCounter();
   green = new LatencyCounter();
+  /** Of those of green: what it has not answered says nothing of how long an answer takes. */
+  answered = new LatencyCounter();
   errors = 0;
   unanswered = 0;
   lastError: string | undefined;
@@ -32,6 +34,7 @@ export class CanaryBook {
     Object.assign(this.#passed, { notReady: 0, behind: 0, leftOut: 0 });
     for (const of of this.#byStatement.values()) {
       of.green = new LatencyCounter();
+      of.answered = new LatencyCounter();
       of.errors = 0;
       of.unanswered = 0;
       of.lastError = undefined;
@@ -49,7 +52,9 @@ export class CanaryBook {
 
   green(statement: string, ms: number): void {
     this.#reads += 1;
-    this.#of(statement).green.add(ms);
+    const of = this.#of(statement);
+    of.green.add(ms);
+    of.answered.add(ms);
   }
 
   /** Green said this, and blue has no such error, or the client was told it already. */
@@ -69,7 +74,7 @@ export class CanaryBook {
   /** In which 99 of 100 such reads were answered, by blue where enough were, or else by green; undefined where too few were by either. */
   usualMs(statement: string): number | undefined {
     const of = this.#byStatement.get(statement);
-    const sides = of === undefined ? [] : [of.blue.counts, of.green.counts];
+    const sides = of === undefined ? [] : [of.blue.counts, of.answered.counts];
     const enough = sides.find((counts) => Object.values(counts).reduce((sum, count) => sum + count, 0) >= usualAtLeast);
     return enough === undefined ? undefined : percentileMs(enough, 0.99);
   }

@@ -1,15 +1,12 @@
-import { monotonicMs, sleep } from '../../../kernel/clock.ts';
-import { describeError, TealError } from '../../../kernel/errors.ts';
-import { noCanary, type CanaryReads, type CanaryTally } from '../../../ports/canary.ts';
+import { describeError } from '../../../kernel/errors.ts';
 import type { BackendLink } from '../backend-link.ts';
-import { endsWithin } from '../bell.ts';
 import type { BackendLogin, ConnectResult } from '../connector.ts';
 import { Judge, type Judged, type VolatileFunctions } from '../shadow/judge.ts';
 import { isReadable, type SessionFacts } from '../shadow/sample.ts';
 import type { TapDesk } from '../shadow/tap-desk.ts';
-import { CanaryBook, type Passed } from './book.ts';
+import { CanaryCourse, connectLimitMs, KeptCanary, type CourseOptions } from './course.ts';
 import { GreenLink } from './green-link.ts';
-import { Horizon, type HorizonDesk } from './horizon.ts';
+import type { HorizonDesk } from './horizon.ts';
 
 /** What the proxy itself asks of the databases for a canary. Errors: TEAL-TRAFFIC-002, -003, -008. */
 export interface CanaryDesk extends HorizonDesk {
@@ -17,179 +14,48 @@ export interface CanaryDesk extends HorizonDesk {
   volatileFunctions(): Promise<VolatileFunctions>;
 }
 
-/** What a canary asks of the way to green of one session: see `Lane`. */
-export interface CanaryLane {
-  /** See `lotOf`. */
-  lot(by: string | undefined): number;
-  isReady(): boolean;
-  look(nowMs: number): void;
-  leave(): void;
-}
-
-/** A client whose reads may go to green. */
-export interface CanarySession {
-  readonly lane: CanaryLane;
-  /** Asks its backend for its state where that is not known, and makes its connection to green. Returns why it could not be. */
-  enterCanary(): Promise<string | undefined>;
-}
-
-export interface CanaryOptions {
+export interface CanaryOptions extends CourseOptions {
   readonly desk: CanaryDesk;
   readonly connect: (login: BackendLogin, signal: AbortSignal) => Promise<ConnectResult>;
   /** Asks green to end what runs on a connection. */
   readonly cancel: (link: BackendLink) => Promise<void>;
-  /** Blue is live and nobody is held. */
-  readonly isOpen: () => boolean;
-  readonly isBlueLive: () => boolean;
   /** Green's numbers of types that are not built in: blue's. */
   readonly types: () => Promise<ReadonlyMap<number, number>>;
-  readonly sessions: () => Iterable<CanarySession>;
   /** What has to be known before sessions are asked for their state. Never throws. */
   readonly learn: () => Promise<void>;
-  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
-const lookEveryMs = 50;
-const restMs = 1_000;
-/** Sessions whose connection to green is made at the same time, and the pause between two rounds. */
-const preparedAtOnce = 8;
-const prepareEveryMs = 250;
-const connectLimitMs = 10_000;
-/** How long green may take for a read: four times as long as it usually takes, but never less than this. */
-const leastLimitMs = 2_000;
-const unknownLimitMs = 10_000;
-const leftOutAtMost = 200;
-
-/** Has green answer a share of what clients read, as long as somebody watches. One in each process that has sessions. */
-export class Canary implements CanaryReads {
+/** Moves reads of PostgreSQL. */
+export class Canary extends KeptCanary<CanaryRun> {
   readonly #options: CanaryOptions;
-  #run: CanaryRun | undefined;
-  #ended: CanaryTally = noCanary;
 
   constructor(options: CanaryOptions) {
+    super(options);
     this.#options = options;
   }
 
-  /** Undefined while every read goes to blue. */
-  get run(): CanaryRun | undefined {
-    return this.#run;
-  }
-
   /** Errors: those of asking blue which of its functions are volatile. */
-  async set(share: number, leaseMs: number, by?: string): Promise<CanaryTally> {
-    if (this.#run === undefined) {
-      const volatile = await this.#options.desk.volatileFunctions();
-      await this.#options.learn();
-      const types = await this.#options.types();
-      this.#stopRun();
-      const run = new CanaryRun(this.#options, new Judge(volatile), types, () => this.#over(run));
-      this.#run = run;
-    }
-    this.#run.set(share, leaseMs, by);
-    return this.#run.tally();
-  }
-
-  async end(): Promise<void> {
-    this.#stopRun();
-  }
-
-  async tally(): Promise<CanaryTally> {
-    return this.#run?.tally() ?? this.#ended;
-  }
-
-  /** The proxy stops. */
-  stop(): void {
-    this.#stopRun();
-  }
-
-  #over(run: CanaryRun): void {
-    if (this.#run === run) this.#stopRun();
-  }
-
-  #stopRun(): void {
-    const run = this.#run;
-    if (run === undefined) return;
-    this.#ended = { ...run.tally(), share: 0, sessions: 0, waiting: 0 };
-    this.#run = undefined;
-    run.stop();
-    this.#options.log('every read goes to blue', {});
+  protected async ready(): Promise<(over: () => void) => CanaryRun> {
+    const options = this.#options;
+    const judge = new Judge(await options.desk.volatileFunctions());
+    await options.learn();
+    const types = await options.types();
+    return (over) => new CanaryRun(options, judge, types, over);
   }
 }
 
 /** From the first share to the end. */
-export class CanaryRun implements TapDesk {
-  readonly book = new CanaryBook();
+export class CanaryRun extends CanaryCourse implements TapDesk {
   /** Green's numbers of types: blue's. */
   readonly types: ReadonlyMap<number, number>;
   readonly #options: CanaryOptions;
   readonly #judge: Judge;
-  readonly #horizon: Horizon;
-  readonly #leftOut = new Set<string>();
-  readonly #stopped = new AbortController();
-  readonly #over: () => void;
-  #share = 0;
-  #by: string | undefined;
-  #leaseUntilMs = 0;
-  #round = 0;
 
   constructor(options: CanaryOptions, judge: Judge, types: ReadonlyMap<number, number>, over: () => void) {
+    super(options, over);
     this.#options = options;
     this.#judge = judge;
     this.types = types;
-    this.#over = over;
-    this.#horizon = new Horizon(options.desk);
-    this.#keep(async () => this.#tick());
-    this.#keep(async () => this.#lookAhead());
-    this.#keep(async () => this.#prepareAll());
-  }
-
-  set(share: number, leaseMs: number, by: string | undefined): void {
-    this.#leaseUntilMs = monotonicMs() + leaseMs;
-    if (share === this.#share && by === this.#by) return;
-    [this.#share, this.#by] = [share, by];
-    this.book.begin();
-    this.#options.log('reads go to green', { share });
-  }
-
-  stop(): void {
-    this.#stopped.abort(new TealError('TEAL-KERNEL-003', 'no read goes to green any more'));
-    for (const { lane } of this.#options.sessions()) lane.leave();
-  }
-
-  tally(): CanaryTally {
-    const lanes = [...this.#options.sessions()].map(({ lane }) => lane).filter((lane) => this.includes(lane));
-    const sessions = lanes.filter((lane) => lane.isReady()).length;
-    return { ...this.book.tally(this.#share), sessions, waiting: lanes.length - sessions };
-  }
-
-  // ---- what lanes ask
-
-  includes(lane: Pick<CanaryLane, 'lot'>): boolean {
-    return lane.lot(this.#by) < this.#share;
-  }
-
-  /** Green has applied all that blue had committed by then (monotonic time). */
-  covers(ms: number): boolean {
-    return ms < this.#horizon.reachedMs;
-  }
-
-  passed(why: Passed): void {
-    this.book.passed(why);
-  }
-
-  isLeftOut(statement: string): boolean {
-    return this.#leftOut.has(statement);
-  }
-
-  leaveOut(statement: string): void {
-    const [oldest] = this.#leftOut;
-    if (this.#leftOut.size >= leftOutAtMost && oldest !== undefined) this.#leftOut.delete(oldest);
-    this.#leftOut.add(statement);
-  }
-
-  limitMs(statement: string): number {
-    const usualMs = this.book.usualMs(statement);
-    return usualMs === undefined ? unknownLimitMs : Math.max(leastLimitMs, 4 * usualMs);
   }
 
   greenLink(): GreenLink {
@@ -207,14 +73,6 @@ export class CanaryRun implements TapDesk {
   }
 
   // ---- what trackers ask: nothing is sampled
-
-  get isOpen(): boolean {
-    return !this.isOver && this.#options.isOpen();
-  }
-
-  get isOver(): boolean {
-    return this.#stopped.signal.aborted;
-  }
 
   draws(): boolean {
     return false;
@@ -235,68 +93,4 @@ export class CanaryRun implements TapDesk {
   skipWrite(): void {}
 
   offerWrite(): void {}
-
-  failed(error: unknown): void {
-    this.#options.log('a client is not understood by the canary', { because: describeError(error) });
-  }
-
-  // ---- at work
-
-  /** A defect ends the canary, never the proxy. */
-  #keep(work: () => Promise<void>): void {
-    void work().catch((error: unknown) => {
-      if (this.isOver) return;
-      this.#options.log('the canary ends', { because: describeError(error) });
-      this.#over();
-    });
-  }
-
-  async #tick(): Promise<void> {
-    for (;;) {
-      await sleep(lookEveryMs, this.#stopped.signal);
-      const now = monotonicMs();
-      if (now > this.#leaseUntilMs || !this.#options.isBlueLive()) {
-        this.#options.log('the canary is over', { because: this.#options.isBlueLive() ? 'nobody watches' : 'a cut' });
-        this.#over();
-        return;
-      }
-      for (const { lane } of this.#options.sessions()) lane.look(now);
-    }
-  }
-
-  async #lookAhead(): Promise<void> {
-    while (!this.isOver) {
-      try {
-        await this.#horizon.look();
-        await sleep(lookEveryMs, this.#stopped.signal);
-      } catch (error) {
-        if (this.isOver) return;
-        this.#options.log('it cannot be told how far green is', { because: describeError(error) });
-        await sleep(restMs, this.#stopped.signal);
-      }
-    }
-  }
-
-  /** Each round takes others, for some can never be ready. */
-  async #prepareAll(): Promise<void> {
-    while (!this.isOver) {
-      const waiting = [...this.#options.sessions()].filter(({ lane }) => this.includes(lane) && !lane.isReady());
-      if (this.#round >= waiting.length) this.#round = 0;
-      const chosen = this.isOpen ? waiting.slice(this.#round, this.#round + preparedAtOnce) : [];
-      this.#round += preparedAtOnce;
-      await endsWithin(Promise.all(chosen.map(async (session) => this.#prepare(session))), connectLimitMs);
-      await sleep(prepareEveryMs, this.#stopped.signal);
-    }
-  }
-
-  async #prepare(session: CanarySession): Promise<void> {
-    try {
-      const failed = await session.enterCanary();
-      if (failed === undefined || this.isOver) return;
-      this.#options.log('a session has no connection to green', { because: failed });
-      await sleep(restMs, this.#stopped.signal);
-    } catch (error) {
-      if (!this.isOver) this.failed(error);
-    }
-  }
 }

@@ -1,17 +1,21 @@
 import { must } from '../../../kernel/assert.ts';
-import { monotonicMs } from '../../../kernel/clock.ts';
 import { status } from '../../../wire/postgres/backend.ts';
 import type { BackendKey } from '../../../wire/postgres/backend.ts';
 import type { BackendLink } from '../backend-link.ts';
 import type { SessionFacts } from '../shadow/sample.ts';
 import { SessionTap } from '../shadow/tap.ts';
 import type { Statements } from '../statements.ts';
-import { BlueWatch, readOnlySqlState } from './blue-watch.ts';
-import type { CanaryLane, CanaryRun } from './canary.ts';
-import { Detour, type DetourEnd } from './detour.ts';
+import { BlueWatch } from './blue-watch.ts';
+import type { CanaryRun } from './canary.ts';
+import type { CanaryLane } from './course.ts';
+import { Detour } from './detour.ts';
 import type { GreenLink } from './green-link.ts';
-import { lotOf } from './lot.ts';
+import type { DetourEnd } from './held-answer.ts';
+import { Lots } from './lot.ts';
 import { questionOf, readUnitAt, type ReadUnit } from './unit.ts';
+
+/** What only seems to read. */
+const readOnlySqlState = '25006';
 
 /** What a lane asks of its session. */
 export interface LaneHost {
@@ -50,7 +54,7 @@ export type Way = 'green' | 'blue' | 'begin first';
  * A transaction that is begun as READ ONLY goes to green as a whole where each of its statements sees what is committed by then; what green cannot do of it blue does, in such a transaction of its own.
  */
 export class Lane implements CanaryLane {
-  readonly #lots = new Map<string | undefined, number>();
+  readonly #lots: Lots;
   readonly #run: () => CanaryRun | undefined;
   readonly #host: LaneHost;
   #tracker: SessionTap | undefined;
@@ -60,7 +64,7 @@ export class Lane implements CanaryLane {
   #underWay: UnderWay | undefined;
   /** Is blue's, for green has not answered it: what it said. */
   #again: { readonly statement: string; readonly run: CanaryRun; readonly refused: string } | undefined;
-  readonly #blue = new BlueWatch();
+  readonly #blue = new BlueWatch((sqlState) => sqlState === readOnlySqlState);
   #onGreen: OnGreen | undefined;
   /** A transaction that only reads was begun on blue. */
   #readsOnBlue = false;
@@ -71,13 +75,12 @@ export class Lane implements CanaryLane {
   constructor(run: () => CanaryRun | undefined, host: LaneHost) {
     this.#run = run;
     this.#host = host;
+    this.#lots = new Lots(host);
   }
 
   /** Which share it is part of, where sessions are drawn by that setting: see `lotOf`. */
   lot(by: string | undefined): number {
-    const lot = this.#lots.get(by) ?? lotOf(this.#host, by);
-    this.#lots.set(by, lot);
-    return lot;
+    return this.#lots.by(by);
   }
 
   // ---- what the session tells
@@ -94,11 +97,11 @@ export class Lane implements CanaryLane {
 
   /** The client has a part of an answer. */
   get isMidAnswer(): boolean {
-    return this.#underWay?.detour.hasPassed === true;
+    return this.#underWay?.detour.answer.hasPassed === true;
   }
 
   get link(): BackendLink | undefined {
-    return this.#underWay?.detour.link;
+    return this.#underWay?.detour.answer.link;
   }
 
   /** All of the session's state is known: what it says from here on is watched. */
@@ -219,13 +222,13 @@ export class Lane implements CanaryLane {
 
   /** The client asks for an end of what runs; true where that is here. */
   cancel(): boolean {
-    this.#underWay?.detour.cancel();
+    this.#underWay?.detour.answer.cancel();
     return this.#underWay !== undefined;
   }
 
   /** The client takes more. */
   drain(): void {
-    this.#underWay?.detour.link.socket.resume();
+    this.#underWay?.detour.answer.link.socket.resume();
   }
 
   // ---- what the canary asks
@@ -258,17 +261,17 @@ export class Lane implements CanaryLane {
   /** What green has not answered in its time is blue's. */
   look(nowMs: number): void {
     const underWay = this.#underWay;
-    if (underWay === undefined || underWay.detour.hasPassed) return;
+    if (underWay === undefined || underWay.detour.answer.hasPassed) return;
     const { unit, detour, run } = underWay;
     const limitMs = run.limitMs(unit.statement);
-    if (nowMs - detour.startedMs < limitMs) return;
-    run.cancel(detour.link);
-    detour.giveUp();
+    if (nowMs - detour.answer.startedMs < limitMs) return;
+    run.cancel(detour.answer.link);
+    detour.answer.giveUp();
   }
 
   /** No read goes to green any more. */
   leave(): void {
-    this.#underWay?.detour.giveUp();
+    this.#underWay?.detour.answer.giveUp();
     this.#tracker = undefined;
     this.#facts = undefined;
     // An answer that its client has a part of goes on to its end; the connection ends with it.
@@ -277,7 +280,7 @@ export class Lane implements CanaryLane {
 
   /** The session ends. */
   end(): void {
-    this.#underWay?.detour.abandon();
+    this.#underWay?.detour.answer.abandon();
     this.#underWay = undefined;
     this.#onGreen = undefined;
     this.#endGreen();
@@ -313,27 +316,14 @@ export class Lane implements CanaryLane {
     this.#underWay = undefined;
     const { unit, bytes, run, detour } = underWay;
     this.#noteStatement(unit, end.how === 'answered');
-    switch (end.how) {
-      case 'answered':
-        this.#noteTransaction(end.status, underWay);
-        if (unit.control === undefined) run.book.green(unit.statement, end.ms);
-        if (end.failed !== undefined) run.book.told(unit.statement, end.failed);
-        break;
-      case 'refused':
-        if (end.sqlState === readOnlySqlState) run.leaveOut(unit.statement);
-        this.#again = { statement: unit.statement, run, refused: end.sqlState };
-        break;
-      case 'foreign':
-        run.leaveOut(unit.statement);
-        break;
-      case 'unanswered':
-        if (!run.isOver) run.book.unanswered(unit.statement, monotonicMs() - detour.startedMs);
-        this.#again = { statement: unit.statement, run, refused: '' };
-        break;
-      case 'broken':
-        run.book.unanswered(unit.statement, monotonicMs() - detour.startedMs);
-        this.#host.broken();
-        return;
+    if (end.how === 'answered') this.#noteTransaction(end.status, underWay);
+    const { statement, control } = unit;
+    const read = { statement, isRead: control === undefined, startedMs: detour.answer.startedMs };
+    const refused = run.settle(end, read, end.how === 'refused' && end.code === readOnlySqlState);
+    if (refused !== undefined) this.#again = { statement, run, refused };
+    if (end.how === 'broken') {
+      this.#host.broken();
+      return;
     }
     if (run.isOver) this.leave();
     if (end.how === 'answered') this.#host.done();
@@ -342,7 +332,7 @@ export class Lane implements CanaryLane {
 
   #noteTransaction(transactionStatus: number, { unit, bytes, detour }: UnderWay): void {
     if (transactionStatus === status.idle) this.#onGreen = undefined;
-    else if (unit.control === 'begin') this.#onGreen = { begin: bytes, link: detour.link };
+    else if (unit.control === 'begin') this.#onGreen = { begin: bytes, link: detour.answer.link };
   }
 
   /** Which statements of the session are where. */

@@ -9,6 +9,23 @@ export interface Drawn {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
+/** The lots of one session, each drawn once. */
+export class Lots {
+  readonly #drawn: Drawn;
+  readonly #lots = new Map<string | undefined, number>();
+
+  constructor(drawn: Drawn) {
+    this.#drawn = drawn;
+  }
+
+  /** See `lotOf`. */
+  by(by: string | undefined): number {
+    const lot = this.#lots.get(by) ?? lotOf(this.#drawn, by);
+    this.#lots.set(by, lot);
+    return lot;
+  }
+}
+
 /**
  * Which share a session is part of: from 0 to 1, evenly spread, the same for as long as it lasts. `by`: a setting whose value decides for all sessions that gave the same one when they connected, in every process and every
  * run of the proxy; those that gave none are drawn by themselves. Pure.

@@ -4,6 +4,7 @@ import { placeOf } from '../client-numbers.ts';
 import { Capture } from '../capture/capture.ts';
 import { Director, type DirectorOptions } from '../director.ts';
 import type { Peers } from '../peers.ts';
+import { MysqlCanary } from './canary/canary.ts';
 import { mysqlCapture, type MysqlCapture, type MysqlRecorded } from './capture/dialect.ts';
 import type { MysqlRecorder } from './capture/recorder.ts';
 import { connectMysql, type MysqlConnectResult, type MysqlLogin } from './connector.ts';
@@ -23,6 +24,8 @@ export interface MysqlHubOptions extends DirectorOptions {
   readonly peers: Peers | undefined;
   /** What shadow reads ask of the servers. */
   readonly shadowDesk: MysqlShadowDesk;
+  /** The same for a canary. */
+  readonly canaryDesk: MysqlShadowDesk;
 }
 
 /** Clients' numbers are from here up to, not with, 2³¹-1: far from the small ones that servers give, so that one of theirs is not taken for one of the proxy's. */
@@ -37,6 +40,8 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
   readonly capture: MysqlCapture;
   /** `sql_mode` of the server, as a capture has found it. */
   #serverMode = '';
+  readonly canary: MysqlCanary;
+  readonly #canaryDesk: MysqlShadowDesk;
   readonly #connectTimeoutMs: number;
   readonly #peers: Peers | undefined;
 
@@ -60,6 +65,15 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
       learn: async () => this.#learnMode(),
       log: (event, facts) => this.log(event, facts),
     });
+    this.#canaryDesk = options.canaryDesk;
+    this.canary = new MysqlCanary({
+      desk: options.canaryDesk,
+      connect: async (login, signal) => this.connect('green', login, signal),
+      isOpen: () => this.side === 'blue' && !this.holding,
+      isBlueLive: () => this.side === 'blue',
+      sessions: () => this.sessions,
+      log: (event, facts) => this.log(event, facts),
+    });
   }
 
   recorder(session: Omit<MysqlRecorded, 'serverMode'>): MysqlRecorder | undefined {
@@ -79,6 +93,8 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
   }
 
   override async stop(graceMs: number): Promise<void> {
+    this.canary.stop();
+    this.#canaryDesk.stop();
     await Promise.all([this.shadow.stop(), super.stop(graceMs)]);
     await this.capture.end();
   }
@@ -116,6 +132,7 @@ export class MysqlHub extends Director<MysqlSession> implements MysqlTraffic<Mys
     const session = this.find(client);
     if (session?.backend?.side !== side) return undefined;
     if (isKilled) session.beKilled();
+    else session.lane.cancel();
     return session.backend.greeted.connectionId;
   }
 

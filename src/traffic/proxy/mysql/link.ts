@@ -85,10 +85,10 @@ export class MysqlLink {
     return this.socket.write(bytes);
   }
 
-  /** Sends one command and resolves with its answer; one at a time, and only between two commands of the owner. Rejects with TEAL-TRAFFIC-008 when the connection is lost. */
-  async ask(payload: Buffer): Promise<Reply> {
+  /** Sends one command and resolves with its answer; one at a time, and only between two commands of the owner. Rejects with TEAL-TRAFFIC-008 when the connection is lost. `rows`: where they are dropped they may be of any form and number. */
+  async ask(payload: Buffer, rows: 'kept' | 'dropped' = 'kept'): Promise<Reply> {
     if (this.#closed) throw lost();
-    const question = new Question(payload[0] ?? 0, this.capabilities);
+    const question = new Question(payload[0] ?? 0, this.capabilities, rows === 'kept');
     this.#question = question;
     // It may be paused for a client that reads slowly; this answer is not for that client.
     this.socket.resume();
@@ -147,18 +147,20 @@ class Question {
   readonly #reader: ResponseReader;
   readonly #resolve: (reply: Reply) => void;
   readonly #reject: (error: Error) => void;
+  readonly #keepsRows: boolean;
   #columns: ColumnDefinition[] = [];
   readonly #rows: Row[] = [];
   readonly #oks: OkReply[] = [];
   #prepared: Prepared | undefined;
   #error: ErrorReply | undefined;
 
-  constructor(code: number, capabilities: Capabilities) {
+  constructor(code: number, capabilities: Capabilities, keepsRows: boolean) {
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
     this.answered = promise;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#capabilities = capabilities;
+    this.#keepsRows = keepsRows;
     this.#reader = new ResponseReader(code, capabilities);
   }
 
@@ -191,7 +193,7 @@ class Question {
         return;
       case 'row':
         // A copy: the packet is a view of a chunk that would otherwise be kept whole for a few bytes.
-        this.#rows.push(readTextRow(Buffer.from(payload), this.#columns.length));
+        if (this.#keepsRows) this.#rows.push(readTextRow(Buffer.from(payload), this.#columns.length));
         return;
       case 'ok':
         this.#oks.push(readOk(payload, this.#capabilities));

@@ -19,8 +19,8 @@ export interface Verdict {
 }
 
 export interface TapDuty {
-  /** Whether the packet that comes next may be seen now. */
-  gate(): boolean;
+  /** Whether the packet that comes next may be seen now. May be asked of the same one again. */
+  gate(next: PassingPacket): boolean;
   see(packet: PassingPacket): Verdict | undefined;
 }
 
@@ -119,10 +119,12 @@ export class PacketTap {
         continue;
       }
       const seen = Math.min(length, headLimitBytes);
-      if (left < seen || !this.#duty.gate()) break;
+      if (left < seen) break;
       const end = at + packetHeaderBytes + seen;
       const head = bytes.subarray(at + packetHeaderBytes, end);
-      const verdict = this.#duty.see({ sequence: bytes[at + 3] ?? 0, head, whole: seen === length });
+      const packet = { sequence: bytes[at + 3] ?? 0, head, whole: seen === length };
+      if (!this.#duty.gate(packet)) break;
+      const verdict = this.#duty.see(packet);
       this.#number(bytes, at);
       this.#begin(length, seen);
       if (verdict !== undefined) {

@@ -5,7 +5,7 @@ import { makePasswordKey } from './client-login.ts';
 import { MysqlDesk, type Account } from './desk.ts';
 import { MysqlHub } from './hub.ts';
 import { MysqlReception } from './reception.ts';
-import { mysqlShadowDesk } from './shadow/desk.ts';
+import { mysqlShadowDesk, type MysqlShadowDesk } from './shadow/desk.ts';
 import { readMysqlTarget } from './target.ts';
 
 /** Starts the proxy of MySQL and MariaDB in this process, by default alone. */
@@ -23,10 +23,12 @@ export async function startMysqlProxy(
     green: new MysqlDesk(green.target, green.admin, connectTimeoutMs),
   };
   const { peers } = host;
-  const shadowDesk = mysqlShadowDesk({ blue, green }, config.migration, connectTimeoutMs, log, peers?.place);
+  const deskOfReads = (): MysqlShadowDesk =>
+    mysqlShadowDesk({ blue, green }, config.migration, connectTimeoutMs, log, peers?.place);
   const hub = new MysqlHub({
     desks,
-    shadowDesk,
+    shadowDesk: deskOfReads(),
+    canaryDesk: deskOfReads(),
     pinned,
     connectTimeoutMs,
     stragglerMs,
@@ -45,6 +47,7 @@ export async function startMysqlProxy(
     hub,
     shadow: hub.shadow,
     capture: hub.capture,
+    canary: hub.canary,
     targets: { blue: blue.target, green: green.target },
     reception,
     check: async () => askEachSide(desks, log, checkAccounts),

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { monotonicMs, sleep } from '../../../kernel/clock.ts';
 import { describeError, isTealError } from '../../../kernel/errors.ts';
@@ -9,7 +10,10 @@ import { encodeOk, readError, type ErrorReply, type OkReply } from '../../../wir
 import type { DirectedSession } from '../director.ts';
 import type { RecordableSession } from '../capture/capture.ts';
 import type { WatchableSession } from '../shadow/options.ts';
+import type { CanarySession } from '../canary/course.ts';
 import { Answer, type Told } from './answer.ts';
+import { MysqlLane, type MysqlLaneHost } from './canary/lane.ts';
+import { preparedRead } from './canary/unit.ts';
 import type { MysqlRecorder, PassingCommand } from './capture/recorder.ts';
 import { trackingSql, type MysqlLogin } from './connector.ts';
 import { backendLost, movingAway, notUnderstood, shuttingDown, unknownCommand, unknownThread } from './last-words.ts';
@@ -19,7 +23,7 @@ import { PacketTap, type PassingPacket, type Verdict } from './packet-tap.ts';
 import { countAnswer } from './served.ts';
 import { SessionPins } from './session-pins.ts';
 import { asLoggedIn } from './session-state.ts';
-import { factsOf } from './shadow/sample.ts';
+import { factsOf, type MysqlSessionFacts } from './shadow/sample.ts';
 import type { MysqlTap } from './shadow/tap.ts';
 import { readWords, type StatementWords } from './statement-words.ts';
 import { Statements } from './statements.ts';
@@ -58,6 +62,8 @@ interface Pending {
 const keptLimitBytes = 256 << 10;
 /** ER_OPTION_PREVENTS_STATEMENT and ER_READ_ONLY_MODE: what `read_only` answers. */
 const readOnlyErrors: ReadonlySet<number> = new Set([1290, 1836]);
+/** While green answers, the backend on blue is asked at least so often whether it is there. */
+const idleOnBlueMs = 2_000;
 const inTransaction = serverStatus.inTransaction | serverStatus.inReadOnlyTransaction;
 const emptyBytes = Buffer.alloc(0);
 
@@ -96,8 +102,11 @@ const harmless: ReadonlySet<number> = new Set([
  * the session stands. While the gate is closed a command that would begin outside of a transaction waits, a transaction that runs goes on to its end, and the session may
  * be given another backend.
  */
-export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableSession, RecordableSession {
+export class MysqlSession
+  implements MysqlLinkOwner, DirectedSession, WatchableSession, RecordableSession, CanarySession
+{
   readonly id: number;
+  readonly lane: MysqlLane;
   readonly name: string;
   readonly listens = false;
   readonly #options: SessionOptions;
@@ -138,10 +147,13 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   /** The client proves to be another user. */
   #dialog: TappedChannel | undefined;
   #busySinceMs: number | undefined;
+  /** When its backend was asked last. */
+  #askedMs = monotonicMs();
   #waitingSinceMs: number | undefined;
   #longestWaitMs = 0;
   #tap: MysqlTap | undefined;
   #recorder: MysqlRecorder | undefined;
+  #watchesNext = false;
   #fence: Buffer | undefined;
   #fencedSinceMs: number | undefined;
 
@@ -157,8 +169,10 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     this.#status = options.link.status;
     this.#database = options.login.database;
     this.#mover = this.#newMover();
-    this.#clientTap = new PacketTap({ gate: () => this.#gate(), see: (packet) => this.#seeCommand(packet) }, (bytes) =>
-      this.#toBackend(bytes),
+    this.lane = new MysqlLane(() => options.traffic.canary.run, this.#laneHost());
+    this.#clientTap = new PacketTap(
+      { gate: (next) => this.#gate(next), see: (packet) => this.#seeCommand(packet) },
+      (bytes) => this.#toBackend(bytes),
     );
     this.#backendTap = this.#newBackendTap();
   }
@@ -172,7 +186,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       return;
     }
     client.on('data', (chunk: Buffer) => this.#onClient(chunk));
-    client.on('drain', () => this.#link?.socket.resume());
+    client.on('drain', () => (this.lane.isBusy ? this.lane.drain() : this.#link?.socket.resume()));
     client.on('close', () => this.end());
     client.on('end', () => this.end());
     this.#link?.attach(this);
@@ -186,6 +200,11 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
 
   /** No command is under way, and none of what a transaction, a lock of tables or a half-sent parameter would lose. */
   get #isIdle(): boolean {
+    return this.#isIdleOnBackend && !this.lane.isBusy && !this.lane.isInTransaction;
+  }
+
+  /** The same, but for what green does for it. */
+  get #isIdleOnBackend(): boolean {
     return (
       this.#answer === undefined &&
       this.#dialog === undefined &&
@@ -293,16 +312,104 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   }
 
   async watch(): Promise<void> {
-    await this.look();
+    return this.#alone(async () => {
+      await this.#readState();
+      this.#beginWatch();
+      if (this.lane.wantsIsolation) await this.#askIsolation();
+    });
+  }
+
+  /** A session that is busy is asked for its state when it has its next answer. */
+  #beginWatch(): void {
+    if (this.gone) return;
     const { state } = this.#mover;
+    this.#watchesNext = !this.atBoundary;
     const facts = state === undefined || !this.atBoundary ? undefined : factsOf(this.#login, state, true);
-    if (!this.isWatched && facts !== undefined) this.#tap = this.#traffic.tap(facts);
+    this.#watchWith(facts);
+  }
+
+  #watchWith(facts: MysqlSessionFacts | undefined): void {
+    if (facts === undefined) return;
+    if (!this.isWatched) this.#tap = this.#traffic.tap(facts);
+    this.lane.track(facts);
   }
 
   /** Of a session that nobody has changed yet there is nothing to ask. */
   #tapAsLoggedIn(): void {
-    const facts = factsOf(this.#login, asLoggedIn(this.#login), false);
-    this.#tap = facts === undefined ? undefined : this.#traffic.tap(facts);
+    this.#watchWith(factsOf(this.#login, asLoggedIn(this.#login), false));
+  }
+
+  // ---- reads that green answers
+
+  async enterCanary(): Promise<string | undefined> {
+    if (this.lane.tracker === undefined || this.lane.wantsIsolation) await this.watch();
+    return this.lane.prepare();
+  }
+
+  async #askIsolation(): Promise<void> {
+    const link = this.#link;
+    if (link === undefined || !this.atBoundary) return;
+    await this.#askWith(async () => this.lane.askIsolation(link));
+  }
+
+  #laneHost(): MysqlLaneHost {
+    return {
+      key: { pid: this.id, secret: randomBytes(8) },
+      parameters: this.#login.attributes,
+      capabilities: this.#options.capabilities,
+      isAlone: () => this.#isAlone,
+      prepared: (packet) => preparedRead(packet, this.#statements, this.#database),
+      pass: (bytes, isLast) => this.#passFromGreen(bytes, isLast),
+      done: () => {
+        this.#traffic.counters.queries += 1;
+        this.#afterGreen();
+      },
+      redo: (packet) => {
+        this.#clientTap.putBack(packet);
+        this.#afterGreen();
+      },
+      broken: () => {
+        this.#traffic.log('a session is lost in the middle of an answer of green', { client: this.name });
+        this.#client.destroy();
+        this.end();
+      },
+    };
+  }
+
+  /** A statement now would be a transaction of its own, and its text can be read. */
+  get #isAlone(): boolean {
+    const flags = serverStatus.autocommit | serverStatus.noBackslashEscapes;
+    return this.#isIdleOnBackend && !this.#unsure && (this.#status & flags) === serverStatus.autocommit;
+  }
+
+  #passFromGreen(bytes: Buffer, isLast: boolean): boolean {
+    this.#traffic.counters.bytesOut += bytes.length;
+    // Nothing that its own backend says unasked may come between two parts of an answer.
+    if (!isLast) this.#link?.socket.pause();
+    return this.#client.write(bytes);
+  }
+
+  #afterGreen(): void {
+    if (this.gone) return;
+    this.#link?.socket.resume();
+    this.refresh();
+    // To its server the session is idle: it would end one that has been for as long as `wait_timeout`.
+    if (monotonicMs() - this.#askedMs > idleOnBlueMs && this.atBoundary && this.#open) void this.#learnTransaction();
+    this.#afterAnswer();
+  }
+
+  /** Its transaction on green goes on here, or what green has answered is looked back at. */
+  async #goBack(link: MysqlLink): Promise<void> {
+    this.#mover.touch(false);
+    try {
+      const told = await this.#askWith(async () => this.lane.goBack(link));
+      if (told !== undefined) this.#heed([told]);
+    } catch (error) {
+      this.#lose(error);
+    }
+    if (this.gone) return;
+    this.refresh();
+    this.#afterAnswer();
   }
 
   get isRecorded(): boolean {
@@ -382,6 +489,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     this.#dialog?.close();
     this.#recorder?.close();
     this.#clientTap.forget();
+    this.lane.end();
     this.#link?.end();
     this.#mover.drop();
     this.#client.destroySoon();
@@ -431,13 +539,15 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     if (!this.gone && !this.#backendFull && this.#clientTap.keptBytes <= keptLimitBytes) this.#client.resume();
   }
 
-  #gate(): boolean {
-    if (this.gone) return false;
+  #gate(next: PassingPacket): boolean {
+    if (this.gone || this.lane.isBusy) return false;
     if (this.#dialog !== undefined) return this.#dialog.wants;
     if (this.#answer !== undefined || this.#asking || this.#link === undefined || this.#backendFull) return false;
     if (this.#open || (this.#fence === undefined && !this.#isIdle && !this.#moving)) {
       this.#noteWait();
-      return true;
+      if (!this.lane.goesBackFor(next)) return true;
+      void this.#goBack(this.#link);
+      return false;
     }
     this.#waitingSinceMs ??= monotonicMs();
     return false;
@@ -455,6 +565,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       this.#dialog.take(Buffer.from(head), packet.sequence);
       return { instead: emptyBytes };
     }
+    if (this.lane.takes(packet)) return { instead: emptyBytes };
     const code = head[0] ?? -1;
     switch (code) {
       case command.quit:
@@ -513,6 +624,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       changed: false,
     };
     if (code !== command.stmtExecute) this.#recorder?.command(this.#passing(packet));
+    this.#askedMs = monotonicMs();
     this.#answer = new Answer(code, this.#options.capabilities, link.capabilities, () => this.#status);
     this.#backendTap.shift = 0;
   }
@@ -554,13 +666,16 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   /** `bound`: of a statement that was prepared. */
   #tellTap(sql: Buffer | undefined, isPrepared = false, bound?: Buffer): void {
     const link = this.#link;
-    if (link === undefined || this.#tap === undefined) return;
+    const taps = [this.#tap, this.lane.tracker].filter((tap) => tap !== undefined);
+    if (link === undefined || taps.length === 0) return;
     // Letters of the state that tell writes: w of tables without transactions, W of those with; L of locks.
     const mayHaveWritten = this.#unsure || this.#nextTransaction !== '' || /[wWL]/.test(this.#transaction);
     const isLiteralBackslash = this.#isLiteralBackslash;
     const { capabilities } = link;
     const inTransaction = this.#unsure || !this.#isQuiet;
-    this.#tap.client({ sql, isPrepared, isLiteralBackslash, bound, mayHaveWritten, inTransaction, capabilities });
+    for (const tap of taps) {
+      tap.client({ sql, isPrepared, isLiteralBackslash, bound, mayHaveWritten, inTransaction, capabilities });
+    }
   }
 
   /** A number that the proxy gave to a client stands for that client's backend; any other passes as it is. `rewrite`: the same command with another number. */
@@ -617,6 +732,8 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   #seeClose(head: Buffer): undefined {
     const id = head.readUInt32LE(1);
     head.writeUInt32LE(this.#statements.backendId(id), 1);
+    const entry = this.#statements.find(id);
+    if (entry !== undefined) this.lane.closed([entry.statement.id]);
     this.#statements.close(id);
     this.#recorder?.statementClosed(id);
   }
@@ -693,6 +810,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
 
   #afterAnswer(): void {
     if (this.gone || this.#asking) return;
+    if (this.#watchesNext && this.#open && this.atBoundary) void this.watch();
     if (this.#open) {
       if (!this.#clientTap.atPacketEnd) this.#resume();
       if (this.#owed) this.#paid();
@@ -803,8 +921,11 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
     const runs = code === command.stmtExecute || code === command.query;
     const isReported = runs && !failed && !pending.changed && words?.changes !== true;
     if (!harmless.has(code)) this.#mover.touch(!isReported);
-    const isOther = pending.changed || code === command.resetConnection || code === command.initDb;
-    this.#tap?.answered(isOther, { failed, inTransaction: this.#unsure || !this.#isQuiet });
+    const isAnother = pending.changed || code === command.resetConnection || code === command.initDb;
+    const after = { failed, inTransaction: this.#unsure || !this.#isQuiet };
+    this.#tap?.answered(isAnother, after);
+    this.lane.tracker?.answered(isAnother, after);
+    this.lane.blueReady(failed, this.#isQuiet);
     if (this.#tap?.isOver === true) this.#tap = undefined;
     if (code === command.stmtReset && pending.statement !== undefined) this.#resetStatement(pending.statement);
     if (code === command.resetConnection && !failed) void this.#afterReset();
@@ -825,6 +946,7 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
 
   /** COM_RESET_CONNECTION: nothing is left of the session, nor of what has the server track it. */
   async #afterReset(): Promise<void> {
+    this.lane.closed();
     this.#statements.clear();
     this.#pins.reset();
     this.#transaction = '________';
@@ -867,6 +989,8 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
       this.#login = changed.login;
       this.#tap = undefined;
       this.#recorder?.close();
+      this.lane.leave();
+      this.lane.closed();
       this.#mover.drop();
       this.#mover = this.#newMover();
       this.#statements.clear();
@@ -894,7 +1018,8 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
 
   /** Nothing of the session is lost with its backend. */
   get #canReconnect(): boolean {
-    return this.#isIdle && !this.#killed && !this.#mover.dirty && this.#mover.pins.length === 0 && !this.#asking;
+    const isIdle = this.#isIdleOnBackend && !this.lane.isInTransaction;
+    return isIdle && !this.#killed && !this.#mover.dirty && this.#mover.pins.length === 0 && !this.#asking;
   }
 
   closed(because?: unknown): void {
@@ -954,16 +1079,22 @@ export class MysqlSession implements MysqlLinkOwner, DirectedSession, WatchableS
   async #learnTransaction(): Promise<void> {
     const link = this.#link;
     if (link === undefined || this.#asking) return;
+    this.#askedMs = monotonicMs();
     await this.#askWith(async () => {
       const { oks } = await link.ask(encodeBare(command.ping));
-      const [ok] = oks;
-      if (ok === undefined) return;
-      this.#status = ok.status;
-      this.#unsure = false;
-      if (ok.changes.length > 0) this.#mover.touch(true);
-      for (const change of ok.changes) if (change.kind === 'transactionState') this.#transaction = change.state;
+      this.#heed(oks.slice(0, 1));
     });
     this.#afterAnswer();
+  }
+
+  /** What its backend has said to a question of the proxy. */
+  #heed(oks: readonly OkReply[]): void {
+    for (const { status, changes } of oks) {
+      this.#status = status;
+      this.#unsure = false;
+      if (changes.length > 0) this.#mover.touch(true);
+      for (const change of changes) if (change.kind === 'transactionState') this.#transaction = change.state;
+    }
   }
 
   /** Undefined when its backend was lost meanwhile. */

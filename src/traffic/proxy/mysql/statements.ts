@@ -138,6 +138,17 @@ export class Statements {
     return Buffer.concat([head.subarray(0, flagAt), Buffer.of(1), entry.types, head.subarray(flagAt + 1)]);
   }
 
+  /** A COM_STMT_EXECUTE that another connection is asked: what it says, as `boundOf` does; the types that it binds are kept, and the present backend has not been given them. */
+  boundElsewhere(entry: OnBackend, head: Buffer): Buffer | undefined {
+    const { types, typesGiven } = entry;
+    const bound = this.boundOf(entry, head);
+    if (bound === undefined) return undefined;
+    this.executing(entry, head);
+    const isSame = types !== undefined && entry.types?.equals(types) === true;
+    entry.typesGiven = typesGiven && isSame;
+    return bound;
+  }
+
   /** What a COM_STMT_EXECUTE says behind the number of its statement, with the types of its parameters; undefined where it opens a cursor or relies on types that are not known. `head`: whole. */
   boundOf({ statement: { parameters }, types }: OnBackend, head: Buffer): Buffer | undefined {
     const flags = head[5];

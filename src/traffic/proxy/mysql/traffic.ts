@@ -2,6 +2,7 @@ import type { Side } from '../../../model/catalog.ts';
 import type { ServedCounter } from '../../../model/served.ts';
 import type { RetiredLink } from '../retired-links.ts';
 import type { Counters } from '../traffic.ts';
+import type { MysqlCanary } from './canary/canary.ts';
 import type { MysqlRecorded } from './capture/dialect.ts';
 import type { MysqlRecorder } from './capture/recorder.ts';
 import type { MysqlConnectResult, MysqlLogin } from './connector.ts';
@@ -43,6 +44,8 @@ export interface MysqlTraffic<Session> {
   tap(session: MysqlSessionFacts): MysqlTap | undefined;
   /** Records what a client asks, where that is recorded. */
   recorder(session: Omit<MysqlRecorded, 'serverMode'>): MysqlRecorder | undefined;
+  /** Moves reads of clients to green, where that was asked for. */
+  readonly canary: Pick<MysqlCanary, 'run'>;
   /** The session reached a boundary, became ready, moved or ended. */
   changed(session: Session): void;
   log(event: string, facts: Readonly<Record<string, unknown>>): void;

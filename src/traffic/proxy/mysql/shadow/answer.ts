@@ -13,6 +13,8 @@ export interface MysqlColumn {
   readonly type: number;
   /** Bytes, not text. */
   readonly binary: boolean;
+  /** Of a number. */
+  readonly isUnsigned: boolean;
 }
 
 /** What a server answered to one read. */
@@ -27,6 +29,7 @@ export interface MysqlAnswer extends ComparedAnswer {
 }
 
 const binaryCollation = 63;
+const unsignedFlag = 32;
 
 /** One answer whose bytes come one after the other. Errors of `push`: TEAL-WIRE-001, -002. */
 export class MysqlAnswerReader {
@@ -58,8 +61,9 @@ export class MysqlAnswerReader {
   #take(payload: Buffer): void {
     switch (this.#response.see(payload).kind) {
       case 'column': {
-        const { name, type, collation } = readColumn(payload, this.#capabilities);
-        this.#columns.push({ name, type, binary: collation === binaryCollation });
+        const { name, type, collation, flags } = readColumn(payload, this.#capabilities);
+        const [binary, isUnsigned] = [collation === binaryCollation, (flags & unsignedFlag) !== 0];
+        this.#columns.push({ name, type, binary, isUnsigned });
         return;
       }
       case 'row':
@@ -99,7 +103,7 @@ const passing = new Set(
   '1021 1037 1038 1040 1041 1053 1077 1114 1135 1152 1203 1205 1206 1213 1226 1317 1836 1927 1969 3024 4031'.split(' '),
 );
 /** READ ONLY transaction, `read_only` of the server. */
-const refusedWrites = new Set(['1290', '1792']);
+export const refusedWrites: ReadonlySet<string> = new Set(['1290', '1792']);
 
 export const mysqlDialect: Dialect<MysqlAnswer> = Object.freeze({
   isSameColumn: (a: MysqlColumn, b: MysqlColumn) => a.name === b.name && a.type === b.type && a.binary === b.binary,

@@ -17,6 +17,8 @@ import {
 export interface MysqlShadowDesk {
   /** Names of stored and loaded functions of blue, lower case. */
   ownFunctions(): Promise<ReadonlySet<string>>;
+  /** One side is MySQL and the other MariaDB. */
+  isMixed(): Promise<boolean>;
   /** The end of blue's log. */
   written(): Promise<Position>;
   /** How far green has applied blue's log; undefined when nothing flows there. */
@@ -63,6 +65,9 @@ export function mysqlShadowDesk(
     async ownFunctions() {
       const rows = [...(await blue.rows(storedSql)), ...(await loaded())];
       return new Set(rows.map(([name]) => name ?? ''));
+    },
+    async isMixed() {
+      return (await blue.greeted()).flavour !== (await green.greeted()).flavour;
     },
     async written() {
       const [row] = await blue.rows((await isNewer(blue)) ? 'show binary log status' : 'show master status');

@@ -5,7 +5,7 @@ import { judgeText } from './judge.ts';
 const databases = namesAsSaid(['shop', 'shop_copy', 'Büro', 'mysql']);
 const own = new Set(['f']);
 const judge = (sql: string): ReturnType<typeof judgeText> =>
-  judgeText(Buffer.from(sql, 'utf8').toString('latin1'), own, databases);
+  judgeText(Buffer.from(sql, 'utf8').toString('latin1'), own, { databases });
 
 describe('what clients of MySQL and MariaDB write', () => {
   test.each([

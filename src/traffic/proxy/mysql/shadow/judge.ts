@@ -43,27 +43,42 @@ const volatile = new Set(
     .split(/\s+/)
     .filter((name) => name !== ''),
 );
+/** What time it is: each server says its own. */
+const clocks = new Set(
+  'now sysdate current_timestamp current_date current_time curdate curtime localtime localtimestamp utc_date utc_time utc_timestamp unix_timestamp'.split(
+    ' ',
+  ),
+);
 /** They need no brackets. */
 const volatileWords = new Set(
   'current_timestamp current_date current_time localtime localtimestamp utc_date utc_time utc_timestamp'.split(' '),
 );
 
+/** Of functions that say something else each time, those that a read may call. */
+type Allowed = 'nothing volatile' | 'clocks';
+
+export interface MysqlJudging {
+  readonly allowed?: Allowed;
+  /** Of both servers, where writes are tried. */
+  readonly databases?: ReadonlySet<string> | undefined;
+}
+
 /** What may be done with statements, by their text. Each text is looked at once, as long as it is among the last thousand. */
 export class MysqlJudge {
   readonly #own: ReadonlySet<string>;
-  readonly #databases: ReadonlySet<string> | undefined;
+  readonly #how: MysqlJudging;
   readonly #known = new RecentTexts<MysqlJudged>();
 
-  /** `own`: names of stored and loaded functions, lower case: they may do anything. `databases`: of both servers, where writes are tried. */
-  constructor(own: ReadonlySet<string>, databases?: ReadonlySet<string>) {
+  /** `own`: names of stored and loaded functions, lower case: they may do anything. */
+  constructor(own: ReadonlySet<string>, how: MysqlJudging = {}) {
     this.#own = own;
-    this.#databases = databases;
+    this.#how = how;
   }
 
   /** `text`: one character a byte. */
   judge(text: string): MysqlJudged {
     if (text.length > judgedBytes) return judgeHead(text);
-    return this.#known.of(text, () => judgeText(text, this.#own, this.#databases));
+    return this.#known.of(text, () => judgeText(text, this.#own, this.#how));
   }
 }
 
@@ -73,7 +88,8 @@ function judgeHead(text: string): MysqlJudged {
 }
 
 /** Pure; see `MysqlJudge`. */
-export function judgeText(text: string, own: ReadonlySet<string>, databases?: ReadonlySet<string>): MysqlJudged {
+export function judgeText(text: string, own: ReadonlySet<string>, how: MysqlJudging = {}): MysqlJudged {
+  const { allowed = 'nothing volatile', databases } = how;
   const tokens = tokensOf(text);
   if (tokens === undefined) return { why: 'not understood', keepsSession: false };
   const end = tokens.findIndex(({ kind, text: symbol }) => kind === 'symbol' && symbol === ';');
@@ -85,7 +101,7 @@ export function judgeText(text: string, own: ReadonlySet<string>, databases?: Re
   if (autocommit !== undefined) return { ...autocommit, why: 'no read', keepsSession: true, setsAutocommit: true };
   const called = calls(statement);
   const keepsSession = keeps(statement, called, own);
-  const why = whyNoRead(statement, called, own);
+  const why = whyNoRead(statement, called, own, allowed);
   const forWrites = databases === undefined ? {} : judgeForWrites(statement, called, own, databases);
   return { ...forWrites, ...(why === undefined ? { read: readOf(statement) } : { why }), keepsSession };
 }
@@ -107,13 +123,17 @@ function whyNoRead(
   tokens: readonly Token[],
   called: readonly string[],
   own: ReadonlySet<string>,
+  allowed: Allowed,
 ): SkipReason | undefined {
   if (!reads.has(firstWord(tokens))) return 'no read';
   for (const [at, token] of tokens.entries()) {
     const why = whyNotWith(token, tokens[at + 1], tokens[at + 2]);
     if (why !== undefined) return why;
+    if (allowed !== 'clocks' && token.kind === 'word' && volatileWords.has(token.text))
+      return 'calls a volatile function';
   }
-  if (called.some((name) => volatile.has(name) || own.has(name))) return 'calls a volatile function';
+  const isVolatile = (name: string): boolean => volatile.has(name) && !(allowed === 'clocks' && clocks.has(name));
+  if (called.some((name) => isVolatile(name) || own.has(name))) return 'calls a volatile function';
   return called.some((name) => functionsOfServer.has(name)) ? 'reads what is of the server itself' : undefined;
 }
 
@@ -132,7 +152,6 @@ function whyNotWith(
   if (text === 'lock' && next?.text === 'in') return 'locks rows';
   // INSERT() and REPLACE() are functions of texts.
   if (text === 'into' || (writes.has(text) && next?.text !== '(')) return 'no read';
-  if (volatileWords.has(text)) return 'calls a volatile function';
   // MariaDB: NEXT VALUE FOR, PREVIOUS VALUE FOR a sequence.
   if (next?.text === 'value' && afterNext?.text === 'for') return 'calls a volatile function';
   if (text === 'current_user' || text === 'current_role') return 'reads what is of the server itself';

@@ -24,6 +24,8 @@ export interface MysqlReaderOptions {
   /** How long a server may take for one read, its connection and the state of the session before it included. */
   readonly limitMs: number;
   readonly answerLimitBytes: number;
+  /** In which answers are compared; default: as they are. */
+  readonly form?: (answer: MysqlAnswer) => MysqlAnswer;
   readonly signal: AbortSignal;
   /** What is said after the session's own settings, whatever these say; default: nothing is written here, and nothing runs for ever. */
   readonly guards?: (link: MysqlLink, limitMs: number) => readonly string[];
@@ -45,7 +47,11 @@ export class MysqlReader implements Reader<MysqlSample, MysqlAnswer> {
 
   /** Errors: TEAL-TRAFFIC-002 not reached, -003 the login or the state was refused, -008 lost or too slow, wire errors. After each of them the next read begins with a new connection. */
   async read({ session, question }: MysqlSample): Promise<{ readonly answer: MysqlAnswer; readonly ms: number }> {
-    return this.with(session, async (link) => ask(link, question, this.#options.answerLimitBytes));
+    return this.with(session, async (link) => {
+      const { answer, ms } = await ask(link, question, this.#options.answerLimitBytes);
+      const { form = asIs } = this.#options;
+      return { answer: form(answer), ms };
+    });
   }
 
   /** The same for whatever is asked over a connection that is as this session. */
@@ -78,8 +84,7 @@ export class MysqlReader implements Reader<MysqlSample, MysqlAnswer> {
     const former = this.#session;
     if (this.#link !== undefined && !this.#link.closed && former !== undefined) {
       if (isSameSession(former, session)) return this.#link;
-      const isSettable = isSameLogin(former.login, session.login) && covers(session.state, former.state);
-      if (isSettable) return this.#takeOn(this.#link, session, former);
+      if (canTakeOn(former, session)) return this.#takeOn(this.#link, session, former);
     }
     this.end();
     const { side, connect } = this.#options;
@@ -97,15 +102,37 @@ export class MysqlReader implements Reader<MysqlSample, MysqlAnswer> {
   ): Promise<MysqlLink> {
     this.#session = undefined;
     const { side, limitMs, guards = readOnlyGuards } = this.#options;
-    const failed = await writeState(link, session.state, former?.state);
+    const failed = await takeOn(link, session, former, guards(link, Math.ceil(limitMs * 0.8)));
     if (failed !== undefined) throw refused(side, failed);
-    for (const guard of guards(link, Math.ceil(limitMs * 0.8))) {
-      const { error } = await link.query(guard);
-      if (error !== undefined) throw refused(side, `its guards (${error.code})`);
-    }
     this.#session = session;
     return link;
   }
+}
+
+/** Whether a connection that has the state of one session can be given that of another. */
+export function canTakeOn(former: MysqlSessionFacts, session: MysqlSessionFacts): boolean {
+  return isSameLogin(former.login, session.login) && covers(session.state, former.state);
+}
+
+/** Gives a connection the state of a session, and settings that count whatever that state says. Returns what it does not take, without values. Errors: TEAL-TRAFFIC-008. */
+export async function takeOn(
+  link: MysqlLink,
+  { state }: MysqlSessionFacts,
+  former: MysqlSessionFacts | undefined,
+  guards: readonly string[],
+): Promise<string | undefined> {
+  const failed = await writeState(link, state, former?.state);
+  if (failed !== undefined) return failed;
+  for (const guard of guards) {
+    const { error } = await link.query(guard);
+    if (error !== undefined) return `its guards (${error.code})`;
+  }
+  return undefined;
+}
+
+/** The form of two servers of one family. */
+export function asIs(answer: MysqlAnswer): MysqlAnswer {
+  return answer;
 }
 
 /** MySQL's limit is of milliseconds, and of SELECT; MariaDB's of seconds. */

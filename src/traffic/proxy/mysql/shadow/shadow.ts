@@ -10,10 +10,11 @@ import type { SkipReason } from '../../shadow/skip-reason.ts';
 import { answerLimitBytes } from '../../shadow/tap-desk.ts';
 import { ShadowWrites } from '../../shadow/writes.ts';
 import { unwatchedOf, watchAll } from '../../shadow/watch-all.ts';
+import { alike } from './alike.ts';
 import { mysqlDialect, readAnswer, type MysqlAnswer } from './answer.ts';
 import type { MysqlShadowDesk } from './desk.ts';
 import { MysqlJudge, type MysqlJudged } from './judge.ts';
-import { MysqlReader, type MysqlReaderOptions } from './reader.ts';
+import { asIs, MysqlReader, type MysqlReaderOptions } from './reader.ts';
 import { bytesOf, codeOf, type MysqlSample, type MysqlSessionFacts, type MysqlWriteSample } from './sample.ts';
 import type { ScratchAccount, ScratchFacts } from './scratch.ts';
 import { MysqlTap, type MysqlTapDesk } from './tap.ts';
@@ -53,16 +54,23 @@ export class MysqlShadow implements ShadowReads {
     this.#options = options;
   }
 
-  /** Errors: TEAL-TRAFFIC-090 writes are asked for, and no copy to try them in, -140 to -143 that copy; those of asking blue for its functions. */
+  /** Errors: TEAL-TRAFFIC-090 writes are asked for, and no copy to try them in, -140 to -143 that copy; those of asking blue for its functions, and both what they are. */
   async begin(order: ShadowOrder): Promise<void> {
     const { desk, log } = this.#options;
     const { reads, writes, scratch } = order;
     if (writes > 0 && scratch === undefined) throw new TealError('TEAL-TRAFFIC-090', 'shadow.scratch is missing');
     const own = await desk.ownFunctions();
+    const form = (await desk.isMixed()) ? alike : asIs;
     const facts = writes > 0 && scratch !== undefined ? await desk.inspectScratch(scratch) : undefined;
     await this.#stopRun();
     const copy = facts && { ...facts, account: await desk.makeScratchAccount(facts.database) };
-    this.#run = new MysqlShadowRun(this.#options, order, new MysqlJudge(own, facts?.databases), copy);
+    this.#run = new MysqlShadowRun(
+      this.#options,
+      order,
+      new MysqlJudge(own, { databases: facts?.databases }),
+      copy,
+      form,
+    );
     log('shadow begins', { reads, writes, ...(facts === undefined ? {} : { scratch, copyOf: facts.copyOf }) });
   }
 
@@ -108,7 +116,8 @@ class MysqlShadowRun implements MysqlTapDesk {
   readonly #reads: ShadowReading<MysqlSample, MysqlAnswer>;
   readonly #writes: ShadowWrites<MysqlWriteSample>;
 
-  constructor(options: MysqlShadowOptions, order: ShadowOrder, judge: MysqlJudge, copy: Copy | undefined) {
+  /** `form`: in which answers are compared. */
+  constructor(options: MysqlShadowOptions, order: ShadowOrder, judge: MysqlJudge, copy: Copy | undefined, form: Form) {
     const { desk, log, sessions, isOpen } = options;
     const stopped = this.#stopped.signal;
     this.#options = options;
@@ -118,8 +127,8 @@ class MysqlShadowRun implements MysqlTapDesk {
     this.#reads = new ShadowReading({
       share: order.reads,
       dialect: mysqlDialect,
-      reader: (side) => this.#reader(side),
-      blueAnswer,
+      reader: (side) => this.#reader(side, form),
+      blueAnswer: (sample) => blueAnswer(sample, form),
       bytesOf,
       caughtUp: async () => caughtUp({ desk, lagLimitMs, stopped, log }),
       stopped,
@@ -220,9 +229,10 @@ class MysqlShadowRun implements MysqlTapDesk {
     });
   }
 
-  #reader(side: Side): MysqlReader {
+  #reader(side: Side, form: Form): MysqlReader {
     const { connect } = this.#options;
-    return new MysqlReader({ side, connect, limitMs, answerLimitBytes: keptAnswerBytes, signal: this.#stopped.signal });
+    const signal = this.#stopped.signal;
+    return new MysqlReader({ side, connect, form, limitMs, answerLimitBytes: keptAnswerBytes, signal });
   }
 
   #trier({ account, database }: Copy): MysqlTrier {
@@ -232,9 +242,11 @@ class MysqlShadowRun implements MysqlTapDesk {
   }
 }
 
-function blueAnswer({ answer, question, capabilities }: MysqlSample): MysqlAnswer | undefined {
+type Form = NonNullable<MysqlReaderOptions['form']>;
+
+function blueAnswer({ answer, question, capabilities }: MysqlSample, form: Form): MysqlAnswer | undefined {
   try {
-    return readAnswer(answer, codeOf(question), capabilities, keptAnswerBytes);
+    return form(readAnswer(answer, codeOf(question), capabilities, keptAnswerBytes));
   } catch {
     // It may have been cut off by whatever ended the session: the read is counted as interrupted.
     return undefined;

@@ -34,7 +34,7 @@ class Client {
         isOpen: true,
         isOver: false,
         draws: () => false,
-        judge: (text) => judgeText(text, new Set(), databases),
+        judge: (text) => judgeText(text, new Set(), { databases }),
         skip: () => undefined,
         offer: () => undefined,
         drawsWrite: () => true,
