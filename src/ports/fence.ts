@@ -91,6 +91,11 @@ export interface Fence {
   probe(signal?: AbortSignal): Promise<FenceState>;
   /** The rows of `probe` alone: asked while clients wait, it looks at no table, however many there are. */
   written(signal?: AbortSignal): Promise<FenceRows>;
+  /**
+   * Of a side that has lost a cut, once clients are led away from it: what refuses them would refuse the flow back too, and is taken away. Absent: the flow passes whatever refuses clients. Idempotent; nothing on a
+   * side that refuses nobody.
+   */
+  letThrough?(signal?: AbortSignal): Promise<void>;
   /** Takes all of it away, tokens and owner rows included. Idempotent. */
   remove(): Promise<void>;
 }

@@ -432,6 +432,7 @@ function flowBackStep(cut: Cut, ports: CutPorts, limits: CutLimits): Step {
       const what = `the flow from ${cut.to} to go live`;
       const waiting = { what, timeoutMs: limits.flowBackMs, signal: context.signal };
       try {
+        await ports.fences[cut.from].letThrough?.(context.signal);
         await unlessFlowEnds(ports.carrier, flowFrom(cut.to), waiting, isLive);
       } catch (error) {
         if (!canNeverGoOn(error)) throw error;

@@ -33,10 +33,11 @@ export type KafkaOffsets = LogOffsets;
 export interface KafkaFence extends Fence {
   /**
    * `acl`: a rule denies WRITE on the topics to everybody but super users, of whom Teal must be one; producers are refused (TOPIC_AUTHORIZATION_FAILED). `limit`, where the cluster has
-   * no authorizer: `max.message.bytes` is so low that no batch passes but one of a single record of ten bytes; producers are refused (MESSAGE_TOO_LARGE). The mirror would be too: the flow back
-   * takes the limit away when it goes live, and from then on who writes there is found by `unrouted` only.
+   * no authorizer: `max.message.bytes` is so low that no batch passes but one of a single record of ten bytes; producers are refused (MESSAGE_TOO_LARGE). The mirror would be too:
+   * `letThrough` takes the limit away once clients are led elsewhere, and from then on who writes there is found by `unrouted` only.
    */
   readonly kind: () => Promise<'acl' | 'limit'>;
+  letThrough(signal?: AbortSignal): Promise<void>;
   /** As `remove`, but producers stay refused where that is by rules: of a side that is not to be written again. A limit is taken away. */
   readonly forget: () => Promise<void>;
   /**

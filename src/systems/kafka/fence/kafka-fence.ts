@@ -1,4 +1,4 @@
-import { waitFor } from '../../../kernel/clock.ts';
+import { sleep, waitFor } from '../../../kernel/clock.ts';
 import { TealError, isTealError } from '../../../kernel/errors.ts';
 import type { Side } from '../../../model/catalog.ts';
 import { asPosition, type Position } from '../../../model/position.ts';
@@ -15,6 +15,8 @@ import { heldSettings } from './held-settings.ts';
 import { UnroutedWatch } from './unrouted.ts';
 
 const writer = 'fence';
+/** Between the moment when producers are led away and the one when nothing refuses them on the side that has lost. */
+const lastRefusedMs = 2_000;
 
 export interface KafkaFenceOptions {
   /** Of the move's topics those that this fence is about: the others keep what they have. Default: all. */
@@ -39,6 +41,7 @@ export function kafkaFence(move: KafkaMove, side: Side, { only }: KafkaFenceOpti
     install: async (closed: boolean) => within(undefined, async (job) => install(job, closed)),
     raise: async (options: RaiseOptions) => within(options.signal, async (job) => raise(job, options)),
     lower: async (owner?: OwnerRow, signal?: AbortSignal) => within(signal, async (job) => lower(job, owner)),
+    letThrough: async (signal?: AbortSignal) => within(signal, letThrough),
     probe: async (signal?: AbortSignal) => within(signal, async (job) => probe(job, side)),
     written: async (signal?: AbortSignal) => within(signal, written),
     remove: async () => within(undefined, async (job) => remove(job, true)),
@@ -146,6 +149,21 @@ async function lower(job: Job, owner: OwnerRow | undefined): Promise<void> {
   const decided = decidedOn(state, topics);
   if (decided?.epoch === owner.epoch && decided.cut === owner.cut) return;
   await open.control.append(writer, [{ kind: 'owner', ...owner, ...named }], signal);
+}
+
+/**
+ * Rules let the mirror pass, and stay. A limit goes, and only when producers that asked for their brokers just before they were led away have been refused: who is refused asks again, where it is led now. One that
+ * comes later all the same is found (`unrouted`).
+ */
+async function letThrough(job: Job): Promise<void> {
+  if (job.closing.kind === 'acl') return;
+  const topics = await topicsThere(job);
+  const closed = await Promise.all(
+    job.open.cluster.connection.brokers.map(async (broker) => job.closing.closedOn(broker, topics)),
+  );
+  if (closed.every(({ length }) => length === 0)) return;
+  await sleep(lastRefusedMs, job.signal);
+  await openAll(job, topics);
 }
 
 async function written({ open, topics, signal }: Job): Promise<FenceRows> {

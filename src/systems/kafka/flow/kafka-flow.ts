@@ -144,7 +144,7 @@ class Flow implements KafkaFlow {
   async #live(sides: OpenSides, task: LiveTask, signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const ends = AbortSignal.any([signal, over.signal]);
-    await this.#letThrough(sides, task, signal);
+    if (!(await this.#isLetThrough(sides, task, signal))) return;
     const all = await this.#places(sides);
     const carried = numbered(all).filter(({ place }) => task.topics.has(place.topic));
     const maps = await this.#makeMaps(sides, task, all.length, signal);
@@ -275,13 +275,27 @@ class Flow implements KafkaFlow {
     }
   }
 
-  /** A side that lost its records to the other lets the mirror through: rules do by themselves, a limit would stop it too. */
-  async #letThrough(sides: OpenSides, { topics }: LiveTask, signal: AbortSignal): Promise<void> {
-    const lost = [...topics].filter(([, { epoch }]) => epoch > 0).map(([topic]) => topic);
-    if (lost.length === 0) return;
+  /**
+   * A side that lost its records to the other lets the mirror through: rules do by themselves; a limit stops it too until clients are led away (`Fence.letThrough`), which is waited for. False where the task is
+   * another one by now.
+   */
+  async #isLetThrough(sides: OpenSides, task: LiveTask, signal: AbortSignal): Promise<boolean> {
+    const lost = [...task.topics].filter(([, { epoch }]) => epoch > 0).map(([topic]) => topic);
+    if (lost.length === 0) return true;
+    // What it has carried until now says nothing of what it is to carry.
+    this.#mode = 'shadow';
     const target = sides[otherSide(this.#source)];
     const closing = await closingOf(target.cluster, heldSettings(target, signal));
-    if (closing.kind === 'limit') await closing.open(lost);
+    if (closing.kind === 'acl') return true;
+    for (;;) {
+      const closed = await settled('the limits of the topics', signal, async () =>
+        Promise.all(target.cluster.connection.brokers.map(async (broker) => closing.closedOn(broker, lost))),
+      );
+      if (closed.every(({ length }) => length === 0)) return true;
+      await sleep(watchEveryMs.shadow, signal);
+      const now = await this.#read(sides, signal);
+      if (now.mode !== task.mode || now.epoch !== task.epoch) return false;
+    }
   }
 
   #optionsOf(

@@ -88,12 +88,18 @@ describe.skipIf(!kafkaIsTested)('a move between clusters without an authorizer',
     await producer.send([sample('large', { value: Buffer.alloc(10_000) })]);
     await forward.caughtUp(AbortSignal.timeout(reachMs));
 
-    // Cut for good: the flow back lets itself through, and who then writes on blue is found.
+    // Cut for good: producers are refused on blue until they are led away; then the flow back comes through, and who still writes on blue is found.
     await fences.blue.raise({ cut: 'e1a4', token: 'e1a4/blue', epoch: 1, lockTimeoutMs: reachMs });
     await waitForToken(fences.green, 'e1a4/blue');
     await fences.green.lower({ epoch: 1, owner: 'green', cut: 'e1a4' });
     await using onGreen = plainProducer(green, topic, 1);
     await onGreen.send([sample('native')]);
+    await waitFor({ what: 'the flow back to know of the cut', timeoutMs: reachMs }, () =>
+      reverse.status().epoch === 1 ? true : undefined,
+    );
+    await expect(producer.send([sample('not led away yet')])).rejects.toThrow();
+    expect([(await fences.blue.probe()).fence, reverse.status().mode]).toEqual(['raised', 'shadow']);
+    await fences.blue.letThrough();
     await waitFor({ what: 'the flow back', timeoutMs: reachMs }, () =>
       reverse.status().mode === 'live' ? true : undefined,
     );

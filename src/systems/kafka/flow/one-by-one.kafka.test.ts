@@ -21,6 +21,7 @@ async function cut(move: KafkaMove, only: readonly string[], from: Side, epoch: 
     (await gaining.written()).tokens.includes(token) ? true : undefined,
   );
   await gaining.lower({ epoch, owner: otherSide(from), cut: name });
+  await losing.letThrough();
 }
 
 async function untilKnown(flows: readonly KafkaFlow[], epoch: number): Promise<readonly KafkaFlowStatus['part'][]> {

@@ -188,6 +188,7 @@ describe.skipIf(!kafkaIsTested)('who follows another carrier', () => {
     );
     expect(did).toEqual(['begin', 'halt', 'begin', 'halt']);
     await fences.green.lower({ epoch: 1, owner: 'green', cut: 'e1a1' });
+    await fences.blue.letThrough();
     await waitFor({ what: 'the carrier to be taken away', timeoutMs: reachMs }, () =>
       did.includes('retire') ? true : undefined,
     );
