@@ -84,6 +84,15 @@ test('log that piles up during the copy ends the copy', async () => {
     await waitFor({ what: 'the slot', timeoutMs: 60_000 }, async () =>
       (await slots(place, 'blue')) > 0 ? true : undefined,
     );
+    // However fast the copy is, its target stands still until the log has piled up.
+    const holding = new Client({ connectionString: place.green.url });
+    await holding.connect();
+    try {
+      await holding.query('begin; lock table item in access exclusive mode');
+      await write(place, 30);
+    } finally {
+      await holding.end();
+    }
     while (!stop.signal.aborted) await write(place, 10);
   })();
   const up = await place.teal('up');
