@@ -40,6 +40,10 @@ export const kafkaFindingCodes = {
 
   'ASSESS-KAFKA-ACL': { severity: 'warning', summary: 'Rules of blue are missing on green' },
   'ASSESS-KAFKA-AUTHORIZER': { severity: 'warning', summary: 'One side alone checks who may do what' },
+  'ASSESS-KAFKA-UNGUARDED': {
+    severity: 'warning',
+    summary: 'After a cut nothing refuses producers that stay on blue',
+  },
   'ASSESS-KAFKA-SCRAM': { severity: 'warning', summary: 'Users of blue are missing on green' },
   'ASSESS-KAFKA-REGISTRY-CONFLICT': { severity: 'blocker', summary: 'Ids of schemas mean something else on green' },
   'ASSESS-KAFKA-REGISTRY-MISSING': { severity: 'note', summary: 'Schemas of blue are not in the registry of green' },

@@ -60,6 +60,7 @@ const acl = (changes: Partial<KafkaAcl> = {}): KafkaAcl => ({
 });
 const rules = (...entries: readonly KafkaAcl[]): KafkaSideChanges =>
   facts({ acls: known({ enforced: true, entries }) });
+const noRules = facts({ acls: known({ enforced: false, entries: [] }) });
 const groups = (...list: readonly Parameters<typeof kafkaGroup>[0][]): KafkaSideChanges =>
   facts({ groups: known(list.map(kafkaGroup)) });
 
@@ -385,8 +386,20 @@ const cases: readonly Case[] = [
     exclude: ['x'],
     finds: [],
   },
-  { name: 'blue alone has rules', blue: rules(acl()), finds: ['ASSESS-KAFKA-AUTHORIZER'], says: ['everything'] },
-  { name: 'green alone has rules', green: rules(), finds: ['ASSESS-KAFKA-AUTHORIZER'], says: ['refused'] },
+  {
+    name: 'blue alone has rules',
+    blue: rules(acl()),
+    green: noRules,
+    finds: ['ASSESS-KAFKA-AUTHORIZER'],
+    says: ['everything'],
+  },
+  {
+    name: 'green alone has rules',
+    blue: noRules,
+    finds: ['ASSESS-KAFKA-UNGUARDED', 'ASSESS-KAFKA-AUTHORIZER'],
+    says: ['on blue alone'],
+  },
+  { name: 'nobody has rules', blue: noRules, green: noRules, finds: ['ASSESS-KAFKA-UNGUARDED'] },
   {
     name: 'users',
     blue: facts({ scramUsers: known([{ name: 'a b', mechanisms: ['SCRAM-SHA-256', 'SCRAM-SHA-512'] }]) }),

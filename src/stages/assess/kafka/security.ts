@@ -6,6 +6,7 @@ import { kafkaCommand, type KafkaSideView, type KafkaSituation } from './situati
 export function checkSecurity(situation: KafkaSituation): readonly Finding[] {
   const { blue, green } = situation;
   return [
+    ...look(blue.facts.acls, 'blue', 'rules of the authorizer', ({ enforced }) => (enforced ? [] : [unguarded()])),
     ...look(blue.facts.acls, 'blue', 'rules of the authorizer', (ofBlue) =>
       look(green.facts.acls, 'green', 'rules of the authorizer', (ofGreen) =>
         ofBlue.enforced === ofGreen.enforced
@@ -34,6 +35,17 @@ export function checkSecurity(situation: KafkaSituation): readonly Finding[] {
       }),
     ),
   ];
+}
+
+/** See `Fence.letThrough` of Kafka. */
+function unguarded(): Finding {
+  return finding('ASSESS-KAFKA-UNGUARDED', {
+    side: 'blue',
+    object: 'authorizer.class.name',
+    what: 'Blue does not check who may do what, so producers are refused there by the size of their records, until two seconds after they were led to green.',
+    why: 'The way back has to write there from then on: a producer that still goes on where it is, is told that its records are stored, and they are on blue alone. Teal finds them, and then there is no way back.',
+    mend: '# have a producer that is refused (MESSAGE_TOO_LARGE) ask its bootstrap address again, and lead that by `traffic.router`; or set authorizer.class.name and super.users in the configuration of blue',
+  });
 }
 
 function checkAuthorizer(greenEnforces: boolean, rules: number): readonly Finding[] {

@@ -117,7 +117,7 @@ export function healthyKafka(side: 'blue' | 'green', changes: KafkaSideChanges =
           ['group.version', 1],
         ]),
       ),
-      acls: known({ enforced: false, entries: [] }),
+      acls: known({ enforced: true, entries: [] }),
       quotas: known([]),
       groups: known([]),
       transactions: known([]),
