@@ -11,15 +11,15 @@ describe('a migration that is switched again and again', () => {
     const said: string[] = [];
     const run = await endure({
       majors: [blueMajor(), greenMajor()],
-      minutes: 0.4,
-      everyMs: 6_000,
+      minutes: 0.75,
+      everyMs: 9_000,
       sampleMs: 1_500,
       say: (line) => said.push(line),
     });
     expect(run.violations, `${said.join('\n')}\n${seriesTable(run.samples, run.bounds, run.steadyFromUs)}`).toEqual([]);
     expect(run.switches.length).toBeGreaterThanOrEqual(3);
-    expect(run.load.transactions).toBeGreaterThan(300);
-    expect(run.load.connections).toBeGreaterThan(20);
+    expect(run.load.transactions).toBeGreaterThan(500);
+    expect(run.load.connections).toBeGreaterThan(30);
     const bounded = run.bounds.map(({ what }) => what);
     for (const process of ['controller', 'proxy', 'supervisor', 'worker forward', 'worker reverse']) {
       for (const of of ['resident, bytes', 'heap alive, bytes', 'descriptors', 'threads', 'timers'])
