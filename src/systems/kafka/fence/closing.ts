@@ -15,6 +15,16 @@ export interface Closing {
   closedOn(broker: KafkaBroker, topics: readonly string[]): Promise<readonly string[]>;
 }
 
+/** How many of these topics each broker knows to be closed. */
+export async function closedByBroker(
+  cluster: Cluster,
+  closing: Closing,
+  topics: readonly string[],
+): Promise<readonly number[]> {
+  const known = cluster.connection.brokers.map(async (broker) => closing.closedOn(broker, topics));
+  return (await Promise.all(known)).map(({ length }) => length);
+}
+
 /** By rules where the cluster has an authorizer. TEAL-SYSTEMS-010 where Teal may not read them. */
 export async function closingOf(cluster: Cluster, heldSettings: HeldSettings): Promise<Closing> {
   const { enforced } = await readAcls(askerOf(cluster.connection));

@@ -10,7 +10,7 @@ import type { KafkaFence, KafkaMove, KafkaOffsets, UnroutedRecords } from '../ro
 import { settled } from '../settled.ts';
 import { deleteTopics } from '../topics/make-topic.ts';
 import { offsetsOf, untilAtRest } from './at-rest.ts';
-import { closingOf, type Closing } from './closing.ts';
+import { closedByBroker, closingOf, type Closing } from './closing.ts';
 import { heldSettings } from './held-settings.ts';
 import { UnroutedWatch } from './unrouted.ts';
 
@@ -158,10 +158,8 @@ async function lower(job: Job, owner: OwnerRow | undefined): Promise<void> {
 async function letThrough(job: Job): Promise<void> {
   if (job.closing.kind === 'acl') return;
   const topics = await topicsThere(job);
-  const closed = await Promise.all(
-    job.open.cluster.connection.brokers.map(async (broker) => job.closing.closedOn(broker, topics)),
-  );
-  if (closed.every(({ length }) => length === 0)) return;
+  const closed = await closedByBroker(job.open.cluster, job.closing, topics);
+  if (closed.every((count) => count === 0)) return;
   await sleep(lastRefusedMs, job.signal);
   await openAll(job, topics);
 }
@@ -181,11 +179,9 @@ async function probe(job: Job, side: Side): Promise<FenceState> {
   const { tokens, raised } = state;
   const owner = decidedOn(state, job.topics);
   const topics = await topicsThere(job);
-  const closed = await Promise.all(
-    open.cluster.connection.brokers.map(async (broker) => closing.closedOn(broker, topics)),
-  );
-  const isAll = topics.length > 0 && closed.every(({ length }) => length === topics.length);
-  const isNone = closed.every(({ length }) => length === 0);
+  const closed = await closedByBroker(open.cluster, closing, topics);
+  const isAll = topics.length > 0 && closed.every((count) => count === topics.length);
+  const isNone = closed.every((count) => count === 0);
   // Nothing can refuse producers there and let the mirror pass: who writes is found by `unrouted`.
   const isOthers = topics.some((topic) => raised.has(topic)) || (side === 'green' && owner === undefined);
   const isWatched = closing.kind === 'limit' && isNone && isOthers;

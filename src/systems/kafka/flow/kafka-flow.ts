@@ -5,7 +5,7 @@ import { otherSide, type Side } from '../../../model/catalog.ts';
 import { openSides, type OpenSides } from '../both-sides.ts';
 import { taskOf, type ControlState, type FlowTask, type OwnedTopic } from '../control/control-state.ts';
 import { offsetsOf } from '../fence/at-rest.ts';
-import { closingOf } from '../fence/closing.ts';
+import { closedByBroker, closingOf } from '../fence/closing.ts';
 import { heldSettings } from '../fence/held-settings.ts';
 import { FollowSession } from '../follow/follow-session.ts';
 import { Together } from '../follow/together.ts';
@@ -289,9 +289,9 @@ class Flow implements KafkaFlow {
     if (closing.kind === 'acl') return true;
     for (;;) {
       const closed = await settled('the limits of the topics', signal, async () =>
-        Promise.all(target.cluster.connection.brokers.map(async (broker) => closing.closedOn(broker, lost))),
+        closedByBroker(target.cluster, closing, lost),
       );
-      if (closed.every(({ length }) => length === 0)) return true;
+      if (closed.every((count) => count === 0)) return true;
       await sleep(watchEveryMs.shadow, signal);
       const now = await this.#read(sides, signal);
       if (now.mode !== task.mode || now.epoch !== task.epoch) return false;
